@@ -1,0 +1,31 @@
+"""Recurrent networks as scikit-learn estimators."""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Public name -> module that defines it. Names load on first use, so that importing skrnn costs nothing.
+_HOME = {
+    "GRUClassifier": "skrnn._estimators",
+    "GRURegressor": "skrnn._estimators",
+    "LSTMClassifier": "skrnn._estimators",
+    "LSTMRegressor": "skrnn._estimators",
+    "RecurrentClassifier": "skrnn._estimators",
+    "RecurrentRegressor": "skrnn._estimators",
+    "SequenceWindower": "skrnn._windower",
+    "datasets": "skrnn.datasets",
+    "make_supervised": "skrnn._supervised",
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
+    module = importlib.import_module(_HOME[name])
+    return module if name == "datasets" else getattr(module, name)
+
+
+def __dir__():
+    return __all__
