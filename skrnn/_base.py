@@ -1,0 +1,476 @@
+"""The estimator contract: parameters, tags, ``fit`` as a template, fitted attributes, pickling."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABCMeta, abstractmethod
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+
+from skrnn._batches import Dataset, keras_inputs
+from skrnn._network import NetworkSpec
+from skrnn._parameters import as_units, is_routed, nearest
+from skrnn._prediction import fitted_model, predict
+from skrnn._sequences import sequences_from_2d, sequences_from_3d, sequences_from_tokens
+from skrnn._targets import make_targets
+from skrnn._training import TrainingPlan, train
+from skrnn._validation import held_out
+
+_LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
+
+
+class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
+    """What regressors and classifiers share; subclasses say how ``y`` is encoded.
+
+    Subclasses set ``_parameter_constraints``, ``__init__`` and, where the cell is fixed, ``_cell``.
+    """
+
+    _cell = None
+
+    # ------------------------------------------------------------------ parameters
+
+    def get_params(self, deep=True):
+        """Get parameters, those routed to the optimizer, the loss and the callbacks included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether parameters of parameters that are estimators are included.
+
+        Returns
+        -------
+        dict
+            Parameter name to value.
+        """
+        return super().get_params(deep) | self._routed()
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter name to value; ``optimizer__learning_rate`` and the like are routed.
+
+        Returns
+        -------
+        object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter.
+        """
+        names = self._get_param_names()
+        for name in params:
+            if not is_routed(name) and name.split("__")[0] not in names:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{nearest(name, names)}"
+                )
+        for name in [name for name in params if is_routed(name)]:
+            setattr(self, name, params.pop(name))
+        return super().set_params(**params)
+
+    def _routed(self):
+        return {name: value for name, value in vars(self).items() if is_routed(name)}
+
+    # ------------------------------------------------------------------ fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, validation_data=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences: univariate ones, one per row; multivariate ones; or, where ``embedding_dim`` is set, token
+            ids of shape (n_samples, n_timesteps).
+        y : array-like
+            Targets, one per sample or, with ``return_sequences=True``, one per time step.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in the loss. Those of weight zero count as not passed.
+        validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
+            What to validate on after each epoch, instead of ``validation_split``.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters that are not as described, and where the loss becomes NaN.
+        """
+        with self._unchanged_on_failure():
+            again = self.warm_start and hasattr(self, "n_iter_")
+            self._fit(X, y, sample_weight, validation_data, reset=not again, epochs=self.epochs)
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One more epoch on what is passed, with the optimizer's state kept."""
+        with self._unchanged_on_failure():
+            reset = not hasattr(self, "n_iter_")
+            self._fit(X, y, sample_weight, None, reset=reset, epochs=1, classes=classes, partial=True)
+        return self
+
+    def _fit(self, X, y, sample_weight, validation_data, *, reset, epochs, classes=None, partial=False):
+        early_stopping = self.early_stopping and not partial
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
+        sequences = self._check_X(X, reset=reset)
+        if len(sequences) < 2 and not (partial or self.return_sequences):
+            raise ValueError(
+                f"Found array with 1 sample (n_samples=1) while {type(self).__name__} needs at least 2 to fit. Use "
+                "partial_fit for single samples."
+            )
+        y = self._check_y(y, sequences, reset=reset, classes=classes)
+        weights = self._check_weights(sample_weight, X, len(sequences), y)
+        kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
+        dataset = self._dataset(sequences, y, weights)
+        if len(kept) < len(sequences):
+            dataset, y = dataset.take(kept), y[kept]
+        self._check_trainable(y, dataset.sequences, partial)
+        if validation_data is None and not partial:
+            dataset, validation = self._split(dataset, y, early_stopping)
+        else:
+            validation = None if validation_data is None else self._validation_dataset(validation_data)
+        if early_stopping and validation is None:
+            raise ValueError(
+                f"early_stopping=True watches the loss on held-out data, but {type(self).__name__} got "
+                f"validation_split={self.validation_split!r} and no validation_data. Pass a fraction above 0, or "
+                "validation_data to fit."
+            )
+        if reset:
+            self._seed = _seed(self.random_state)
+        spec = self._network_spec()
+        if not reset and spec != self._spec:
+            raise ValueError(
+                f"{type(self).__name__} goes on from a fitted network, but a parameter that shapes the network has "
+                "changed since. Call fit with warm_start=False to start anew."
+            )
+        masked = spec.embedding is not None or any(
+            d.sequences.has_absent for d in (dataset, validation) if d is not None
+        )
+        masked = masked or (not reset and self._masked)
+        first_epoch = 0 if reset else self.n_iter_
+        plan = TrainingPlan(
+            spec=spec,
+            seed=self._seed,
+            masked=masked,
+            mask_layer=self._mask_layer(),
+            compile_arguments={
+                "optimizer": self.optimizer,
+                "loss": self._encoder.output(self.loss)[2],
+                "metrics": self.metrics,
+                "callbacks": self.callbacks,
+                "routed": self._routed(),
+                "name": type(self).__name__,
+            },
+            batch_size=_batch_size(self.batch_size, len(dataset)),
+            shuffle=self.shuffle,
+            epochs=epochs,
+            first_epoch=first_epoch,
+            early_stopping=early_stopping,
+            patience=self.patience,
+            min_delta=self.min_delta,
+            verbose=int(self.verbose),
+            state=None if reset else self._state,
+        )
+        self._state, record = train(plan, dataset, validation)
+        self._spec, self._masked = spec, masked
+        vars(self).pop("_model", None)
+        self.history_ = _joined({} if reset else self.history_, record.history, first_epoch, record.n_epochs)
+        self.n_iter_ = first_epoch + record.n_epochs
+        self.best_epoch_ = first_epoch + record.best_epoch
+        self.n_outputs_ = spec.n_outputs
+
+    def _split(self, dataset, y, early_stopping):
+        """Hold out validation data as ``validation_split`` says."""
+        codes = self._class_codes(y)
+        train_rows, validation_rows = held_out(
+            self.validation_split, early_stopping, len(dataset), y, codes, type(self).__name__
+        )
+        if train_rows is None:
+            return dataset, None
+        self._check_held_out(y, train_rows, validation_rows)
+        return dataset.take(train_rows), dataset.take(validation_rows)
+
+    def _validation_dataset(self, validation_data):
+        """The dataset of ``validation_data``."""
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            raise ValueError(
+                "validation_data must be a tuple (X, y) or (X, y, sample_weight). Got "
+                f"{type(validation_data).__name__} instead."
+            )
+        X, y, sample_weight = (*validation_data, None)[:3]
+        sequences = self._check_X(X, reset=False)
+        y = self._check_y(y, sequences, reset=False)
+        return self._dataset(sequences, y, self._check_weights(sample_weight, X, len(sequences), y))
+
+    def _dataset(self, sequences, y, weights):
+        targets = make_targets(self._encode(y, sequences), sequences, weights, self.return_sequences)
+        return Dataset(sequences, targets)
+
+    def _network_spec(self):
+        name = type(self).__name__
+        n_outputs, activation, _ = self._encoder.output(self.loss)
+        return NetworkSpec(
+            cell=self._cell or self.cell,
+            units=as_units(self.units, "units", name),
+            bidirectional=bool(self.bidirectional),
+            dropout=float(self.dropout),
+            recurrent_dropout=float(self.recurrent_dropout),
+            dense_units=as_units(self.dense_units, "dense_units", name),
+            return_sequences=bool(self.return_sequences),
+            n_features=1 if self._layout == 2 else self.n_features_in_,
+            embedding=None if self.embedding_dim is None else (self._n_tokens, self.embedding_dim),
+            n_outputs=n_outputs,
+            output_activation=activation,
+            dtype=self.dtype,
+        )
+
+    def _mask_layer(self):
+        """How the stock network finds absent steps; 2-D numbers have none."""
+        return "layer" if self._layout == 3 or self.embedding_dim is not None else None
+
+    @contextlib.contextmanager
+    def _unchanged_on_failure(self):
+        """Leave the estimator as it was where fitting fails or is interrupted."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    # ------------------------------------------------------------------ input
+
+    def _check_X(self, X, *, reset):
+        """Sequences of any layout, checked against those of fit unless ``reset``."""
+        name = type(self).__name__
+        ndim = _n_dimensions(X)
+        if ndim > 3:
+            raise ValueError(
+                f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
+            )
+        layout = 3 if ndim == 3 else 2
+        if not reset and layout != self._layout:
+            raise ValueError(
+                f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X is {_LAYOUTS[layout]}. Pass X in the "
+                "layout of fit."
+            )
+        if layout == 3:
+            if self.embedding_dim is not None:
+                raise ValueError(
+                    f"{name} with embedding_dim={self.embedding_dim} takes token ids of shape (n_samples, "
+                    f"n_timesteps); got 3 dimensions, shape {np.shape(X)}."
+                )
+            return self._check_3d(X, reset)
+        tokens = self.embedding_dim is not None
+        X = validate_data(
+            self, X, reset=reset, dtype="numeric" if tokens else self._numeric_dtypes(), ensure_all_finite=tokens
+        )
+        self._layout = layout
+        return self._check_tokens(X, reset) if tokens else sequences_from_2d(X, self.dtype, name)
+
+    def _check_3d(self, X, reset):
+        name = type(self).__name__
+        X = np.asarray(X)
+        if X.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported, got X of dtype {X.dtype}.")
+        if X.dtype.kind not in "biuf":
+            try:
+                X = X.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} takes numbers, but X has dtype {X.dtype}: {error}.") from error
+        if 0 in X.shape:
+            raise ValueError(
+                f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
+                f"{X.shape}) while a minimum of 1 is required by {name}."
+            )
+        if reset:
+            self._layout, self.n_features_in_ = 3, X.shape[2]
+            vars(self).pop("feature_names_in_", None)
+        elif X.shape[2] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[2]} features, but {name} is expecting {self.n_features_in_} features as input "
+                f"(shape {X.shape})."
+            )
+        return sequences_from_3d(X, self.dtype, name)
+
+    def _check_tokens(self, X, reset):
+        name = type(self).__name__
+        if X.dtype.kind not in "biu":
+            if not (X == np.floor(X)).all():
+                row, column = np.argwhere(X != np.floor(X))[0]
+                raise ValueError(
+                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {X[row, column]} at "
+                    f"sample {row}, time step {column}."
+                )
+            X = X.astype(np.int64)
+        if reset:
+            self._n_tokens = max(int(X.max()) + 1, 2) if self.n_tokens is None else self.n_tokens
+        elif self.n_tokens is None:
+            X = np.where(X >= self._n_tokens, 1, X)  # unknown, as ids that were never trained on are
+        return sequences_from_tokens(X, self.n_tokens, name)
+
+    def _numeric_dtypes(self):
+        """Float dtypes as they are, anything else as the dtype of computation."""
+        return [np.dtype(self.dtype), np.dtype(np.float64), np.dtype(np.float32)]
+
+    def _check_weights(self, sample_weight, X, n_samples, y):
+        """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
+        if sample_weight is None:
+            weights = np.ones(n_samples, dtype=self.dtype)
+        else:
+            weights = _check_sample_weight(
+                sample_weight, np.empty((n_samples, 1)), dtype=np.dtype(self.dtype), copy=True
+            )
+            if (weights < 0).any():
+                at = int(np.argmax(weights < 0))
+                raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
+            if not weights.any():
+                raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
+        if self.return_sequences:
+            weights = np.repeat(weights[:, None], y.shape[1], axis=1)
+        return self._class_weighted(weights, y).astype(self.dtype, copy=False)
+
+    # ------------------------------------------------------------------ prediction
+
+    def _outputs(self, X):
+        """What the network puts out, in the layout of ``X``; absent steps give NaN."""
+        check_is_fitted(self)
+        sequences = self._check_X(X, reset=False)
+        outputs = predict(
+            self._spec,
+            self._state.weights,
+            sequences,
+            masked=self._masked or sequences.has_absent,
+            mask_layer=self._mask_layer(),
+        )
+        if self.return_sequences:
+            outputs = sequences.to_layout(outputs, np.nan)
+        return outputs, sequences
+
+    def model_input(self, X):
+        """Get the array that ``model_`` takes for sequences.
+
+        Parameters
+        ----------
+        X : array-like
+            Sequences in the layout of fit.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_timesteps, n_features), or (n_samples, n_timesteps) for token ids
+            Present steps first; absent ones follow, filled with the number that the first layer of ``model_``
+            masks.
+        """
+        check_is_fitted(self)
+        sequences = self._check_X(X, reset=False)
+        return keras_inputs(sequences, np.arange(len(sequences)), self.dtype, self.embedding_dim is not None)
+
+    @property
+    def model_(self):
+        """The network as a plain ``keras.Model`` of stock layers, built when first asked for."""
+        if not hasattr(self, "n_iter_"):
+            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call fit first.")
+        if "_model" not in vars(self):
+            self._model = fitted_model(self._spec, self._state.weights, self._mask_layer())
+        return self._model
+
+    def __getstate__(self):
+        """Everything but the Keras model, which is built again when asked for."""
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_model"}
+
+    def __sklearn_is_fitted__(self):
+        """Whether `fit` or ``partial_fit`` has been called."""
+        return hasattr(self, "n_iter_")
+
+    def __sklearn_tags__(self):
+        """Tags of scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # ------------------------------------------------------------------ what subclasses say
+
+    @abstractmethod
+    def _check_y(self, y, sequences, *, reset, classes=None):
+        """Check ``y`` and, if ``reset``, learn how to encode it."""
+
+    @abstractmethod
+    def _encode(self, y, sequences):
+        """Checked ``y`` as the loss takes it."""
+
+    @abstractmethod
+    def _class_weighted(self, weights, y):
+        """Weights times those of the classes."""
+
+    @abstractmethod
+    def _class_codes(self, y):
+        """The class of each sample, or None where samples have no single class."""
+
+    @abstractmethod
+    def _check_trainable(self, y, sequences, partial):
+        """Refuse data that nothing can be learned from."""
+
+    @abstractmethod
+    def _check_held_out(self, y, train_rows, validation_rows):
+        """Refuse a split that cannot be learned from."""
+
+
+def _n_dimensions(X):
+    """Number of axes of an array-like, found without converting what knows it."""
+    if issparse(X):
+        return 2
+    ndim = getattr(X, "ndim", None)
+    if isinstance(ndim, Integral):
+        return ndim
+    try:
+        return np.asarray(X).ndim
+    except ValueError:
+        raise ValueError(
+            "X is a list of sequences of different lengths or numbers of features, which cannot be one array. Pad "
+            "them with steps of NaN to a common length."
+        ) from None
+
+
+def _seed(random_state):
+    """An int that stands for a random state; None draws from the operating system, not from a global state."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(random_state)
+
+
+def _batch_size(batch_size, n_samples):
+    """Static size of a batch: the parameter, but not far beyond the data.
+
+    Sizes of full batches grow in steps, so that folds of similar length share a program.
+    """
+    step = 32
+    while 8 * step < n_samples:
+        step *= 2
+    enough = -(-n_samples // step) * step
+    return enough if batch_size is None else min(batch_size, enough)
+
+
+def _joined(history, new, n_before, n_new):
+    """Histories one after the other, NaN where one of them lacks a value."""
+    gap_before, gap_new = [np.nan] * n_before, [np.nan] * n_new
+    return {
+        name: history.get(name, gap_before) + new.get(name, gap_new) for name in {**history, **new}
+    }

@@ -1,0 +1,51 @@
+"""Names of recurrent cells and the Keras layers behind them: a new cell touches this file alone."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+# Cell name -> name of the stock layer in keras.layers.
+CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "SimpleRNN"}
+
+
+def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name):
+    """One recurrent Keras layer.
+
+    Parameters
+    ----------
+    cell : str or callable
+        A name in `CELLS`, or a callable ``cell(units, return_sequences=..., dtype=..., name=...)`` that returns
+        a Keras recurrent layer.
+    units : int
+        Number of hidden units.
+    return_sequences, recurrent_dropout, dtype, name
+        As in Keras.
+    seeds : iterator of int
+        Where the seeds of its initializers and of its dropout come from.
+    """
+    import keras
+
+    options = {"return_sequences": return_sequences, "dtype": dtype, "name": name}
+    if callable(cell):
+        with _default_seeds_from(next(seeds)):
+            return cell(units, **options)
+    return getattr(keras.layers, CELLS[cell])(
+        units,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
+        recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
+        recurrent_dropout=recurrent_dropout,
+        seed=next(seeds),
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def _default_seeds_from(seed):
+    """Make the seeds that Keras draws for unseeded layers, from Python's generator, depend on `seed` alone."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

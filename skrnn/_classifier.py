@@ -1,0 +1,184 @@
+"""What the classifiers share."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils.class_weight import compute_sample_weight
+
+from skrnn._base import BaseRecurrent
+from skrnn._parameters import constraints, constructor
+from skrnn._targets import ClassificationEncoder, present_in_layout
+
+
+class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
+    """A recurrent network with one sigmoid or softmax output layer."""
+
+    _parameter_constraints: dict = constraints()  # noqa: RUF012 (scikit-learn's form)
+
+    __init__ = constructor(loss="auto")
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of fit.
+
+        Returns
+        -------
+        ndarray
+            Labels in the shape of the fitted ``y``: (n_samples,), indicators of shape (n_samples, n_labels), or
+            (n_samples, n_timesteps) with ``return_sequences=True``, where absent steps get the most frequent label.
+        """
+        outputs, _ = self._outputs(X)
+        labels = self._encoder.decode(outputs)
+        if self.return_sequences:
+            labels = np.where(np.isnan(outputs[..., 0]), self._most_frequent, labels)
+        return labels
+
+    def predict_proba(self, X):
+        """Predict the probability of every class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of fit.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Probabilities in the order of ``classes_``; of several labels, each one's own. With
+            ``return_sequences=True`` (n_samples, n_timesteps, n_classes), NaN at absent steps.
+        """
+        outputs, _ = self._outputs(X)
+        return self._encoder.probabilities(outputs)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of the predicted labels, over the present time steps.
+
+        Parameters
+        ----------
+        X : array-like
+            Sequences in the layout of fit.
+        y : array-like
+            True labels in the shape of fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            Share of correct labels; of indicators, of rows that are correct as a whole.
+
+        Raises
+        ------
+        ValueError
+            For labels that were not seen at fit.
+        """
+        labels = self.predict(X)
+        sequences = self._check_X(X, reset=False)
+        y = self._check_y(y, sequences, reset=False)
+        self._encode(y, sequences)  # refuses unknown labels
+        if self.return_sequences:
+            present = present_in_layout(sequences)
+            if sample_weight is not None:
+                sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
+            y, labels = y[present], labels[present]
+        return accuracy_score(y, labels, sample_weight=sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, *, classes=None):
+        """Train one more epoch on what is passed, with the optimizer's state kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences.
+        y : array-like
+            Labels, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any call may bring. Required by the first call where its ``y`` lacks some.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                f"class_weight='balanced' needs all labels at once, which {type(self).__name__}.partial_fit does not "
+                "see. Pass the weights as a dict, or as sample_weight."
+            )
+        if classes is not None and hasattr(self, "classes_"):
+            classes = np.unique(classes)
+            if not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes.tolist()} is not the same as on the last call to partial_fit, which was "
+                    f"{self.classes_.tolist()}."
+                )
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def _check_y(self, y, sequences, *, reset, classes=None):
+        encoder = self._encoder if not reset else None
+        if reset:
+            encoder = ClassificationEncoder(
+                bool(self.return_sequences), self.dtype, type(self).__name__, self.loss
+            )
+        y = encoder.check(y, sequences)
+        if not reset:
+            encoder.check_again(y)
+            return y
+        present = present_in_layout(sequences)
+        self._encoder = encoder.fit(y, present, classes)
+        self.classes_ = encoder.classes
+        if self.return_sequences:
+            labels, counts = np.unique(y[present], return_counts=True)
+            self._most_frequent = labels[np.argmax(counts)]
+        return y
+
+    def _encode(self, y, sequences):
+        return self._encoder.encode(y, present_in_layout(sequences) if self.return_sequences else None)
+
+    def _class_weighted(self, weights, y):
+        if self.class_weight is None:
+            return weights
+        if not self.return_sequences:
+            return weights * compute_sample_weight(self.class_weight, y)
+        return weights * compute_sample_weight(self.class_weight, y.reshape(-1)).reshape(y.shape)
+
+    def _class_codes(self, y):
+        if self.return_sequences or self._encoder.multilabel:
+            return None
+        return np.searchsorted(self.classes_, y)
+
+    def _check_trainable(self, y, sequences, partial):
+        if partial or self._encoder.multilabel:
+            return
+        seen = np.unique(y[present_in_layout(sequences)] if self.return_sequences else y)
+        if len(seen) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes among the samples that weigh, got one class only: "
+                f"{seen[0]!r}."
+            )
+
+    def _check_held_out(self, y, train_rows, validation_rows):
+        codes = self._class_codes(y)
+        if codes is None:
+            return
+        missing = np.setdiff1d(codes[validation_rows], codes[train_rows])
+        if len(missing):
+            raise ValueError(
+                f"The validation data hold classes that the training data lack: {self.classes_[missing].tolist()}. "
+                "Pass a validation_split that is stratified, such as StratifiedKFold(5), or a fraction."
+            )
+
+    def __sklearn_tags__(self):
+        """Tags of scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

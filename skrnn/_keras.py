@@ -1,0 +1,181 @@
+"""The only contact with scikeras: routed arguments, compiling, callbacks, and training through Keras's own loop."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+
+from skrnn._parameters import nearest
+
+
+def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name):
+    """Let scikeras route arguments, compile a network and set up its callbacks.
+
+    Parameters
+    ----------
+    build : callable
+        Returns the network, not yet compiled.
+    optimizer, loss, metrics, callbacks
+        Parameters of the estimator.
+    routed : dict
+        Its routed parameters, such as ``{"optimizer__learning_rate": 0.01}``.
+    name : str
+        Name of the estimator, for errors.
+
+    Returns
+    -------
+    model : keras.Model
+        The compiled network; its metrics are weighted as its loss is.
+    callbacks : list of keras.callbacks.Callback
+    """
+    from scikeras.wrappers import BaseWrapper
+
+    optimizer = _resolve(optimizer, "optimizer", routed, name)
+    loss = _resolve(loss, "loss", routed, name)
+
+    def build_and_compile(compile_kwargs):
+        compile_kwargs["weighted_metrics"] = compile_kwargs.pop("metrics")
+        model = build()
+        # Neither Keras's choice of XLA nor its own loop decides how we train; "auto" would look for a GPU.
+        model.compile(**compile_kwargs, jit_compile=False)
+        return model
+
+    # One dummy row: scikeras refuses targets of three dimensions, NaN and ragged lists, and needs none of them.
+    wrapper = BaseWrapper(
+        build_and_compile,
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics,
+        callbacks=callbacks,
+        random_state=None,
+        **routed,
+    )
+    row = np.zeros((1, 1), dtype=np.float32)
+    wrapper.initialize(row, row[0])
+    return wrapper.model_, _flat(wrapper._fit_callbacks)
+
+
+def _resolve(value, kind, routed, name):
+    """A fresh optimizer or loss where an instance was given, and a class where routed arguments want one."""
+    import keras
+
+    module = getattr(keras, f"{kind}s" if kind == "optimizer" else "losses")
+    prefix = f"{kind}__"
+    arguments = [key.removeprefix(prefix) for key in routed if key.startswith(prefix)]
+    if isinstance(value, str):
+        known = module.get  # raises ValueError for a name it does not know
+        try:
+            found = known(value)
+        except ValueError as error:
+            raise ValueError(
+                f"The {kind!r} parameter of {name} must be a name that Keras knows, or an instance. Got {value!r} "
+                "instead."
+            ) from error
+        if not arguments:
+            return value
+        target = type(found) if kind == "optimizer" else _class_of_loss(found)
+    elif inspect.isclass(value) or inspect.isfunction(value):
+        target = value
+    elif arguments:
+        raise ValueError(
+            f"{name} got {prefix}{arguments[0]}, but its {kind} is an instance, {value!r}, which has its arguments "
+            f"already. Pass the name or the class to set them from here."
+        )
+    else:
+        return type(value).from_config(value.get_config()) if hasattr(value, "from_config") else value
+
+    accepted = _argument_names(target)
+    for argument in arguments:
+        if argument not in accepted and "__" not in argument:
+            raise ValueError(
+                f"{prefix}{argument} is not an argument of {target.__name__}, the {kind} of {name}."
+                f"{nearest(argument, accepted, prefix=prefix)}"
+            )
+    return target
+
+
+def _class_of_loss(found):
+    """The Keras class of a loss found by name, which takes arguments where the function of that name does not."""
+    import keras
+
+    if not inspect.isfunction(found):
+        return type(found)
+    name = "".join(part.capitalize() for part in found.__name__.split("_"))
+    return getattr(keras.losses, name, found)
+
+
+def _argument_names(target):
+    """Names of the arguments of a class and, where it passes others on, of its bases; of a function, its own."""
+    owners = target.__mro__[:-1] if inspect.isclass(target) else (target,)
+    names = set()
+    for owner in owners:
+        callee = owner.__dict__.get("__init__") if inspect.isclass(owner) else owner
+        if callee is None:
+            continue
+        parameters = inspect.signature(callee).parameters.values()
+        names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            break
+    return names - {"self"}
+
+
+def _flat(callbacks):
+    """Callbacks that may stand in nested lists, in one list."""
+    flat = []
+    for callback in callbacks:
+        flat.extend(_flat(callback) if isinstance(callback, (list, tuple)) else [callback])
+    return flat
+
+
+def fit_with_keras(
+    model, batch, n_batches, *, first_epoch, epochs, validation_batches, callbacks, after_epoch
+):
+    """Train through ``keras.Model.fit`` on our own batches.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    batch : callable
+        ``batch(epoch, index)`` returns a batch ``(X, y, weights)``, the weights of mean one.
+    n_batches : int
+        Batches an epoch.
+    first_epoch, epochs : int
+        Epochs done before, and to do now.
+    validation_batches : list of tuple
+        Batches of the validation data, empty where there are none.
+    callbacks : list of keras.callbacks.Callback
+    after_epoch : callable
+        ``after_epoch(logs)`` is called after each epoch and says whether to stop.
+    """
+    import keras
+
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            epoch, index = divmod(index, n_batches)
+            return batch(first_epoch + epoch, index)
+
+    class Validation(keras.utils.PyDataset):
+        def __len__(self):
+            return len(validation_batches)
+
+        def __getitem__(self, index):
+            return validation_batches[index]
+
+    class AfterEpoch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if after_epoch(dict(logs)):
+                self.model.stop_training = True
+
+    model.fit(
+        Endless(),
+        steps_per_epoch=n_batches,
+        initial_epoch=first_epoch,
+        epochs=first_epoch + epochs,
+        validation_data=Validation() if validation_batches else None,
+        callbacks=[*callbacks, AfterEpoch()],
+        verbose=0,
+    )

@@ -1,0 +1,134 @@
+"""From parameters and shapes to a ``keras.Model`` of stock layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from skrnn._cells import recurrent_layer
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything that shapes the network: equal specs give networks of equal architecture."""
+
+    cell: str | Callable
+    units: tuple[int, ...]
+    bidirectional: bool
+    dropout: float
+    recurrent_dropout: float
+    dense_units: tuple[int, ...]
+    return_sequences: bool
+    n_features: int
+    embedding: tuple[int, int] | None  # (n_tokens, embedding_dim), for token ids
+    n_outputs: int
+    output_activation: str | None
+    dtype: str
+
+
+def absent_value(dtype):
+    """What stands for an absent step in the array that ``model_`` takes: a number that data never holds."""
+    return float(np.finfo(dtype).min)
+
+
+def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None):
+    """Build the network with fresh weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The architecture.
+    seed : int
+        Seed of every initializer and dropout layer.
+    mask : {"layer", "input", None}, default="layer"
+        How absent steps are told: a stock masking layer that finds them in the values; a second, boolean input
+        of shape (batch_size, n_timesteps); or not at all.
+    batch_size, n_timesteps : int or None, default=None
+        Static lengths of the first two axes, for compilers that need them.
+
+    Returns
+    -------
+    keras.Model
+    """
+    import keras
+
+    seeds = iter(int(s) for s in np.random.SeedSequence(seed).generate_state(256, np.uint32) >> 1)
+    if spec.embedding is not None:
+        inputs = [keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="int32", name="tokens")]
+        hidden = keras.layers.Embedding(
+            *spec.embedding,
+            embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+            mask_zero=mask == "layer",
+            dtype=spec.dtype,
+            name="embedding",
+        )(inputs[0])
+    else:
+        shape = (n_timesteps, spec.n_features)
+        inputs = [keras.layers.Input(shape, batch_size=batch_size, dtype=spec.dtype, name="sequences")]
+        hidden = inputs[0]
+        if mask == "layer":
+            value = absent_value(spec.dtype)
+            hidden = keras.layers.Masking(mask_value=value, dtype=spec.dtype, name="absent_steps")(hidden)
+    call_options = {}
+    if mask == "input":
+        inputs.append(keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="bool", name="present"))
+        call_options["mask"] = inputs[1]
+
+    for depth, units in enumerate(spec.units):
+        every_step = spec.return_sequences or depth < len(spec.units) - 1
+        hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden, **call_options)
+        if spec.dropout:
+            hidden = keras.layers.Dropout(
+                spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}"
+            )(hidden)
+    for depth, units in enumerate(spec.dense_units):
+        hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
+    outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="recurrent_network")
+
+
+def _recurrent(spec, units, every_step, seeds, depth):
+    """A recurrent layer in one direction or, with different initial weights, in both."""
+    import keras
+
+    def layer(name):
+        return recurrent_layer(
+            spec.cell,
+            units,
+            return_sequences=every_step,
+            recurrent_dropout=spec.recurrent_dropout,
+            seeds=seeds,
+            dtype=spec.dtype,
+            name=name,
+        )
+
+    if not spec.bidirectional:
+        return layer(f"recurrent_{depth}")
+    forward, backward = layer(f"forward_{depth}"), layer(f"backward_{depth}")
+    backward.go_backwards = True
+    return keras.layers.Bidirectional(
+        forward, backward_layer=backward, dtype=spec.dtype, name=f"bidirectional_{depth}"
+    )
+
+
+def _dense(units, activation, spec, seeds, name):
+    import keras
+
+    initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+    return keras.layers.Dense(
+        units, activation=activation, kernel_initializer=initializer, dtype=spec.dtype, name=name
+    )
+
+
+def network_variables(network):
+    """Variables of a network that a fit carries along: its weights, then the states of its random generators."""
+    weights = list(network.weights)
+    return weights + [v for v in network.variables if v.path.endswith("seed_generator_state")]
+
+
+def assign(variables, values):
+    """Give each variable its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

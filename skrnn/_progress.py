@@ -1,0 +1,58 @@
+"""The progress line of a fit: one that is rewritten in a terminal, one a tenth of the epochs elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+class ProgressLine:
+    """Report epochs as they end.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Epochs that the fit will run at most.
+    verbose : int
+        Nothing is shown where it is 0.
+    """
+
+    def __init__(self, n_epochs, verbose):
+        self._n_epochs, self._verbose = n_epochs, verbose
+        self._stream = sys.stdout
+        self._rewrites = hasattr(self._stream, "isatty") and self._stream.isatty()
+        self._start = self._shown_at = time.perf_counter()
+        self._tenths = 0
+        self._width = 0
+
+    def update(self, n_done, logs):
+        """Show the state after an epoch, if it is time for it."""
+        if not self._verbose:
+            return
+        now = time.perf_counter()
+        last = n_done == self._n_epochs
+        tenths = 10 * n_done // self._n_epochs
+        if self._rewrites:
+            due = last or now - self._shown_at > 0.1
+        else:
+            due = tenths > self._tenths
+        if due:
+            self._shown_at, self._tenths = now, tenths
+            self._show(n_done, logs, now - self._start)
+
+    def close(self):
+        """End the line that was being rewritten."""
+        if self._width:
+            print(file=self._stream, flush=True)
+
+    def _show(self, n_done, logs, seconds):
+        values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        per_epoch = seconds / n_done
+        left = (self._n_epochs - n_done) * per_epoch
+        line = f"Epoch {n_done}/{self._n_epochs}  {values}  {1e3 * per_epoch:.3g} ms/epoch  {left:.0f} s left"
+        if self._rewrites:
+            padding = " " * (self._width - len(line))
+            self._width = len(line)
+            print(f"\r{line}{padding}", end="", file=self._stream, flush=True)
+        else:
+            print(line, file=self._stream, flush=True)

@@ -1,0 +1,115 @@
+"""What the regressors share."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+
+from skrnn._base import BaseRecurrent
+from skrnn._parameters import constraints, constructor
+from skrnn._targets import RegressionEncoder, present_in_layout
+
+
+class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
+    """A recurrent network with a linear output layer."""
+
+    _parameter_constraints: dict = constraints(without=("class_weight",))  # noqa: RUF012 (scikit-learn's form)
+
+    __init__ = constructor(without=("class_weight",))
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of fit.
+
+        Returns
+        -------
+        ndarray
+            Predictions in the shape of the fitted ``y``: (n_samples,) or (n_samples, n_outputs); with
+            ``return_sequences=True`` (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), NaN at
+            absent steps.
+        """
+        outputs, _ = self._outputs(X)
+        return self._encoder.decode(outputs)
+
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination of the predictions, over the present time steps.
+
+        Parameters
+        ----------
+        X : array-like
+            Sequences in the layout of fit.
+        y : array-like
+            True targets in the shape of fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            R squared of ``self.predict(X)``; 1.0 at best.
+        """
+        if not self.return_sequences:
+            return super().score(X, y, sample_weight)
+        outputs, sequences = self._outputs(X)
+        y = self._encode(self._check_y(y, sequences, reset=False), sequences)
+        present = present_in_layout(sequences)
+        if sample_weight is not None:
+            sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
+        return r2_score(y[present], outputs[present], sample_weight=sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train one more epoch on what is passed, with the optimizer's state kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences.
+        y : array-like
+            Targets, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _check_y(self, y, sequences, *, reset, classes=None):
+        encoder = (
+            RegressionEncoder(self.return_sequences, self.dtype, type(self).__name__) if reset else self._encoder
+        )
+        y = encoder.check(y, sequences)
+        if reset:
+            self._encoder = encoder.fit(y)
+        else:
+            encoder.check_again(y)
+        return y
+
+    def _encode(self, y, sequences):
+        return self._encoder.encode(y)
+
+    def _class_weighted(self, weights, y):
+        return weights
+
+    def _class_codes(self, y):
+        return None
+
+    def _check_trainable(self, y, sequences, partial):
+        """Any finite targets can be learned from."""
+
+    def _check_held_out(self, y, train_rows, validation_rows):
+        """Any split of finite targets can be learned from."""
+
+    def __sklearn_tags__(self):
+        """Tags of scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

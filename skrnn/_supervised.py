@@ -1,0 +1,204 @@
+"""From a series to rows and the target that lies ahead of them."""
+
+import difflib
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.utils._param_validation import Interval, validate_params
+
+# What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
+# nothing says that "row10" should come after "row9", or that a date starts with its year.
+_ORDERED_INDEXES = {
+    "date",
+    "datetime",
+    "datetime64",
+    "floating",
+    "integer",
+    "period",
+    "timedelta",
+    "timedelta64",
+}
+
+
+@validate_params(
+    {"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True
+)
+def make_supervised(frame, target, *, steps_ahead=1):
+    """Pair each row with the value that the target takes some rows later.
+
+    Row ``i`` of `X` is row ``i`` of `frame`, and row ``i`` of `y` is `target` in row ``i + steps_ahead``.
+    Nothing from after a row reaches that row of `X`. The target column stays in `X`: its past is known.
+
+    Parameters
+    ----------
+    frame : DataFrame or ndarray of shape (n_rows, n_columns), Series or ndarray of shape (n_rows,)
+        One series in time order, one row per time step, at even distances: "later" counts rows, not time.
+        Pass several series one by one. A Series or 1-D array is a frame of one column.
+
+    target : column name or index, or list of them
+        What to predict. For a DataFrame a column name; for a Series its name, or None; for an array a column
+        index, or None if it is 1-D. A list selects several columns, and makes `y` 2-D.
+
+    steps_ahead : int, default=1
+        How many rows after its row of `X` a value of `y` lies.
+
+    Returns
+    -------
+    X : DataFrame or ndarray of shape (n_rows - steps_ahead, n_columns)
+        The rows that have a `y`: all but the last `steps_ahead`.
+
+    y : Series or ndarray of shape (n_rows - steps_ahead,), or DataFrame or ndarray of shape \
+            (n_rows - steps_ahead, n_targets)
+        The target `steps_ahead` rows later, under its own name. It carries the index of `X`, so that both are
+        aligned row by row: ``y.loc[t]`` is what is to be predicted at ``t``, not what the target was then.
+
+    X_latest : DataFrame or ndarray of shape (steps_ahead, n_columns)
+        The last `steps_ahead` rows, whose `y` is not known yet: what a fitted model predicts the future from.
+
+    Raises
+    ------
+    TypeError
+        If `frame` is neither a pandas object nor an array, or if `target` cannot be an index of an array's
+        columns.
+
+    ValueError
+        If `target` is not in `frame`, if `frame` has too few rows, if its index does not increase from row to
+        row (dates and numbers are checked, text is not), or if `steps_ahead` is not a positive int.
+
+    See Also
+    --------
+    SequenceWindower : Gives each row the rows before it.
+
+    Notes
+    -----
+    `X`, `y` and `X_latest` are copies, with the column types of `frame`. Missing values are passed on.
+
+    Windows are cut from consecutive rows: to predict from `X_latest` with a window, transform `X` and
+    `X_latest` together (``pd.concat([X, X_latest])``) and take the last `steps_ahead` predictions.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skrnn import make_supervised
+    >>> frame = pd.DataFrame(
+    ...     {"load": [10, 11, 12, 13], "temperature": [3.0, 2.5, 2.0, 1.5]},
+    ...     index=pd.period_range("2024-01-01", periods=4, freq="D"),
+    ... )
+    >>> X, y, X_latest = make_supervised(frame, "load")
+    >>> X
+                load  temperature
+    2024-01-01    10          3.0
+    2024-01-02    11          2.5
+    2024-01-03    12          2.0
+    >>> y
+    2024-01-01    11
+    2024-01-02    12
+    2024-01-03    13
+    Freq: D, Name: load, dtype: int64
+    >>> X_latest
+                load  temperature
+    2024-01-04    13          1.5
+    """
+    if isinstance(frame, np.ndarray):
+        return _from_array(frame, target, steps_ahead)
+    if isinstance(frame, pd.Series):
+        target = frame.name if target is None else target
+        frame = frame.to_frame(name=frame.name)
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(
+            "make_supervised takes a pandas DataFrame or Series, or a numpy array, as frame. "
+            f"Got {type(frame).__name__} instead: convert it first, for example with pd.DataFrame(frame)."
+        )
+    columns = _target_columns(frame, target)
+    _check_length(frame, steps_ahead)
+    _check_time_order(frame.index)
+    # Copies: a column added to X by the caller must not reach, or warn about, the frame it came from.
+    X = frame.iloc[:-steps_ahead].copy()
+    y = frame[columns].iloc[steps_ahead:].set_axis(X.index)
+    return X, y.copy(), frame.iloc[-steps_ahead:].copy()
+
+
+def _from_array(array, target, steps_ahead):
+    """Do the work of make_supervised for a 1-D or 2-D array, whose columns are numbers."""
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            "make_supervised takes an array of shape (n_rows,) or (n_rows, n_columns) as frame. "
+            f"Got one of shape {array.shape}: pass one series at a time."
+        )
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+        target = 0 if target is None else target
+    columns = np.asarray(target)
+    if columns.dtype.kind not in "iu" or columns.ndim > 1 or columns.size == 0:
+        raise TypeError(
+            "frame is an array, so target must be the index of a column or a list of them. "
+            f"Got {target!r} instead."
+        )
+    n_columns = array.shape[1]
+    outside = columns[(columns < -n_columns) | (columns >= n_columns)]
+    if outside.size:
+        raise ValueError(
+            f"target {outside.flat[0]} is not a column of frame, which has shape {array.shape}: "
+            f"choose from 0 to {n_columns - 1}."
+        )
+    _check_length(array, steps_ahead)
+    return array[:-steps_ahead].copy(), array[steps_ahead:, columns].copy(), array[-steps_ahead:].copy()
+
+
+def _target_columns(frame, target):
+    """Return a column label, or a list of labels, that is known to be in the frame."""
+    several = isinstance(target, (list, np.ndarray, pd.Index))
+    labels = list(target) if several else [target]
+    if not labels:
+        raise ValueError("target is an empty list: name at least one column of frame.")
+    for label in labels:
+        n_found = sum(label == column for column in frame.columns)
+        if n_found == 0:
+            raise ValueError(
+                f"target {label!r} is not a column of frame. {_suggest_column(label, frame.columns)}"
+            )
+        if n_found > 1:
+            raise ValueError(
+                f"target {label!r} is the name of {n_found} columns of frame: give each its own name."
+            )
+    return labels if several else target
+
+
+def _suggest_column(label, columns):
+    """Return the sentence that helps with an unknown column name."""
+    nearest = difflib.get_close_matches(str(label), [str(column) for column in columns], n=1)
+    if nearest:
+        return f"Did you mean {nearest[0]!r}?"
+    shown = ", ".join(repr(column) for column in columns[:10])
+    return f"Choose from {shown}{', ...' if len(columns) > 10 else ''}."
+
+
+def _check_length(frame, steps_ahead):
+    """Raise unless there is at least one pair of row and target."""
+    if len(frame) <= steps_ahead:
+        raise ValueError(
+            f"frame has {len(frame)} rows, but steps_ahead={steps_ahead} needs at least {steps_ahead + 1}, "
+            "for one row of X and its y. Pass more rows or look fewer steps ahead."
+        )
+
+
+def _check_time_order(index):
+    """Raise where an index that can be ordered does not increase from each row to the next."""
+    if index.inferred_type not in _ORDERED_INDEXES:
+        return
+    # Comparisons with a missing time are False, so that it counts as out of order.
+    increases = np.asarray(index[1:] > index[:-1], dtype=bool)
+    if increases.all():
+        return
+    row = int(np.argmin(increases)) + 1
+    if index[row] == index[row - 1]:
+        raise ValueError(
+            f"The index of frame must increase, but row {row} ({index[row]}) repeats that of row {row - 1}. "
+            "Keep one row for each time, and pass one series at a time."
+        )
+    raise ValueError(
+        f"The index of frame must increase, but row {row} ({index[row]}) does not come after row {row - 1} "
+        f"({index[row - 1]}). Sort the frame first (frame.sort_index()), or drop an index that is no time "
+        "(frame.reset_index(drop=True))."
+    )

@@ -1,0 +1,296 @@
+"""From ``y`` to what a loss takes, and from the network's outputs back to what a user expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, column_or_1d
+
+_SPARSE = "sparse_categorical_crossentropy"
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Encoded targets and their weights, as rows of a buffer like those of `Sequences`.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_outputs)
+        What the loss takes: a row for each sample or, with one output per time step, for each step.
+    weights : ndarray of shape (n_rows,)
+        Weight of each row in the loss.
+    starts : ndarray of shape (n_samples,)
+        The row of each sample, or of its first present step.
+    per_step : bool
+        Whether there is a row for each time step.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    starts: np.ndarray
+    per_step: bool
+
+    def take(self, indices):
+        """The targets of the chosen samples, over the same buffer."""
+        return replace(self, starts=self.starts[np.asarray(indices)])
+
+    def gather(self, indices, present):
+        """Targets and weights of a batch, in the order of `Sequences.gather`.
+
+        Parameters
+        ----------
+        indices : ndarray of int
+            Samples.
+        present : ndarray of bool, shape ``indices.shape + (n_timesteps,)``
+            Their present steps.
+
+        Returns
+        -------
+        values : ndarray of shape ``indices.shape + (n_outputs,)`` or ``indices.shape + (n_timesteps, n_outputs)``
+        weights : ndarray of shape ``indices.shape`` or ``indices.shape + (n_timesteps,)``
+            Zero at absent steps.
+        """
+        rows = self.starts[indices]
+        if not self.per_step:
+            return self.values[rows], self.weights[rows]
+        steps = np.minimum(np.arange(present.shape[-1]), present.sum(axis=-1, keepdims=True) - 1)
+        rows = rows[..., None] + steps
+        return self.values[rows], np.where(present, self.weights[rows], 0)
+
+
+def make_targets(values, sequences, weights, per_step):
+    """Lay encoded targets of shape (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs) out as rows.
+
+    ``weights`` has shape (n_samples,) or, with one output per time step, (n_samples, n_timesteps).
+    """
+    n_samples = len(sequences)
+    if not per_step:
+        return Targets(values, weights, np.arange(n_samples), per_step)
+    starts = np.arange(n_samples) * sequences.n_timesteps + sequences.heads
+    return Targets(values.reshape(-1, values.shape[-1]), weights.reshape(-1), starts, per_step)
+
+
+def present_in_layout(sequences):
+    """Mask of the present steps where they stand in the user's layout: (n_samples, n_timesteps)."""
+    offsets = np.arange(sequences.n_timesteps) - sequences.heads[:, None]
+    return (offsets >= 0) & (offsets < sequences.lengths[:, None])
+
+
+class RegressionEncoder:
+    """Targets of a regressor: remembers the shape that predictions get.
+
+    Parameters
+    ----------
+    per_step : bool
+        Whether there is one output per time step.
+    dtype : str
+        Dtype of the loss.
+    name : str
+        Name of the estimator, for errors.
+    """
+
+    def __init__(self, per_step, dtype, name):
+        self.per_step, self.dtype, self.name = per_step, dtype, name
+
+    def fit(self, y):
+        """Learn the number of outputs from checked ``y``."""
+        self.shape = y.shape[2:] if self.per_step else y.shape[1:]  # () or (n_outputs,)
+        self.n_outputs = self.shape[0] if self.shape else 1
+        return self
+
+    def check(self, y, sequences):
+        """``y`` as an array of numbers of the right shape, finite at every present step."""
+        y = check_array(
+            y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y"
+        )
+        _check_target_shape(y, sequences, self.per_step, self.name)
+        with np.errstate(over="ignore"):
+            y = y.astype(self.dtype, copy=False)
+        finite = np.isfinite(y)
+        if self.per_step and sequences.has_absent:
+            absent = ~present_in_layout(sequences)
+            y = np.where(absent.reshape(absent.shape + (1,) * (y.ndim - 2)), 0, y).astype(self.dtype)
+            finite = np.isfinite(y)
+        if not finite.all():
+            at = tuple(int(i) for i in np.argwhere(~finite)[0])
+            what = "NaN" if np.isnan(y[at]) else f"infinity or a value too large for dtype {self.dtype!r}"
+            raise ValueError(
+                f"Input y contains {what}, first at index {at[0] if len(at) == 1 else at}. {self.name} takes "
+                "finite targets; drop those samples, or fill them."
+            )
+        return y
+
+    def check_again(self, y):
+        """Refuse ``y`` of another shape than the fitted one."""
+        shape = y.shape[2:] if self.per_step else y.shape[1:]
+        if shape != self.shape:
+            raise ValueError(
+                f"y has {shape or 'no'} output axis, but {self.name} was fitted with {self.shape or 'none'}; "
+                "call fit without warm_start to start anew."
+            )
+
+    def encode(self, y):
+        """Checked ``y`` with an axis of outputs."""
+        return np.ascontiguousarray(y if self.shape else y[..., None])
+
+    def output(self, loss):
+        """Units and activation of the output layer, and the loss itself."""
+        return self.n_outputs, None, loss
+
+    def decode(self, outputs):
+        """Predictions in the shape of the fitted ``y``."""
+        return outputs if self.shape else outputs[..., 0]
+
+
+class ClassificationEncoder:
+    """Targets of a classifier: labels, one per sample or per time step, or indicators of several labels.
+
+    Parameters
+    ----------
+    per_step, dtype, name
+        As for `RegressionEncoder`.
+    loss : str, callable or keras.losses.Loss
+        The loss parameter of the classifier, which decides how several classes are encoded.
+    """
+
+    def __init__(self, per_step, dtype, name, loss):
+        self.per_step, self.dtype, self.name, self.loss = per_step, dtype, name, loss
+
+    def fit(self, y, present, classes=None):
+        """Learn the classes from checked ``y``, or take those given."""
+        if not self.per_step:
+            check_classification_targets(y)
+        kind = "multiclass" if self.per_step else type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                f"{self.name} does not take several multiclass targets, got y of shape {y.shape}. Pass indicators "
+                "(0 and 1) of shape (n_samples, n_labels), or fit one classifier per target."
+            )
+        self.multilabel = kind == "multilabel-indicator"
+        if self.multilabel:
+            self.classes = np.arange(y.shape[1])
+        else:
+            self.classes = np.unique(y[present] if self.per_step else y)
+            if classes is not None:
+                self.classes, seen = np.unique(classes), self.classes
+                self._refuse_unknown(np.setdiff1d(seen, self.classes))
+        if len(self.classes) < 2 and not self.multilabel:
+            raise ValueError(
+                f"{self.name} needs at least two classes, but y holds one class only: {self.classes[0]!r}."
+            )
+        return self
+
+    def check(self, y, sequences):
+        """``y`` as an array of labels of the right shape."""
+        if self.per_step:
+            y = np.asarray(y)
+            _check_target_shape(y, sequences, True, self.name)
+            if y.ndim != 2:
+                raise ValueError(
+                    f"{self.name} with return_sequences=True takes one label per time step, y of shape "
+                    f"(n_samples, n_timesteps); got {y.shape}."
+                )
+            return y
+        y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            at = int(np.argwhere(~np.isfinite(y))[0][0])
+            what = "NaN" if np.isnan(y[~np.isfinite(y)][0]) else "infinity"
+            raise ValueError(f"Input y contains {what}, first at index {at}; every sample needs a label.")
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        _check_target_shape(y, sequences, False, self.name)
+        return y
+
+    def check_again(self, y):
+        """Refuse ``y`` of another kind than the fitted one; unknown labels are found by `encode`."""
+        if not self.per_step and (y.ndim == 2) != self.multilabel:
+            raise ValueError(
+                f"{self.name} was fitted on {'indicators of several labels' if self.multilabel else 'labels'}, "
+                f"but y has {y.ndim} dimension(s)."
+            )
+
+    def encode(self, y, present=None):
+        """Checked ``y`` as the loss takes it; absent steps get any class."""
+        if self.multilabel:
+            if y.shape[1] != len(self.classes):
+                raise ValueError(
+                    f"y has {y.shape[1]} labels, but {self.name} was fitted with {len(self.classes)}."
+                )
+            return y.astype(self.dtype)
+        if self.per_step and not present.all():
+            y = np.where(present, y, self.classes[0])
+        codes = np.searchsorted(self.classes, y)
+        codes = np.minimum(codes, len(self.classes) - 1)
+        unknown = self.classes[codes] != y
+        self._refuse_unknown(np.unique(y[unknown]))
+        if self._one_unit():
+            return codes[..., None].astype(self.dtype)
+        if self._loss_name() == _SPARSE:
+            return codes[..., None].astype(np.int32)
+        return np.eye(len(self.classes), dtype=self.dtype)[codes]
+
+    def output(self, loss):
+        """Units and activation of the output layer, and the loss, with ``"auto"`` resolved."""
+        if loss == "auto":
+            loss = "binary_crossentropy" if self._one_unit() or self.multilabel else _SPARSE
+        if self.multilabel:
+            return len(self.classes), "sigmoid", loss
+        return (1, "sigmoid", loss) if self._one_unit() else (len(self.classes), "softmax", loss)
+
+    def probabilities(self, outputs):
+        """Probabilities of every class, or of every label: (..., n_classes)."""
+        if self.multilabel or outputs.shape[-1] > 1:
+            return outputs
+        return np.concatenate([1 - outputs, outputs], axis=-1)
+
+    def decode(self, outputs):
+        """The most probable label, or indicators of the labels with a probability above one half."""
+        if self.multilabel:
+            return (outputs > 0.5).astype(int)
+        return self.classes[np.argmax(self.probabilities(outputs), axis=-1)]
+
+    def _one_unit(self):
+        """Whether two classes share one sigmoid unit, as all losses but those on one-hot targets have it."""
+        return not self.multilabel and len(self.classes) == 2 and "categorical" not in self._loss_name()
+
+    def _loss_name(self):
+        """The loss in snake case; the default is that of the number of classes."""
+        loss = self.loss
+        if isinstance(loss, str):
+            if loss == "auto":
+                return "binary_crossentropy" if len(self.classes) == 2 else _SPARSE
+            return loss if "_" in loss else _snake_case(loss)
+        return _snake_case(getattr(loss, "__name__", type(loss).__name__))
+
+    def _refuse_unknown(self, labels):
+        if len(labels):
+            raise ValueError(
+                f"y holds labels that {self.name} does not know: {labels[:5].tolist()}; its classes are "
+                f"{self.classes[:10].tolist()}."
+            )
+
+
+def _check_target_shape(y, sequences, per_step, name):
+    """Refuse ``y`` that does not have a target for every sample, or for every step."""
+    n_samples, n_timesteps = len(sequences), sequences.n_timesteps
+    if len(y) != n_samples:
+        raise ValueError(
+            f"X has {n_samples} samples, but y has {len(y)}: inconsistent numbers of samples. {name} needs one "
+            "target for each sequence."
+        )
+    if per_step and (y.ndim not in (2, 3) or y.shape[1] != n_timesteps):
+        raise ValueError(
+            f"{name} with return_sequences=True needs a target for every time step, y of shape ({n_samples}, "
+            f"{n_timesteps}) or ({n_samples}, {n_timesteps}, n_outputs); got {y.shape}."
+        )
+    if not per_step and y.ndim > 2:
+        raise ValueError(
+            f"y has {y.ndim} dimensions, shape {y.shape}, but {name} takes (n_samples,) or (n_samples, "
+            "n_outputs). For one output per time step set return_sequences=True."
+        )
+
+
+def _snake_case(name):
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

@@ -1,0 +1,316 @@
+"""The fit loop: epochs, validation, early stopping, callbacks, and the choice of what runs them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skrnn._batches import batch_order, keras_batch, program_batches
+from skrnn._keras import compile_network, fit_with_keras
+from skrnn._network import NetworkSpec, assign, build_network, network_variables
+from skrnn._programs import (
+    CACHE,
+    TrainingProgram,
+    batches_a_call,
+    loss_per_row,
+    network_obstacle,
+    program_network,
+)
+from skrnn._progress import ProgressLine
+
+logger = logging.getLogger("skrnn")
+@dataclass
+class TrainedState:
+    """What training leaves: numpy arrays only, so that an estimator pickles and copies like any other.
+
+    Parameters
+    ----------
+    weights : list of ndarray
+        Values of the network's weights, then the states of its random generators.
+    optimizer : list of ndarray
+        Values of the optimizer's variables.
+    """
+
+    weights: list
+    optimizer: list
+
+
+@dataclass
+class TrainingPlan:
+    """Everything a fit needs beside its data."""
+
+    spec: NetworkSpec
+    seed: int
+    masked: bool  # whether programs take a mask
+    mask_layer: str | None  # how the stock network finds absent steps, as in build_network
+    compile_arguments: dict  # optimizer, loss, metrics, callbacks, routed, name
+    batch_size: int
+    shuffle: bool
+    epochs: int
+    first_epoch: int
+    early_stopping: bool
+    patience: int
+    min_delta: float
+    verbose: int
+    state: TrainedState | None = None  # where training goes on from
+
+
+@dataclass
+class TrainingRecord:
+    """History of a fit, its best epoch, and when to stop."""
+
+    plan: TrainingPlan
+    history: dict = field(default_factory=dict)
+    n_epochs: int = 0
+    best_epoch: int = -1  # counted from the first epoch of this fit
+    best_loss: float = np.inf
+    best_state: TrainedState | None = None
+
+    def __post_init__(self):
+        self.progress = ProgressLine(self.plan.epochs, self.plan.verbose)
+
+    def after_epoch(self, logs, state):
+        """Record an epoch; ``state()`` gives what to restore. Return whether training should stop."""
+        plan = self.plan
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        if not np.isfinite(logs["loss"]):
+            name = plan.compile_arguments["name"]
+            raise ValueError(
+                f"The loss of {name} became {logs['loss']} in epoch {plan.first_epoch + self.n_epochs + 1}: "
+                "training diverges. Clip the gradient (optimizer__clipnorm=1.0), lower "
+                "optimizer__learning_rate, or scale X and y."
+            )
+        self.n_epochs += 1
+        self.progress.update(self.n_epochs, logs)
+        if not plan.early_stopping:
+            self.best_epoch = self.n_epochs - 1
+            return False
+        if logs["val_loss"] < self.best_loss - plan.min_delta or self.best_epoch < 0:
+            self.best_loss, self.best_epoch, self.best_state = logs["val_loss"], self.n_epochs - 1, state()
+        return self.n_epochs - 1 - self.best_epoch >= max(plan.patience, 1)
+
+
+def train(plan, dataset, validation=None):
+    """Train a network.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    dataset : Dataset
+        What to train on.
+    validation : Dataset or None, default=None
+        What to validate on after each epoch.
+
+    Returns
+    -------
+    state : TrainedState
+    record : TrainingRecord
+    """
+    arguments = plan.compile_arguments
+    model, callbacks = compile_network(
+        lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **arguments
+    )
+    model.optimizer.build(model.trainable_variables)
+    if plan.state is not None:
+        _load(model, plan.state)
+    obstacle = _engine_obstacle(model, plan, callbacks)
+    record = TrainingRecord(plan)
+    try:
+        if obstacle is None:
+            state = _train_with_programs(model, callbacks, plan, record, dataset, validation)
+        else:
+            logger.debug("%s trains through keras.Model.fit: %s", arguments["name"], obstacle)
+            state = _train_with_keras(model, callbacks, plan, record, dataset, validation)
+    finally:
+        record.progress.close()
+    if record.best_state is not None:
+        state = record.best_state
+    return state, record
+
+
+def _train_with_programs(model, callbacks, plan, record, dataset, validation):
+    """Run epochs as compiled programs; the model serves callbacks alone."""
+    import keras
+
+    program = _training_program(model, plan, dataset)
+    state = [*(np.array(v) for v in _variables(model)), *program.fresh_metrics]
+    hooks = keras.callbacks.CallbackList(
+        callbacks, add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
+    )
+    hooks.on_train_begin()
+    for epoch in range(plan.first_epoch, plan.first_epoch + plan.epochs):
+        if callbacks:
+            hooks.on_epoch_begin(epoch)
+            state = [*(np.array(v) for v in _variables(model)), *program.fresh_metrics]
+        order = batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
+        state, logs = _run_epoch(program.train, program, state, plan, dataset, order)
+        if validation is not None:
+            order = batch_order(len(validation), plan.batch_size)
+            _, held_out = _run_epoch(program.evaluate, program, state, plan, validation, order)
+            logs |= {f"val_{name}": value for name, value in held_out.items()}
+        if callbacks:
+            _load(model, _split_state(model, state))
+            hooks.on_epoch_end(epoch, logs)
+            state = [*(np.array(v) for v in _variables(model)), *program.fresh_metrics]
+        if record.after_epoch(logs, lambda: _split_state(model, state)) or model.stop_training:
+            break
+    if callbacks:
+        hooks.on_train_end(logs)
+        return _saved(model)
+    return _split_state(model, state)
+
+
+def _run_epoch(call, program, state, plan, dataset, order):
+    """Make the calls of one pass over the data; return the state and the logs."""
+    tokens = plan.spec.embedding is not None
+    size = _batches_a_call(plan, dataset)
+    if program.n_metric_variables:
+        state = [*state[: -program.n_metric_variables], *program.fresh_metrics]
+    total, metrics = 0.0, {}
+    for first in range(0, len(order), size):
+        part = np.full((size, order.shape[1]), -1)
+        n_batches = min(size, len(order) - first)
+        part[:n_batches] = order[first : first + n_batches]
+        batches = program_batches(dataset, part, tokens)
+        state, loss, metrics = call(state, batches, n_batches)
+        total += loss
+    return state, {"loss": total / len(dataset), **metrics}
+
+
+def _train_with_keras(model, callbacks, plan, record, dataset, validation):
+    """Train through ``keras.Model.fit``."""
+    tokens, dtype = plan.spec.embedding is not None, plan.spec.dtype
+
+    def batch_of(data, indices):
+        return keras_batch(data, indices[indices >= 0], dtype, tokens)
+
+    def batch(epoch, index):
+        order = batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
+        return batch_of(dataset, order[index])
+
+    held_out = []
+    if validation is not None:
+        held_out = [batch_of(validation, indices) for indices in batch_order(len(validation), plan.batch_size)]
+    fit_with_keras(
+        model,
+        batch,
+        len(batch_order(len(dataset), plan.batch_size)),
+        first_epoch=plan.first_epoch,
+        epochs=plan.epochs,
+        validation_batches=held_out,
+        callbacks=callbacks,
+        after_epoch=lambda logs: record.after_epoch(logs, lambda: _saved(model)),
+    )
+    return _saved(model)
+
+
+def _training_program(model, plan, dataset):
+    """The program for a plan's architecture, optimizer, loss and shapes of batch."""
+    sequences, targets, spec = dataset.sequences, dataset.targets, plan.spec
+    n_timesteps = sequences.n_timesteps
+    steps = (n_timesteps,) if targets.per_step else ()
+    target_shape = (plan.batch_size, *steps, targets.values.shape[1])
+
+    def build():
+        network, _ = compile_network(
+            lambda: program_network(spec, plan.masked, plan.batch_size, n_timesteps),
+            **{**plan.compile_arguments, "callbacks": None, "routed": _without_callbacks(plan)},
+        )
+        return TrainingProgram(network, plan.masked, target_shape, target_shape[:-1])
+
+    key = (spec, plan.masked, n_timesteps, target_shape, str(targets.values.dtype), *_compile_key(model, plan))
+    return CACHE.get("train", key, build)
+
+
+def _without_callbacks(plan):
+    return {k: v for k, v in plan.compile_arguments["routed"].items() if not k.startswith("callbacks__")}
+
+
+def _batches_a_call(plan, dataset):
+    return batches_a_call(plan.batch_size, dataset.sequences.n_timesteps, dataset.sequences.n_features)
+
+
+def _compile_key(model, plan):
+    """What of the optimizer, the loss and the metrics shapes a program; a learning rate does not."""
+    optimizer = model.optimizer.get_config()
+    if isinstance(optimizer["learning_rate"], float):
+        del optimizer["learning_rate"]
+    metrics = plan.compile_arguments["metrics"]
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return (type(model.optimizer), _as_json(optimizer), _identity(model.loss), *map(_identity, metrics))
+
+
+def _identity(value):
+    """A loss or a metric as part of a key: those of Keras by their configuration, others by identity."""
+    if type(value).__module__.startswith("keras.") and hasattr(value, "get_config"):
+        return type(value), _as_json(value.get_config())
+    return value
+
+
+def _as_json(config):
+    return json.dumps(config, sort_keys=True, default=repr)
+
+
+def _engine_obstacle(model, plan, callbacks):
+    """Why compiled programs cannot run a plan, or None where they can."""
+    import keras
+
+    obstacle = network_obstacle(plan.spec)
+    if obstacle is not None:
+        return obstacle
+    optimizer = model.optimizer
+    if not type(optimizer).__module__.startswith("keras."):
+        return f"the optimizer {type(optimizer).__name__} is not one of Keras's"
+    if optimizer.use_ema or optimizer.gradient_accumulation_steps or hasattr(optimizer, "inner_optimizer"):
+        return "the optimizer averages weights, accumulates gradients or scales the loss"
+    for callback in callbacks:
+        for hook in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
+            if getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook):
+                return f"{type(callback).__name__} is called for every batch"
+            if inspect.isfunction(vars(callback).get(hook)):
+                return f"{type(callback).__name__} is called for every batch"
+    return _loss_obstacle(model, plan)
+
+
+def _loss_obstacle(model, plan):
+    """Whether the loss gives one value a row, as it must to be weighted."""
+    spec = plan.spec
+    shape = (2, 3) if spec.return_sequences else (2,)
+    y = np.zeros((*shape, spec.n_outputs), dtype=spec.dtype)
+    if getattr(model.loss, "__name__", model.loss) == "sparse_categorical_crossentropy":
+        return None
+    values = loss_per_row(model.loss, y, y + np.asarray(0.5, dtype=spec.dtype))
+    if tuple(values.shape) != shape:
+        return f"the loss has shape {tuple(values.shape)} where one value a row has {shape}"
+    return None
+
+
+def _variables(model):
+    """Variables of a compiled model that a fit carries along."""
+    return [*network_variables(model), *model.optimizer.variables]
+
+
+def _saved(model):
+    """The state of a model, as numpy arrays."""
+    return _split_state(model, [np.array(v) for v in _variables(model)])
+
+
+def _split_state(model, state):
+    """The flat state of a program as one of weights and optimizer, in numpy."""
+    n_weights, n_optimizer = len(network_variables(model)), len(model.optimizer.variables)
+    arrays = [np.array(value) for value in state[: n_weights + n_optimizer]]
+    return TrainedState(arrays[:n_weights], arrays[n_weights:])
+
+
+def _load(model, state):
+    """Put a state into a model; the learning rate stays what the estimator's parameters say."""
+    assign(network_variables(model), state.weights)
+    pairs = zip(model.optimizer.variables, state.optimizer, strict=True)
+    for variable, value in pairs:
+        if not variable.path.endswith("learning_rate"):
+            variable.assign(value)

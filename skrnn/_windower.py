@@ -1,0 +1,299 @@
+"""The transformer that cuts time-ordered rows into windows, one per row."""
+
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
+
+# The first is what every other numeric type becomes.
+_DTYPES = [np.float64, np.float32]
+
+
+def _flattens(windower):
+    """Tell whether the output has columns that can carry names."""
+    if not windower.flatten:
+        raise AttributeError("3-D windows have no columns to name: feature names need flatten=True.")
+    return True
+
+
+def _rows_before_the_first(rows, n_before, padding):
+    """Return the padding that stands before ``rows``: (n_before, n_features)."""
+    if padding == "edge":
+        return np.broadcast_to(rows[:1], (n_before, rows.shape[1]))
+    return np.full((n_before, rows.shape[1]), np.nan if padding == "mask" else 0.0, dtype=rows.dtype)
+
+
+def _overlapping_windows(series, window, dilation):
+    """View a series as all its full windows: (n_windows, window, n_features), read-only, no copy."""
+    row_stride, feature_stride = series.strides
+    n_windows = series.shape[0] - (window - 1) * dilation
+    # numpy's sliding_window_view knows no dilation, and puts the window axis last.
+    return as_strided(
+        series,
+        shape=(n_windows, window, series.shape[1]),
+        strides=(row_stride, dilation * row_stride, feature_stride),
+        writeable=False,  # one number lies in many windows
+    )
+
+
+class SequenceWindower(TransformerMixin, BaseEstimator):
+    """Cut time-ordered rows into windows, one window per row.
+
+    Row ``i`` of the output is the window that ends with row ``i`` of `X`, so the number of rows never
+    changes: `y` stays aligned with the windows, and every scorer and splitter of scikit-learn works.
+
+    Parameters
+    ----------
+    window : int, default=20
+        Number of time steps in a window.
+
+    dilation : int, default=1
+        Distance in rows between neighbouring time steps of a window. A window spans
+        ``(window - 1) * dilation + 1`` rows.
+
+    padding : {"mask", "edge", "zeros"} or None, default=None
+        What stands before the first row, in the windows that reach beyond it.
+
+        - "mask": absent time steps, rows of NaN, which recurrent estimators mask.
+        - "edge": the first row, repeated.
+        - "zeros": zeros.
+        - None: "mask", or "edge" with ``flatten=True``, as few estimators that are not recurrent take NaN.
+
+    flatten : bool, default=False
+        Whether to lay the time steps of a window side by side in one row, for estimators that are not
+        recurrent. The columns are ordered by time step, oldest first, and within a time step like the
+        features of `X`.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during :term:`fit`, where `X` has feature names that are all strings.
+
+    See Also
+    --------
+    make_supervised : Pair rows with a target that lies ahead of them.
+
+    Notes
+    -----
+    A window ends on its own row, and holds that row. So `y` must lie ahead of its row, or the estimator is
+    shown what it is asked for. :func:`~skrnn.make_supervised` makes such a `y`.
+
+    The rows before the first row of whatever is transformed are unknown. Where a Pipeline that holds the
+    windower is cross-validated, the splits are cut before the windows are: the first
+    ``(window - 1) * dilation`` windows of each test fold are padded, although the rows before the fold exist.
+
+    With ``flatten=False`` the output is a read-only view of one padded copy of `X`, in which the windows
+    overlap: the memory is that of `X`, whatever the `window`. Copying the output (``np.array(output)``,
+    pickling) takes `window` times as much, as ``flatten=True`` does.
+
+    ``Pipeline.set_output(transform="pandas")`` applies to flattened windows, and leaves 3-D ones arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import SequenceWindower
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0]])
+    >>> windows = SequenceWindower(window=3).fit_transform(X)
+    >>> windows.shape
+    (4, 3, 1)
+    >>> windows[:, :, 0]
+    array([[nan, nan,  1.],
+           [nan,  1.,  2.],
+           [ 1.,  2.,  3.],
+           [ 2.,  3.,  4.]])
+
+    For an estimator that is not recurrent:
+
+    >>> windower = SequenceWindower(window=3, flatten=True)
+    >>> windower.fit_transform(X)
+    array([[1., 1., 1.],
+           [1., 1., 2.],
+           [1., 2., 3.],
+           [2., 3., 4.]])
+    >>> windower.get_feature_names_out()
+    array(['x0_lag2', 'x0_lag1', 'x0_lag0'], dtype=object)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "dilation": [Interval(Integral, 1, None, closed="left")],
+        "padding": [StrOptions({"mask", "edge", "zeros"}), None],
+        "flatten": ["boolean"],
+    }
+
+    def __init__(self, window=20, *, dilation=1, padding=None, flatten=False):
+        self.window = window
+        self.dilation = dilation
+        self.padding = padding
+        self.flatten = flatten
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and remember the features of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows in time order.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : SequenceWindower
+            The fitted windower.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not 2-D, or holds NaN or infinity, or if a parameter is out of its range.
+        """
+        validate_data(self, X, dtype=_DTYPES)
+        return self
+
+    def transform(self, X):
+        """Cut `X` into the windows that end with each of its rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows in time order.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_rows, window, n_features)
+            The windows, oldest time step first: a read-only view. With ``flatten=True`` an array, or the
+            container that :meth:`set_output` asked for, of shape (n_rows, window * n_features). float32 where
+            `X` is float32, else float64.
+
+        Raises
+        ------
+        NotFittedError
+            If the windower is not fitted.
+
+        ValueError
+            If `X` is not 2-D, holds NaN or infinity, or has other features than the `X` of :meth:`fit`.
+        """
+        check_is_fitted(self)
+        # Parameters may have been set since fit, and strides made from wrong ones read foreign memory.
+        self._validate_params()
+        rows = validate_data(self, X, dtype=_DTYPES, reset=False)
+        before = _rows_before_the_first(rows, (self.window - 1) * self.dilation, self._padding())
+        windows = _overlapping_windows(np.concatenate([before, rows]), self.window, self.dilation)
+        if not self.flatten:
+            return windows
+        # np.array before reshape: one copy, and a writable one also where window=1 would need none.
+        return np.array(windows, order="C").reshape(rows.shape[0], self.window * rows.shape[1])
+
+    def inverse_transform(self, X):
+        """Return the rows that windows were cut from: the last time step of each.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, window, n_features)
+            Windows as :meth:`transform` returns them; of shape (n_rows, window * n_features) with
+            ``flatten=True``.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_rows, n_features)
+            The last time step of each window, a copy.
+
+        Raises
+        ------
+        NotFittedError
+            If the windower is not fitted.
+
+        ValueError
+            If `X` does not have the shape that :meth:`transform` returns.
+        """
+        check_is_fitted(self)
+        # Checking the values would read every one of them `window` times, and the padding is NaN by design.
+        windows = check_array(
+            X, dtype=_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X"
+        )
+        if self.flatten:
+            wanted, wanted_text = (self.window * self.n_features_in_,), "window * n_features"
+        else:
+            wanted, wanted_text = (self.window, self.n_features_in_), "window, n_features"
+        if windows.ndim != len(wanted) + 1 or windows.shape[1:] != wanted:
+            sizes = ", ".join(str(size) for size in wanted)
+            raise ValueError(
+                f"SequenceWindower(flatten={self.flatten}).inverse_transform takes windows of shape "
+                f"(n_rows, {wanted_text}) = (n_rows, {sizes}), but X has shape {windows.shape}. "
+                "Pass what transform returned."
+            )
+        # Flattened or not, the last n_features numbers of a window are its last time step.
+        last_step = windows[:, -self.n_features_in_ :] if self.flatten else windows[:, -1]
+        return last_step.copy()
+
+    @available_if(_flattens)
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the flattened columns.
+
+        ``x0_lag3`` is feature ``x0`` of the row three rows before a window's own. Available with
+        ``flatten=True`` only.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,) or None, default=None
+            Names of the features of `X`. None stands for ``feature_names_in_``, or ``x0``, ``x1``, ... where
+            there are none; if ``feature_names_in_`` is defined, `input_features` must equal it.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str of shape (window * n_features_in_,)
+            Names in the order of the columns. Lags count rows: those of ``dilation=2`` are 0, 2, 4 and so on.
+
+        Raises
+        ------
+        NotFittedError
+            If the windower is not fitted.
+
+        ValueError
+            If `input_features` does not fit the features seen during :term:`fit`.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        lags = range((self.window - 1) * self.dilation, -1, -self.dilation)
+        return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Set the container of flattened windows; 3-D windows stay arrays.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            What :meth:`transform` and ``fit_transform`` return with ``flatten=True``. None changes nothing.
+
+        Returns
+        -------
+        self : SequenceWindower
+            The windower.
+        """
+        # scikit-learn's own method is missing where there are no feature names, and Pipeline.set_output
+        # raises on a step without it. The attribute is the one that it sets, that clone copies and that the
+        # wrapper of transform reads; without feature names that wrapper leaves the output as it is.
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _padding(self):
+        """Resolve ``padding=None``."""
+        if self.padding is not None:
+            return self.padding
+        return "edge" if self.flatten else "mask"

@@ -1,0 +1,56 @@
+"""A damped cosine: the smallest series worth forecasting."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, validate_params
+
+
+@validate_params(
+    {
+        "n": [Interval(Integral, 2, None, closed="left")],
+        "tau": [Interval(Real, 0, None, closed="neither")],
+        "stop": [Interval(Real, 0, None, closed="neither")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_damped_oscillation(n=200, tau=5, stop=5 * np.pi):
+    """Generate a damped oscillation, ``y = exp(-x / tau) * cos(x)``.
+
+    The series has no noise, and each value is an exact linear function of the two before it.
+
+    Parameters
+    ----------
+    n : int, default=200
+        Number of points, at least 2.
+
+    tau : float, default=5
+        Time in which the amplitude falls to ``1 / e``, in the unit of `x`.
+
+    stop : float, default=5 * pi
+        The last value of `x`; the first is 0. One period is ``2 * pi``.
+
+    Returns
+    -------
+    x : ndarray of shape (n,)
+        Evenly spaced times from 0 to `stop`, both included.
+
+    y : ndarray of shape (n,)
+        The series at these times.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> from skrnn.datasets import make_damped_oscillation
+    >>> x, y = make_damped_oscillation()
+    >>> x.shape, y.shape
+    ((200,), (200,))
+    >>> print(f"{y[0]:.3f} {y[-1]:.3f}")
+    1.000 -0.043
+    """
+    x = np.linspace(0.0, stop, n)
+    return x, np.exp(-x / tau) * np.cos(x)

@@ -1,0 +1,48 @@
+"""The yearly sunspot numbers, 1700 to 2008."""
+
+from importlib.resources import files
+
+import pandas as pd
+
+
+def load_sunspots():
+    """Load the yearly sunspot numbers from 1700 to 2008.
+
+    A real series with a cycle of about eleven years whose height and length vary. It is shipped with skrnn:
+    nothing is downloaded.
+
+    Returns
+    -------
+    frame : DataFrame of shape (309, 1)
+        Column ``sunspots``: the mean sunspot number of the year, without unit. The index ``year`` is a yearly
+        PeriodIndex, without gaps.
+
+    Notes
+    -----
+    The numbers are those of the National Geophysical Data Center (NOAA), in the scale used until 2015. They
+    are in the public domain; ``data/README`` beside this module says where they come from.
+
+    References
+    ----------
+    .. [1] F. Clette, L. Svalgaard, J. M. Vaquero and E. W. Cliver, "Revisiting the Sunspot Number", Space
+       Science Reviews 186 (2014), 35-103. https://doi.org/10.1007/s11214-014-0074-2
+
+    Examples
+    --------
+    >>> from skrnn.datasets import load_sunspots
+    >>> sunspots = load_sunspots()
+    >>> sunspots.shape
+    (309, 1)
+    >>> sunspots.loc["1955":"1959"]
+          sunspots
+    year
+    1955      38.0
+    1956     141.7
+    1957     190.2
+    1958     184.8
+    1959     159.0
+    """
+    with (files("skrnn.datasets") / "data" / "sunspots.csv").open(encoding="utf-8") as csv:
+        table = pd.read_csv(csv, dtype={"year": str, "sunspots": float})
+    # Years as text: a PeriodIndex of integers takes them for numbers of years since 1970.
+    return table[["sunspots"]].set_index(pd.PeriodIndex(table["year"], freq="Y", name="year"))

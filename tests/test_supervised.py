@@ -1,0 +1,277 @@
+import datetime
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from pandas.testing import assert_frame_equal, assert_index_equal, assert_series_equal
+
+from skrnn import SequenceWindower, make_supervised
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame(
+        {"price": np.arange(10), "volume": np.arange(10) / 2.0, "shop": list("abcdefghij")},
+        index=pd.date_range("2024-01-01", periods=10, freq="D", name="day"),
+    )
+
+
+@pytest.mark.parametrize("steps_ahead", [1, 3, 9])
+def test_rows_and_target_are_aligned(frame, steps_ahead):
+    X, y, X_latest = make_supervised(frame, "volume", steps_ahead=steps_ahead)
+    assert_frame_equal(X, frame.iloc[: 10 - steps_ahead])
+    assert_frame_equal(X_latest, frame.iloc[10 - steps_ahead :])
+    assert_index_equal(y.index, X.index)
+    assert y.name == "volume"
+    for row in range(10 - steps_ahead):
+        assert y.iloc[row] == frame["volume"].iloc[row + steps_ahead]
+
+
+def test_one_step_is_the_default(frame):
+    _, y, X_latest = make_supervised(frame, "price")
+    assert y.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert len(X_latest) == 1
+
+
+def test_types_are_kept(frame):
+    X, y, X_latest = make_supervised(frame, "price", steps_ahead=2)
+    assert y.dtype == frame["price"].dtype  # no detour over NaN
+    assert_series_equal(X.dtypes, frame.dtypes)
+    assert_series_equal(X_latest.dtypes, frame.dtypes)
+
+
+def test_several_targets(frame):
+    X, y, _ = make_supervised(frame, ["volume", "price"], steps_ahead=2)
+    expected = frame[["volume", "price"]].iloc[2:].set_axis(X.index)
+    assert_frame_equal(y, expected)
+    one = make_supervised(frame, ["price"])[1]
+    assert isinstance(one, pd.DataFrame)
+    assert one["price"].tolist() == list(range(1, 10))
+    assert_frame_equal(make_supervised(frame, pd.Index(["volume", "price"]), steps_ahead=2)[1], expected)
+
+
+def test_nothing_from_the_future_reaches_X(frame):
+    changed = frame.copy()
+    changed.loc[changed.index[6] :, ["price", "volume"]] = -1
+    before, after = make_supervised(frame, "price")[0], make_supervised(changed, "price")[0]
+    assert_frame_equal(before.iloc[:6], after.iloc[:6])
+
+
+def test_results_are_copies(frame):
+    original = frame.copy()
+    X, y, X_latest = make_supervised(frame, "price")
+    # pandas 2 would warn here (SettingWithCopyWarning) about a slice.
+    X["hour"] = 0
+    X_latest["hour"] = 0
+    X.iloc[0, 0] = 99
+    y.iloc[0] = 99
+    assert_frame_equal(frame, original)
+
+
+def test_series():
+    series = pd.Series([1.0, 2.0, 4.0, 8.0], name="n", index=pd.period_range("2000", periods=4, freq="Y"))
+    for target in (None, "n"):
+        X, y, X_latest = make_supervised(series, target)
+        assert_frame_equal(X, series.iloc[:3].to_frame())
+        assert y.tolist() == [2.0, 4.0, 8.0]
+        assert y.name == "n"
+        assert_index_equal(y.index, X.index)
+        assert_frame_equal(X_latest, series.iloc[3:].to_frame())
+    with pytest.raises(ValueError, match="target 'm' is not a column of frame"):
+        make_supervised(series, "m")
+
+
+def test_series_without_a_name():
+    X, y, X_latest = make_supervised(pd.Series([1, 2, 4]), None)
+    assert X.to_numpy().tolist() == [[1], [2]]
+    assert y.tolist() == [2, 4]
+    assert y.name is None
+    assert X_latest.to_numpy().tolist() == [[4]]
+
+
+@pytest.mark.parametrize("target", [1, -1, np.int64(1)])
+def test_array(target):
+    array = np.arange(12, dtype=np.int32).reshape(6, 2)
+    X, y, X_latest = make_supervised(array, target, steps_ahead=2)
+    assert_array_equal(X, array[:4])
+    assert_array_equal(y, [5, 7, 9, 11])
+    assert_array_equal(X_latest, array[4:])
+    assert X.dtype == y.dtype == np.int32
+    X[:] = y[:] = X_latest[:] = 0
+    assert_array_equal(array, np.arange(12).reshape(6, 2))
+
+
+def test_array_with_several_targets():
+    array = np.arange(12.0).reshape(4, 3)
+    _, y, _ = make_supervised(array, [2, 0])
+    assert_array_equal(y, [[5.0, 3.0], [8.0, 6.0], [11.0, 9.0]])
+
+
+@pytest.mark.parametrize("target", [None, 0])
+def test_array_of_one_dimension(target):
+    X, y, X_latest = make_supervised(np.array([1.0, 2.0, 4.0]), target)
+    assert_array_equal(X, [[1.0], [2.0]])
+    assert_array_equal(y, [2.0, 4.0])
+    assert_array_equal(X_latest, [[4.0]])
+
+
+def test_column_names_of_other_types():
+    columns = pd.MultiIndex.from_tuples([("a", "low"), ("a", "high")])
+    frame = pd.DataFrame([[1, 2], [3, 4]], columns=columns)
+    _, y, _ = make_supervised(frame, ("a", "high"))
+    assert y.tolist() == [4]
+    assert make_supervised(pd.DataFrame([[1, 2], [3, 4]]), 1)[1].tolist() == [4]
+
+
+def test_target_lies_outside_its_window():
+    series = np.arange(20.0)
+    X, y, X_latest = make_supervised(series, None, steps_ahead=3)
+    windows = SequenceWindower(4, padding="zeros").fit_transform(X)
+    assert_array_equal(y, windows.max(axis=(1, 2)) + 3)
+    together = SequenceWindower(4).fit(X).transform(np.concatenate([X, X_latest]))
+    assert_array_equal(together[-1, :, 0], [16.0, 17.0, 18.0, 19.0])
+
+
+# Errors
+
+
+def test_unknown_target_names_the_nearest_column(frame):
+    with pytest.raises(
+        ValueError, match=r"target 'pricee' is not a column of frame\. Did you mean 'price'\?$"
+    ):
+        make_supervised(frame, "pricee")
+    with pytest.raises(
+        ValueError, match=r"target 'volum' is not a column of frame\. Did you mean 'volume'\?$"
+    ):
+        make_supervised(frame, ["price", "volum"])
+    with pytest.raises(ValueError, match=r"target 'xyz' is not .* Choose from 'price', 'volume', 'shop'\.$"):
+        make_supervised(frame, "xyz")
+    with pytest.raises(ValueError, match="target None is not a column of frame"):
+        make_supervised(frame, None)
+
+
+def test_many_columns_are_not_all_listed():
+    frame = pd.DataFrame(np.zeros((3, 12)))
+    with pytest.raises(ValueError, match=r"Choose from 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.\.$"):
+        make_supervised(frame, "load")
+
+
+def test_no_target(frame):
+    with pytest.raises(ValueError, match="target is an empty list"):
+        make_supervised(frame, [])
+
+
+def test_ambiguous_target():
+    frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
+    with pytest.raises(ValueError, match="target 'a' is the name of 2 columns of frame"):
+        make_supervised(frame, "a")
+
+
+@pytest.mark.parametrize("steps_ahead", [0, -1, 1.0, "1", None])
+def test_steps_ahead_is_validated(frame, steps_ahead):
+    message = r"The 'steps_ahead' parameter of make_supervised must be an int in the range \[1, inf\). Got "
+    with pytest.raises(ValueError, match=message):
+        make_supervised(frame, "price", steps_ahead=steps_ahead)
+
+
+@pytest.mark.parametrize("steps_ahead", [10, 11])
+def test_too_few_rows(frame, steps_ahead):
+    message = f"frame has 10 rows, but steps_ahead={steps_ahead} needs at least {steps_ahead + 1}"
+    with pytest.raises(ValueError, match=message):
+        make_supervised(frame, "price", steps_ahead=steps_ahead)
+    with pytest.raises(ValueError, match=message):
+        make_supervised(frame["price"].to_numpy(), None, steps_ahead=steps_ahead)
+
+
+@pytest.mark.parametrize("given", [[[1, 2], [3, 4]], {"a": [1, 2]}, "frame", None])
+def test_frame_of_a_wrong_type(given):
+    with pytest.raises(TypeError, match=f"Got {type(given).__name__} instead: convert it first"):
+        make_supervised(given, "a")
+
+
+def test_array_of_a_wrong_shape():
+    with pytest.raises(ValueError, match=r"Got one of shape \(2, 3, 4\): pass one series at a time"):
+        make_supervised(np.zeros((2, 3, 4)), 0)
+
+
+@pytest.mark.parametrize("target", ["load", None, 1.0, True, [], [[0, 1]]])
+def test_array_target_of_a_wrong_type(target):
+    with pytest.raises(TypeError, match=r"target must be the index of a column or a list of them\. Got "):
+        make_supervised(np.zeros((4, 2)), target)
+
+
+@pytest.mark.parametrize(("target", "outside"), [(2, 2), (-3, -3), ([0, 5], 5)])
+def test_array_target_out_of_range(target, outside):
+    message = rf"target {outside} is not a column of frame, which has shape \(4, 2\): choose from 0 to 1"
+    with pytest.raises(ValueError, match=message):
+        make_supervised(np.zeros((4, 2)), target)
+
+
+DAYS = pd.date_range("2024-01-01", periods=5, freq="D")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        DAYS,
+        DAYS.tz_localize("Europe/Paris"),
+        DAYS.to_period("D"),
+        DAYS - DAYS[0],
+        pd.Index(DAYS.date),
+        pd.Index([2000, 2001, 2002, 2003, 2004]),
+        pd.Index([0.0, 0.5, 1.0, 1.5, 2.0]),
+        pd.Index([1, 2, 3, 4, 5], dtype="Int64"),
+    ],
+    ids=["datetime", "time zone", "period", "timedelta", "date", "int", "float", "nullable int"],
+)
+def test_index_must_increase(index):
+    def supervise(order):
+        return make_supervised(pd.DataFrame({"a": range(len(order))}, index=index[order]), "a")
+
+    assert supervise([0, 1, 2, 3, 4])[1].tolist() == [1, 2, 3, 4]
+    assert supervise([0, 1, 3])[1].tolist() == [1, 2]  # holes are no disorder
+    with pytest.raises(
+        ValueError, match=r"must increase, but row 3 \(.*\) does not come after row 2 \(.*Sort"
+    ):
+        supervise([0, 1, 4, 2, 3])
+    with pytest.raises(ValueError, match=r"must increase, but row 2 \(.*\) repeats that of row 1"):
+        supervise([0, 1, 1, 0, 4])
+
+
+def test_disorder_is_shown_with_its_times():
+    frame = pd.DataFrame({"a": range(3)}, index=DAYS[[0, 2, 1]])
+    message = r"row 2 \(2024-01-02 00:00:00\) does not come after row 1 \(2024-01-03 00:00:00\)"
+    with pytest.raises(ValueError, match=message):
+        make_supervised(frame, "a")
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_missing_time(missing):
+    times = list(DAYS[:3])
+    times[missing] = pd.NaT
+    with pytest.raises(ValueError, match="NaT"):
+        make_supervised(pd.DataFrame({"a": range(3)}, index=pd.DatetimeIndex(times)), "a")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        ["row1", "row10", "row2"],
+        ["02/01/2024", "03/01/2024", "01/02/2024"],
+        pd.MultiIndex.from_tuples([(2024, "Jan"), (2024, "Feb"), (2024, "Mar")]),
+    ],
+    ids=["text", "dates as text", "levels"],
+)
+def test_an_index_without_a_known_order_is_taken_as_it_is(index):
+    _, y, _ = make_supervised(pd.DataFrame({"a": range(3)}, index=index), "a")
+    assert y.tolist() == [1, 2]
+
+
+def test_mixed_index_is_taken_as_it_is():
+    index = pd.Index([datetime.date(2024, 1, 2), "later", 3], dtype=object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, y, _ = make_supervised(pd.DataFrame({"a": range(3)}, index=index), "a")
+    assert y.tolist() == [1, 2]
