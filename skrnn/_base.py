@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._network import NetworkSpec
@@ -123,9 +123,7 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
     def _fit(self, X, y, sample_weight, validation_data, *, reset, epochs, classes=None, partial=False):
         early_stopping = self.early_stopping and not partial
         if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         sequences = self._check_X(X, reset=reset)
         if len(sequences) < 2 and not (partial or self.return_sequences):
             raise ValueError(
@@ -278,7 +276,11 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
             return self._check_3d(X, reset)
         tokens = self.embedding_dim is not None
         X = validate_data(
-            self, X, reset=reset, dtype="numeric" if tokens else self._numeric_dtypes(), ensure_all_finite=tokens
+            self,
+            X,
+            reset=reset,
+            dtype="numeric" if tokens else self._numeric_dtypes(),
+            ensure_all_finite=tokens,
         )
         self._layout = layout
         return self._check_tokens(X, reset) if tokens else sequences_from_2d(X, self.dtype, name)
@@ -311,8 +313,8 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
     def _check_tokens(self, X, reset):
         name = type(self).__name__
         if X.dtype.kind not in "biu":
-            if not (X == np.floor(X)).all():
-                row, column = np.argwhere(X != np.floor(X))[0]
+            if not (np.floor(X) == X).all():
+                row, column = np.argwhere(np.floor(X) != X)[0]
                 raise ValueError(
                     f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {X[row, column]} at "
                     f"sample {row}, time step {column}."
@@ -321,7 +323,7 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
         if reset:
             self._n_tokens = max(int(X.max()) + 1, 2) if self.n_tokens is None else self.n_tokens
         elif self.n_tokens is None:
-            X = np.where(X >= self._n_tokens, 1, X)  # unknown, as ids that were never trained on are
+            X = np.where(self._n_tokens <= X, 1, X)  # unknown, as ids that were never trained on are
         return sequences_from_tokens(X, self.n_tokens, name)
 
     def _numeric_dtypes(self):
@@ -471,6 +473,4 @@ def _batch_size(batch_size, n_samples):
 def _joined(history, new, n_before, n_new):
     """Histories one after the other, NaN where one of them lacks a value."""
     gap_before, gap_new = [np.nan] * n_before, [np.nan] * n_new
-    return {
-        name: history.get(name, gap_before) + new.get(name, gap_new) for name in {**history, **new}
-    }
+    return {name: history.get(name, gap_before) + new.get(name, gap_new) for name in {**history, **new}}

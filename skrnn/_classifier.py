@@ -15,7 +15,7 @@ from skrnn._targets import ClassificationEncoder, present_in_layout
 class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     """A recurrent network with one sigmoid or softmax output layer."""
 
-    _parameter_constraints: dict = constraints()  # noqa: RUF012 (scikit-learn's form)
+    _parameter_constraints: dict = constraints()
 
     __init__ = constructor(loss="auto")
 
@@ -126,9 +126,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = self._encoder if not reset else None
         if reset:
-            encoder = ClassificationEncoder(
-                bool(self.return_sequences), self.dtype, type(self).__name__, self.loss
-            )
+            encoder = ClassificationEncoder(bool(self.return_sequences), self.dtype, type(self).__name__, self.loss)
         y = encoder.check(y, sequences)
         if not reset:
             encoder.check_again(y)

@@ -128,9 +128,7 @@ def _flat(callbacks):
     return flat
 
 
-def fit_with_keras(
-    model, batch, n_batches, *, first_epoch, epochs, validation_batches, callbacks, after_epoch
-):
+def fit_with_keras(model, batch, n_batches, *, first_epoch, epochs, validation_batches, callbacks, after_epoch):
     """Train through ``keras.Model.fit`` on our own batches.
 
     Parameters
@@ -177,5 +175,6 @@ def fit_with_keras(
         epochs=first_epoch + epochs,
         validation_data=Validation() if validation_batches else None,
         callbacks=[*callbacks, AfterEpoch()],
+        shuffle=False,
         verbose=0,
     )

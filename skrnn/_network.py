@@ -80,9 +80,9 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
         every_step = spec.return_sequences or depth < len(spec.units) - 1
         hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden, **call_options)
         if spec.dropout:
-            hidden = keras.layers.Dropout(
-                spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}"
-            )(hidden)
+            hidden = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")(
+                hidden
+            )
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
@@ -108,18 +108,14 @@ def _recurrent(spec, units, every_step, seeds, depth):
         return layer(f"recurrent_{depth}")
     forward, backward = layer(f"forward_{depth}"), layer(f"backward_{depth}")
     backward.go_backwards = True
-    return keras.layers.Bidirectional(
-        forward, backward_layer=backward, dtype=spec.dtype, name=f"bidirectional_{depth}"
-    )
+    return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=spec.dtype, name=f"bidirectional_{depth}")
 
 
 def _dense(units, activation, spec, seeds, name):
     import keras
 
     initializer = keras.initializers.GlorotUniform(seed=next(seeds))
-    return keras.layers.Dense(
-        units, activation=activation, kernel_initializer=initializer, dtype=spec.dtype, name=name
-    )
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer, dtype=spec.dtype, name=name)
 
 
 def network_variables(network):

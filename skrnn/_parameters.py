@@ -104,9 +104,7 @@ def constructor(without=(), **defaults):
         routed = {name: kwargs.pop(name) for name in list(kwargs) if is_routed(name)}
         for name in kwargs:
             if name not in names:
-                raise TypeError(
-                    f"{type(self).__name__} got an unknown parameter {name!r}.{nearest(name, names)}"
-                )
+                raise TypeError(f"{type(self).__name__} got an unknown parameter {name!r}.{nearest(name, names)}")
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         for name in names:

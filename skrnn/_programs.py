@@ -93,9 +93,7 @@ def network_obstacle(spec):
 
 def program_network(spec, masked, batch_size, n_timesteps):
     """The network that a program compiles: static shapes, and the mask as an input of its own."""
-    return build_network(
-        spec, 0, mask="input" if masked else None, batch_size=batch_size, n_timesteps=n_timesteps
-    )
+    return build_network(spec, 0, mask="input" if masked else None, batch_size=batch_size, n_timesteps=n_timesteps)
 
 
 def loss_per_row(loss, y_true, y_pred):

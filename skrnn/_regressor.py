@@ -14,7 +14,7 @@ from skrnn._targets import RegressionEncoder, present_in_layout
 class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     """A recurrent network with a linear output layer."""
 
-    _parameter_constraints: dict = constraints(without=("class_weight",))  # noqa: RUF012 (scikit-learn's form)
+    _parameter_constraints: dict = constraints(without=("class_weight",))
 
     __init__ = constructor(without=("class_weight",))
 
@@ -83,9 +83,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         return self._partial_fit(X, y, sample_weight)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
-        encoder = (
-            RegressionEncoder(self.return_sequences, self.dtype, type(self).__name__) if reset else self._encoder
-        )
+        encoder = RegressionEncoder(self.return_sequences, self.dtype, type(self).__name__) if reset else self._encoder
         y = encoder.check(y, sequences)
         if reset:
             self._encoder = encoder.fit(y)
@@ -112,4 +110,8 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         """Tags of scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        # check_regressors_train wants R2 > 0.5 on ten independent columns of which one matters. Read as a sequence
+        # that is a step to be remembered by its place alone, for which 100 epochs of 7 batches are too few: GRU
+        # 0.46, LSTM 0.37; with 400 epochs 0.94 and 0.88.
+        tags.regressor_tags.poor_score = True
         return tags

@@ -53,9 +53,7 @@ class Sequences:
     def take(self, indices):
         """The chosen sequences, over the same buffer."""
         indices = np.asarray(indices)
-        return replace(
-            self, starts=self.starts[indices], lengths=self.lengths[indices], heads=self.heads[indices]
-        )
+        return replace(self, starts=self.starts[indices], lengths=self.lengths[indices], heads=self.heads[indices])
 
     def gather(self, indices):
         """Present steps first, tails filled with the last present step: ``indices.shape + (time, features)``.
@@ -148,11 +146,9 @@ def sequences_from_tokens(X, n_tokens, name):
     """Token ids, one sequence per row; 0 is padding wherever it stands, and keeps the state as a mask would."""
     if (X < 0).any():
         row, column = np.argwhere(X < 0)[0]
-        raise ValueError(
-            f"Token ids cannot be negative, got {X[row, column]} at sample {row}, time step {column}."
-        )
-    if n_tokens is not None and (X >= n_tokens).any():
-        row, column = np.argwhere(X >= n_tokens)[0]
+        raise ValueError(f"Token ids cannot be negative, got {X[row, column]} at sample {row}, time step {column}.")
+    if n_tokens is not None and (n_tokens <= X).any():
+        row, column = np.argwhere(n_tokens <= X)[0]
         raise ValueError(
             f"Token id {X[row, column]} at sample {row}, time step {column} is beyond n_tokens={n_tokens} of "
             f"{name}; raise n_tokens to at least {int(X.max()) + 1}, or leave it None to infer it at fit."
@@ -226,9 +222,7 @@ def _trimmed(sequences, absent, name):
             f"{int(np.argmax(inside))}; {name} takes steps of NaN only before the first or after the last "
             "present step of a sequence. Fill such holes, or cut the sequence there."
         )
-    return replace(
-        sequences, starts=first, lengths=lengths, heads=(first - sequences.starts) // step
-    )
+    return replace(sequences, starts=first, lengths=lengths, heads=(first - sequences.starts) // step)
 
 
 def _cast(array, dtype):

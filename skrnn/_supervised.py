@@ -21,9 +21,7 @@ _ORDERED_INDEXES = {
 }
 
 
-@validate_params(
-    {"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True
-)
+@validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
 def make_supervised(frame, target, *, steps_ahead=1):
     """Pair each row with the value that the target takes some rows later.
 
@@ -132,8 +130,7 @@ def _from_array(array, target, steps_ahead):
     columns = np.asarray(target)
     if columns.dtype.kind not in "iu" or columns.ndim > 1 or columns.size == 0:
         raise TypeError(
-            "frame is an array, so target must be the index of a column or a list of them. "
-            f"Got {target!r} instead."
+            f"frame is an array, so target must be the index of a column or a list of them. Got {target!r} instead."
         )
     n_columns = array.shape[1]
     outside = columns[(columns < -n_columns) | (columns >= n_columns)]
@@ -155,13 +152,9 @@ def _target_columns(frame, target):
     for label in labels:
         n_found = sum(label == column for column in frame.columns)
         if n_found == 0:
-            raise ValueError(
-                f"target {label!r} is not a column of frame. {_suggest_column(label, frame.columns)}"
-            )
+            raise ValueError(f"target {label!r} is not a column of frame. {_suggest_column(label, frame.columns)}")
         if n_found > 1:
-            raise ValueError(
-                f"target {label!r} is the name of {n_found} columns of frame: give each its own name."
-            )
+            raise ValueError(f"target {label!r} is the name of {n_found} columns of frame: give each its own name.")
     return labels if several else target
 
 

@@ -102,9 +102,7 @@ class RegressionEncoder:
 
     def check(self, y, sequences):
         """``y`` as an array of numbers of the right shape, finite at every present step."""
-        y = check_array(
-            y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y"
-        )
+        y = check_array(y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y")
         _check_target_shape(y, sequences, self.per_step, self.name)
         with np.errstate(over="ignore"):
             y = y.astype(self.dtype, copy=False)
@@ -140,7 +138,8 @@ class RegressionEncoder:
         return self.n_outputs, None, loss
 
     def decode(self, outputs):
-        """Predictions in the shape of the fitted ``y``."""
+        """Predictions in the shape of the fitted ``y``; float64, as those of all scikit-learn's regressors."""
+        outputs = outputs.astype(np.float64)
         return outputs if self.shape else outputs[..., 0]
 
 
@@ -215,9 +214,7 @@ class ClassificationEncoder:
         """Checked ``y`` as the loss takes it; absent steps get any class."""
         if self.multilabel:
             if y.shape[1] != len(self.classes):
-                raise ValueError(
-                    f"y has {y.shape[1]} labels, but {self.name} was fitted with {len(self.classes)}."
-                )
+                raise ValueError(f"y has {y.shape[1]} labels, but {self.name} was fitted with {len(self.classes)}.")
             return y.astype(self.dtype)
         if self.per_step and not present.all():
             y = np.where(present, y, self.classes[0])

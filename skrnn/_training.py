@@ -23,6 +23,8 @@ from skrnn._programs import (
 from skrnn._progress import ProgressLine
 
 logger = logging.getLogger("skrnn")
+
+
 @dataclass
 class TrainedState:
     """What training leaves: numpy arrays only, so that an estimator pickles and copies like any other.
@@ -112,9 +114,7 @@ def train(plan, dataset, validation=None):
     record : TrainingRecord
     """
     arguments = plan.compile_arguments
-    model, callbacks = compile_network(
-        lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **arguments
-    )
+    model, callbacks = compile_network(lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **arguments)
     model.optimizer.build(model.trainable_variables)
     if plan.state is not None:
         _load(model, plan.state)
@@ -223,7 +223,14 @@ def _training_program(model, plan, dataset):
         )
         return TrainingProgram(network, plan.masked, target_shape, target_shape[:-1])
 
-    key = (spec, plan.masked, n_timesteps, target_shape, str(targets.values.dtype), *_compile_key(model, plan))
+    key = (
+        spec,
+        plan.masked,
+        n_timesteps,
+        target_shape,
+        str(targets.values.dtype),
+        *_compile_key(model, plan),
+    )
     return CACHE.get("train", key, build)
 
 
@@ -238,6 +245,7 @@ def _batches_a_call(plan, dataset):
 def _compile_key(model, plan):
     """What of the optimizer, the loss and the metrics shapes a program; a learning rate does not."""
     optimizer = model.optimizer.get_config()
+    del optimizer["name"]
     if isinstance(optimizer["learning_rate"], float):
         del optimizer["learning_rate"]
     metrics = plan.compile_arguments["metrics"]

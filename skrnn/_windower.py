@@ -218,9 +218,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         # Checking the values would read every one of them `window` times, and the padding is NaN by design.
-        windows = check_array(
-            X, dtype=_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X"
-        )
+        windows = check_array(X, dtype=_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X")
         if self.flatten:
             wanted, wanted_text = (self.window * self.n_features_in_,), "window * n_features"
         else:

@@ -59,8 +59,7 @@ def test_sunspots_are_the_published_series():
     text = ",".join(f"{number:.1f}" for number in numbers)
     # Guards against an edit of the data file by mistake; computed from the series as statsmodels ships it.
     assert (
-        hashlib.sha256(text.encode()).hexdigest()
-        == "2faa4cb2f22bf0ef37c82019d9b602d78395e1b44964938fcafc062e03ed965f"
+        hashlib.sha256(text.encode()).hexdigest() == "2faa4cb2f22bf0ef37c82019d9b602d78395e1b44964938fcafc062e03ed965f"
     )
 
 

@@ -138,13 +138,9 @@ def test_target_lies_outside_its_window():
 
 
 def test_unknown_target_names_the_nearest_column(frame):
-    with pytest.raises(
-        ValueError, match=r"target 'pricee' is not a column of frame\. Did you mean 'price'\?$"
-    ):
+    with pytest.raises(ValueError, match=r"target 'pricee' is not a column of frame\. Did you mean 'price'\?$"):
         make_supervised(frame, "pricee")
-    with pytest.raises(
-        ValueError, match=r"target 'volum' is not a column of frame\. Did you mean 'volume'\?$"
-    ):
+    with pytest.raises(ValueError, match=r"target 'volum' is not a column of frame\. Did you mean 'volume'\?$"):
         make_supervised(frame, ["price", "volum"])
     with pytest.raises(ValueError, match=r"target 'xyz' is not .* Choose from 'price', 'volume', 'shop'\.$"):
         make_supervised(frame, "xyz")
@@ -232,9 +228,7 @@ def test_index_must_increase(index):
 
     assert supervise([0, 1, 2, 3, 4])[1].tolist() == [1, 2, 3, 4]
     assert supervise([0, 1, 3])[1].tolist() == [1, 2]  # holes are no disorder
-    with pytest.raises(
-        ValueError, match=r"must increase, but row 3 \(.*\) does not come after row 2 \(.*Sort"
-    ):
+    with pytest.raises(ValueError, match=r"must increase, but row 3 \(.*\) does not come after row 2 \(.*Sort"):
         supervise([0, 1, 4, 2, 3])
     with pytest.raises(ValueError, match=r"must increase, but row 2 \(.*\) repeats that of row 1"):
         supervise([0, 1, 1, 0, 4])

@@ -1,0 +1,132 @@
+"""Sections that the docstrings of all estimators share, and the decorator that puts them in."""
+
+from __future__ import annotations
+
+_CELL = """
+cell : {"gru", "lstm", "rnn"} or callable, default="gru"
+    The recurrent layer: gated recurrent unit, long short-term memory, or the simple (Elman) network. A callable
+    ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own.
+"""
+
+_NETWORK = """
+units : int or tuple of int, default=32
+    Hidden units of each recurrent layer; a tuple stacks layers.
+bidirectional : bool, default=False
+    Whether every recurrent layer reads its sequence in both directions and joins the outputs.
+dropout : float in [0, 1), default=0.0
+    Share of the outputs of every recurrent layer that is dropped in training. This is dropout between layers, as in
+    torch, and not Keras's argument of that name, which drops inputs.
+recurrent_dropout : float in [0, 1), default=0.0
+    Share of the state that is dropped at every step in training, as in Keras.
+dense_units : int or tuple of int, default=()
+    Units of hidden dense layers (ReLU) between the recurrent layers and the output layer.
+return_sequences : bool, default=False
+    Whether there is one output per time step. Then `y` has shape (n_samples, n_timesteps){y_per_step}, predictions
+    have the same, absent steps weigh nothing, and `score` is taken over the present ones.
+embedding_dim : int or None, default=None
+    Where given, `X` holds token ids of shape (n_samples, n_timesteps), and each is embedded in that many dimensions.
+    Id 0 is padding and masked; 1 stands for unknown tokens.
+n_tokens : int or None, default=None
+    Size of the vocabulary; an id beyond it is an error. None infers it from the training data, and ids beyond it at
+    predict count as unknown.
+optimizer : str, keras.optimizers.Optimizer or class, default="adam"
+    What minimises the loss. An instance is copied in each fit.
+loss : str, callable or keras.losses.Loss, default={loss}
+metrics : list, str or None, default=None
+    Further metrics for `history_`, as in Keras, but weighted as the loss is.
+"""
+
+_CLASS_WEIGHT = """
+class_weight : dict, "balanced" or None, default=None
+    Weights of the classes in the loss; "balanced" weighs each by the inverse of its frequency. For several labels a
+    list of dicts, one a label.
+"""
+
+_TRAINING = """
+epochs : int, default=100
+    Passes over the training data, at most.
+batch_size : int or None, default=32
+    Samples a gradient step. None takes all of them as one batch.
+shuffle : bool, default=True
+    Whether training samples are shuffled before each epoch. Time steps never are.
+validation_split : float in [0, 1), splitter or None, default=None
+    What is held out to validate on: {held_out}, never shuffled, or the first split of a scikit-learn splitter.
+    None is 0.1 with `early_stopping`, else nothing.
+early_stopping : bool, default=False
+    Whether training stops when the validation loss has not improved for `patience` epochs. The weights of the best
+    epoch are restored in any case.
+patience : int, default=10
+    Epochs without improvement that early stopping waits for.
+min_delta : float, default=0.0
+    By how much the validation loss must fall to count as improved.
+callbacks : list of keras.callbacks.Callback or None, default=None
+    Callbacks, used in place. A learning rate that one changes counts from the next epoch.
+warm_start : bool, default=False
+    Whether `fit` goes on from the fitted weights and optimizer state instead of starting anew.
+random_state : int, RandomState instance or None, default=None
+    Determines initial weights, shuffling and dropout. Equal ints give equal weights, in every process. None draws
+    a seed from the operating system; no global random state is read or written.
+dtype : {{"float32", "float64"}}, default="float32"
+    Precision of weights and computation.
+verbose : int, default=0
+    Above 0, epochs, losses and the time left are printed.
+**routed
+    Arguments of the optimizer, the loss and the callbacks: ``optimizer__learning_rate=0.01``,
+    ``optimizer__clipnorm=1.0``. They are parameters like the others: searched over, cloned, shown.
+"""
+
+_ATTRIBUTES = """
+model_ : keras.Model
+    The trained network, of stock Keras layers only: ``est.model_.save("m.keras")`` loads where skrnn is not
+    installed. `model_input` gives the array that it takes. It is a copy: training it changes no prediction here.
+history_ : dict of str to list of float
+    Loss and metrics of every epoch; those on held-out data begin with ``val_``.
+n_iter_ : int
+    Number of epochs run.
+best_epoch_ : int
+    Index into `history_` of the epoch whose weights are kept.
+n_outputs_ : int
+    Number of units of the output layer.
+n_features_in_ : int
+    Number of features at each time step; for 2-D `X`, its number of time steps.
+feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    Names of the columns of a 2-D frame; only where they are all strings.
+"""
+
+_CLASSES = """
+classes_ : ndarray of shape (n_classes,)
+    The labels, sorted.
+"""
+
+_LOSS_OF_REGRESSORS = """"mse"
+    What is minimised, as in Keras."""
+_LOSS_OF_CLASSIFIERS = """"auto"
+    What is minimised, as in Keras. "auto" is binary cross-entropy for two classes and for several labels, sparse
+    categorical cross-entropy for more classes. Losses on one-hot targets take those."""
+
+
+def document(cls):
+    """Fill the places ``[parameters]`` and ``[attributes]`` in the docstring of an estimator."""
+    names = list(cls._parameter_constraints)
+    classifies = "class_weight" in names
+    network = _NETWORK.format(
+        y_per_step="" if classifies else " or\n    (n_samples, n_timesteps, n_outputs)",
+        loss=_LOSS_OF_CLASSIFIERS if classifies else _LOSS_OF_REGRESSORS,
+    )
+    held_out = "a share of the last samples" + (" of each class" if classifies else "")
+    parameters = [
+        _CELL if "cell" in names else "",
+        network,
+        _CLASS_WEIGHT if classifies else "",
+        _TRAINING.format(held_out=held_out),
+    ]
+    attributes = [_CLASSES if classifies else "", _ATTRIBUTES]
+    cls.__doc__ = cls.__doc__.replace("    [parameters]\n", _indented(parameters)).replace(
+        "    [attributes]\n", _indented(attributes)
+    )
+    return cls
+
+
+def _indented(sections):
+    lines = "".join(section.removeprefix("\n") for section in sections).splitlines()
+    return "".join(f"    {line}\n" if line else "\n" for line in lines)
