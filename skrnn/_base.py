@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABCMeta, abstractmethod
-from numbers import Integral
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skrnn._batches import Dataset, keras_inputs
+from skrnn._inputs import SequenceInputMixin
 from skrnn._network import NetworkSpec
 from skrnn._parameters import as_units, is_routed, nearest
 from skrnn._prediction import fitted_model, predict
-from skrnn._sequences import sequences_from_2d, sequences_from_3d, sequences_from_tokens
 from skrnn._targets import make_targets
 from skrnn._training import TrainingPlan, train
 from skrnn._validation import held_out
 
-_LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
 
-
-class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
+class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
     """What regressors and classifiers share; subclasses say how ``y`` is encoded.
 
     Subclasses set ``_parameter_constraints``, ``__init__`` and, where the cell is fixed, ``_cell``.
@@ -203,7 +199,7 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
         return dataset.take(train_rows), dataset.take(validation_rows)
 
     def _validation_dataset(self, validation_data):
-        """The dataset of ``validation_data``."""
+        """Return the dataset of ``validation_data``."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ValueError(
                 "validation_data must be a tuple (X, y) or (X, y, sample_weight). Got "
@@ -251,85 +247,6 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
             vars(self).update(before)
             raise
 
-    # ------------------------------------------------------------------ input
-
-    def _check_X(self, X, *, reset):
-        """Sequences of any layout, checked against those of fit unless ``reset``."""
-        name = type(self).__name__
-        ndim = _n_dimensions(X)
-        if ndim > 3:
-            raise ValueError(
-                f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
-            )
-        layout = 3 if ndim == 3 else 2
-        if not reset and layout != self._layout:
-            raise ValueError(
-                f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X is {_LAYOUTS[layout]}. Pass X in the "
-                "layout of fit."
-            )
-        if layout == 3:
-            if self.embedding_dim is not None:
-                raise ValueError(
-                    f"{name} with embedding_dim={self.embedding_dim} takes token ids of shape (n_samples, "
-                    f"n_timesteps); got 3 dimensions, shape {np.shape(X)}."
-                )
-            return self._check_3d(X, reset)
-        tokens = self.embedding_dim is not None
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype="numeric" if tokens else self._numeric_dtypes(),
-            ensure_all_finite=tokens,
-        )
-        self._layout = layout
-        return self._check_tokens(X, reset) if tokens else sequences_from_2d(X, self.dtype, name)
-
-    def _check_3d(self, X, reset):
-        name = type(self).__name__
-        X = np.asarray(X)
-        if X.dtype.kind == "c":
-            raise ValueError(f"Complex data not supported, got X of dtype {X.dtype}.")
-        if X.dtype.kind not in "biuf":
-            try:
-                X = X.astype(np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name} takes numbers, but X has dtype {X.dtype}: {error}.") from error
-        if 0 in X.shape:
-            raise ValueError(
-                f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
-                f"{X.shape}) while a minimum of 1 is required by {name}."
-            )
-        if reset:
-            self._layout, self.n_features_in_ = 3, X.shape[2]
-            vars(self).pop("feature_names_in_", None)
-        elif X.shape[2] != self.n_features_in_:
-            raise ValueError(
-                f"X has {X.shape[2]} features, but {name} is expecting {self.n_features_in_} features as input "
-                f"(shape {X.shape})."
-            )
-        return sequences_from_3d(X, self.dtype, name)
-
-    def _check_tokens(self, X, reset):
-        name = type(self).__name__
-        if X.dtype.kind not in "biu":
-            if not (np.floor(X) == X).all():
-                row, column = np.argwhere(np.floor(X) != X)[0]
-                raise ValueError(
-                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {X[row, column]} at "
-                    f"sample {row}, time step {column}."
-                )
-            X = X.astype(np.int64)
-        if reset:
-            self._n_tokens = max(int(X.max()) + 1, 2) if self.n_tokens is None else self.n_tokens
-        elif self.n_tokens is None:
-            X = np.where(self._n_tokens <= X, 1, X)  # unknown, as ids that were never trained on are
-        return sequences_from_tokens(X, self.n_tokens, name)
-
-    def _numeric_dtypes(self):
-        """Float dtypes as they are, anything else as the dtype of computation."""
-        return [np.dtype(self.dtype), np.dtype(np.float64), np.dtype(np.float32)]
-
     def _check_weights(self, sample_weight, X, n_samples, y):
         """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
         if sample_weight is None:
@@ -350,7 +267,7 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
     # ------------------------------------------------------------------ prediction
 
     def _outputs(self, X):
-        """What the network puts out, in the layout of ``X``; absent steps give NaN."""
+        """Return what the network puts out, in the layout of ``X``; absent steps give NaN."""
         check_is_fitted(self)
         sequences = self._check_X(X, reset=False)
         outputs = predict(
@@ -414,7 +331,7 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _encode(self, y, sequences):
-        """Checked ``y`` as the loss takes it."""
+        """Return checked ``y`` as the loss takes it."""
 
     @abstractmethod
     def _class_weighted(self, weights, y):
@@ -422,7 +339,7 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _class_codes(self, y):
-        """The class of each sample, or None where samples have no single class."""
+        """Return the class of each sample, or None where samples have no single class."""
 
     @abstractmethod
     def _check_trainable(self, y, sequences, partial):
@@ -433,24 +350,8 @@ class BaseRecurrent(BaseEstimator, metaclass=ABCMeta):
         """Refuse a split that cannot be learned from."""
 
 
-def _n_dimensions(X):
-    """Number of axes of an array-like, found without converting what knows it."""
-    if issparse(X):
-        return 2
-    ndim = getattr(X, "ndim", None)
-    if isinstance(ndim, Integral):
-        return ndim
-    try:
-        return np.asarray(X).ndim
-    except ValueError:
-        raise ValueError(
-            "X is a list of sequences of different lengths or numbers of features, which cannot be one array. Pad "
-            "them with steps of NaN to a common length."
-        ) from None
-
-
 def _seed(random_state):
-    """An int that stands for a random state; None draws from the operating system, not from a global state."""
+    """Return an int that stands for a random state; None draws from the operating system, not from a global state."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, np.random.RandomState):
@@ -459,7 +360,7 @@ def _seed(random_state):
 
 
 def _batch_size(batch_size, n_samples):
-    """Static size of a batch: the parameter, but not far beyond the data.
+    """Return the static size of a batch: the parameter, but not far beyond the data.
 
     Sizes of full batches grow in steps, so that folds of similar length share a program.
     """

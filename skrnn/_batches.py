@@ -22,12 +22,12 @@ class Dataset:
         return len(self.sequences)
 
     def take(self, indices):
-        """The chosen samples, over the same buffers."""
+        """Return the chosen samples, over the same buffers."""
         return Dataset(self.sequences.take(indices), self.targets.take(indices))
 
 
 def batch_order(n_samples, batch_size, shuffle_seed=None):
-    """Indices of the samples of each batch; the last batch is filled up with -1.
+    """Return the indices of the samples of each batch; the last batch is filled up with -1.
 
     Parameters
     ----------
@@ -48,6 +48,14 @@ def batch_order(n_samples, batch_size, shuffle_seed=None):
     return order.reshape(n_batches, batch_size)
 
 
+def calls(order, size):
+    """Cut the batches of an epoch into calls of ``size`` batches; yield each, filled up with -1, and its length."""
+    for first in range(0, len(order), size):
+        part = order[first : first + size]
+        padding = np.full((size - len(part), order.shape[1]), -1)
+        yield np.concatenate([part, padding]), len(part)
+
+
 def program_inputs(sequences, order, tokens):
     """Sequences and their mask as programs take them, for samples in any arrangement; -1 is nothing.
 
@@ -62,7 +70,7 @@ def program_inputs(sequences, order, tokens):
 
 
 def program_batches(dataset, order, tokens):
-    """What `TrainingProgram.train` takes: sequences, mask, targets, weights, samples in each batch."""
+    """Return what `TrainingProgram.train` takes: sequences, mask, targets, weights, samples in each batch."""
     values, present = program_inputs(dataset.sequences, order, tokens)
     targets, weights = dataset.targets.gather(order, present)
     holds = order >= 0
@@ -71,7 +79,7 @@ def program_batches(dataset, order, tokens):
 
 
 def keras_inputs(sequences, indices, dtype, tokens):
-    """The array that the stock network takes: present steps first, then what its masking layer looks for."""
+    """Return the array that the stock network takes: present steps first, then what its masking layer looks for."""
     values = sequences.gather(indices)
     absent = ~sequences.present(indices)
     if tokens:

@@ -35,10 +35,10 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
     loss = _resolve(loss, "loss", routed, name)
 
     def build_and_compile(compile_kwargs):
-        compile_kwargs["weighted_metrics"] = compile_kwargs.pop("metrics")
+        # scikeras would turn metrics into instances, and so "mae" into "mean_absolute_error" in the history.
+        del compile_kwargs["metrics"]
         model = build()
-        # Neither Keras's choice of XLA nor its own loop decides how we train; "auto" would look for a GPU.
-        model.compile(**compile_kwargs, jit_compile=False)
+        model.compile(**compile_kwargs, weighted_metrics=metric_list(metrics), jit_compile=False)
         return model
 
     # One dummy row: scikeras refuses targets of three dimensions, NaN and ragged lists, and needs none of them.
@@ -46,7 +46,7 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
         build_and_compile,
         optimizer=optimizer,
         loss=loss,
-        metrics=metrics,
+        metrics=None,
         callbacks=callbacks,
         random_state=None,
         **routed,
@@ -56,8 +56,16 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
     return wrapper.model_, _flat(wrapper._fit_callbacks)
 
 
+def metric_list(metrics):
+    """Return the metrics parameter as a list of metrics that belong to one model alone."""
+    if metrics is None:
+        return []
+    metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+    return [type(m).from_config(m.get_config()) if hasattr(m, "get_config") else m for m in metrics]
+
+
 def _resolve(value, kind, routed, name):
-    """A fresh optimizer or loss where an instance was given, and a class where routed arguments want one."""
+    """Return a fresh optimizer or loss where an instance was given, and a class where routed arguments want one."""
     import keras
 
     module = getattr(keras, f"{kind}s" if kind == "optimizer" else "losses")
@@ -96,7 +104,7 @@ def _resolve(value, kind, routed, name):
 
 
 def _class_of_loss(found):
-    """The Keras class of a loss found by name, which takes arguments where the function of that name does not."""
+    """Return the class of a loss found by name, which takes arguments where the function of that name does not."""
     import keras
 
     if not inspect.isfunction(found):

@@ -29,7 +29,7 @@ class NetworkSpec:
 
 
 def absent_value(dtype):
-    """What stands for an absent step in the array that ``model_`` takes: a number that data never holds."""
+    """Return what stands for an absent step in the array that ``model_`` takes: a number that data never holds."""
     return float(np.finfo(dtype).min)
 
 
@@ -90,7 +90,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
 
 
 def _recurrent(spec, units, every_step, seeds, depth):
-    """A recurrent layer in one direction or, with different initial weights, in both."""
+    """Return a recurrent layer in one direction or, with different initial weights, in both."""
     import keras
 
     def layer(name):

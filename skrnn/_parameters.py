@@ -117,7 +117,7 @@ def constructor(without=(), **defaults):
 
 
 def constraints(without=()):
-    """The constraints of the parameters that an estimator has."""
+    """Return the constraints of the parameters that an estimator has."""
     return {name: rule for name, rule in CONSTRAINTS.items() if name not in without}
 
 
@@ -127,7 +127,7 @@ def is_routed(name):
 
 
 def nearest(name, names, prefix=""):
-    """A sentence that proposes the valid name most like a wrong one; empty where none is."""
+    """Return a sentence that proposes the valid name most like a wrong one; empty where none is."""
     close = difflib.get_close_matches(name, sorted(names), n=1)
     if close:
         return f" Did you mean {prefix + close[0]!r}?"
@@ -135,7 +135,7 @@ def nearest(name, names, prefix=""):
 
 
 def as_units(value, name, owner):
-    """An int or a sequence of ints as a tuple, each at least one."""
+    """Return an int or a sequence of ints as a tuple, each at least one."""
     units = (value,) if isinstance(value, Integral) else tuple(value)
     for unit in units:
         if not isinstance(unit, Integral) or isinstance(unit, bool) or unit < 1:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
-from skrnn._batches import batch_order, keras_inputs, program_inputs
+from skrnn._batches import batch_order, calls, keras_inputs, program_inputs
 from skrnn._network import assign, build_network, network_variables
 from skrnn._programs import (
     CACHE,
@@ -17,35 +19,41 @@ from skrnn._programs import (
 
 
 def predict(spec, weights, sequences, *, masked, mask_layer):
-    """Outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
+    """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
     tokens = spec.embedding is not None
     if network_obstacle(spec) is not None:
-        model = fitted_model(spec, weights, mask_layer)
-        parts = [
-            model.predict_on_batch(keras_inputs(sequences, indices[indices >= 0], spec.dtype, tokens))
-            for indices in batch_order(len(sequences), 1024)
-        ]
-        return np.concatenate(parts)
-    size = batches_a_call(PREDICTION_BATCH, sequences.n_timesteps, sequences.n_features)
+        predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
+        return predictor.predict(weights, keras_inputs(sequences, np.arange(len(sequences)), spec.dtype, tokens))
+    n_timesteps = sequences.n_timesteps
+    size = batches_a_call(PREDICTION_BATCH, n_timesteps, sequences.n_features)
     program = CACHE.get(
         "predict",
-        (spec, masked, sequences.n_timesteps),
-        lambda: PredictionProgram(program_network(spec, masked, PREDICTION_BATCH, sequences.n_timesteps), masked),
+        (spec, masked, n_timesteps),
+        lambda: PredictionProgram(program_network(spec, masked, PREDICTION_BATCH, n_timesteps), masked),
     )
     order = batch_order(len(sequences), PREDICTION_BATCH)
-    weights = weights[: program.n_weights]
     parts = []
-    for first in range(0, len(order), size):
-        part = np.full((size, PREDICTION_BATCH), -1)
-        n_batches = min(size, len(order) - first)
-        part[:n_batches] = order[first : first + n_batches]
-        outputs = program.predict(weights, program_inputs(sequences, part, tokens), n_batches)
+    for part, n_batches in calls(order, size):
+        outputs = program.predict(weights[: program.n_weights], program_inputs(sequences, part, tokens), n_batches)
         parts.append(outputs.reshape(-1, *outputs.shape[2:]))
     return np.concatenate(parts)[: len(sequences)]
 
 
+class _KerasPredictor:
+    """A stock model that predicts with the weights of whoever asks."""
+
+    def __init__(self, spec, mask_layer):
+        self._model = build_network(spec, 0, mask=mask_layer)
+        self._lock = threading.Lock()
+
+    def predict(self, weights, inputs):
+        with self._lock:
+            assign(network_variables(self._model), weights)
+            return self._model.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
+
+
 def fitted_model(spec, weights, mask_layer):
-    """A new stock ``keras.Model`` with trained weights."""
+    """Return a new stock ``keras.Model`` with trained weights."""
     model = build_network(spec, 0, mask=mask_layer)
     assign(network_variables(model), weights)
     return model

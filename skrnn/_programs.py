@@ -38,13 +38,13 @@ class ProgramCache:
 
     def __init__(self, max_programs):
         self.max_programs = max_programs
-        self.n_compiled = {"train": 0, "predict": 0}
+        self.n_compiled = {"train": 0, "predict": 0, "keras": 0}
         self._lock = threading.Lock()
         self._programs = OrderedDict()
         self._building = {}
 
     def get(self, kind, key, build):
-        """The program of a key, built by the first who asks; others who ask meanwhile wait for it."""
+        """Return the program of a key, built by the first who asks; others who ask meanwhile wait for it."""
         key = (kind, key)
         with self._lock:
             if key in self._programs:
@@ -92,7 +92,7 @@ def network_obstacle(spec):
 
 
 def program_network(spec, masked, batch_size, n_timesteps):
-    """The network that a program compiles: static shapes, and the mask as an input of its own."""
+    """Return the network that a program compiles: static shapes, and the mask as an input of its own."""
     return build_network(spec, 0, mask="input" if masked else None, batch_size=batch_size, n_timesteps=n_timesteps)
 
 
@@ -132,7 +132,6 @@ class TrainingProgram:
             *(v for metric in self._metrics for v in metric.variables),
         ]
         self.fresh_metrics = [np.array(v) for metric in self._metrics for v in metric.variables]
-        self.n_metric_variables = len(self.fresh_metrics)
         self._train = tf.function(self._train_batches, jit_compile=True, autograph=False)
         self._evaluate = tf.function(self._evaluate_batches, jit_compile=True, autograph=False)
 
@@ -250,7 +249,7 @@ class PredictionProgram:
         self._run = tf.function(self._predict_batches, jit_compile=True, autograph=False)
 
     def predict(self, weights, batches, n_batches):
-        """Outputs of the first batches of a call: (n_batches, batch_size, ...)."""
+        """Return the outputs of the first batches of a call: (n_batches, batch_size, ...)."""
         with self._lock:  # the function works on the program's own variables
             outputs = self._run(weights, batches, np.int32(n_batches))
         return outputs.numpy()[:n_batches]

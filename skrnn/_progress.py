@@ -32,11 +32,8 @@ class ProgressLine:
         now = time.perf_counter()
         last = n_done == self._n_epochs
         tenths = 10 * n_done // self._n_epochs
-        if self._rewrites:
-            due = last or now - self._shown_at > 0.1
-        else:
-            due = tenths > self._tenths
-        if due:
+        due = now - self._shown_at > 0.1 if self._rewrites else tenths > self._tenths
+        if due or last:
             self._shown_at, self._tenths = now, tenths
             self._show(n_done, logs, now - self._start)
 

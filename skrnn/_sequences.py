@@ -51,7 +51,7 @@ class Sequences:
         return bool((self.lengths < self.n_timesteps).any())
 
     def take(self, indices):
-        """The chosen sequences, over the same buffer."""
+        """Return the chosen sequences, over the same buffer."""
         indices = np.asarray(indices)
         return replace(self, starts=self.starts[indices], lengths=self.lengths[indices], heads=self.heads[indices])
 
@@ -116,7 +116,7 @@ def sequences_from_3d(X, dtype, name):
 
     Overlapping windows of one series are recognised by their strides, and only the series is touched.
     """
-    n_samples, n_timesteps, n_features = X.shape
+    n_samples, n_timesteps, _ = X.shape
     rows, stride, step = _rows_of(X)
     starts = stride * np.arange(n_samples)
     values = _cast(rows, dtype)
@@ -170,7 +170,7 @@ def sequences_from_tokens(X, n_tokens, name):
 
 
 def _rows_of(X):
-    """The rows behind a 3-D array, the distance in rows between its samples, and between their steps.
+    """Return the rows behind a 3-D array, the distance in rows between its samples, and between their steps.
 
     Where the samples tile or overlap in memory the rows are a view of it; otherwise they are a copy.
     """
@@ -226,13 +226,13 @@ def _trimmed(sequences, absent, name):
 
 
 def _cast(array, dtype):
-    """The array in the dtype of computation, contiguous; what overflows becomes infinite and is found later."""
+    """Return the array in the dtype of computation, contiguous; what overflows becomes infinite and is found later."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, dtype=dtype)
 
 
 def _locate(sequences, row):
-    """The first sample that a row belongs to, and the time step at which it stands there."""
+    """Return the first sample that a row belongs to, and the time step at which it stands there."""
     offsets = row - sequences.starts
     inside = (offsets >= 0) & (offsets % sequences.step == 0)
     inside &= offsets // sequences.step < sequences.n_timesteps

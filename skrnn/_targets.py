@@ -33,7 +33,7 @@ class Targets:
     per_step: bool
 
     def take(self, indices):
-        """The targets of the chosen samples, over the same buffer."""
+        """Return the targets of the chosen samples, over the same buffer."""
         return replace(self, starts=self.starts[np.asarray(indices)])
 
     def gather(self, indices, present):
@@ -130,7 +130,7 @@ class RegressionEncoder:
             )
 
     def encode(self, y):
-        """Checked ``y`` with an axis of outputs."""
+        """Return checked ``y`` with an axis of outputs."""
         return np.ascontiguousarray(y if self.shape else y[..., None])
 
     def output(self, loss):
@@ -211,7 +211,7 @@ class ClassificationEncoder:
             )
 
     def encode(self, y, present=None):
-        """Checked ``y`` as the loss takes it; absent steps get any class."""
+        """Return checked ``y`` as the loss takes it; absent steps get any class."""
         if self.multilabel:
             if y.shape[1] != len(self.classes):
                 raise ValueError(f"y has {y.shape[1]} labels, but {self.name} was fitted with {len(self.classes)}.")
@@ -243,7 +243,7 @@ class ClassificationEncoder:
         return np.concatenate([1 - outputs, outputs], axis=-1)
 
     def decode(self, outputs):
-        """The most probable label, or indicators of the labels with a probability above one half."""
+        """Return the most probable label, or indicators of the labels with a probability above one half."""
         if self.multilabel:
             return (outputs > 0.5).astype(int)
         return self.classes[np.argmax(self.probabilities(outputs), axis=-1)]
@@ -253,7 +253,7 @@ class ClassificationEncoder:
         return not self.multilabel and len(self.classes) == 2 and "categorical" not in self._loss_name()
 
     def _loss_name(self):
-        """The loss in snake case; the default is that of the number of classes."""
+        """Return the loss in snake case; the default is that of the number of classes."""
         loss = self.loss
         if isinstance(loss, str):
             if loss == "auto":

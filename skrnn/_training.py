@@ -6,11 +6,12 @@ import inspect
 import json
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from skrnn._batches import batch_order, keras_batch, program_batches
-from skrnn._keras import compile_network, fit_with_keras
+from skrnn._batches import batch_order, calls, keras_batch, program_batches
+from skrnn._keras import compile_network, fit_with_keras, metric_list
 from skrnn._network import NetworkSpec, assign, build_network, network_variables
 from skrnn._programs import (
     CACHE,
@@ -138,48 +139,43 @@ def _train_with_programs(model, callbacks, plan, record, dataset, validation):
     import keras
 
     program = _training_program(model, plan, dataset)
-    state = [*(np.array(v) for v in _variables(model)), *program.fresh_metrics]
     hooks = keras.callbacks.CallbackList(
         callbacks, add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
     )
     hooks.on_train_begin()
+    state = _values(model)
     for epoch in range(plan.first_epoch, plan.first_epoch + plan.epochs):
         if callbacks:
             hooks.on_epoch_begin(epoch)
-            state = [*(np.array(v) for v in _variables(model)), *program.fresh_metrics]
+            state = _values(model)
         order = batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
-        state, logs = _run_epoch(program.train, program, state, plan, dataset, order)
+        state, logs = _run_epoch(program, program.train, state, plan, dataset, order)
         if validation is not None:
             order = batch_order(len(validation), plan.batch_size)
-            _, held_out = _run_epoch(program.evaluate, program, state, plan, validation, order)
+            _, held_out = _run_epoch(program, program.evaluate, state, plan, validation, order)
             logs |= {f"val_{name}": value for name, value in held_out.items()}
         if callbacks:
-            _load(model, _split_state(model, state))
+            _load(model, _as_state(model, state))
             hooks.on_epoch_end(epoch, logs)
-            state = [*(np.array(v) for v in _variables(model)), *program.fresh_metrics]
-        if record.after_epoch(logs, lambda: _split_state(model, state)) or model.stop_training:
+            state = _values(model)
+        if record.after_epoch(logs, partial(_as_state, model, state)) or model.stop_training:
             break
     if callbacks:
         hooks.on_train_end(logs)
-        return _saved(model)
-    return _split_state(model, state)
+        state = _values(model)
+    return _as_state(model, state)
 
 
-def _run_epoch(call, program, state, plan, dataset, order):
-    """Make the calls of one pass over the data; return the state and the logs."""
-    tokens = plan.spec.embedding is not None
-    size = _batches_a_call(plan, dataset)
-    if program.n_metric_variables:
-        state = [*state[: -program.n_metric_variables], *program.fresh_metrics]
+def _run_epoch(program, call, state, plan, dataset, order):
+    """Make the calls of one pass over the data; return the state, without metrics, and the logs."""
+    size = batches_a_call(plan.batch_size, dataset.sequences.n_timesteps, dataset.sequences.n_features)
+    state = [*state, *program.fresh_metrics]
     total, metrics = 0.0, {}
-    for first in range(0, len(order), size):
-        part = np.full((size, order.shape[1]), -1)
-        n_batches = min(size, len(order) - first)
-        part[:n_batches] = order[first : first + n_batches]
-        batches = program_batches(dataset, part, tokens)
+    for part, n_batches in calls(order, size):
+        batches = program_batches(dataset, part, plan.spec.embedding is not None)
         state, loss, metrics = call(state, batches, n_batches)
         total += loss
-    return state, {"loss": total / len(dataset), **metrics}
+    return state[: len(state) - len(program.fresh_metrics)], {"loss": total / len(dataset), **metrics}
 
 
 def _train_with_keras(model, callbacks, plan, record, dataset, validation):
@@ -204,13 +200,13 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
         epochs=plan.epochs,
         validation_batches=held_out,
         callbacks=callbacks,
-        after_epoch=lambda logs: record.after_epoch(logs, lambda: _saved(model)),
+        after_epoch=lambda logs: record.after_epoch(logs, lambda: _as_state(model, _values(model))),
     )
-    return _saved(model)
+    return _as_state(model, _values(model))
 
 
 def _training_program(model, plan, dataset):
-    """The program for a plan's architecture, optimizer, loss and shapes of batch."""
+    """Return the program for a plan's architecture, optimizer, loss and shapes of batch."""
     sequences, targets, spec = dataset.sequences, dataset.targets, plan.spec
     n_timesteps = sequences.n_timesteps
     steps = (n_timesteps,) if targets.per_step else ()
@@ -238,23 +234,18 @@ def _without_callbacks(plan):
     return {k: v for k, v in plan.compile_arguments["routed"].items() if not k.startswith("callbacks__")}
 
 
-def _batches_a_call(plan, dataset):
-    return batches_a_call(plan.batch_size, dataset.sequences.n_timesteps, dataset.sequences.n_features)
-
-
 def _compile_key(model, plan):
-    """What of the optimizer, the loss and the metrics shapes a program; a learning rate does not."""
+    """Return what of the optimizer, the loss and the metrics shapes a program; a learning rate does not."""
     optimizer = model.optimizer.get_config()
     del optimizer["name"]
     if isinstance(optimizer["learning_rate"], float):
         del optimizer["learning_rate"]
-    metrics = plan.compile_arguments["metrics"]
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    return (type(model.optimizer), _as_json(optimizer), _identity(model.loss), *map(_identity, metrics))
+    metrics = map(_identity, metric_list(plan.compile_arguments["metrics"]))
+    return type(model.optimizer), _as_json(optimizer), _identity(model.loss), *metrics
 
 
 def _identity(value):
-    """A loss or a metric as part of a key: those of Keras by their configuration, others by identity."""
+    """Return a loss or a metric as part of a key: those of Keras by their configuration, others by identity."""
     if type(value).__module__.startswith("keras.") and hasattr(value, "get_config"):
         return type(value), _as_json(value.get_config())
     return value
@@ -303,15 +294,15 @@ def _variables(model):
     return [*network_variables(model), *model.optimizer.variables]
 
 
-def _saved(model):
-    """The state of a model, as numpy arrays."""
-    return _split_state(model, [np.array(v) for v in _variables(model)])
+def _values(model):
+    """Values of those variables, as numpy arrays."""
+    return [np.array(v) for v in _variables(model)]
 
 
-def _split_state(model, state):
-    """The flat state of a program as one of weights and optimizer, in numpy."""
-    n_weights, n_optimizer = len(network_variables(model)), len(model.optimizer.variables)
-    arrays = [np.array(value) for value in state[: n_weights + n_optimizer]]
+def _as_state(model, values):
+    """Return the flat values of a model's variables as a state."""
+    arrays = [np.array(value) for value in values]
+    n_weights = len(network_variables(model))
     return TrainedState(arrays[:n_weights], arrays[n_weights:])
 
 

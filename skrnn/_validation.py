@@ -49,7 +49,7 @@ def held_out(validation_split, early_stopping, n_samples, y, codes, name):
 
 
 def _last_of_each(fraction, codes):
-    """The last samples of every class, as many as Keras's validation_split takes of all."""
+    """Return the last samples of every class, as many as Keras's validation_split takes of all."""
     parts = []
     for code in np.unique(codes):
         members = np.flatnonzero(codes == code)

@@ -1,0 +1,113 @@
+"""Which layout ``X`` has, and whether it agrees with that of fit."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import validate_data
+
+from skrnn._sequences import sequences_from_2d, sequences_from_3d, sequences_from_tokens
+
+_LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
+
+
+class SequenceInputMixin:
+    """Read ``X`` of any layout; remember at fit what later calls must agree with.
+
+    Sets ``n_features_in_``, ``feature_names_in_``, ``_layout`` and, for token ids, ``_n_tokens``.
+    """
+
+    def _check_X(self, X, *, reset):
+        """Sequences of any layout, checked against those of fit unless ``reset``."""
+        name = type(self).__name__
+        ndim = _n_dimensions(X)
+        if ndim > 3:
+            raise ValueError(
+                f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
+            )
+        layout = 3 if ndim == 3 else 2
+        if not reset and layout != self._layout:
+            raise ValueError(
+                f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X is {_LAYOUTS[layout]}. Pass X in the "
+                "layout of fit."
+            )
+        if layout == 3:
+            if self.embedding_dim is not None:
+                raise ValueError(
+                    f"{name} with embedding_dim={self.embedding_dim} takes token ids of shape (n_samples, "
+                    f"n_timesteps); got 3 dimensions, shape {np.shape(X)}."
+                )
+            return self._check_3d(X, reset)
+        tokens = self.embedding_dim is not None
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype="numeric" if tokens else self._numeric_dtypes(),
+            ensure_all_finite=tokens,
+        )
+        self._layout = layout
+        return self._check_tokens(X, reset) if tokens else sequences_from_2d(X, self.dtype, name)
+
+    def _check_3d(self, X, reset):
+        name = type(self).__name__
+        X = np.asarray(X)
+        if X.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported, got X of dtype {X.dtype}.")
+        if X.dtype.kind not in "biuf":
+            try:
+                X = X.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} takes numbers, but X has dtype {X.dtype}: {error}.") from error
+        if 0 in X.shape:
+            raise ValueError(
+                f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
+                f"{X.shape}) while a minimum of 1 is required by {name}."
+            )
+        if reset:
+            self._layout, self.n_features_in_ = 3, X.shape[2]
+            vars(self).pop("feature_names_in_", None)
+        elif X.shape[2] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[2]} features, but {name} is expecting {self.n_features_in_} features as input "
+                f"(shape {X.shape})."
+            )
+        return sequences_from_3d(X, self.dtype, name)
+
+    def _check_tokens(self, X, reset):
+        name = type(self).__name__
+        if X.dtype.kind not in "biu":
+            if not (np.floor(X) == X).all():
+                row, column = np.argwhere(np.floor(X) != X)[0]
+                raise ValueError(
+                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {X[row, column]} at "
+                    f"sample {row}, time step {column}."
+                )
+            X = X.astype(np.int64)
+        if reset:
+            self._n_tokens = max(int(X.max()) + 1, 2) if self.n_tokens is None else self.n_tokens
+        elif self.n_tokens is None:
+            X = np.where(self._n_tokens <= X, 1, X)  # unknown, as ids that were never trained on are
+        return sequences_from_tokens(X, self.n_tokens, name)
+
+    def _numeric_dtypes(self):
+        """Float dtypes as they are, anything else as the dtype of computation."""
+        return [np.dtype(self.dtype), np.dtype(np.float64), np.dtype(np.float32)]
+
+
+def _n_dimensions(X):
+    """Return the number of axes of an array-like, found without converting what knows it."""
+    if issparse(X):
+        return 2
+    ndim = getattr(X, "ndim", None)
+    if isinstance(ndim, Integral):
+        return ndim
+    try:
+        return np.asarray(X).ndim
+    except ValueError:
+        raise ValueError(
+            "X is a list of sequences of different lengths or numbers of features, which cannot be one array. Pad "
+            "them with steps of NaN to a common length."
+        ) from None
