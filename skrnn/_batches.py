@@ -69,13 +69,17 @@ def program_inputs(sequences, order, tokens):
     return values[..., 0] if tokens else values, sequences.present(order)
 
 
-def program_batches(dataset, order, tokens):
+def program_batches(dataset, order, shards, tokens):
     """Return what `TrainingProgram.train` takes: sequences, mask, targets, weights, samples in each batch."""
+    n_batches, batch_size = order.shape
+    counts = (order >= 0).sum(axis=1)
+    missing = -batch_size % shards
+    order = np.pad(order, ((0, 0), (0, missing)), constant_values=-1).reshape(n_batches, shards, -1)
     values, present = program_inputs(dataset.sequences, order, tokens)
     targets, weights = dataset.targets.gather(order, present)
     holds = order >= 0
-    weights = np.where(holds.reshape(holds.shape + (1,) * (weights.ndim - 2)), weights, 0)
-    return values, present, targets, weights, holds.sum(axis=1).astype(weights.dtype)
+    weights = np.where(holds.reshape(holds.shape + (1,) * (weights.ndim - holds.ndim)), weights, 0)
+    return values, present, targets, weights, counts.astype(weights.dtype)
 
 
 def keras_inputs(sequences, indices, dtype, tokens):

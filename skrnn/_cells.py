@@ -9,7 +9,7 @@ import random
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "SimpleRNN"}
 
 
-def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name):
+def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name, fused=False):
     """One recurrent Keras layer.
 
     Parameters
@@ -23,6 +23,8 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
         As in Keras.
     seeds : iterator of int
         Where the seeds of its initializers and of its dropout come from.
+    fused : bool, default=False
+        Whether the layer runs through our own loops for CPU instead of Keras's; those know no recurrent dropout.
     """
     import keras
 
@@ -30,7 +32,12 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
     if callable(cell):
         with _default_seeds_from(next(seeds)):
             return cell(units, **options)
-    return getattr(keras.layers, CELLS[cell])(
+    layer = getattr(keras.layers, CELLS[cell])
+    if fused and not recurrent_dropout:
+        from skrnn import _fused
+
+        layer = getattr(_fused, f"Fused{CELLS[cell]}")
+    return layer(
         units,
         kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
         recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),

@@ -33,7 +33,7 @@ def absent_value(dtype):
     return float(np.finfo(dtype).min)
 
 
-def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None):
+def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None, fused=False):
     """Build the network with fresh weights.
 
     Parameters
@@ -47,6 +47,8 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
         of shape (batch_size, n_timesteps); or not at all.
     batch_size, n_timesteps : int or None, default=None
         Static lengths of the first two axes, for compilers that need them.
+    fused : bool, default=False
+        Whether recurrent layers run through our own loops for CPU, which need those lengths.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
 
     for depth, units in enumerate(spec.units):
         every_step = spec.return_sequences or depth < len(spec.units) - 1
-        hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden, **call_options)
+        hidden = _recurrent(spec, units, every_step, seeds, depth, fused)(hidden, **call_options)
         if spec.dropout:
             hidden = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")(
                 hidden
@@ -89,7 +91,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="recurrent_network")
 
 
-def _recurrent(spec, units, every_step, seeds, depth):
+def _recurrent(spec, units, every_step, seeds, depth, fused):
     """Return a recurrent layer in one direction or, with different initial weights, in both."""
     import keras
 
@@ -102,6 +104,7 @@ def _recurrent(spec, units, every_step, seeds, depth):
             seeds=seeds,
             dtype=spec.dtype,
             name=name,
+            fused=fused,
         )
 
     if not spec.bidirectional:

@@ -23,6 +23,10 @@ MAX_PROGRAMS = 64
 _MAX_BATCHES_A_CALL = 64
 _MAX_VALUES_A_CALL = 2**18
 
+# Rows times units below which a shard of a batch costs more to start than it saves.
+_MIN_WORK_A_SHARD = 1024
+_MAX_SHARDS = 2
+
 # Rows a prediction is made in: one shape, so that a row's bits do not depend on the rows beside it.
 PREDICTION_BATCH = 32
 
@@ -93,7 +97,25 @@ def network_obstacle(spec):
 
 def program_network(spec, masked, batch_size, n_timesteps):
     """Return the network that a program compiles: static shapes, and the mask as an input of its own."""
-    return build_network(spec, 0, mask="input" if masked else None, batch_size=batch_size, n_timesteps=n_timesteps)
+    import tensorflow as tf
+
+    return build_network(
+        spec,
+        0,
+        mask="input" if masked else None,
+        batch_size=batch_size,
+        n_timesteps=n_timesteps,
+        fused=not tf.config.list_physical_devices("GPU"),  # there the stock layers are cuDNN's
+    )
+
+
+def n_shards(batch_size, units):
+    """Into how many shards, which run at once, a batch is cut.
+
+    It depends on the batch alone and never on the cores at hand, so that these do not change a bit.
+    """
+    work = batch_size * sum(units)
+    return int(np.clip(work // _MIN_WORK_A_SHARD, 1, min(_MAX_SHARDS, batch_size)))
 
 
 def loss_per_row(loss, y_true, y_pred):
@@ -110,30 +132,39 @@ class TrainingProgram:
     Parameters
     ----------
     network : keras.Model
-        Compiled; takes sequences and, where ``masked``, the mask of present steps.
+        Compiled; takes a shard of sequences and, where ``masked``, the mask of present steps.
     masked : bool
         Whether sequences may hold absent steps.
+    shards : int
+        How many shards make a batch.
     target_shape : tuple of int
-        Shape of the targets of one batch.
-    weight_shape : tuple of int
-        Shape of their weights.
+        Shape of the targets of one shard.
     """
 
-    def __init__(self, network, masked, target_shape, weight_shape):
+    def __init__(self, network, masked, shards, target_shape):
         import tensorflow as tf
 
-        self._network, self._masked = network, masked
+        self._network, self._masked, self._shards = network, masked, shards
         self._lock = threading.Lock()
         network.optimizer.build(network.trainable_variables)
-        self._metrics = self._build_metrics(target_shape, weight_shape)
+        self._metrics = self._build_metrics(target_shape)
+        self._network_variables = network_variables(network)
         self._variables = [
-            *network_variables(network),
+            *self._network_variables,
             *network.optimizer.variables,
             *(v for metric in self._metrics for v in metric.variables),
         ]
         self.fresh_metrics = [np.array(v) for metric in self._metrics for v in metric.variables]
-        self._train = tf.function(self._train_batches, jit_compile=True, autograph=False)
-        self._evaluate = tf.function(self._evaluate_batches, jit_compile=True, autograph=False)
+        # One shard: XLA compiles the loop over batches. Several: it compiles a shard and the update, and the loop is
+        # TensorFlow's own, which runs the shards at once.
+        whole, self._part = (
+            (True, _as_it_is) if shards == 1 else (False, tf.function(jit_compile=True, autograph=False))
+        )
+        self._gradients = self._part(self._shard_gradients)
+        self._losses = self._part(self._shard_loss)
+        self._update = self._part(self._apply_gradients)
+        self._train = tf.function(self._train_batches, jit_compile=whole, autograph=False)
+        self._evaluate = tf.function(self._evaluate_batches, jit_compile=whole, autograph=False)
 
     def train(self, state, batches, n_batches):
         """Train on the first batches of a call.
@@ -143,7 +174,8 @@ class TrainingProgram:
         state : list of array
             Values of the network's variables, the optimizer's and the metrics'.
         batches : tuple of ndarray
-            Sequences, their mask, targets, weights, each with a leading axis of batches, and samples in each batch.
+            Sequences, their mask, targets, weights, each with leading axes of batches and shards, and samples in
+            each batch.
         n_batches : int
             How many of them hold anything.
 
@@ -165,45 +197,66 @@ class TrainingProgram:
             state, loss, metrics = function(state, batches, np.int32(n_batches))
         return state, float(loss), {name: float(value) for name, value in metrics.items()}
 
-    def _build_metrics(self, target_shape, weight_shape):
-        """Metrics of the compiled network, their variables created by a first, empty update."""
+    def _build_metrics(self, target_shape):
+        """Return metrics of the compiled network, their variables created by a first, empty update."""
         network = self._network
         y = np.zeros(target_shape, dtype="float32")
         outputs = np.zeros((*target_shape[:-1], network.output.shape[-1]), dtype=network.output.dtype)
-        network.compute_metrics(None, y, outputs, np.ones(weight_shape, dtype="float32"))
+        network.compute_metrics(None, y, outputs, np.ones(target_shape[:-1], dtype="float32"))
         network.reset_metrics()
         return [metric for metric in network.metrics if metric.name != "loss"]
 
-    def _forward(self, sequences, present, training):
-        return self._network([sequences, present] if self._masked else sequences, training=training)
+    # What XLA compiles; functions of their arguments alone, but for the update.
 
-    def _loss(self, sequences, present, y, weights, training):
-        """Mean of the weighted loss over a batch, and the metrics that it leads to."""
+    def _shard_loss(self, values, shard, training=False):
+        """Return the weighted sum of the loss over a shard, the outputs, and the states of random generators."""
         import tensorflow as tf
 
-        outputs = self._forward(sequences, present, training)
-        values = tf.cast(loss_per_row(self._network.loss, y, outputs), weights.dtype)
-        loss = tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
-        metrics = self._network.compute_metrics(None, y, outputs, weights)
-        return loss, {name: value for name, value in metrics.items() if name != "loss"}
+        sequences, present, y, weights = shard
+        n_trainable = len(self._network.trainable_variables)
+        inputs = [sequences, present] if self._masked else sequences
+        outputs, others = self._network.stateless_call(
+            values[:n_trainable], values[n_trainable:], inputs, training=training
+        )
+        loss = tf.cast(loss_per_row(self._network.loss, y, outputs), weights.dtype)
+        return tf.reduce_sum(loss * weights), outputs, others
+
+    def _shard_gradients(self, values, shard):
+        """As `_shard_loss`, in training, with the gradients."""
+        import tensorflow as tf
+
+        trainable = values[: len(self._network.trainable_variables)]
+        with tf.GradientTape() as tape:
+            tape.watch(trainable)
+            loss, outputs, others = self._shard_loss(values, shard, training=True)
+        return tape.gradient(loss, trainable), loss, outputs, others
+
+    def _apply_gradients(self, gradients, total_weight):
+        """Change the program's variables by the gradients of the shards."""
+        import tensorflow as tf
+
+        means = [tf.math.divide_no_nan(tf.add_n(list(parts)), total_weight) for parts in zip(*gradients, strict=True)]
+        self._network.optimizer.apply(means, self._network.trainable_variables)
+
+    # What makes a call of them.
 
     def _train_batches(self, state, batches, n_batches):
-        import tensorflow as tf
-
-        network = self._network
-
-        def step(sequences, present, y, weights):
-            with tf.GradientTape() as tape:
-                loss, metrics = self._loss(sequences, present, y, weights, training=True)
-            gradients = tape.gradient(loss, network.trainable_variables)
-            network.optimizer.apply(gradients, network.trainable_variables)
-            return loss, metrics
+        def step(shards, total_weight):
+            values = self._values()
+            results = [self._gradients(self._with_seeds_of(values, k), shard) for k, shard in enumerate(shards)]
+            gradients, losses, outputs, others = zip(*results, strict=True)
+            self._update(list(gradients), total_weight)
+            for variable, value in zip(self._network.non_trainable_variables, others[0], strict=True):
+                variable.assign(value)
+            return losses, outputs
 
         return self._loop(step, state, batches, n_batches)
 
     def _evaluate_batches(self, state, batches, n_batches):
-        def step(sequences, present, y, weights):
-            return self._loss(sequences, present, y, weights, training=False)
+        def step(shards, total_weight):
+            values = self._values()
+            losses, outputs, _ = zip(*(self._losses(values, shard) for shard in shards), strict=True)
+            return losses, outputs
 
         return self._loop(step, state, batches, n_batches)
 
@@ -216,8 +269,12 @@ class TrainingProgram:
         *arrays, counts = batches
 
         def body(index, total):
-            loss, _ = step(*(a[index] for a in arrays))
-            return index + 1, total + loss * counts[index]
+            batch = [array[index] for array in arrays]
+            shards = [tuple(array[k] for array in batch) for k in range(self._shards)]
+            total_weight = tf.reduce_sum(batch[3])
+            losses, outputs = step(shards, total_weight)
+            self._update_metrics(shards, outputs)
+            return index + 1, total + tf.math.divide_no_nan(tf.add_n(list(losses)), total_weight) * counts[index]
 
         start = (tf.constant(0), tf.zeros([], counts.dtype))
         _, total = tf.while_loop(lambda index, _: index < n_batches, body, start)
@@ -226,6 +283,29 @@ class TrainingProgram:
             value = metric.result()
             results.update(value if isinstance(value, dict) else {metric.name: value})
         return [tf.identity(v.value) for v in self._variables], total, results
+
+    def _update_metrics(self, shards, outputs):
+        if self._metrics:
+            for (_, _, y, weights), output in zip(shards, outputs, strict=True):
+                self._network.compute_metrics(None, y, output, weights)
+
+    def _values(self):
+        """Return the current values of the network's variables, trainable ones first."""
+        import tensorflow as tf
+
+        variables = [*self._network.trainable_variables, *self._network.non_trainable_variables]
+        return [tf.identity(v.value) for v in variables]
+
+    def _with_seeds_of(self, values, shard):
+        """Give a shard's random generators, whose state is a seed and a counter, numbers of their own."""
+        n_trainable = len(self._network.trainable_variables)
+        offset = np.array([0, shard << 24], dtype=np.uint32)
+        return [*values[:n_trainable], *(state + offset for state in values[n_trainable:])]
+
+
+def _as_it_is(function):
+    """Leave a function to be compiled with what calls it."""
+    return function
 
 
 class PredictionProgram:

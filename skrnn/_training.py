@@ -18,6 +18,7 @@ from skrnn._programs import (
     TrainingProgram,
     batches_a_call,
     loss_per_row,
+    n_shards,
     network_obstacle,
     program_network,
 )
@@ -172,7 +173,9 @@ def _run_epoch(program, call, state, plan, dataset, order):
     state = [*state, *program.fresh_metrics]
     total, metrics = 0.0, {}
     for part, n_batches in calls(order, size):
-        batches = program_batches(dataset, part, plan.spec.embedding is not None)
+        batches = program_batches(
+            dataset, part, n_shards(plan.batch_size, plan.spec.units), plan.spec.embedding is not None
+        )
         state, loss, metrics = call(state, batches, n_batches)
         total += loss
     return state[: len(state) - len(program.fresh_metrics)], {"loss": total / len(dataset), **metrics}
@@ -207,27 +210,21 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
 
 def _training_program(model, plan, dataset):
     """Return the program for a plan's architecture, optimizer, loss and shapes of batch."""
-    sequences, targets, spec = dataset.sequences, dataset.targets, plan.spec
-    n_timesteps = sequences.n_timesteps
+    targets, spec, n_timesteps = dataset.targets, plan.spec, dataset.sequences.n_timesteps
+    shards = n_shards(plan.batch_size, spec.units)
+    shard_size = -(-plan.batch_size // shards)
     steps = (n_timesteps,) if targets.per_step else ()
-    target_shape = (plan.batch_size, *steps, targets.values.shape[1])
+    target_shape = (shard_size, *steps, targets.values.shape[1])
 
     def build():
         network, _ = compile_network(
-            lambda: program_network(spec, plan.masked, plan.batch_size, n_timesteps),
+            lambda: program_network(spec, plan.masked, shard_size, n_timesteps),
             **{**plan.compile_arguments, "callbacks": None, "routed": _without_callbacks(plan)},
         )
-        return TrainingProgram(network, plan.masked, target_shape, target_shape[:-1])
+        return TrainingProgram(network, plan.masked, shards, target_shape)
 
-    key = (
-        spec,
-        plan.masked,
-        n_timesteps,
-        target_shape,
-        str(targets.values.dtype),
-        *_compile_key(model, plan),
-    )
-    return CACHE.get("train", key, build)
+    shapes = (plan.masked, n_timesteps, shards, target_shape, str(targets.values.dtype))
+    return CACHE.get("train", (spec, shapes, _compile_key(model, plan)), build)
 
 
 def _without_callbacks(plan):

@@ -25,7 +25,8 @@ def test_quickstart_prints_its_tables_and_draws(tmp_path):
     lines = output.splitlines()
     assert sum("END" in line for line in lines) == 24  # 2 cells x 3 sizes x 4 folds, each shown when it ends
     assert sum(line.strip().startswith(("gru", "lstm")) for line in lines) == 6
-    rmse = {line[:20].strip(): float(line.split()[-3]) for line in lines if line[-4:-2] == "0."}
+    scores = lines[lines.index(next(line for line in lines if line.startswith("Held out"))) + 2 :][:3]
+    rmse = {name.strip(): float(value) for name, value in (line.rsplit(maxsplit=3)[:2] for line in scores)}
     [(_, network)] = [(name, value) for name, value in rmse.items() if name.startswith(("GRU", "LSTM"))]
     assert network < rmse["last value repeated"]
     assert (tmp_path / "quickstart.png").stat().st_size > 20_000
