@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
@@ -41,6 +43,13 @@ class SequenceInputMixin:
                 )
             return self._check_3d(X, reset)
         tokens = self.embedding_dim is not None
+        if reset and isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.PeriodIndex)):
+            warnings.warn(
+                f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
+                "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline.",
+                UserWarning,
+                stacklevel=2,
+            )
         X = validate_data(
             self,
             X,

@@ -97,23 +97,30 @@ def network_obstacle(spec):
 
 def program_network(spec, masked, batch_size, n_timesteps):
     """Return the network that a program compiles: static shapes, and the mask as an input of its own."""
-    import tensorflow as tf
-
     return build_network(
         spec,
         0,
         mask="input" if masked else None,
         batch_size=batch_size,
         n_timesteps=n_timesteps,
-        fused=not tf.config.list_physical_devices("GPU"),  # there the stock layers are cuDNN's
+        fused=not has_gpu(),
     )
+
+
+def has_gpu():
+    """Whether TensorFlow has a GPU: there the stock layers are cuDNN's, which XLA cannot compile."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def n_shards(batch_size, units):
     """Into how many shards, which run at once, a batch is cut.
 
-    It depends on the batch alone and never on the cores at hand, so that these do not change a bit.
+    On CPU it depends on the batch alone and never on the cores at hand, so that these do not change a bit.
     """
+    if has_gpu():
+        return 1
     work = batch_size * sum(units)
     return int(np.clip(work // _MIN_WORK_A_SHARD, 1, min(_MAX_SHARDS, batch_size)))
 
@@ -156,15 +163,15 @@ class TrainingProgram:
         ]
         self.fresh_metrics = [np.array(v) for metric in self._metrics for v in metric.variables]
         # One shard: XLA compiles the loop over batches. Several: it compiles a shard and the update, and the loop is
-        # TensorFlow's own, which runs the shards at once.
-        whole, self._part = (
-            (True, _as_it_is) if shards == 1 else (False, tf.function(jit_compile=True, autograph=False))
-        )
-        self._gradients = self._part(self._shard_gradients)
-        self._losses = self._part(self._shard_loss)
-        self._update = self._part(self._apply_gradients)
-        self._train = tf.function(self._train_batches, jit_compile=whole, autograph=False)
-        self._evaluate = tf.function(self._evaluate_batches, jit_compile=whole, autograph=False)
+        # TensorFlow's own, which runs the shards at once. On a GPU nothing goes through XLA.
+        xla = not has_gpu()
+        in_parts = xla and shards > 1
+        part = tf.function(jit_compile=True, autograph=False) if in_parts else lambda function: function
+        self._gradients = part(self._shard_gradients)
+        self._losses = part(self._shard_loss)
+        self._update = part(self._apply_gradients)
+        self._train = tf.function(self._train_batches, jit_compile=xla and not in_parts, autograph=False)
+        self._evaluate = tf.function(self._evaluate_batches, jit_compile=xla and not in_parts, autograph=False)
 
     def train(self, state, batches, n_batches):
         """Train on the first batches of a call.
@@ -303,11 +310,6 @@ class TrainingProgram:
         return [*values[:n_trainable], *(state + offset for state in values[n_trainable:])]
 
 
-def _as_it_is(function):
-    """Leave a function to be compiled with what calls it."""
-    return function
-
-
 class PredictionProgram:
     """Outputs of one architecture for batches of one shape.
 
@@ -326,7 +328,7 @@ class PredictionProgram:
         self._lock = threading.Lock()
         self._variables = list(network.weights)
         self.n_weights = len(self._variables)
-        self._run = tf.function(self._predict_batches, jit_compile=True, autograph=False)
+        self._run = tf.function(self._predict_batches, jit_compile=not has_gpu(), autograph=False)
 
     def predict(self, weights, batches, n_batches):
         """Return the outputs of the first batches of a call: (n_batches, batch_size, ...)."""
