@@ -115,7 +115,13 @@ class KerasFit:
         model = self.build()
         model.compile(optimizer="adam", loss=self.loss_name)
         history = model.fit(
-            self.X, self.y, batch_size=self.batch_size, epochs=1 + self.epochs, verbose=0, callbacks=[Clock()]
+            self.X,
+            self.y,
+            batch_size=self.batch_size,
+            epochs=1 + self.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[Clock()],
         )
         self._loss = history.history["loss"][-1]
         return statistics.mean(seconds[1:])
@@ -125,30 +131,33 @@ class KerasFit:
 
 
 class Torch:
-    """Seconds an epoch of a plain loop in torch."""
+    """Seconds an epoch of a plain loop in torch, from the same initial weights."""
 
-    def __init__(self, cell, name, X, y):
+    def __init__(self, estimator, cell, name, X, y):
         import torch
 
-        self.torch = torch
+        from skrnn._network import build_network
+
+        self.torch, self.cell = torch, cell
+        self.weights = build_network(estimator._spec, estimator._seed, mask=estimator._mask_layer()).get_weights()
         _, n_features, units, self.batch_size, _, self.every_step, self.epochs = WORKLOADS[name]
         self.module = lambda: torch_network(torch, cell, n_features, units, self.every_step)
         self.X, self.y = torch.tensor(X), torch.tensor(y)[..., None]
 
     def round(self):
         torch = self.torch
-        torch.manual_seed(0)
         model, seconds = self.module(), []
+        load_into_torch(torch, model, self.cell, self.weights)
         optimizer = torch.optim.Adam(model.parameters(), eps=1e-7)
         for _ in range(1 + self.epochs):
-            start, order, total = time.perf_counter(), torch.randperm(len(self.X)), 0.0
+            start, total = time.perf_counter(), 0.0
             for first in range(0, len(self.X), self.batch_size):
-                rows = order[first : first + self.batch_size]
+                X, y = self.X[first : first + self.batch_size], self.y[first : first + self.batch_size]
                 optimizer.zero_grad()
-                loss = torch.nn.functional.mse_loss(model(self.X[rows]), self.y[rows])
+                loss = torch.nn.functional.mse_loss(model(X), y)
                 loss.backward()
                 optimizer.step()
-                total += float(loss.detach()) * len(rows)
+                total += float(loss.detach()) * len(X)
             seconds.append(time.perf_counter() - start)
         self._loss = total / len(self.X)
         return statistics.mean(seconds[1:])
@@ -174,11 +183,32 @@ def torch_network(torch, cell, n_features, units, every_step):
     return Network()
 
 
+def load_into_torch(torch, model, cell, weights):
+    """Put the weights of a Keras network into a torch one."""
+    *recurrent, kernel, bias = weights
+    for layer, (kernel_x, kernel_h, biases) in zip(
+        model.layers, zip(*(iter(recurrent),) * 3, strict=True), strict=True
+    ):
+        units = kernel_h.shape[0]
+        order = np.arange(kernel_x.shape[1])
+        if cell == "GRU":  # Keras has the update gate first, torch the reset gate
+            order[: 2 * units] = np.roll(order[: 2 * units], units)
+        else:
+            biases = np.stack([biases, np.zeros_like(biases)])
+            layer.bias_hh_l0.requires_grad = False  # Keras's LSTM has one bias
+        values = kernel_x.T[order], kernel_h.T[order], biases[0][order], biases[1][order]
+        for parameter, value in zip(layer.parameters(), values, strict=True):
+            parameter.data = torch.tensor(value.copy())
+    model.head.weight.data, model.head.bias.data = torch.tensor(kernel.T.copy()), torch.tensor(bias)
+
+
 def estimator_of(cell, name):
     from skrnn import RecurrentRegressor
 
     _, _, units, batch_size, _, every_step, _ = WORKLOADS[name]
-    return RecurrentRegressor(cell.lower(), units, batch_size=batch_size, return_sequences=every_step, random_state=0)
+    return RecurrentRegressor(
+        cell.lower(), units, batch_size=batch_size, return_sequences=every_step, shuffle=False, random_state=0
+    )
 
 
 def compare_training(name, rounds):
@@ -188,7 +218,10 @@ def compare_training(name, rounds):
     rows = []
     for cell in ("LSTM", "GRU"):
         ours = Ours(estimator_of(cell, name), X, y, WORKLOADS[name][-1])
-        rivals = {"Keras fit": KerasFit(ours.estimator, X, y, WORKLOADS[name][-1]), "torch": Torch(cell, name, X, y)}
+        rivals = {
+            "Keras fit": KerasFit(ours.estimator, X, y, WORKLOADS[name][-1]),
+            "torch": Torch(ours.estimator, cell, name, X, y),
+        }
         rows += table_rows(f"{name} {cell}, ms a batch", ours, rivals, rounds, 1e3 / n_batches)
     return rows
 
@@ -198,7 +231,9 @@ def compare_tokens(rounds):
 
     X, y = tokens_data()
     _, n_ids, embedding, units, batch_size, n, epochs = TOKENS
-    estimator = GRUClassifier(units, embedding_dim=embedding, n_tokens=n_ids, batch_size=batch_size, random_state=0)
+    estimator = GRUClassifier(
+        units, embedding_dim=embedding, n_tokens=n_ids, batch_size=batch_size, shuffle=False, random_state=0
+    )
     ours = Ours(estimator, X, y, epochs)
     rivals = {"Keras fit": KerasFit(estimator, X, y.astype("float32"), epochs)}
     return table_rows("tokens GRU, ms a batch", ours, rivals, rounds, 1e3 * batch_size / n)
