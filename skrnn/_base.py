@@ -121,13 +121,13 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         sequences = self._check_X(X, reset=reset)
-        if len(sequences) < 2 and not (partial or self.return_sequences):
+        if len(sequences) < 2 and not (partial or self._per_step):
             raise ValueError(
                 f"Found array with 1 sample (n_samples=1) while {type(self).__name__} needs at least 2 to fit. Use "
                 "partial_fit for single samples."
             )
         y = self._check_y(y, sequences, reset=reset, classes=classes)
-        weights = self._check_weights(sample_weight, X, len(sequences), y)
+        weights = self._check_weights(sample_weight, sequences, y)
         kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
         dataset = self._dataset(sequences, y, weights)
         if len(kept) < len(sequences):
@@ -208,14 +208,19 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         X, y, sample_weight = (*validation_data, None)[:3]
         sequences = self._check_X(X, reset=False)
         y = self._check_y(y, sequences, reset=False)
-        return self._dataset(sequences, y, self._check_weights(sample_weight, X, len(sequences), y))
+        return self._dataset(sequences, y, self._check_weights(sample_weight, sequences, y))
 
     def _dataset(self, sequences, y, weights):
-        targets = make_targets(self._encode(y, sequences), sequences, weights, self.return_sequences)
+        targets = make_targets(self._encode(y, sequences), sequences, weights, self._per_step)
         return Dataset(sequences, targets)
 
     def _network_spec(self):
         name = type(self).__name__
+        if callable(self._cell or self.cell) and self.recurrent_dropout:
+            raise ValueError(
+                f"{name} got recurrent_dropout={self.recurrent_dropout} and a callable cell, whose layer says itself "
+                "what it drops. Set it in the layer that the callable returns, and leave the parameter at 0."
+            )
         n_outputs, activation, _ = self._encoder.output(self.loss)
         return NetworkSpec(
             cell=self._cell or self.cell,
@@ -223,10 +228,10 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             bidirectional=bool(self.bidirectional),
             dropout=float(self.dropout),
             recurrent_dropout=float(self.recurrent_dropout),
-            dense_units=as_units(self.dense_units, "dense_units", name),
+            dense_units=as_units(self.dense_units, "dense_units", name, may_be_empty=True),
             return_sequences=bool(self.return_sequences),
             n_features=1 if self._layout == 2 else self.n_features_in_,
-            embedding=None if self.embedding_dim is None else (self._n_tokens, self.embedding_dim),
+            embedding=None if self.embedding_dim is None else (self._vocabulary, self.embedding_dim),
             n_outputs=n_outputs,
             output_activation=activation,
             dtype=self.dtype,
@@ -234,7 +239,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _mask_layer(self):
         """How the stock network finds absent steps; 2-D numbers have none."""
-        return "layer" if self._layout == 3 or self.embedding_dim is not None else None
+        return "layer" if self._layout == 3 or self._tokens else None
 
     @contextlib.contextmanager
     def _unchanged_on_failure(self):
@@ -247,22 +252,22 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             vars(self).update(before)
             raise
 
-    def _check_weights(self, sample_weight, X, n_samples, y):
+    def _check_weights(self, sample_weight, sequences, y):
         """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
         if sample_weight is None:
-            weights = np.ones(n_samples, dtype=self.dtype)
+            weights = np.ones(len(sequences), dtype=self._dtype)
         else:
             weights = _check_sample_weight(
-                sample_weight, np.empty((n_samples, 1)), dtype=np.dtype(self.dtype), copy=True
+                sample_weight, np.empty((len(sequences), 1)), dtype=np.dtype(self._dtype), copy=True
             )
             if (weights < 0).any():
                 at = int(np.argmax(weights < 0))
                 raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
             if not weights.any():
                 raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
-        if self.return_sequences:
-            weights = np.repeat(weights[:, None], y.shape[1], axis=1)
-        return self._class_weighted(weights, y).astype(self.dtype, copy=False)
+        if self._per_step:
+            weights = np.repeat(weights[:, None], sequences.n_timesteps, axis=1)
+        return self._class_weighted(weights, y, sequences).astype(self._dtype, copy=False)
 
     # ------------------------------------------------------------------ prediction
 
@@ -277,7 +282,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             masked=self._masked or sequences.has_absent,
             mask_layer=self._mask_layer(),
         )
-        if self.return_sequences:
+        if self._per_step:
             outputs = sequences.to_layout(outputs, np.nan)
         return outputs, sequences
 
@@ -297,7 +302,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         sequences = self._check_X(X, reset=False)
-        return keras_inputs(sequences, np.arange(len(sequences)), self.dtype, self.embedding_dim is not None)
+        return keras_inputs(sequences, np.arange(len(sequences)), self._tokens)
 
     @property
     def model_(self):
@@ -334,7 +339,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         """Return checked ``y`` as the loss takes it."""
 
     @abstractmethod
-    def _class_weighted(self, weights, y):
+    def _class_weighted(self, weights, y, sequences):
         """Weights times those of the classes."""
 
     @abstractmethod

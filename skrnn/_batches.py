@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skrnn._network import absent_value
+from skrnn._network import ABSENT_VALUE
 from skrnn._sequences import Sequences
 from skrnn._targets import Targets
 
@@ -82,14 +82,14 @@ def program_batches(dataset, order, shards, tokens):
     return values, present, targets, weights, counts.astype(weights.dtype)
 
 
-def keras_inputs(sequences, indices, dtype, tokens):
+def keras_inputs(sequences, indices, tokens):
     """Return the array that the stock network takes: present steps first, then what its masking layer looks for."""
     values = sequences.gather(indices)
     absent = ~sequences.present(indices)
     if tokens:
         return np.where(absent, 0, values[..., 0])
     if absent.any():
-        values[absent] = absent_value(dtype)
+        values[absent] = ABSENT_VALUE
     return values
 
 
@@ -100,4 +100,4 @@ def keras_batch(dataset, indices, dtype, tokens):
     n_terms = present.sum() if dataset.targets.per_step else len(indices)
     total = weights.sum()
     weights = weights * (n_terms / total) if total else weights
-    return keras_inputs(dataset.sequences, indices, dtype, tokens), targets, weights.astype(dtype)
+    return keras_inputs(dataset.sequences, indices, tokens), targets, weights.astype(dtype)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
+
+# Held while Python's generator is seeded for one layer: threads may build at once, and a callable may build a network.
+_GLOBAL_GENERATOR = threading.RLock()
 
 # Cell name -> name of the stock layer in keras.layers.
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "SimpleRNN"}
@@ -50,9 +54,10 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
 @contextlib.contextmanager
 def _default_seeds_from(seed):
     """Make the seeds that Keras draws for unseeded layers, from Python's generator, depend on `seed` alone."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+    with _GLOBAL_GENERATOR:
+        state = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state)

@@ -35,7 +35,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         outputs, _ = self._outputs(X)
         labels = self._encoder.decode(outputs)
-        if self.return_sequences:
+        if self._per_step:
             labels = np.where(np.isnan(outputs[..., 0]), self._most_frequent, labels)
         return labels
 
@@ -82,7 +82,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         sequences = self._check_X(X, reset=False)
         y = self._check_y(y, sequences, reset=False)
         self._encode(y, sequences)  # refuses unknown labels
-        if self.return_sequences:
+        if self._per_step:
             present = present_in_layout(sequences)
             if sample_weight is not None:
                 sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
@@ -126,7 +126,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = self._encoder if not reset else None
         if reset:
-            encoder = ClassificationEncoder(bool(self.return_sequences), self.dtype, type(self).__name__, self.loss)
+            encoder = ClassificationEncoder(self._per_step, self._dtype, type(self).__name__, self.loss)
         y = encoder.check(y, sequences)
         if not reset:
             encoder.check_again(y)
@@ -134,30 +134,32 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         present = present_in_layout(sequences)
         self._encoder = encoder.fit(y, present, classes)
         self.classes_ = encoder.classes
-        if self.return_sequences:
+        if self._per_step:
             labels, counts = np.unique(y[present], return_counts=True)
             self._most_frequent = labels[np.argmax(counts)]
         return y
 
     def _encode(self, y, sequences):
-        return self._encoder.encode(y, present_in_layout(sequences) if self.return_sequences else None)
+        return self._encoder.encode(y, present_in_layout(sequences) if self._per_step else None)
 
-    def _class_weighted(self, weights, y):
+    def _class_weighted(self, weights, y, sequences):
         if self.class_weight is None:
             return weights
-        if not self.return_sequences:
+        if not self._per_step:
             return weights * compute_sample_weight(self.class_weight, y)
-        return weights * compute_sample_weight(self.class_weight, y.reshape(-1)).reshape(y.shape)
+        present = present_in_layout(sequences)
+        weights[present] *= compute_sample_weight(self.class_weight, y[present])
+        return weights
 
     def _class_codes(self, y):
-        if self.return_sequences or self._encoder.multilabel:
+        if self._per_step or self._encoder.multilabel:
             return None
         return np.searchsorted(self.classes_, y)
 
     def _check_trainable(self, y, sequences, partial):
         if partial or self._encoder.multilabel:
             return
-        seen = np.unique(y[present_in_layout(sequences)] if self.return_sequences else y)
+        seen = np.unique(y[present_in_layout(sequences)] if self._per_step else y)
         if len(seen) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes among the samples that weigh, got one class only: "

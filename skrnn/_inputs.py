@@ -18,7 +18,8 @@ _LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, 
 class SequenceInputMixin:
     """Read ``X`` of any layout; remember at fit what later calls must agree with.
 
-    Sets ``n_features_in_``, ``feature_names_in_``, ``_layout`` and, for token ids, ``_n_tokens``.
+    Sets ``n_features_in_`` and ``feature_names_in_``, and what parameters set after fit must not change: the layout,
+    the dtype, whether there is one output a step, and for token ids ``_vocabulary`` and whether it was inferred.
     """
 
     def _check_X(self, X, *, reset):
@@ -30,20 +31,22 @@ class SequenceInputMixin:
                 f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
             )
         layout = 3 if ndim == 3 else 2
-        if not reset and layout != self._layout:
+        if reset:
+            self._layout, self._dtype = layout, self.dtype
+            self._per_step, self._tokens = bool(self.return_sequences), self.embedding_dim is not None
+        elif layout != self._layout:
             raise ValueError(
                 f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X is {_LAYOUTS[layout]}. Pass X in the "
                 "layout of fit."
             )
         if layout == 3:
-            if self.embedding_dim is not None:
+            if self._tokens:
                 raise ValueError(
                     f"{name} with embedding_dim={self.embedding_dim} takes token ids of shape (n_samples, "
                     f"n_timesteps); got 3 dimensions, shape {np.shape(X)}."
                 )
             return self._check_3d(X, reset)
-        tokens = self.embedding_dim is not None
-        if reset and isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.PeriodIndex)):
+        if reset and _is_series_of_rows(X):
             warnings.warn(
                 f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
                 "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline.",
@@ -54,11 +57,10 @@ class SequenceInputMixin:
             self,
             X,
             reset=reset,
-            dtype="numeric" if tokens else self._numeric_dtypes(),
-            ensure_all_finite=tokens,
+            dtype="numeric" if self._tokens else self._numeric_dtypes(),
+            ensure_all_finite=self._tokens,
         )
-        self._layout = layout
-        return self._check_tokens(X, reset) if tokens else sequences_from_2d(X, self.dtype, name)
+        return self._check_tokens(X, reset) if self._tokens else sequences_from_2d(X, self._dtype, name)
 
     def _check_3d(self, X, reset):
         name = type(self).__name__
@@ -76,14 +78,14 @@ class SequenceInputMixin:
                 f"{X.shape}) while a minimum of 1 is required by {name}."
             )
         if reset:
-            self._layout, self.n_features_in_ = 3, X.shape[2]
+            self.n_features_in_ = X.shape[2]
             vars(self).pop("feature_names_in_", None)
         elif X.shape[2] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[2]} features, but {name} is expecting {self.n_features_in_} features as input "
                 f"(shape {X.shape})."
             )
-        return sequences_from_3d(X, self.dtype, name)
+        return sequences_from_3d(X, self._dtype, name)
 
     def _check_tokens(self, X, reset):
         name = type(self).__name__
@@ -96,14 +98,22 @@ class SequenceInputMixin:
                 )
             X = X.astype(np.int64)
         if reset:
-            self._n_tokens = max(int(X.max()) + 1, 2) if self.n_tokens is None else self.n_tokens
-        elif self.n_tokens is None:
-            X = np.where(self._n_tokens <= X, 1, X)  # unknown, as ids that were never trained on are
-        return sequences_from_tokens(X, self.n_tokens, name)
+            self._infers_tokens = self.n_tokens is None
+            self._vocabulary = max(int(X.max()) + 1, 2) if self._infers_tokens else self.n_tokens
+        elif self._infers_tokens:
+            X = np.where(self._vocabulary <= X, 1, X)  # unknown, as ids that were never trained on are
+        return sequences_from_tokens(X, self._vocabulary, name)
 
     def _numeric_dtypes(self):
         """Float dtypes as they are, anything else as the dtype of computation."""
-        return [np.dtype(self.dtype), np.dtype(np.float64), np.dtype(np.float32)]
+        return [np.dtype(self._dtype), np.dtype(np.float64), np.dtype(np.float32)]
+
+
+def _is_series_of_rows(X):
+    """Tell a 2-D frame whose rows are points in time from one of windows, as the windower flattens them."""
+    if not isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.PeriodIndex)):
+        return False
+    return not all("_lag" in str(column) for column in getattr(X, "columns", ()))
 
 
 def _n_dimensions(X):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 
 import numpy as np
 
@@ -29,10 +30,10 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
         The compiled network; its metrics are weighted as its loss is.
     callbacks : list of keras.callbacks.Callback
     """
-    from scikeras.wrappers import BaseWrapper
-
+    wrapper_class = _scikeras_wrapper()
     optimizer = _resolve(optimizer, "optimizer", routed, name)
     loss = _resolve(loss, "loss", routed, name)
+    _check_callback_arguments(callbacks, routed, name)
 
     def build_and_compile(compile_kwargs):
         # scikeras would turn metrics into instances, and so "mae" into "mean_absolute_error" in the history.
@@ -42,7 +43,7 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
         return model
 
     # One dummy row: scikeras refuses targets of three dimensions, NaN and ragged lists, and needs none of them.
-    wrapper = BaseWrapper(
+    wrapper = wrapper_class(
         build_and_compile,
         optimizer=optimizer,
         loss=loss,
@@ -54,6 +55,25 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
     row = np.zeros((1, 1), dtype=np.float32)
     wrapper.initialize(row, row[0])
     return wrapper.model_, _flat(wrapper._fit_callbacks)
+
+
+def _scikeras_wrapper():
+    """Import scikeras, and undo what its import does to the pickling of Keras's own classes."""
+    import keras
+
+    patched = (keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
+    names = ("__reduce__", "__deepcopy__")
+    first = "scikeras" not in sys.modules  # else whoever imported it may count on it
+    before = [{name: vars(cls)[name] for name in names if name in vars(cls)} for cls in patched]
+    from scikeras.wrappers import BaseWrapper
+
+    for cls, attributes in zip(patched, before, strict=True) if first else ():
+        for name in names:
+            if name in attributes:
+                setattr(cls, name, attributes[name])
+            elif name in vars(cls):
+                delattr(cls, name)
+    return BaseWrapper
 
 
 def metric_list(metrics):
@@ -91,7 +111,8 @@ def _resolve(value, kind, routed, name):
             f"already. Pass the name or the class to set them from here."
         )
     else:
-        return type(value).from_config(value.get_config()) if hasattr(value, "from_config") else value
+        # A loss holds no state, and the configuration of some leaves arguments out: only optimizers are copied.
+        return type(value).from_config(value.get_config()) if kind == "optimizer" else value
 
     accepted = _argument_names(target)
     for argument in arguments:
@@ -101,6 +122,22 @@ def _resolve(value, kind, routed, name):
                 f"{nearest(argument, accepted, prefix=prefix)}"
             )
     return target
+
+
+def _check_callback_arguments(callbacks, routed, name):
+    """Refuse routed arguments that a callback given as a class does not take; Keras's own ignore some."""
+    items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flat([callbacks])))
+    for key, callback in items.items():
+        if not inspect.isclass(callback):
+            continue
+        accepted = _argument_names(callback)
+        for prefix in ("callbacks__", f"callbacks__{key}__"):
+            for argument in (k.removeprefix(prefix) for k in routed if k.startswith(prefix)):
+                if "__" not in argument and argument not in accepted:
+                    raise ValueError(
+                        f"{prefix}{argument} is not an argument of {callback.__name__}, a callback of {name}."
+                        f"{nearest(argument, accepted, prefix=prefix)}"
+                    )
 
 
 def _class_of_loss(found):

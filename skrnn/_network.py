@@ -28,9 +28,9 @@ class NetworkSpec:
     dtype: str
 
 
-def absent_value(dtype):
-    """Return what stands for an absent step in the array that ``model_`` takes: a number that data never holds."""
-    return float(np.finfo(dtype).min)
+# What stands for an absent step in the array that ``model_`` takes: a number that data never hold. It is one of float32
+# in float64 as well, for Keras's masking layer compares in float32.
+ABSENT_VALUE = float(np.finfo(np.float32).min)
 
 
 def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None, fused=False):
@@ -71,8 +71,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
         inputs = [keras.layers.Input(shape, batch_size=batch_size, dtype=spec.dtype, name="sequences")]
         hidden = inputs[0]
         if mask == "layer":
-            value = absent_value(spec.dtype)
-            hidden = keras.layers.Masking(mask_value=value, dtype=spec.dtype, name="absent_steps")(hidden)
+            hidden = keras.layers.Masking(mask_value=ABSENT_VALUE, dtype=spec.dtype, name="absent_steps")(hidden)
     call_options = {}
     if mask == "input":
         inputs.append(keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="bool", name="present"))

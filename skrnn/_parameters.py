@@ -134,10 +134,10 @@ def nearest(name, names, prefix=""):
     return f" Valid are: {', '.join(sorted(names))}."
 
 
-def as_units(value, name, owner):
+def as_units(value, name, owner, *, may_be_empty=False):
     """Return an int or a sequence of ints as a tuple, each at least one."""
     units = (value,) if isinstance(value, Integral) else tuple(value)
-    for unit in units:
+    for unit in units or (() if may_be_empty else (None,)):
         if not isinstance(unit, Integral) or isinstance(unit, bool) or unit < 1:
             raise ValueError(
                 f"The {name!r} parameter of {owner} must be an int of at least 1, or a tuple of such ints, one a "

@@ -23,7 +23,7 @@ def predict(spec, weights, sequences, *, masked, mask_layer):
     tokens = spec.embedding is not None
     if network_obstacle(spec) is not None:
         predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
-        return predictor.predict(weights, keras_inputs(sequences, np.arange(len(sequences)), spec.dtype, tokens))
+        return predictor.predict(weights, keras_inputs(sequences, np.arange(len(sequences)), tokens))
     n_timesteps = sequences.n_timesteps
     size = batches_a_call(PREDICTION_BATCH, n_timesteps, sequences.n_features)
     program = CACHE.get(

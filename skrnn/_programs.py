@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 
@@ -161,17 +162,22 @@ class TrainingProgram:
             *network.optimizer.variables,
             *(v for metric in self._metrics for v in metric.variables),
         ]
-        self.fresh_metrics = [np.array(v) for metric in self._metrics for v in metric.variables]
+        self.fresh_metrics = [v.numpy() for metric in self._metrics for v in metric.variables]
         # One shard: XLA compiles the loop over batches. Several: it compiles a shard and the update, and the loop is
         # TensorFlow's own, which runs the shards at once. On a GPU nothing goes through XLA.
         xla = not has_gpu()
         in_parts = xla and shards > 1
-        part = tf.function(jit_compile=True, autograph=False) if in_parts else lambda function: function
+
+        def part(function):
+            return tf.function(partial(function), jit_compile=True, autograph=False) if in_parts else function
+
         self._gradients = part(self._shard_gradients)
         self._losses = part(self._shard_loss)
         self._update = part(self._apply_gradients)
-        self._train = tf.function(self._train_batches, jit_compile=xla and not in_parts, autograph=False)
-        self._evaluate = tf.function(self._evaluate_batches, jit_compile=xla and not in_parts, autograph=False)
+        # partial: TensorFlow counts the traces of one function over all programs, and would warn that they are many.
+        whole = {"jit_compile": xla and not in_parts, "autograph": False}
+        self._train = tf.function(partial(self._train_batches), **whole)
+        self._evaluate = tf.function(partial(self._evaluate_batches), **whole)
 
     def train(self, state, batches, n_batches):
         """Train on the first batches of a call.
@@ -328,7 +334,7 @@ class PredictionProgram:
         self._lock = threading.Lock()
         self._variables = list(network.weights)
         self.n_weights = len(self._variables)
-        self._run = tf.function(self._predict_batches, jit_compile=not has_gpu(), autograph=False)
+        self._run = tf.function(partial(self._predict_batches), jit_compile=not has_gpu(), autograph=False)
 
     def predict(self, weights, batches, n_batches):
         """Return the outputs of the first batches of a call: (n_batches, batch_size, ...)."""

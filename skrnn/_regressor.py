@@ -53,7 +53,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         float
             R squared of ``self.predict(X)``; 1.0 at best.
         """
-        if not self.return_sequences:
+        if not self._per_step:
             return super().score(X, y, sample_weight)
         outputs, sequences = self._outputs(X)
         y = self._encode(self._check_y(y, sequences, reset=False), sequences)
@@ -83,7 +83,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         return self._partial_fit(X, y, sample_weight)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
-        encoder = RegressionEncoder(self.return_sequences, self.dtype, type(self).__name__) if reset else self._encoder
+        encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder
         y = encoder.check(y, sequences)
         if reset:
             self._encoder = encoder.fit(y)
@@ -94,7 +94,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     def _encode(self, y, sequences):
         return self._encoder.encode(y)
 
-    def _class_weighted(self, weights, y):
+    def _class_weighted(self, weights, y, sequences):
         return weights
 
     def _class_codes(self, y):

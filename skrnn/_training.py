@@ -37,10 +37,13 @@ class TrainedState:
         Values of the network's weights, then the states of its random generators.
     optimizer : list of ndarray
         Values of the optimizer's variables.
+    optimizer_name : str
+        Class of the optimizer that they belong to.
     """
 
     weights: list
     optimizer: list
+    optimizer_name: str
 
 
 @dataclass
@@ -119,8 +122,9 @@ def train(plan, dataset, validation=None):
     model, callbacks = compile_network(lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **arguments)
     model.optimizer.build(model.trainable_variables)
     if plan.state is not None:
+        _check_optimizer(model, plan)
         _load(model, plan.state)
-    obstacle = _engine_obstacle(model, plan, callbacks)
+    obstacle = _engine_obstacle(model, plan, callbacks, dataset.targets)
     record = TrainingRecord(plan)
     try:
         if obstacle is None:
@@ -133,6 +137,16 @@ def train(plan, dataset, validation=None):
     if record.best_state is not None:
         state = record.best_state
     return state, record
+
+
+def _check_optimizer(model, plan):
+    """Refuse to go on with another optimizer than the state belongs to."""
+    name, shapes = type(model.optimizer).__name__, [tuple(v.shape) for v in model.optimizer.variables]
+    if name != plan.state.optimizer_name or shapes != [np.shape(a) for a in plan.state.optimizer]:
+        raise ValueError(
+            f"{plan.compile_arguments['name']} goes on from a network trained with {plan.state.optimizer_name}, whose "
+            f"state does not fit the optimizer set since, {name}. Keep the optimizer, or set warm_start=False."
+        )
 
 
 def _train_with_programs(model, callbacks, plan, record, dataset, validation):
@@ -242,17 +256,19 @@ def _compile_key(model, plan):
 
 
 def _identity(value):
-    """Return a loss or a metric as part of a key: those of Keras by their configuration, others by identity."""
-    if type(value).__module__.startswith("keras.") and hasattr(value, "get_config"):
-        return type(value), _as_json(value.get_config())
-    return value
+    """Return a loss or a metric as part of a key: those of Keras by what they hold, others by identity."""
+    if not type(value).__module__.startswith("keras.") or inspect.isfunction(value):
+        return value
+    if hasattr(value, "call"):  # a loss; its configuration may leave arguments out, as that of Huber in Keras 3.15
+        return type(value), _as_json(vars(value))
+    return type(value), _as_json(value.get_config())
 
 
 def _as_json(config):
     return json.dumps(config, sort_keys=True, default=repr)
 
 
-def _engine_obstacle(model, plan, callbacks):
+def _engine_obstacle(model, plan, callbacks, targets):
     """Why compiled programs cannot run a plan, or None where they can."""
     import keras
 
@@ -270,17 +286,14 @@ def _engine_obstacle(model, plan, callbacks):
                 return f"{type(callback).__name__} is called for every batch"
             if inspect.isfunction(vars(callback).get(hook)):
                 return f"{type(callback).__name__} is called for every batch"
-    return _loss_obstacle(model, plan)
+    return _loss_obstacle(model, plan.spec, targets)
 
 
-def _loss_obstacle(model, plan):
-    """Whether the loss gives one value a row, as it must to be weighted."""
-    spec = plan.spec
+def _loss_obstacle(model, spec, targets):
+    """Say why the loss cannot be weighted by rows, as where it does not give one value a row; None where it can."""
     shape = (2, 3) if spec.return_sequences else (2,)
-    y = np.zeros((*shape, spec.n_outputs), dtype=spec.dtype)
-    if getattr(model.loss, "__name__", model.loss) == "sparse_categorical_crossentropy":
-        return None
-    values = loss_per_row(model.loss, y, y + np.asarray(0.5, dtype=spec.dtype))
+    y = np.zeros((*shape, targets.values.shape[1]), dtype=targets.values.dtype)
+    values = loss_per_row(model.loss, y, np.full((*shape, spec.n_outputs), 0.5, dtype=spec.dtype))
     if tuple(values.shape) != shape:
         return f"the loss has shape {tuple(values.shape)} where one value a row has {shape}"
     return None
@@ -293,14 +306,14 @@ def _variables(model):
 
 def _values(model):
     """Values of those variables, as numpy arrays."""
-    return [np.array(v) for v in _variables(model)]
+    return [v.numpy() for v in _variables(model)]
 
 
 def _as_state(model, values):
     """Return the flat values of a model's variables as a state."""
     arrays = [np.array(value) for value in values]
     n_weights = len(network_variables(model))
-    return TrainedState(arrays[:n_weights], arrays[n_weights:])
+    return TrainedState(arrays[:n_weights], arrays[n_weights:], type(model.optimizer).__name__)
 
 
 def _load(model, state):

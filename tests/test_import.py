@@ -1,0 +1,112 @@
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skrnn
+
+ROOT = Path(skrnn.__file__).parents[1]
+HEAVY = ("tensorflow", "keras", "scikeras", "matplotlib")
+
+# Whatever a script does first, this names the modules that it should not have loaded.
+REPORT = f"""
+import sys
+print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules))
+"""
+
+ESTIMATORS = [
+    "GRUClassifier",
+    "GRURegressor",
+    "LSTMClassifier",
+    "LSTMRegressor",
+    "RecurrentClassifier",
+    "RecurrentRegressor",
+]
+
+
+def heavy_modules_after(code):
+    """Names of the heavy modules that a fresh process has loaded once it ran the code."""
+    process = subprocess.run([sys.executable, "-c", code + REPORT], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()[-1].split()[1:]
+
+
+def test_import_of_the_package_is_light():
+    assert heavy_modules_after("import skrnn") == []
+
+
+def test_import_of_every_name_is_light():
+    assert heavy_modules_after("from skrnn import *\nfrom skrnn import GRURegressor") == []
+
+
+def test_the_probe_for_heavy_modules_sees_them():
+    assert heavy_modules_after("import sys, types; sys.modules['keras'] = types.ModuleType('keras')") == ["keras"]
+
+
+def test_what_needs_no_network_loads_no_keras():
+    code = """
+import numpy as np
+import skrnn
+from sklearn.base import clone, is_classifier
+from sklearn.utils import estimator_html_repr
+
+for name in skrnn.__all__:
+    if not name.endswith(("Regressor", "Classifier")):
+        continue
+    estimator = getattr(skrnn, name)((4, 3), bidirectional=True, optimizer__learning_rate=0.1)
+    assert estimator.get_params()["optimizer__learning_rate"] == 0.1
+    assert "learning_rate=0.1" in repr(clone(estimator.set_params(dropout=0.1)))
+    assert "dropout" in estimator_html_repr(estimator)
+    assert is_classifier(estimator) == name.endswith("Classifier")
+skrnn.SequenceWindower(3).fit_transform(np.zeros((5, 2)))
+skrnn.make_supervised(skrnn.datasets.load_sunspots(), "sunspots")
+"""
+    assert heavy_modules_after(code) == []
+
+
+def test_wrong_parameters_are_refused_without_keras():
+    code = """
+import numpy as np
+from skrnn import GRURegressor
+
+try:
+    GRURegressor(units=0).fit(np.zeros((4, 3)), np.zeros(4))
+except ValueError as error:
+    assert "units" in str(error), error
+else:
+    raise SystemExit("units=0 was taken")
+"""
+    assert heavy_modules_after(code) == []
+
+
+@pytest.mark.parametrize("name", skrnn.__all__)
+def test_every_public_name_resolves_to_what_bears_it(name):
+    value = getattr(skrnn, name)
+    if name == "__version__":
+        assert value.count(".") == 2
+    elif name == "datasets":
+        assert value is importlib.import_module("skrnn.datasets")
+    else:
+        assert value.__name__ == name
+        assert value.__doc__
+
+
+def test_public_names():
+    assert {*ESTIMATORS, "SequenceWindower", "make_supervised", "datasets", "__version__"} <= set(skrnn.__all__)
+    assert sorted(skrnn.__all__) == list(skrnn.__all__)
+    assert set(skrnn.__all__) <= set(dir(skrnn))
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match=r"module 'skrnn' has no attribute 'GRURegresor'"):
+        skrnn.GRURegresor  # noqa: B018
+    with pytest.raises(ImportError, match="GRURegresor"):
+        from skrnn import GRURegresor  # noqa: F401
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_are_found_by_pickle_under_their_module(name):
+    cls = getattr(skrnn, name)
+    assert getattr(sys.modules[cls.__module__], cls.__qualname__) is cls

@@ -1,0 +1,227 @@
+"""Parameters: their names, their values, and what is routed."""
+
+import inspect
+import pickle
+
+import keras
+import pytest
+from conftest import CLASSIFIERS, REGRESSORS, make
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+import skrnn
+
+ESTIMATORS = REGRESSORS + CLASSIFIERS
+
+BAD_VALUES = [
+    ({"units": 0}, "The 'units' parameter of GRURegressor must be .*Got 0 instead"),
+    ({"units": (8, 0)}, r"The 'units' parameter of GRURegressor must be .*Got \(8, 0\) instead"),
+    ({"units": "a"}, "The 'units' parameter of GRURegressor must be .*Got 'a' instead"),
+    ({"units": ("a",)}, r"The 'units' parameter of GRURegressor must be .*Got \('a',\) instead"),
+    ({"units": 6.5}, "The 'units' parameter of GRURegressor must be .*Got 6.5 instead"),
+    ({"units": (6.5,)}, r"The 'units' parameter of GRURegressor must be .*Got \(6.5,\) instead"),
+    ({"units": ()}, r"The 'units' parameter of GRURegressor must be .*Got \(\) instead"),
+    ({"units": None}, "The 'units' parameter of GRURegressor must be .*Got None instead"),
+    ({"units": True}, "The 'units' parameter of GRURegressor must be .*Got True instead"),
+    ({"dense_units": (4, -1)}, r"The 'dense_units' parameter of GRURegressor must be .*Got \(4, -1\) instead"),
+    ({"dropout": 1.0}, "The 'dropout' parameter of GRURegressor must be .*Got 1.0 instead"),
+    ({"recurrent_dropout": -0.1}, "The 'recurrent_dropout' parameter of GRURegressor must be"),
+    ({"epochs": 0}, "The 'epochs' parameter of GRURegressor must be .*Got 0 instead"),
+    ({"batch_size": 0}, "The 'batch_size' parameter of GRURegressor must be .*None.*Got 0 instead"),
+    ({"batch_size": "all"}, "The 'batch_size' parameter of GRURegressor must be"),
+    ({"bidirectional": "yes"}, "The 'bidirectional' parameter of GRURegressor must be"),
+    ({"return_sequences": None}, "The 'return_sequences' parameter of GRURegressor must be"),
+    ({"embedding_dim": 0}, "The 'embedding_dim' parameter of GRURegressor must be"),
+    ({"n_tokens": 1}, "The 'n_tokens' parameter of GRURegressor must be"),
+    ({"validation_split": 1.0}, "The 'validation_split' parameter of GRURegressor must be .*Got 1.0 instead"),
+    ({"validation_split": -0.1}, "The 'validation_split' parameter of GRURegressor must be"),
+    ({"early_stopping": "soon"}, "The 'early_stopping' parameter of GRURegressor must be"),
+    ({"patience": -1}, "The 'patience' parameter of GRURegressor must be"),
+    ({"min_delta": -1e-9}, "The 'min_delta' parameter of GRURegressor must be"),
+    ({"callbacks": 3}, "The 'callbacks' parameter of GRURegressor must be"),
+    ({"random_state": "zero"}, "The 'random_state' parameter of GRURegressor must be"),
+    ({"dtype": "float16"}, "The 'dtype' parameter of GRURegressor must be a str among .*Got 'float16' instead"),
+    ({"verbose": -1}, "The 'verbose' parameter of GRURegressor must be"),
+    ({"optimizer": 3}, "The 'optimizer' parameter of GRURegressor must be .*Got 3 instead"),
+    ({"optimizer": "adamm"}, "The 'optimizer' parameter of GRURegressor must be a name .*Got 'adamm' instead"),
+    ({"loss": 3}, "The 'loss' parameter of GRURegressor must be .*Got 3 instead"),
+    ({"loss": "msee"}, "The 'loss' parameter of GRURegressor must be a name .*Got 'msee' instead"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), BAD_VALUES, ids=[str(params) for params, _ in BAD_VALUES])
+def test_bad_values_are_refused_at_fit(params, message, X, y):
+    regressor = make("GRURegressor", **params)  # the constructor checks none
+    with pytest.raises(ValueError, match=message):
+        regressor.fit(X, y)
+    assert not hasattr(regressor, "n_features_in_")
+
+
+@pytest.mark.parametrize("name", ["RecurrentRegressor", "RecurrentClassifier"])
+def test_an_unknown_cell_names_the_valid_ones(name, X, labels):
+    with pytest.raises(ValueError, match=r"'cell' parameter.*Got 'gruu' instead") as error:
+        make(name, cell="gruu").fit(X, labels)
+    assert all(repr(cell) in str(error.value) for cell in ("gru", "lstm", "rnn"))
+
+
+def test_class_weight_is_checked(X, labels):
+    with pytest.raises(ValueError, match=r"The 'class_weight' parameter of GRUClassifier must be .*'balanced'"):
+        make("GRUClassifier", class_weight="equal").fit(X, labels)
+
+
+# ---------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_misspelt_name_in_the_constructor(name):
+    with pytest.raises(TypeError, match=f"{name} got an unknown parameter 'unit'. Did you mean 'units'\\?"):
+        getattr(skrnn, name)(unit=4)
+    with pytest.raises(TypeError, match=r"unknown parameter 'zzzz'. Valid are: .*batch_size.*units"):
+        getattr(skrnn, name)(zzzz=4)
+    with pytest.raises(TypeError, match="unknown parameter 'optimiser__learning_rate'"):
+        getattr(skrnn, name)(optimiser__learning_rate=0.1)
+    with pytest.raises(TypeError, match="unknown parameter 'optimizer__'"):
+        getattr(skrnn, name)(optimizer__=0.1)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_misspelt_name_in_set_params(name):
+    estimator = make(name)
+    with pytest.raises(ValueError, match=f"Invalid parameter 'unit' for estimator {name}.* Did you mean 'units'\\?"):
+        estimator.set_params(epochs=7, unit=4)
+    with pytest.raises(ValueError, match="Invalid parameter 'optimiser__learning_rate'"):
+        estimator.set_params(optimiser__learning_rate=4)
+    assert estimator.epochs == 3  # nothing was set
+
+
+def test_what_only_some_have():
+    with pytest.raises(TypeError, match="'cell'"):
+        skrnn.GRURegressor(cell="lstm")
+    with pytest.raises(TypeError, match="'class_weight'"):
+        skrnn.RecurrentRegressor(class_weight="balanced")
+    assert "class_weight" in skrnn.GRUClassifier().get_params()
+    assert skrnn.GRUClassifier().loss == "auto"
+    assert skrnn.GRURegressor().loss == "mse"
+
+
+def test_what_is_passed_by_position():
+    assert skrnn.GRURegressor(7).units == 7
+    assert skrnn.RecurrentRegressor("lstm", 7).get_params()["cell"] == "lstm"
+    assert skrnn.RecurrentClassifier("lstm", 7).units == 7
+    for name, args in (("GRUClassifier", (7, True)), ("RecurrentRegressor", ("gru", 7, True))):
+        with pytest.raises(TypeError, match="positional"):
+            getattr(skrnn, name)(*args)
+    with pytest.raises(TypeError, match="units"):
+        skrnn.GRURegressor(7, units=7)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_signature_shows_every_parameter(name):
+    estimator = getattr(skrnn, name)
+    parameters = inspect.signature(estimator).parameters
+    assert all(p.kind != p.VAR_KEYWORD for p in parameters.values())
+    first = ["cell", "units"] if name.startswith("Recurrent") else ["units"]
+    assert [p.name for p in parameters.values() if p.kind != p.KEYWORD_ONLY] == first
+    assert estimator().get_params() == {p.name: p.default for p in parameters.values()}
+
+
+# ---------------------------------------------------------------------- routed names
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_routed_names_are_parameters(name):
+    routed = {"optimizer__learning_rate": 0.01, "loss__delta": 2.0, "callbacks__patience": 3}
+    estimator = make(name, **routed)
+    assert routed.items() <= estimator.get_params().items()
+    assert clone(estimator).get_params() == estimator.get_params()
+    assert pickle.loads(pickle.dumps(estimator)).get_params() == estimator.get_params()
+    estimator.set_params(optimizer__learning_rate=0.5, optimizer__clipnorm=1.0, epochs=9)
+    expected = {**routed, "optimizer__learning_rate": 0.5, "optimizer__clipnorm": 1.0, "epochs": 9}
+    assert expected.items() <= estimator.get_params().items()
+    assert "optimizer__clipnorm=1.0" in repr(estimator)
+    assert "optimizer__clipnorm" in estimator._repr_html_()
+    assert "optimizer__clipnorm" not in make(name).get_params()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"optimizer__lerning_rate": 0.1},
+            "optimizer__lerning_rate is not an argument of Adam, the optimizer of GRURegressor. "
+            "Did you mean 'optimizer__learning_rate'?",
+        ),
+        (
+            {"optimizer": "sgd", "optimizer__beta_1": 0.1},
+            "optimizer__beta_1 is not an argument of SGD, the optimizer of GRURegressor",
+        ),
+        (
+            {"optimizer": keras.optimizers.SGD, "optimizer__momentun": 0.1},
+            "optimizer__momentun is not an argument of SGD.*Did you mean 'optimizer__momentum'?",
+        ),
+        ({"loss": "huber", "loss__detla": 0.1}, "loss__detla is not an argument of Huber.*Did you mean 'loss__delta'?"),
+        ({"loss": "mse", "loss__delta": 0.1}, "loss__delta is not an argument of MeanSquaredError"),
+        pytest.param(
+            {"callbacks": keras.callbacks.ReduceLROnPlateau, "callbacks__factr": 0.1, "callbacks__monitor": "loss"},
+            "callbacks__factr is not an argument of ReduceLROnPlateau.*Did you mean 'callbacks__factor'?",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_routed_names_that_the_target_does_not_take(params, message, X, y):
+    regressor = make("GRURegressor", **params)
+    with pytest.raises(ValueError, match=message):
+        regressor.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"optimizer__learning_rate": 0.1}, "got optimizer__learning_rate, but its optimizer is an instance"),
+        ({"loss__delta": 0.1}, "got loss__delta, but its loss is an instance"),
+    ],
+)
+def test_an_instance_takes_no_routed_arguments(params, message, X, y):
+    regressor = make("GRURegressor", optimizer=keras.optimizers.Adam(), loss=keras.losses.Huber(), **params)
+    with pytest.raises(ValueError, match=message):
+        regressor.fit(X, y)
+
+
+# ---------------------------------------------------------------------- what belongs to a fitted network
+
+
+@pytest.mark.parametrize("params", [{"units": 4}, {"bidirectional": True}, {"dense_units": 3}, {"dtype": "float64"}])
+def test_a_warm_start_keeps_the_network(params, X, y):
+    regressor = make("GRURegressor", warm_start=True).fit(X, y)
+    predictions = regressor.predict(X)
+    regressor.set_params(**params)
+    with pytest.raises(ValueError, match=r"a parameter that shapes the network has changed since. Call fit with warm"):
+        regressor.fit(X, y)
+    assert_array_equal(regressor.predict(X), predictions)
+    regressor.set_params(warm_start=False).fit(X, y)
+    assert regressor.n_iter_ == 3
+
+
+def test_a_warm_start_keeps_the_optimizer(X, y):
+    regressor = make("GRURegressor", warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="optimizer"):
+        regressor.set_params(optimizer="sgd").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"return_sequences": True},
+        {"embedding_dim": 3},
+        {"units": 4},
+        {"dtype": "float64"},
+        {"loss": "mae"},
+    ],
+)
+def test_parameters_set_after_fit_do_not_change_predictions(params, X, y):
+    # Only a fit makes them count, as in scikit-learn.
+    regressor = make("GRURegressor").fit(X, y)
+    predictions, score = regressor.predict(X), regressor.score(X, y)
+    regressor.set_params(**params)
+    assert_array_equal(regressor.predict(X), predictions)
+    assert regressor.score(X, y) == score
