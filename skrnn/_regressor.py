@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrent
 from skrnn._parameters import constraints, constructor
@@ -53,6 +54,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         float
             R squared of ``self.predict(X)``; 1.0 at best.
         """
+        check_is_fitted(self)
         if not self._per_step:
             return super().score(X, y, sample_weight)
         outputs, sequences = self._outputs(X)
