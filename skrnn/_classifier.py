@@ -163,7 +163,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         if len(seen) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes among the samples that weigh, got one class only: "
-                f"{seen[0]!r}."
+                f"{seen.tolist()[0]!r}."
             )
 
     def _check_held_out(self, y, train_rows, validation_rows):

@@ -18,7 +18,7 @@ from skrnn._network import build_network, network_variables
 
 ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's own loop
 
-MAX_PROGRAMS = 64
+MAX_PROGRAMS = 32  # some hold tens of megabytes
 
 # Numbers of a call: enough batches to make its overhead small, not so many that a signal would wait for long.
 _MAX_BATCHES_A_CALL = 64
@@ -28,7 +28,8 @@ _MAX_VALUES_A_CALL = 2**18
 _MIN_WORK_A_SHARD = 1024
 _MAX_SHARDS = 2
 
-# Rows a prediction is made in: one shape, so that a row's bits do not depend on the rows beside it.
+# Rows that are predicted at once: always this many, so that no result depends on how many rows there are. Nor on a
+# row's place among them: bit for bit with TensorFlow 2.21, within rounding with 2.17.
 PREDICTION_BATCH = 32
 
 

@@ -244,4 +244,4 @@ def _what_is_wrong(value, dtype):
     """Name a value that is not finite once it is cast."""
     if np.isnan(value):
         return "NaN"
-    return "infinity" if np.isinf(value) else f"{value!r}, a value too large for dtype {np.dtype(dtype).name},"
+    return "infinity" if np.isinf(value) else f"{value.item()!r} (a value too large for dtype {np.dtype(dtype).name})"

@@ -177,7 +177,7 @@ class ClassificationEncoder:
                 self._refuse_unknown(np.setdiff1d(seen, self.classes))
         if len(self.classes) < 2 and not self.multilabel:
             raise ValueError(
-                f"{self.name} needs at least two classes, but y holds one class only: {self.classes[0]!r}."
+                f"{self.name} needs at least two classes, but y holds one class only: {self.classes.tolist()[0]!r}."
             )
         return self
 

@@ -39,7 +39,7 @@ BAD_VALUES_3D = {
     "nan": ((7, 2, 1), np.nan, "contains NaN, first at sample 7, time step 2, feature 1"),
     "infinity": ((7, 2, 1), np.inf, "contains infinity, first at sample 7, time step 2, feature 1"),
     "minus infinity": ((0, 0, 2), -np.inf, "contains infinity, first at sample 0, time step 0, feature 2"),
-    "too large": ((39, 4, 0), 1e300, "a value too large for dtype float32,, first at sample 39, time step 4"),
+    "too large": ((39, 4, 0), 1e300, "1e+300 (a value too large for dtype float32), first at sample 39, time step 4"),
     "first of several": ((slice(5, None), 3, 2), np.nan, "first at sample 5, time step 3, feature 2"),
     "half a step at the head": ((3, 0, [0, 2]), np.nan, "first at sample 3, time step 0, feature 0"),
     "hole": ((6, slice(1, 3)), np.nan, "NaN between present steps, first at sample 6, time step 1"),
@@ -70,7 +70,7 @@ BAD_VALUES_2D = {
     "nan": ((7, 2), np.nan, "contains NaN, first at sample 7, time step 2"),
     "nan at the head": ((slice(4, None), 0), np.nan, "first at sample 4, time step 0"),
     "infinity": ((39, 4), -np.inf, "contains infinity, first at sample 39, time step 4"),
-    "too large": ((0, 1), 1e39, "a value too large for dtype float32,, first at sample 0, time step 1"),
+    "too large": ((0, 1), 1e39, "1e+39 (a value too large for dtype float32), first at sample 0, time step 1"),
 }
 
 
