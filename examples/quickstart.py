@@ -2,15 +2,17 @@
 
 Each row is a year; the task is next year's sunspot number from the years before it. The last 40 years are held out.
 Run it with ``python examples/quickstart.py``; it writes ``quickstart.png`` into the working
-directory and takes about a minute and a half on two cores.
+directory and takes about a minute on two cores.
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 
 import matplotlib
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
 matplotlib.use("Agg")  # a picture in a file, wherever this runs
 
 import matplotlib.pyplot as plt
