@@ -11,6 +11,7 @@ from skrnn._network import assign, build_network, network_variables
 from skrnn._programs import (
     CACHE,
     PREDICTION_BATCH,
+    PREDICTION_VALUES_A_CALL,
     PredictionProgram,
     batches_a_call,
     network_obstacle,
@@ -25,7 +26,7 @@ def predict(spec, weights, sequences, *, masked, mask_layer):
         predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
         return predictor.predict(weights, keras_inputs(sequences, np.arange(len(sequences)), tokens))
     n_timesteps = sequences.n_timesteps
-    size = batches_a_call(PREDICTION_BATCH, n_timesteps, sequences.n_features)
+    size = batches_a_call(PREDICTION_VALUES_A_CALL, PREDICTION_BATCH, n_timesteps, sequences.n_features)
     program = CACHE.get(
         "predict",
         (spec, masked, n_timesteps),

@@ -20,9 +20,11 @@ ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's 
 
 MAX_PROGRAMS = 32  # some hold tens of megabytes
 
-# Numbers of a call: enough batches to make its overhead small, not so many that a signal would wait for long.
+# Numbers of a call: enough batches to make its overhead small, not so many that a signal would wait for long, or that
+# the prediction of a single sample would spend its time on batches that hold nothing.
 _MAX_BATCHES_A_CALL = 64
-_MAX_VALUES_A_CALL = 2**18
+TRAINING_VALUES_A_CALL = 2**18
+PREDICTION_VALUES_A_CALL = 2**14
 
 # Rows times units below which a shard of a batch costs more to start than it saves.
 _MIN_WORK_A_SHARD = 1024
@@ -79,9 +81,9 @@ class ProgramCache:
 CACHE = ProgramCache(MAX_PROGRAMS)
 
 
-def batches_a_call(batch_size, n_timesteps, n_features):
+def batches_a_call(max_values, batch_size, n_timesteps, n_features):
     """How many batches one compiled call may take; part of its shape."""
-    return int(np.clip(_MAX_VALUES_A_CALL // (batch_size * n_timesteps * n_features), 1, _MAX_BATCHES_A_CALL))
+    return int(np.clip(max_values // (batch_size * n_timesteps * n_features), 1, _MAX_BATCHES_A_CALL))
 
 
 def network_obstacle(spec):

@@ -15,6 +15,7 @@ from skrnn._keras import compile_network, fit_with_keras, metric_list
 from skrnn._network import NetworkSpec, assign, build_network, network_variables
 from skrnn._programs import (
     CACHE,
+    TRAINING_VALUES_A_CALL,
     TrainingProgram,
     batches_a_call,
     loss_per_row,
@@ -183,7 +184,8 @@ def _train_with_programs(model, callbacks, plan, record, dataset, validation):
 
 def _run_epoch(program, call, state, plan, dataset, order):
     """Make the calls of one pass over the data; return the state, without metrics, and the logs."""
-    size = batches_a_call(plan.batch_size, dataset.sequences.n_timesteps, dataset.sequences.n_features)
+    sequences = dataset.sequences
+    size = batches_a_call(TRAINING_VALUES_A_CALL, plan.batch_size, sequences.n_timesteps, sequences.n_features)
     state = [*state, *program.fresh_metrics]
     total, metrics = 0.0, {}
     for part, n_batches in calls(order, size):
