@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from skrnn._base import BaseRecurrent
 from skrnn._parameters import constraints, constructor
-from skrnn._targets import ClassificationEncoder, present_in_layout
+from skrnn._targets import ClassificationEncoder, present_in_layout, weights_of_steps
 
 
 class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
@@ -33,11 +33,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             Labels in the shape of the fitted ``y``: (n_samples,), indicators of shape (n_samples, n_labels), or
             (n_samples, n_timesteps) with ``return_sequences=True``, where absent steps get the most frequent label.
         """
-        outputs, _ = self._outputs(X)
-        labels = self._encoder.decode(outputs)
-        if self._per_step:
-            labels = np.where(np.isnan(outputs[..., 0]), self._most_frequent, labels)
-        return labels
+        return self._labels(self._outputs(X)[0])
 
     def predict_proba(self, X):
         """Predict the probability of every class.
@@ -78,15 +74,13 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         ValueError
             For labels that were not seen at fit.
         """
-        labels = self.predict(X)
-        sequences = self._check_X(X, reset=False)
+        outputs, sequences = self._outputs(X)
+        labels = self._labels(outputs)
         y = self._check_y(y, sequences, reset=False)
         self._encode(y, sequences)  # refuses unknown labels
         if self._per_step:
             present = present_in_layout(sequences)
-            if sample_weight is not None:
-                sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
-            y, labels = y[present], labels[present]
+            y, labels, sample_weight = y[present], labels[present], weights_of_steps(sample_weight, present)
         return accuracy_score(y, labels, sample_weight=sample_weight)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -124,9 +118,8 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         return self._partial_fit(X, y, sample_weight, classes)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
-        encoder = self._encoder if not reset else None
-        if reset:
-            encoder = ClassificationEncoder(self._per_step, self._dtype, type(self).__name__, self.loss)
+        name = type(self).__name__
+        encoder = ClassificationEncoder(self._per_step, self._dtype, name, self.loss) if reset else self._encoder
         y = encoder.check(y, sequences)
         if not reset:
             encoder.check_again(y)
@@ -138,6 +131,11 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             labels, counts = np.unique(y[present], return_counts=True)
             self._most_frequent = labels[np.argmax(counts)]
         return y
+
+    def _labels(self, outputs):
+        """Labels of the network's outputs; absent steps get the most frequent one."""
+        labels = self._encoder.decode(outputs)
+        return np.where(np.isnan(outputs[..., 0]), self._most_frequent, labels) if self._per_step else labels
 
     def _encode(self, y, sequences):
         return self._encoder.encode(y, present_in_layout(sequences) if self._per_step else None)

@@ -143,7 +143,7 @@ class TrainingProgram:
     Parameters
     ----------
     network : keras.Model
-        Compiled; takes a shard of sequences and, where ``masked``, the mask of present steps.
+        Compiled; takes one shard of sequences and, where ``masked``, the mask of present steps.
     masked : bool
         Whether sequences may hold absent steps.
     shards : int
@@ -155,13 +155,12 @@ class TrainingProgram:
     def __init__(self, network, masked, shards, target_shape):
         import tensorflow as tf
 
-        self._network, self._masked, self._shards = network, masked, shards
+        self._network, self._masked, self.shards = network, masked, shards
         self._lock = threading.Lock()
         network.optimizer.build(network.trainable_variables)
         self._metrics = self._build_metrics(target_shape)
-        self._network_variables = network_variables(network)
         self._variables = [
-            *self._network_variables,
+            *network_variables(network),
             *network.optimizer.variables,
             *(v for metric in self._metrics for v in metric.variables),
         ]
@@ -286,7 +285,7 @@ class TrainingProgram:
 
         def body(index, total):
             batch = [array[index] for array in arrays]
-            shards = [tuple(array[k] for array in batch) for k in range(self._shards)]
+            shards = [tuple(array[k] for array in batch) for k in range(self.shards)]
             total_weight = tf.reduce_sum(batch[3])
             losses, outputs = step(shards, total_weight)
             self._update_metrics(shards, outputs)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrent
 from skrnn._parameters import constraints, constructor
-from skrnn._targets import RegressionEncoder, present_in_layout
+from skrnn._targets import RegressionEncoder, present_in_layout, weights_of_steps
 
 
 class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
@@ -60,9 +59,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         outputs, sequences = self._outputs(X)
         y = self._encode(self._check_y(y, sequences, reset=False), sequences)
         present = present_in_layout(sequences)
-        if sample_weight is not None:
-            sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
-        return r2_score(y[present], outputs[present], sample_weight=sample_weight)
+        return r2_score(y[present], outputs[present], sample_weight=weights_of_steps(sample_weight, present))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):

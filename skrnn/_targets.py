@@ -78,6 +78,13 @@ def present_in_layout(sequences):
     return (offsets >= 0) & (offsets < sequences.lengths[:, None])
 
 
+def weights_of_steps(sample_weight, present):
+    """Return the weights of samples, or None, as those of their present steps: (n_present_steps,)."""
+    if sample_weight is None:
+        return None
+    return np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
+
+
 class RegressionEncoder:
     """Targets of a regressor: remembers the shape that predictions get.
 

@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -164,7 +164,7 @@ def _train_with_programs(model, callbacks, plan, record, dataset, validation):
         if callbacks:
             hooks.on_epoch_begin(epoch)
             state = _values(model)
-        order = batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
+        order = _epoch_order(plan, dataset, epoch)
         state, logs = _run_epoch(program, program.train, state, plan, dataset, order)
         if validation is not None:
             order = batch_order(len(validation), plan.batch_size)
@@ -182,6 +182,11 @@ def _train_with_programs(model, callbacks, plan, record, dataset, validation):
     return _as_state(model, state)
 
 
+def _epoch_order(plan, dataset, epoch):
+    """Return which samples each batch of an epoch holds."""
+    return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
+
+
 def _run_epoch(program, call, state, plan, dataset, order):
     """Make the calls of one pass over the data; return the state, without metrics, and the logs."""
     sequences = dataset.sequences
@@ -189,9 +194,7 @@ def _run_epoch(program, call, state, plan, dataset, order):
     state = [*state, *program.fresh_metrics]
     total, metrics = 0.0, {}
     for part, n_batches in calls(order, size):
-        batches = program_batches(
-            dataset, part, n_shards(plan.batch_size, plan.spec.units), plan.spec.embedding is not None
-        )
+        batches = program_batches(dataset, part, program.shards, plan.spec.embedding is not None)
         state, loss, metrics = call(state, batches, n_batches)
         total += loss
     return state[: len(state) - len(program.fresh_metrics)], {"loss": total / len(dataset), **metrics}
@@ -204,9 +207,12 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     def batch_of(data, indices):
         return keras_batch(data, indices[indices >= 0], dtype, tokens)
 
+    @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch
+    def order_of(epoch):
+        return _epoch_order(plan, dataset, epoch)
+
     def batch(epoch, index):
-        order = batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
-        return batch_of(dataset, order[index])
+        return batch_of(dataset, order_of(epoch)[index])
 
     held_out = []
     if validation is not None:
@@ -214,7 +220,7 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     fit_with_keras(
         model,
         batch,
-        len(batch_order(len(dataset), plan.batch_size)),
+        len(order_of(plan.first_epoch)),
         first_epoch=plan.first_epoch,
         epochs=plan.epochs,
         validation_batches=held_out,

@@ -310,7 +310,7 @@ def search_of(framework):
     grid = {"cell": ["LSTM", "GRU"], "units": list(SEARCH["units"])}
     options = {"batch_size": SEARCH["batch_size"]}
     if framework == "skrnn":
-        from scikeras.wrappers import BaseWrapper  # noqa: F401
+        from scikeras.wrappers import BaseWrapper  # noqa: F401  (so that its import is not timed)
 
         import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
         from skrnn import RecurrentRegressor
