@@ -1,16 +1,16 @@
 """Recurrent layers for CPU: Keras's own layers, computed by other loops.
 
 Each is a subclass of the stock layer, with its weights, and differs only in how it runs. Forward, the product of all
-inputs with the kernel comes before the loop. Backward, the gradient is written by hand: whatever does not depend on
-the gradient that comes back through time is a factor of it and is computed for all steps at once before the loop,
-which holds a product with these factors and the one with the recurrent kernel; the gradients of the weights come after
-it. They are products batched over time and then summed, for one contraction over batch and time would have other bits
-for every number of threads.
+inputs with the kernel comes before the loop. The gradient is written by hand: of every step, all that does not depend
+on the gradient coming back through time is a factor of it, and the forward loop writes these factors rather than its
+gates. So the backward loop holds a product with the factors and the one with the recurrent kernel, and the gradients of
+the weights come after it, as products batched over time and then summed, for one contraction over batch and time would
+have other bits for every number of threads.
 
 Three things make such loops fast in XLA on CPU (each was measured, at 300 steps of 50 sequences and 50 units): all
-gates in one elementwise expression, not one a gate (2.5 times in the forward loop); few arrays in an expression, since
-LLVM leaves a loop over many of them unvectorized; and arrays written in place of what was read from them, so that none
-has to be allocated and filled.
+gates in one elementwise expression, not one a gate (2.5 times in the forward loop of an LSTM); few arrays in an
+expression, since LLVM leaves a loop over many of them unvectorized; and arrays written in place of what was read from
+them, so that few have to be allocated and filled.
 
 Arrays run time first inside: ``(time, batch, ...)``. A masked step keeps the state.
 """
@@ -22,7 +22,11 @@ import numpy as np
 import tensorflow as tf
 
 # Numbers that the products of one sum over time may hold before the sum is taken in a loop instead.
-_MAX_PRODUCTS = 2**24
+_MAX_PRODUCTS = 2**21
+
+# Rows that one product sums over: more would be faster, but from some 250 on it has other bits for every number of
+# threads.
+_MAX_ROWS_A_PRODUCT = 100
 
 
 def _steps(sequences):
@@ -64,6 +68,7 @@ def _where(mask, new, old):
 
 
 def _step_of(mask, t):
+    """Return the mask of a step."""
     return None if mask is None else mask[t]
 
 
@@ -81,16 +86,19 @@ class _Incoming:
 
 def _summed_products(left, right):
     """Sum over time of ``left[t].T @ right[t]``: (time, batch, m), (time, batch, n) -> (m, n)."""
-    n_timesteps, _, m = left.shape
+    n_timesteps, batch, m = left.shape
     n = right.shape[2]
-    if n_timesteps * m * n <= _MAX_PRODUCTS:
+    together = max(k for k in range(1, max(_MAX_ROWS_A_PRODUCT // batch, 1) + 1) if n_timesteps % k == 0)
+    n_products = n_timesteps // together
+    left, right = (tf.reshape(a, [n_products, together * batch, a.shape[2]]) for a in (left, right))
+    if n_products * m * n <= _MAX_PRODUCTS:
         return tf.reduce_sum(tf.matmul(left, right, transpose_a=True), axis=0)
     lefts, rights = _steps(left), _steps(right)
 
     def step(t, total):
         return (total + tf.matmul(lefts.read(t), rights.read(t), transpose_a=True),)
 
-    return _over_time(n_timesteps, step, (tf.zeros([m, n], left.dtype),))[0]
+    return _over_time(n_products, step, (tf.zeros([m, n], left.dtype),))[0]
 
 
 def _summed(gradient):
@@ -142,41 +150,45 @@ def gru(inputs, initial, kernel, recurrent, bias, mask, every_step):
         units = recurrent.shape[0]
         scale, shift = _gate_constants("ss", units, inputs.dtype)
 
-        def forward(t, h, gates, states, products):
-            x, q = gates.read(t), tf.matmul(h, recurrent) + bias[1]
+        def forward(t, h, factors, states, through, candidates):
+            x, q = factors.read(t), tf.matmul(h, recurrent) + bias[1]
             sigmoids = tf.tanh((x[:, : 2 * units] + q[:, : 2 * units]) * scale) * scale + shift
             u, r, q_n = sigmoids[:, :units], sigmoids[:, units:], q[:, 2 * units :]
             n = tf.tanh(x[:, 2 * units :] + r * q_n)
-            h = _where(_step_of(mask, t), n + u * (h - n), h)
-            gates = gates.write(t, tf.concat([sigmoids, n], axis=1))
-            return h, gates, states.write(t, h), products.write(t, q_n)
+            d_n = (1 - u) * (1 - n * n)
+            d_q = tf.concat([(h - n) * u * (1 - u), d_n * r * q_n * (1 - r), d_n * r], axis=1)
+            present = _step_of(mask, t)
+            h = _where(present, n + u * (h - n), h)
+            return (
+                h,
+                factors.write(t, _where(present, d_q, tf.zeros_like(d_q))),
+                states.write(t, h),
+                through.write(t, _where(present, u, tf.ones_like(u))),
+                candidates.write(t, _where(present, d_n, tf.zeros_like(d_n))),
+            )
 
         projected = _steps(tf.matmul(inputs, kernel) + bias[0])
-        arrays = [_blank(n_timesteps, batch, units, bias[0, k]) for k in range(2)]
-        last, gates, states, products = _over_time(n_timesteps, forward, (initial, projected, *arrays))
+        arrays = [_blank(n_timesteps, batch, units, bias[0, k]) for k in range(3)]
+        last, factors, states, through, candidates = _over_time(n_timesteps, forward, (initial, projected, *arrays))
 
         def gradient(d_outputs):
-            previous = _before(states, initial)
-            u, r, n = tf.split(gates, 3, axis=2)
-            d_n = _where(mask, (1 - u) * (1 - n * n), tf.zeros_like(n))  # of the sum inside tanh, per gradient of h
-            d_u = _where(mask, (previous - n) * u * (1 - u), tf.zeros_like(n))
-            factors = _steps(tf.concat([d_u, d_n * products * r * (1 - r), d_n * r], axis=2))
-            through = _steps(_where(mask, u, tf.ones_like(u)))
             incoming, transposed = _Incoming(d_outputs, every_step), tf.transpose(recurrent)
+            through_reads = _steps(through)
 
-            def backward(k, dh, d_product, d_states):
+            def backward(k, dh, d_product, d_candidates):
                 t = n_timesteps - 1 - k
                 dh = incoming.add(t, dh)
                 d_q = tf.concat([dh, dh, dh], axis=1) * d_product.read(t)
-                into = tf.matmul(d_q, transposed) + dh * through.read(t)
-                return into, d_product.write(t, d_q), d_states.write(t, dh)
+                into = tf.matmul(d_q, transposed) + dh * through_reads.read(t)
+                return into, d_product.write(t, d_q), d_candidates.write(t, dh * d_candidates.read(t))
 
-            d_states = _blank(n_timesteps, batch, units, bias[0, 2])
-            d_initial, d_product, d_states = _over_time(n_timesteps, backward, (incoming.last, factors, d_states))
-            d_projected = tf.concat([d_product[:, :, : 2 * units], d_states * d_n], axis=2)
+            d_initial, d_product, d_candidates = _over_time(
+                n_timesteps, backward, (incoming.last, _steps(factors), _steps(candidates))
+            )
+            d_projected = tf.concat([d_product[:, :, : 2 * units], d_candidates], axis=2)
             d_inputs, d_kernel = _input_gradients(inputs, kernel, d_projected)
-            d_bias = tf.stack([_summed(d_projected), _summed(d_product)])
-            return d_inputs, d_initial, d_kernel, _summed_products(previous, d_product), d_bias
+            d_recurrent = _summed_products(_before(states, initial), d_product)
+            return d_inputs, d_initial, d_kernel, d_recurrent, tf.stack([_summed(d_projected), _summed(d_product)])
 
         return states if every_step else last, gradient
 
@@ -217,41 +229,46 @@ def lstm(inputs, initial, kernel, recurrent, bias, mask, every_step):
         units = recurrent.shape[0]
         scale, shift = _gate_constants("ssts", units, inputs.dtype)
 
-        def forward(t, h, c, gates, states, cells):
-            gate = tf.tanh((gates.read(t) + tf.matmul(h, recurrent)) * scale) * scale + shift
+        def forward(t, h, c, factors, states, into_cell, through_cell):
+            gate = tf.tanh((factors.read(t) + tf.matmul(h, recurrent)) * scale) * scale + shift
             i, f, g, o = tf.split(gate, 4, axis=1)
             new_c = f * c + i * g
-            h = _where(_step_of(mask, t), o * tf.tanh(new_c), h)
-            c = _where(_step_of(mask, t), new_c, c)
-            return h, c, gates.write(t, gate), states.write(t, h), cells.write(t, c)
+            tanh_c = tf.tanh(new_c)
+            new_h = o * tanh_c
+            d_z = tf.concat([g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), new_h * (1 - o)], axis=1)
+            d_c = o * (1 - tanh_c * tanh_c)
+            present = _step_of(mask, t)
+            h = _where(present, new_h, h)
+            return (
+                h,
+                _where(present, new_c, c),
+                factors.write(t, _where(present, d_z, tf.zeros_like(d_z))),
+                states.write(t, h),
+                into_cell.write(t, _where(present, d_c, tf.zeros_like(d_c))),
+                through_cell.write(t, _where(present, f, tf.ones_like(f))),
+            )
 
         projected = _steps(tf.matmul(inputs, kernel) + bias)
-        arrays = [_blank(n_timesteps, batch, units, bias[k]) for k in range(2)]
-        last, last_c, gates, states, cells = _over_time(
+        arrays = [_blank(n_timesteps, batch, units, bias[k]) for k in range(3)]
+        last, last_c, factors, states, into_cell, through_cell = _over_time(
             n_timesteps, forward, (initial_h, initial_c, projected, *arrays)
         )
 
         def gradient(d_outputs, d_last_c):
-            i, f, g, o = tf.split(gates, 4, axis=2)
-            tanh_c = tf.tanh(cells)
-            d_f = _before(cells, initial_c) * f * (1 - f)
-            factors = tf.concat([g * i * (1 - i), d_f, i * (1 - g * g), tanh_c * o * (1 - o)], axis=2)
-            factors = _steps(_where(mask, factors, tf.zeros_like(factors)))
-            into_c = _steps(_where(mask, o * (1 - tanh_c * tanh_c), tf.zeros_like(o)))
-            through_c = _steps(_where(mask, f, tf.ones_like(f)))
             incoming, transposed = _Incoming(d_outputs, every_step), tf.transpose(recurrent)
+            into_reads, through_reads = _steps(into_cell), _steps(through_cell)
 
             def backward(k, dh, dc, d_projected):
                 t = n_timesteps - 1 - k
                 dh = incoming.add(t, dh)
-                dc += dh * into_c.read(t)
+                dc += dh * into_reads.read(t)
                 d_z = tf.concat([dc, dc, dc, dh], axis=1) * d_projected.read(t)
-                into_h = tf.matmul(d_z, transposed)
+                into = tf.matmul(d_z, transposed)
                 if mask is not None:
-                    into_h += tf.where(mask[t], tf.zeros_like(dh), dh)
-                return into_h, dc * through_c.read(t), d_projected.write(t, d_z)
+                    into += tf.where(mask[t], tf.zeros_like(dh), dh)
+                return into, dc * through_reads.read(t), d_projected.write(t, d_z)
 
-            d_h, d_c, d_projected = _over_time(n_timesteps, backward, (incoming.last, d_last_c, factors))
+            d_h, d_c, d_projected = _over_time(n_timesteps, backward, (incoming.last, d_last_c, _steps(factors)))
             d_inputs, d_kernel = _input_gradients(inputs, kernel, d_projected)
             d_recurrent = _summed_products(_before(states, initial_h), d_projected)
             return d_inputs, d_h, d_c, d_kernel, d_recurrent, _summed(d_projected)
@@ -283,7 +300,7 @@ def simple_rnn(inputs, initial, kernel, recurrent, bias, mask, every_step):
 
     @tf.custom_gradient
     def core(inputs, initial, kernel, recurrent, bias):
-        n_timesteps, batch, _ = inputs.shape
+        n_timesteps = inputs.shape[0]
 
         def forward(t, h, states):
             h = _where(_step_of(mask, t), tf.tanh(states.read(t) + tf.matmul(h, recurrent)), h)

@@ -28,7 +28,7 @@ PREDICTION_VALUES_A_CALL = 2**14
 
 # Rows times units below which a shard of a batch costs more to start than it saves.
 _MIN_WORK_A_SHARD = 1024
-_MAX_SHARDS = 2
+_MAX_SHARDS = 4
 
 # Rows that are predicted at once: always this many, so that no result depends on how many rows there are. Nor on a
 # row's place among them: bit for bit with TensorFlow 2.21, within rounding with 2.17.
