@@ -6,6 +6,8 @@ import contextlib
 import random
 import threading
 
+import numpy as np
+
 # Held while Python's generator is seeded for one layer: threads may build at once, and a callable may build a network.
 _GLOBAL_GENERATOR = threading.RLock()
 
@@ -49,6 +51,36 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
         seed=next(seeds),
         **options,
     )
+
+
+def initial_value(path, shape, dtype, seed):
+    """Return the value that a variable of a fresh network has: that of Keras's default initializers.
+
+    Parameters
+    ----------
+    path : str
+        Keras's path of the variable, which ends in its name.
+    shape : tuple of int
+    dtype : str
+    seed : int
+    """
+    import keras
+
+    name = path.rsplit("/", 1)[-1]
+    if name == "seed_generator_state":
+        return np.array([seed, 0], dtype=dtype)
+    if name == "bias":
+        value = np.zeros(shape, dtype=dtype)
+        if "lstm_cell" in path:  # so that it remembers at first; Jozefowicz et al. 2015
+            units = shape[0] // 4
+            value[units : 2 * units] = 1
+        return value
+    initializer = {
+        "kernel": keras.initializers.GlorotUniform,
+        "recurrent_kernel": keras.initializers.Orthogonal,
+        "embeddings": keras.initializers.RandomUniform,
+    }[name]
+    return keras.ops.convert_to_numpy(initializer(seed=seed)(shape, dtype=dtype))
 
 
 @contextlib.contextmanager

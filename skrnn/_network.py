@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skrnn._cells import recurrent_layer
+from skrnn._cells import initial_value, recurrent_layer
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
     ----------
     spec : NetworkSpec
         The architecture.
-    seed : int
-        Seed of every initializer and dropout layer.
+    seed : int or None
+        Seed of every initializer and dropout layer; None where other weights will take the place of the first.
     mask : {"layer", "input", None}, default="layer"
         How absent steps are told: a stock masking layer that finds them in the values; a second, boolean input
         of shape (batch_size, n_timesteps); or not at all.
@@ -56,7 +56,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
     """
     import keras
 
-    seeds = iter(int(s) for s in np.random.SeedSequence(seed).generate_state(256, np.uint32) >> 1)
+    seeds = iter(_seeds(0 if seed is None else seed, 256))
     if spec.embedding is not None:
         inputs = [keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="int32", name="tokens")]
         hidden = keras.layers.Embedding(
@@ -87,7 +87,10 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="recurrent_network")
+    network = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="recurrent_network")
+    if seed is not None and not callable(spec.cell):
+        assign(network_variables(network), fresh_values(signature(network), seed))
+    return network
 
 
 def _recurrent(spec, units, every_step, seeds, depth, fused):
@@ -124,6 +127,21 @@ def network_variables(network):
     """Variables of a network that a fit carries along: its weights, then the states of its random generators."""
     weights = list(network.weights)
     return weights + [v for v in network.variables if v.path.endswith("seed_generator_state")]
+
+
+def signature(network):
+    """Return path, shape and type of each variable of `network_variables`."""
+    return tuple((v.path, tuple(v.shape), str(v.dtype)) for v in network_variables(network))
+
+
+def fresh_values(variables, seed):
+    """Return the values that a network of such variables has at first; no network is built for them."""
+    seeds = _seeds(seed, len(variables))
+    return [initial_value(*variable, seed) for variable, seed in zip(variables, seeds, strict=True)]
+
+
+def _seeds(seed, n):
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(n, np.uint32) >> 1]
 
 
 def assign(variables, values):

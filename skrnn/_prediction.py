@@ -44,7 +44,7 @@ class _KerasPredictor:
     """A stock model that predicts with the weights of whoever asks."""
 
     def __init__(self, spec, mask_layer):
-        self._model = build_network(spec, 0, mask=mask_layer)
+        self._model = build_network(spec, None, mask=mask_layer)
         self._lock = threading.Lock()
 
     def predict(self, weights, inputs):
@@ -55,6 +55,6 @@ class _KerasPredictor:
 
 def fitted_model(spec, weights, mask_layer):
     """Return a new stock ``keras.Model`` with trained weights."""
-    model = build_network(spec, 0, mask=mask_layer)
+    model = build_network(spec, None, mask=mask_layer)
     assign(network_variables(model), weights)
     return model

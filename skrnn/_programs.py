@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from functools import partial
 
 import numpy as np
@@ -41,13 +41,13 @@ class ProgramCache:
 
     Attributes
     ----------
-    n_compiled : dict
+    n_compiled : Counter
         How many programs were built so far, by kind.
     """
 
     def __init__(self, max_programs):
         self.max_programs = max_programs
-        self.n_compiled = {"train": 0, "predict": 0, "keras": 0}
+        self.n_compiled = Counter()
         self._lock = threading.Lock()
         self._programs = OrderedDict()
         self._building = {}
@@ -104,7 +104,7 @@ def program_network(spec, masked, batch_size, n_timesteps):
     """Return the network that a program compiles: static shapes, and the mask as an input of its own."""
     return build_network(
         spec,
-        0,
+        None,
         mask="input" if masked else None,
         batch_size=batch_size,
         n_timesteps=n_timesteps,

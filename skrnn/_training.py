@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -11,19 +10,19 @@ from functools import lru_cache, partial
 import numpy as np
 
 from skrnn._batches import batch_order, calls, keras_batch, program_batches
-from skrnn._keras import compile_network, fit_with_keras, metric_list
-from skrnn._network import NetworkSpec, assign, build_network, network_variables
+from skrnn._keras import compile_network, fit_with_keras
+from skrnn._network import NetworkSpec, assign, fresh_values, network_variables
 from skrnn._programs import (
     CACHE,
     TRAINING_VALUES_A_CALL,
     TrainingProgram,
     batches_a_call,
-    loss_per_row,
     n_shards,
     network_obstacle,
     program_network,
 )
 from skrnn._progress import ProgressLine
+from skrnn._prototype import compiled_network, find_prototype, prototype_of
 
 logger = logging.getLogger("skrnn")
 
@@ -119,47 +118,85 @@ def train(plan, dataset, validation=None):
     state : TrainedState
     record : TrainingRecord
     """
-    arguments = plan.compile_arguments
-    model, callbacks = compile_network(lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **arguments)
-    model.optimizer.build(model.trainable_variables)
-    if plan.state is not None:
-        _check_optimizer(model, plan)
-        _load(model, plan.state)
-    obstacle = _engine_obstacle(model, plan, callbacks, dataset.targets)
     record = TrainingRecord(plan)
     try:
-        if obstacle is None:
-            state = _train_with_programs(model, callbacks, plan, record, dataset, validation)
-        else:
-            logger.debug("%s trains through keras.Model.fit: %s", arguments["name"], obstacle)
-            state = _train_with_keras(model, callbacks, plan, record, dataset, validation)
+        state = _train(plan, record, dataset, validation)
     finally:
         record.progress.close()
-    if record.best_state is not None:
-        state = record.best_state
-    return state, record
+    return state if record.best_state is None else record.best_state, record
 
 
-def _check_optimizer(model, plan):
-    """Refuse to go on with another optimizer than the state belongs to."""
-    name, shapes = type(model.optimizer).__name__, [tuple(v.shape) for v in model.optimizer.variables]
-    if name != plan.state.optimizer_name or shapes != [np.shape(a) for a in plan.state.optimizer]:
-        raise ValueError(
-            f"{plan.compile_arguments['name']} goes on from a network trained with {plan.state.optimizer_name}, whose "
-            f"state does not fit the optimizer set since, {name}. Keep the optimizer, or set warm_start=False."
-        )
+def _train(plan, record, dataset, validation):
+    """Choose what trains, and return the state after the last epoch."""
+    obstacle = network_obstacle(plan.spec)
+    prototype = None if obstacle else find_prototype(plan, dataset.targets)
+    if prototype is not None and prototype.obstacle is None:
+        return _train_with_programs(prototype, None, [], plan, record, dataset, validation)
+    model, callbacks = compiled_network(plan, plan.seed)
+    if obstacle is None:
+        prototype = prototype_of(model, plan, dataset.targets) if prototype is None else prototype
+        obstacle = prototype.obstacle or _callback_obstacle(callbacks)
+    if obstacle is None:
+        return _train_with_programs(prototype, model, callbacks, plan, record, dataset, validation)
+    logger.debug("%s trains through keras.Model.fit: %s", plan.compile_arguments["name"], obstacle)
+    return _train_with_keras(model, callbacks, plan, record, dataset, validation)
 
 
-def _train_with_programs(model, callbacks, plan, record, dataset, validation):
-    """Run epochs as compiled programs; the model serves callbacks alone."""
+def _callback_obstacle(callbacks):
+    """Say which callback wants to be called more often than programs return, or None where none does."""
     import keras
 
-    program = _training_program(model, plan, dataset)
-    hooks = keras.callbacks.CallbackList(
-        callbacks, add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
+    for callback in callbacks:
+        for hook in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
+            inherited = getattr(type(callback), hook) is getattr(keras.callbacks.Callback, hook)
+            if not inherited or inspect.isfunction(vars(callback).get(hook)):
+                return f"{type(callback).__name__} is called for every batch"
+    return None
+
+
+def _first_values(plan, weights, optimizer_name, optimizer_values, is_rate):
+    """Return the values that training starts from: those given, or of the state that it goes on from.
+
+    The learning rate stays what the estimator's parameters say.
+    """
+    state = plan.state
+    if state is None:
+        return [*weights(), *optimizer_values]
+    if optimizer_name != state.optimizer_name or [*map(np.shape, optimizer_values)] != [
+        *map(np.shape, state.optimizer)
+    ]:
+        raise ValueError(
+            f"{plan.compile_arguments['name']} goes on from a network trained with {state.optimizer_name}, whose "
+            f"state does not fit the optimizer set since, {optimizer_name}. Keep the optimizer, or set "
+            "warm_start=False."
+        )
+    kept = (old if rate else new for old, new, rate in zip(optimizer_values, state.optimizer, is_rate, strict=True))
+    return [*state.weights, *kept]
+
+
+def _train_with_programs(prototype, model, callbacks, plan, record, dataset, validation):
+    """Run epochs as compiled programs; the model serves callbacks alone, and is None where there are none."""
+    import keras
+
+    def as_state(values):
+        arrays, n_weights = [np.array(value) for value in values], len(prototype.variables)
+        return TrainedState(arrays[:n_weights], arrays[n_weights:], prototype.optimizer_name)
+
+    program = _training_program(prototype, plan, dataset)
+    state = _first_values(
+        plan,
+        partial(fresh_values, prototype.variables, plan.seed),
+        prototype.optimizer_name,
+        prototype.optimizer_values,
+        prototype.is_rate,
     )
-    hooks.on_train_begin()
-    state = _values(model)
+    if callbacks:
+        assign(_variables(model), state)
+        hooks = keras.callbacks.CallbackList(
+            callbacks, add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
+        )
+        hooks.on_train_begin()
+        state = _values(model)
     for epoch in range(plan.first_epoch, plan.first_epoch + plan.epochs):
         if callbacks:
             hooks.on_epoch_begin(epoch)
@@ -171,15 +208,15 @@ def _train_with_programs(model, callbacks, plan, record, dataset, validation):
             _, held_out = _run_epoch(program, program.evaluate, state, plan, validation, order)
             logs |= {f"val_{name}": value for name, value in held_out.items()}
         if callbacks:
-            _load(model, _as_state(model, state))
+            assign(_variables(model), state)
             hooks.on_epoch_end(epoch, logs)
             state = _values(model)
-        if record.after_epoch(logs, partial(_as_state, model, state)) or model.stop_training:
+        if record.after_epoch(logs, partial(as_state, state)) or (callbacks and model.stop_training):
             break
     if callbacks:
         hooks.on_train_end(logs)
         state = _values(model)
-    return _as_state(model, state)
+    return as_state(state)
 
 
 def _epoch_order(plan, dataset, epoch):
@@ -202,6 +239,17 @@ def _run_epoch(program, call, state, plan, dataset, order):
 
 def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     """Train through ``keras.Model.fit``."""
+
+    def state_of_model():
+        weights, optimizer = network_variables(model), model.optimizer
+        return TrainedState(
+            [v.numpy() for v in weights], [v.numpy() for v in optimizer.variables], type(optimizer).__name__
+        )
+
+    fresh = state_of_model()
+    is_rate = [v.path.endswith("learning_rate") for v in model.optimizer.variables]
+    start = _first_values(plan, lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
+    assign(_variables(model), start)
     tokens, dtype = plan.spec.embedding is not None, plan.spec.dtype
 
     def batch_of(data, indices):
@@ -225,12 +273,12 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
         epochs=plan.epochs,
         validation_batches=held_out,
         callbacks=callbacks,
-        after_epoch=lambda logs: record.after_epoch(logs, lambda: _as_state(model, _values(model))),
+        after_epoch=lambda logs: record.after_epoch(logs, state_of_model),
     )
-    return _as_state(model, _values(model))
+    return state_of_model()
 
 
-def _training_program(model, plan, dataset):
+def _training_program(prototype, plan, dataset):
     """Return the program for a plan's architecture, optimizer, loss and shapes of batch."""
     targets, spec, n_timesteps = dataset.targets, plan.spec, dataset.sequences.n_timesteps
     shards = n_shards(plan.batch_size, spec.units)
@@ -246,65 +294,11 @@ def _training_program(model, plan, dataset):
         return TrainingProgram(network, plan.masked, shards, target_shape)
 
     shapes = (plan.masked, n_timesteps, shards, target_shape, str(targets.values.dtype))
-    return CACHE.get("train", (spec, shapes, _compile_key(model, plan)), build)
+    return CACHE.get("train", (spec, shapes, prototype.key), build)
 
 
 def _without_callbacks(plan):
     return {k: v for k, v in plan.compile_arguments["routed"].items() if not k.startswith("callbacks__")}
-
-
-def _compile_key(model, plan):
-    """Return what of the optimizer, the loss and the metrics shapes a program; a learning rate does not."""
-    optimizer = model.optimizer.get_config()
-    del optimizer["name"]
-    if isinstance(optimizer["learning_rate"], float):
-        del optimizer["learning_rate"]
-    metrics = map(_identity, metric_list(plan.compile_arguments["metrics"]))
-    return type(model.optimizer), _as_json(optimizer), _identity(model.loss), *metrics
-
-
-def _identity(value):
-    """Return a loss or a metric as part of a key: those of Keras by what they hold, others by identity."""
-    if not type(value).__module__.startswith("keras.") or inspect.isfunction(value):
-        return value
-    if hasattr(value, "call"):  # a loss; its configuration may leave arguments out, as that of Huber in Keras 3.15
-        return type(value), _as_json(vars(value))
-    return type(value), _as_json(value.get_config())
-
-
-def _as_json(config):
-    return json.dumps(config, sort_keys=True, default=repr)
-
-
-def _engine_obstacle(model, plan, callbacks, targets):
-    """Why compiled programs cannot run a plan, or None where they can."""
-    import keras
-
-    obstacle = network_obstacle(plan.spec)
-    if obstacle is not None:
-        return obstacle
-    optimizer = model.optimizer
-    if not type(optimizer).__module__.startswith("keras."):
-        return f"the optimizer {type(optimizer).__name__} is not one of Keras's"
-    if optimizer.use_ema or optimizer.gradient_accumulation_steps or hasattr(optimizer, "inner_optimizer"):
-        return "the optimizer averages weights, accumulates gradients or scales the loss"
-    for callback in callbacks:
-        for hook in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
-            if getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook):
-                return f"{type(callback).__name__} is called for every batch"
-            if inspect.isfunction(vars(callback).get(hook)):
-                return f"{type(callback).__name__} is called for every batch"
-    return _loss_obstacle(model, plan.spec, targets)
-
-
-def _loss_obstacle(model, spec, targets):
-    """Say why the loss cannot be weighted by rows, as where it does not give one value a row; None where it can."""
-    shape = (2, 3) if spec.return_sequences else (2,)
-    y = np.zeros((*shape, targets.values.shape[1]), dtype=targets.values.dtype)
-    values = loss_per_row(model.loss, y, np.full((*shape, spec.n_outputs), 0.5, dtype=spec.dtype))
-    if tuple(values.shape) != shape:
-        return f"the loss has shape {tuple(values.shape)} where one value a row has {shape}"
-    return None
 
 
 def _variables(model):
@@ -315,19 +309,3 @@ def _variables(model):
 def _values(model):
     """Values of those variables, as numpy arrays."""
     return [v.numpy() for v in _variables(model)]
-
-
-def _as_state(model, values):
-    """Return the flat values of a model's variables as a state."""
-    arrays = [np.array(value) for value in values]
-    n_weights = len(network_variables(model))
-    return TrainedState(arrays[:n_weights], arrays[n_weights:], type(model.optimizer).__name__)
-
-
-def _load(model, state):
-    """Put a state into a model; the learning rate stays what the estimator's parameters say."""
-    assign(network_variables(model), state.weights)
-    pairs = zip(model.optimizer.variables, state.optimizer, strict=True)
-    for variable, value in pairs:
-        if not variable.path.endswith("learning_rate"):
-            variable.assign(value)

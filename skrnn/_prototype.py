@@ -1,0 +1,141 @@
+"""What a fit needs to know of its compiled network, learned once and kept for the next fit of the same kind.
+
+Building a ``keras.Model`` and compiling it takes longer than many a fit through a warm program, and leaves memory
+behind in TensorFlow that it does not give back. A fit without callbacks needs neither: initial weights are drawn by
+the names and shapes of the variables, and the rest is here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from numbers import Number
+
+import numpy as np
+
+from skrnn._keras import compile_network, metric_list
+from skrnn._network import build_network, signature
+from skrnn._programs import ProgramCache, loss_per_row
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """What a fit needs to know of a compiled network.
+
+    Parameters
+    ----------
+    variables : tuple
+        Path, shape and type of each of the network's variables.
+    optimizer_name : str
+        Class of the optimizer.
+    optimizer_values : tuple of ndarray
+        Values of its variables before the first step.
+    is_rate : tuple of bool
+        Which of them is the learning rate.
+    key : tuple
+        What of the optimizer, the loss and the metrics shapes a program; a learning rate does not.
+    obstacle : str or None
+        Why no program can compute it, if so.
+    """
+
+    variables: tuple
+    optimizer_name: str
+    optimizer_values: tuple
+    is_rate: tuple
+    key: tuple
+    obstacle: str | None
+
+
+_PROTOTYPES = ProgramCache(256)
+
+
+def compiled_network(plan, seed):
+    """Return the stock network of a plan, compiled, its optimizer's variables made, and its callbacks."""
+    network, callbacks = compile_network(
+        lambda: build_network(plan.spec, seed, mask=plan.mask_layer), **plan.compile_arguments
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network, callbacks
+
+
+def find_prototype(plan, targets):
+    """Return the prototype of a plan's network, or None where the network itself has to be built for every fit."""
+    arguments = dict(plan.compile_arguments)
+    if arguments.pop("callbacks") is not None or callable(plan.spec.cell):
+        return None
+    del arguments["name"]
+    arguments["routed"] = sorted(arguments["routed"].items())
+    description = _as_key(list(arguments.values()))
+    if description is None:
+        return None
+    key = plan.spec, plan.mask_layer, description, targets.values.shape[1], str(targets.values.dtype)
+    return _PROTOTYPES.get("prototype", key, lambda: prototype_of(compiled_network(plan, None)[0], plan, targets))
+
+
+def prototype_of(network, plan, targets):
+    """Return the prototype of a compiled network."""
+    optimizer = network.optimizer
+    return Prototype(
+        variables=signature(network),
+        optimizer_name=type(optimizer).__name__,
+        optimizer_values=tuple(v.numpy() for v in optimizer.variables),
+        is_rate=tuple(v.path.endswith("learning_rate") for v in optimizer.variables),
+        key=_compile_key(network, plan.compile_arguments["metrics"]),
+        obstacle=_optimizer_obstacle(optimizer) or _loss_obstacle(network.loss, plan.spec, targets),
+    )
+
+
+def _as_key(value):
+    """Return a value as part of a key, or None where it can change and so be no part of one."""
+    if isinstance(value, (list, tuple)):
+        parts = tuple(map(_as_key, value))
+        return None if None in parts else parts
+    if value is None or isinstance(value, (str, Number, type)) or inspect.isfunction(value):
+        return type(value), value
+    return None
+
+
+def _compile_key(network, metrics):
+    optimizer = network.optimizer.get_config()
+    del optimizer["name"]
+    if isinstance(optimizer["learning_rate"], float):
+        del optimizer["learning_rate"]
+    return (
+        type(network.optimizer),
+        _as_json(optimizer),
+        _identity(network.loss),
+        *map(_identity, metric_list(metrics)),
+    )
+
+
+def _identity(value):
+    """Return a loss or a metric as part of a key: those of Keras by what they hold, others by identity."""
+    if not type(value).__module__.startswith("keras.") or inspect.isfunction(value):
+        return value
+    if hasattr(value, "call"):  # a loss; its configuration may leave arguments out, as that of Huber in Keras 3.15
+        return type(value), _as_json(vars(value))
+    return type(value), _as_json(value.get_config())
+
+
+def _as_json(config):
+    return json.dumps(config, sort_keys=True, default=repr)
+
+
+def _optimizer_obstacle(optimizer):
+    """Say why no program can train with an optimizer, or None where one can."""
+    if not type(optimizer).__module__.startswith("keras."):
+        return f"the optimizer {type(optimizer).__name__} is not one of Keras's"
+    if optimizer.use_ema or optimizer.gradient_accumulation_steps or hasattr(optimizer, "inner_optimizer"):
+        return "the optimizer averages weights, accumulates gradients or scales the loss"
+    return None
+
+
+def _loss_obstacle(loss, spec, targets):
+    """Say why the loss cannot be weighted by rows, as where it does not give one value a row; None where it can."""
+    shape = (2, 3) if spec.return_sequences else (2,)
+    y = np.zeros((*shape, targets.values.shape[1]), dtype=targets.values.dtype)
+    values = loss_per_row(loss, y, np.full((*shape, spec.n_outputs), 0.5, dtype=spec.dtype))
+    if tuple(values.shape) != shape:
+        return f"the loss has shape {tuple(values.shape)} where one value a row has {shape}"
+    return None
