@@ -130,6 +130,11 @@ def n_shards(batch_size, units):
     return int(np.clip(work // _MIN_WORK_A_SHARD, 1, min(_MAX_SHARDS, batch_size)))
 
 
+def clipping_of(optimizer):
+    """Return the name of the bound that an optimizer puts on gradients, or None; Keras allows one at most."""
+    return next((name for name in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(optimizer, name)), None)
+
+
 def loss_per_row(loss, y_true, y_pred):
     """Values of a Keras loss, not reduced over samples and time steps."""
     import keras
@@ -159,6 +164,9 @@ class TrainingProgram:
         self._network, self._masked, self.shards = network, masked, shards
         self._lock = threading.Lock()
         network.optimizer.build(network.trainable_variables)
+        self._clipping = clipping_of(network.optimizer)
+        if self._clipping is not None:
+            setattr(network.optimizer, self._clipping, None)  # the bound comes with every call
         self._metrics = self._build_metrics(target_shape)
         self._variables = [
             *network_variables(network),
@@ -182,7 +190,7 @@ class TrainingProgram:
         self._train = tf.function(partial(self._train_batches), **whole)
         self._evaluate = tf.function(partial(self._evaluate_batches), **whole)
 
-    def train(self, state, batches, n_batches):
+    def train(self, state, batches, n_batches, clip):
         """Train on the first batches of a call.
 
         Parameters
@@ -194,6 +202,8 @@ class TrainingProgram:
             each batch.
         n_batches : int
             How many of them hold anything.
+        clip : float
+            Bound of the gradient, where the optimizer has one.
 
         Returns
         -------
@@ -202,15 +212,15 @@ class TrainingProgram:
             Sum over batches of mean loss times samples.
         metrics : dict of str to float
         """
-        return self._call(self._train, state, batches, n_batches)
+        return self._call(self._train, state, batches, n_batches, clip)
 
-    def evaluate(self, state, batches, n_batches):
+    def evaluate(self, state, batches, n_batches, clip):
         """As `train`, but nothing of the state changes except the metrics."""
-        return self._call(self._evaluate, state, batches, n_batches)
+        return self._call(self._evaluate, state, batches, n_batches, clip)
 
-    def _call(self, function, state, batches, n_batches):
+    def _call(self, function, state, batches, n_batches, clip):
         with self._lock:  # the function works on the program's own variables
-            state, loss, metrics = function(state, batches, np.int32(n_batches))
+            state, loss, metrics = function(state, batches, np.int32(n_batches), np.float64(clip))
         return state, float(loss), {name: float(value) for name, value in metrics.items()}
 
     def _build_metrics(self, target_shape):
@@ -247,28 +257,37 @@ class TrainingProgram:
             loss, outputs, others = self._shard_loss(values, shard, training=True)
         return tape.gradient(loss, trainable), loss, outputs, others
 
-    def _apply_gradients(self, gradients, total_weight):
+    def _apply_gradients(self, gradients, total_weight, clip):
         """Change the program's variables by the gradients of the shards."""
         import tensorflow as tf
 
         means = [tf.math.divide_no_nan(tf.add_n(list(parts)), total_weight) for parts in zip(*gradients, strict=True)]
+        clip = tf.cast(clip, means[0].dtype)
+        if self._clipping == "clipnorm":
+            means = [tf.clip_by_norm(mean, clip) for mean in means]
+        elif self._clipping == "global_clipnorm":
+            means, _ = tf.clip_by_global_norm(means, clip)
+        elif self._clipping == "clipvalue":
+            means = [tf.clip_by_value(mean, -clip, clip) for mean in means]
         self._network.optimizer.apply(means, self._network.trainable_variables)
 
     # What makes a call of them.
 
-    def _train_batches(self, state, batches, n_batches):
+    def _train_batches(self, state, batches, n_batches, clip):
         def step(shards, total_weight):
             values = self._values()
             results = [self._gradients(self._with_seeds_of(values, k), shard) for k, shard in enumerate(shards)]
             gradients, losses, outputs, others = zip(*results, strict=True)
-            self._update(list(gradients), total_weight)
+            self._update(list(gradients), total_weight, clip)
             for variable, value in zip(self._network.non_trainable_variables, others[0], strict=True):
                 variable.assign(value)
             return losses, outputs
 
         return self._loop(step, state, batches, n_batches)
 
-    def _evaluate_batches(self, state, batches, n_batches):
+    def _evaluate_batches(self, state, batches, n_batches, clip):
+        del clip  # there is no gradient
+
         def step(shards, total_weight):
             values = self._values()
             losses, outputs, _ = zip(*(self._losses(values, shard) for shard in shards), strict=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from skrnn._keras import compile_network, metric_list
 from skrnn._network import build_network, signature
-from skrnn._programs import ProgramCache, loss_per_row
+from skrnn._programs import ProgramCache, clipping_of, loss_per_row
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class Prototype:
         Values of its variables before the first step.
     is_rate : tuple of bool
         Which of them is the learning rate.
+    clip : float
+        The bound that it puts on gradients; 0.0 where it has none.
     key : tuple
-        What of the optimizer, the loss and the metrics shapes a program; a learning rate does not.
+        What of the optimizer, the loss and the metrics shapes a program; the learning rate and the bound do not.
     obstacle : str or None
         Why no program can compute it, if so.
     """
@@ -43,6 +45,7 @@ class Prototype:
     optimizer_name: str
     optimizer_values: tuple
     is_rate: tuple
+    clip: float
     key: tuple
     obstacle: str | None
 
@@ -76,11 +79,13 @@ def find_prototype(plan, targets):
 def prototype_of(network, plan, targets):
     """Return the prototype of a compiled network."""
     optimizer = network.optimizer
+    clipping = clipping_of(optimizer)
     return Prototype(
         variables=signature(network),
         optimizer_name=type(optimizer).__name__,
         optimizer_values=tuple(v.numpy() for v in optimizer.variables),
         is_rate=tuple(v.path.endswith("learning_rate") for v in optimizer.variables),
+        clip=0.0 if clipping is None else float(getattr(optimizer, clipping)),
         key=_compile_key(network, plan.compile_arguments["metrics"]),
         obstacle=_optimizer_obstacle(optimizer) or _loss_obstacle(network.loss, plan.spec, targets),
     )
@@ -101,8 +106,11 @@ def _compile_key(network, metrics):
     del optimizer["name"]
     if isinstance(optimizer["learning_rate"], float):
         del optimizer["learning_rate"]
+    clipping = clipping_of(network.optimizer)
+    optimizer.pop(clipping, None)
     return (
         type(network.optimizer),
+        clipping,
         _as_json(optimizer),
         _identity(network.loss),
         *map(_identity, metric_list(metrics)),

@@ -183,6 +183,7 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         return TrainedState(arrays[:n_weights], arrays[n_weights:], prototype.optimizer_name)
 
     program = _training_program(prototype, plan, dataset)
+    run_epoch = partial(_run_epoch, program, plan, prototype.clip)
     state = _first_values(
         plan,
         partial(fresh_values, prototype.variables, plan.seed),
@@ -202,10 +203,10 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
             hooks.on_epoch_begin(epoch)
             state = _values(model)
         order = _epoch_order(plan, dataset, epoch)
-        state, logs = _run_epoch(program, program.train, state, plan, dataset, order)
+        state, logs = run_epoch(program.train, state, dataset, order)
         if validation is not None:
             order = batch_order(len(validation), plan.batch_size)
-            _, held_out = _run_epoch(program, program.evaluate, state, plan, validation, order)
+            _, held_out = run_epoch(program.evaluate, state, validation, order)
             logs |= {f"val_{name}": value for name, value in held_out.items()}
         if callbacks:
             assign(_variables(model), state)
@@ -224,7 +225,7 @@ def _epoch_order(plan, dataset, epoch):
     return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
 
 
-def _run_epoch(program, call, state, plan, dataset, order):
+def _run_epoch(program, plan, clip, call, state, dataset, order):
     """Make the calls of one pass over the data; return the state, without metrics, and the logs."""
     sequences = dataset.sequences
     size = batches_a_call(TRAINING_VALUES_A_CALL, plan.batch_size, sequences.n_timesteps, sequences.n_features)
@@ -232,7 +233,7 @@ def _run_epoch(program, call, state, plan, dataset, order):
     total, metrics = 0.0, {}
     for part, n_batches in calls(order, size):
         batches = program_batches(dataset, part, program.shards, plan.spec.embedding is not None)
-        state, loss, metrics = call(state, batches, n_batches)
+        state, loss, metrics = call(state, batches, n_batches, clip)
         total += loss
     return state[: len(state) - len(program.fresh_metrics)], {"loss": total / len(dataset), **metrics}
 

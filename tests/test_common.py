@@ -14,10 +14,18 @@ import skrnn
 
 ESTIMATORS = REGRESSORS + CLASSIFIERS
 
-# With these a fit is a plain function of the weighted data.
-EXACT = {"dtype": "float64", "batch_size": None, "shuffle": False}
-
 WEIGHT_CHECK = "check_sample_weight_equivalence_on_dense_data"
+
+# With these a fit is a plain function of the weighted data, and these checks ask for something else than by default.
+EXACT = {"dtype": "float64", "batch_size": None, "shuffle": False}
+EXACT_CHECKS = {
+    WEIGHT_CHECK,
+    "check_sample_weights_invariance",
+    "check_estimators_dtypes",
+    "check_fit_idempotent",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+}
 
 # Checks that skip themselves, and what they ask for. A tag that were false would skip others too.
 MAY_SKIP = {
@@ -37,9 +45,11 @@ def check_name(check):
 ROUNDING = pytest.mark.xfail(reason="float32 rounds to 6e-8, and the check tolerates 1e-7.", strict=False)
 
 
-def checks_of(name, **params):
-    """Every check of an estimator, all in one process."""
+def checks_of(name, only=None, **params):
+    """Every check of an estimator, or those named, all in one process."""
     for estimator, check in estimator_checks_generator(getattr(skrnn, name)(**params)):
+        if only is not None and check.func.__name__ not in only:
+            continue
         marks = [pytest.mark.xdist_group(name)]
         if check.func.__name__ == WEIGHT_CHECK and params.get("dtype") != "float64":
             marks.append(ROUNDING)
@@ -61,7 +71,9 @@ def test_check_of_default_instance(estimator, check):
     run(check, estimator)
 
 
-@pytest.mark.parametrize(("estimator", "check"), [case for name in ESTIMATORS for case in checks_of(name, **EXACT)])
+@pytest.mark.parametrize(
+    ("estimator", "check"), [case for name in ESTIMATORS for case in checks_of(name, EXACT_CHECKS, **EXACT)]
+)
 def test_check_of_exact_instance(estimator, check):
     run(check, estimator)
 

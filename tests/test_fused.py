@@ -76,9 +76,13 @@ def test_gradients_are_the_slopes_of_the_values(cell):
     layer.set_weights([rng.normal(scale=0.5, size=w.shape) for w in layer.weights])
     _, gradients = outputs_and_gradients(layer, x, mask, upstream)
 
+    @tf.function(autograph=False)
+    def weighted_sum(x):
+        return tf.reduce_sum(layer(x, mask=tf.constant(mask)) * upstream[0])
+
     def value(arrays):
         layer.set_weights(arrays[1:])
-        return float(tf.reduce_sum(layer(tf.constant(arrays[0]), mask=tf.constant(mask)) * upstream[0]))
+        return float(weighted_sum(tf.constant(arrays[0])))
 
     arrays = [x, *layer.get_weights()]
     step = 1e-6

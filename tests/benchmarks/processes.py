@@ -1,0 +1,108 @@
+"""What is timed in a process of its own, imports left out: a first fit, and searches.
+
+python tests/benchmarks/processes.py search skrnn|scikeras|skorch
+python tests/benchmarks/processes.py first skrnn|keras GRU|LSTM
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from rivals import torch_network
+from workloads import damped_windows, estimator_of, workload_data
+
+SEARCH = {"units": (8, 16, 40), "folds": 5, "epochs": 20, "batch_size": 10, "window": 20}
+
+
+def search_of(framework):
+    """A GridSearchCV over cells and units, in one framework; what it needs is imported before its time is taken."""
+    from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+    X, y = damped_windows(SEARCH["window"])
+    y = y[:, -1]
+    grid = {"cell": ["LSTM", "GRU"], "units": list(SEARCH["units"])}
+    options = {"batch_size": SEARCH["batch_size"]}
+    if framework == "skrnn":
+        from scikeras.wrappers import BaseWrapper  # noqa: F401  (so that its import is not timed)
+
+        import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
+        from skrnn import RecurrentRegressor
+
+        estimator = RecurrentRegressor(epochs=SEARCH["epochs"], random_state=0, **options)
+        grid = {"cell": ["lstm", "gru"], "units": list(SEARCH["units"])}
+    elif framework == "scikeras":
+        import keras
+        from scikeras.wrappers import KerasRegressor
+
+        def build(cell, units):
+            layer = getattr(keras.layers, cell)
+            return keras.Sequential([keras.layers.Input((SEARCH["window"], 1)), layer(units), keras.layers.Dense(1)])
+
+        estimator = KerasRegressor(
+            build, cell="GRU", units=8, epochs=SEARCH["epochs"], loss="mse", optimizer="adam", verbose=0, **options
+        )
+    else:
+        import skorch
+        import torch
+
+        class Network(torch.nn.Module):
+            def __init__(self, cell="GRU", units=8):
+                super().__init__()
+                self.body = torch_network(torch, cell, 1, (units,), False)
+
+            def forward(self, x):
+                return self.body(x)
+
+        estimator = skorch.NeuralNetRegressor(
+            Network, max_epochs=SEARCH["epochs"], optimizer=torch.optim.Adam, train_split=None, verbose=0, **options
+        )
+        y = y[:, None]
+        grid = {f"module__{name}": values for name, values in grid.items()}
+    return GridSearchCV(estimator, grid, cv=TimeSeriesSplit(SEARCH["folds"]), scoring="neg_mean_squared_error"), X, y
+
+
+def time_searches(framework):
+    """Seconds of a first search in this process, and of a second."""
+    search, X, y = search_of(framework)
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        search.fit(X, y)
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": seconds, "best": search.best_score_}))
+
+
+def time_first_fit(framework, cell):
+    """Seconds of the first fit in this process: the damped workload, three epochs, all tracing and compiling."""
+    import keras
+
+    import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
+    from skrnn._keras import _scikeras_wrapper
+
+    _scikeras_wrapper()  # its import is not timed
+    X, y = workload_data("damped")
+    estimator = estimator_of(cell, "damped").set_params(epochs=3)
+    start = time.perf_counter()
+    if framework == "skrnn":
+        loss = estimator.fit(X, y).history_["loss"][-1]
+    else:
+        layer = getattr(keras.layers, cell)
+        inputs = keras.layers.Input(X.shape[1:])
+        model = keras.Model(inputs, keras.layers.Dense(1)(layer(estimator.units[0], return_sequences=True)(inputs)))
+        model.compile(optimizer="adam", loss="mse")
+        loss = model.fit(X, y[..., None], batch_size=10, epochs=3, shuffle=False, verbose=0).history["loss"][-1]
+    print(json.dumps({"seconds": [time.perf_counter() - start], "loss": loss}))
+
+
+def seconds_of(*arguments):
+    """Run this file in a process of its own; return the seconds that it prints."""
+    process = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
+    return json.loads(process.stdout.splitlines()[-1])["seconds"]
+
+
+if __name__ == "__main__":
+    {"search": time_searches, "first": time_first_fit}[sys.argv[1]](*sys.argv[2:])

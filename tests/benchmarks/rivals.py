@@ -1,0 +1,162 @@
+"""What runs in turn: ours, Keras's own loop, a plain loop in torch. Each ``round()`` returns seconds."""
+
+import itertools
+import statistics
+import time
+
+import numpy as np
+from workloads import WORKLOADS
+
+
+class Ours:
+    """Seconds an epoch of an estimator, through warm programs: the difference of a long and a short fit."""
+
+    def __init__(self, estimator, X, y, epochs):
+        self.estimator, self.X, self.y, self.epochs = estimator, X, y, epochs
+        self._seconds(1)  # compiles
+
+    def round(self):
+        short = self._seconds(1)
+        return (self._seconds(1 + self.epochs) - short) / self.epochs
+
+    def loss(self):
+        return self.estimator.history_["loss"][-1]
+
+    def _seconds(self, epochs):
+        start = time.perf_counter()
+        self.estimator.set_params(epochs=epochs).fit(self.X, self.y)
+        return time.perf_counter() - start
+
+
+class KerasFit:
+    """Seconds an epoch of ``keras.Model.fit`` from the same initial weights, the first epoch left out."""
+
+    def __init__(self, estimator, X, y, epochs, **optimizer):
+        import keras
+
+        from skrnn._network import build_network
+
+        self.X, self.y, self.epochs = X, y if y.ndim < 2 else y[..., None], epochs
+        spec, seed, mask = estimator._spec, estimator._seed, estimator._mask_layer()
+        self.batch_size, self.loss_name = estimator.batch_size, estimator._encoder.output(estimator.loss)[2]
+        self.build = lambda: build_network(spec, seed, mask=mask)
+        self.callback = keras.callbacks.Callback
+        self.optimizer = lambda: keras.optimizers.Adam(**optimizer)
+
+    def round(self):
+        seconds, stamps = [], []
+
+        class Clock(self.callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                stamps.append(time.perf_counter())
+
+            def on_epoch_end(self, epoch, logs=None):
+                seconds.append(time.perf_counter() - stamps[-1])
+
+        model = self.build()
+        model.compile(optimizer=self.optimizer(), loss=self.loss_name)
+        history = model.fit(
+            self.X,
+            self.y,
+            batch_size=self.batch_size,
+            epochs=1 + self.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[Clock()],
+        )
+        self._loss = history.history["loss"][-1]
+        return statistics.mean(seconds[1:])
+
+    def loss(self):
+        return self._loss
+
+
+class Torch:
+    """Seconds an epoch of a plain loop in torch, from the same initial weights."""
+
+    def __init__(self, estimator, cell, name, X, y):
+        import torch
+
+        from skrnn._network import build_network
+
+        self.torch, self.cell = torch, cell
+        self.weights = build_network(estimator._spec, estimator._seed, mask=estimator._mask_layer()).get_weights()
+        _, n_features, units, self.batch_size, _, self.every_step, self.epochs = WORKLOADS[name]
+        self.module = lambda: torch_network(torch, cell, n_features, units, self.every_step)
+        self.X, self.y = torch.tensor(X), torch.tensor(y)[..., None]
+
+    def round(self):
+        torch = self.torch
+        model, seconds = self.module(), []
+        load_into_torch(torch, model, self.cell, self.weights)
+        optimizer = torch.optim.Adam(model.parameters(), eps=1e-7)
+        for _ in range(1 + self.epochs):
+            start, total = time.perf_counter(), 0.0
+            for first in range(0, len(self.X), self.batch_size):
+                X, y = self.X[first : first + self.batch_size], self.y[first : first + self.batch_size]
+                optimizer.zero_grad()
+                loss = torch.nn.functional.mse_loss(model(X), y)
+                loss.backward()
+                optimizer.step()
+                total += float(loss.detach()) * len(X)
+            seconds.append(time.perf_counter() - start)
+        self._loss = total / len(self.X)
+        return statistics.mean(seconds[1:])
+
+    def loss(self):
+        return self._loss
+
+
+def torch_network(torch, cell, n_features, units, every_step):
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            sizes = (n_features, *units)
+            kind = getattr(torch.nn, cell)
+            self.layers = torch.nn.ModuleList(kind(a, b, batch_first=True) for a, b in itertools.pairwise(sizes))
+            self.head = torch.nn.Linear(units[-1], 1)
+
+        def forward(self, x):
+            for layer in self.layers:
+                x, _ = layer(x)
+            return self.head(x if every_step else x[:, -1])
+
+    return Network()
+
+
+def load_into_torch(torch, model, cell, weights):
+    """Put the weights of a Keras network into a torch one."""
+    *recurrent, kernel, bias = weights
+    for layer, (kernel_x, kernel_h, biases) in zip(
+        model.layers, zip(*(iter(recurrent),) * 3, strict=True), strict=True
+    ):
+        units = kernel_h.shape[0]
+        order = np.arange(kernel_x.shape[1])
+        if cell == "GRU":  # Keras has the update gate first, torch the reset gate
+            order[: 2 * units] = np.roll(order[: 2 * units], units)
+        else:
+            biases = np.stack([biases, np.zeros_like(biases)])
+            layer.bias_hh_l0.requires_grad = False  # Keras's LSTM has one bias
+        values = kernel_x.T[order], kernel_h.T[order], biases[0][order], biases[1][order]
+        for parameter, value in zip(layer.parameters(), values, strict=True):
+            parameter.data = torch.tensor(value.copy())
+    model.head.weight.data, model.head.bias.data = torch.tensor(kernel.T.copy()), torch.tensor(bias)
+
+
+class Repeated:
+    """Median seconds of a call."""
+
+    def __init__(self, call, times):
+        self.call, self.times = call, times
+        call()
+
+    def round(self):
+        seconds = []
+        for _ in range(self.times):
+            start = time.perf_counter()
+            self.call()
+            seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds)
+
+    def loss(self):
+        return None

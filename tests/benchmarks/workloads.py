@@ -1,0 +1,62 @@
+"""The workloads: shapes, data that can be learned, and our estimator for each."""
+
+import numpy as np
+
+#            T   F  units      B    n     output at every step, epochs timed a round
+WORKLOADS = {
+    "damped": (20, 1, (40,), 10, 162, True, 40),
+    "generic": (50, 8, (64,), 32, 2000, False, 4),
+    "btc": (60, 1, (50, 100), 64, 1024, False, 3),
+    "imdb": (300, 1, (50,), 100, 600, False, 3),
+}
+TOKENS = (300, 30_000, 64, 64, 100, 600, 2)  # longest, ids, embedding, units, batch, samples, epochs
+
+# Sequences of many steps: sequences, steps, units, epochs timed a round; one batch, Adam with its gradient clipped.
+LONG = (40, 20_000, 16, 1)
+
+
+def workload_data(name):
+    """Sequences and targets that can be learned, in the shapes of a workload."""
+    n_timesteps, n_features, _, _, n, *_ = WORKLOADS[name]
+    if name == "damped":
+        return damped_windows(n_timesteps)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, n_timesteps, n_features)).astype("float32")
+    return X, (X[:, -5:, 0].mean(axis=1) + 0.1 * rng.normal(size=n)).astype("float32")
+
+
+def damped_windows(window):
+    """Windows of the damped oscillation, and the same shifted by one step: an output at every step."""
+    from skrnn.datasets import make_damped_oscillation
+
+    curve = make_damped_oscillation()[1].astype("float32")
+    windows = np.lib.stride_tricks.sliding_window_view(curve, window)
+    return np.ascontiguousarray(windows[:162, :, None]), np.ascontiguousarray(windows[1:163])
+
+
+def tokens_data():
+    longest, n_ids, _, _, _, n, _ = TOKENS
+    rng = np.random.default_rng(0)
+    X = np.zeros((n, longest), dtype="int32")
+    for row, length in zip(X, rng.integers(100, longest + 1, size=n), strict=True):
+        row[:length] = rng.integers(2, n_ids, size=length)
+    return X, (X[:, :50] % 2).mean(axis=1) > 0.5
+
+
+def long_data():
+    """A slow wave in noise, whose phase is the target."""
+    n, n_timesteps, _, _ = LONG
+    rng = np.random.default_rng(0)
+    phase = rng.uniform(0, np.pi, size=n)
+    steps = np.arange(n_timesteps) / n_timesteps
+    X = np.sin(2 * np.pi * steps + phase[:, None]) + 0.1 * rng.normal(size=(n, n_timesteps))
+    return X[..., None].astype("float32"), np.cos(phase).astype("float32")
+
+
+def estimator_of(cell, name):
+    from skrnn import RecurrentRegressor
+
+    _, _, units, batch_size, _, every_step, _ = WORKLOADS[name]
+    return RecurrentRegressor(
+        cell.lower(), units, batch_size=batch_size, return_sequences=every_step, shuffle=False, random_state=0
+    )
