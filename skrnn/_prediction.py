@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from skrnn._batches import batch_order, calls, keras_inputs, program_inputs
-from skrnn._network import assign, build_network, network_variables
-from skrnn._programs import (
-    CACHE,
+from skrnn._engine import (
     PREDICTION_BATCH,
     PREDICTION_VALUES_A_CALL,
-    PredictionProgram,
     batches_a_call,
     network_obstacle,
-    program_network,
+    prediction_threads,
 )
+from skrnn._network import assign, build_network, network_variables
+from skrnn._programs import CACHE, PredictionProgram, program_network
 
 
 def predict(spec, weights, sequences, *, masked, mask_layer):
@@ -32,12 +32,21 @@ def predict(spec, weights, sequences, *, masked, mask_layer):
         (spec, masked, n_timesteps),
         lambda: PredictionProgram(program_network(spec, masked, PREDICTION_BATCH, n_timesteps), masked),
     )
-    order = batch_order(len(sequences), PREDICTION_BATCH)
-    parts = []
-    for part, n_batches in calls(order, size):
-        outputs = program.predict(weights[: program.n_weights], program_inputs(sequences, part, tokens), n_batches)
-        parts.append(outputs.reshape(-1, *outputs.shape[2:]))
-    return np.concatenate(parts)[: len(sequences)]
+    weights = weights[: program.n_weights]
+
+    def outputs_of(call):
+        part, n_batches = call
+        outputs = program.predict(weights, program_inputs(sequences, part, tokens), n_batches)
+        return outputs.reshape(-1, *outputs.shape[2:])
+
+    parts = list(calls(batch_order(len(sequences), PREDICTION_BATCH), size))
+    n_threads = min(prediction_threads(), len(parts))
+    if n_threads == 1:
+        outputs = [outputs_of(call) for call in parts]
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            outputs = list(pool.map(outputs_of, parts))
+    return np.concatenate(outputs)[: len(sequences)]
 
 
 class _KerasPredictor:

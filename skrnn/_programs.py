@@ -7,33 +7,16 @@ nothing, a fit through a warm program gives the bits of a fit through a cold one
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter, OrderedDict
 from functools import partial
 
 import numpy as np
 
+from skrnn._engine import has_gpu
 from skrnn._network import build_network, network_variables
 
-ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's own loop
-
 MAX_PROGRAMS = 32  # some hold tens of megabytes
-
-# Numbers of a call: enough batches to make its overhead small, not so many that a signal would wait for long, or that
-# the prediction of a single sample would spend its time on batches that hold nothing.
-_MAX_BATCHES_A_CALL = 64
-TRAINING_VALUES_A_CALL = 2**18
-PREDICTION_VALUES_A_CALL = 2**14
-
-# Rows times units below which a shard of a batch costs more to start than it saves.
-_MIN_WORK_A_SHARD = 1024
-_MAX_SHARDS = 4
-
-# Rows that are predicted at once: always this many, so that no result depends on how many rows there are. Nor on a
-# row's place among them: bit for bit with TensorFlow 2.21, within rounding with 2.17. Many rows take no longer in
-# blocks of 8 than in blocks of 32, and a single one a half or less.
-PREDICTION_BATCH = 8
 
 
 class ProgramCache:
@@ -82,24 +65,6 @@ class ProgramCache:
 CACHE = ProgramCache(MAX_PROGRAMS)
 
 
-def batches_a_call(max_values, batch_size, n_timesteps, n_features):
-    """How many batches one compiled call may take; part of its shape."""
-    return int(np.clip(max_values // (batch_size * n_timesteps * n_features), 1, _MAX_BATCHES_A_CALL))
-
-
-def network_obstacle(spec):
-    """Why programs cannot run a network, or None where they can."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return f"the backend of Keras is {keras.backend.backend()}"
-    if os.environ.get(ENGINE_VARIABLE) == "keras":
-        return f"the environment sets {ENGINE_VARIABLE}=keras"
-    if callable(spec.cell):
-        return "the cell is a callable"
-    return None
-
-
 def program_network(spec, masked, batch_size, n_timesteps):
     """Return the network that a program compiles: static shapes, and the mask as an input of its own."""
     return build_network(
@@ -110,24 +75,6 @@ def program_network(spec, masked, batch_size, n_timesteps):
         n_timesteps=n_timesteps,
         fused=not has_gpu(),
     )
-
-
-def has_gpu():
-    """Whether TensorFlow has a GPU: there the stock layers are cuDNN's, which XLA cannot compile."""
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def n_shards(batch_size, units):
-    """Into how many shards, which run at once, a batch is cut.
-
-    On CPU it depends on the batch alone and never on the cores at hand, so that these do not change a bit.
-    """
-    if has_gpu():
-        return 1
-    work = batch_size * sum(units)
-    return int(np.clip(work // _MIN_WORK_A_SHARD, 1, min(_MAX_SHARDS, batch_size)))
 
 
 def clipping_of(optimizer):

@@ -10,17 +10,10 @@ from functools import lru_cache, partial
 import numpy as np
 
 from skrnn._batches import batch_order, calls, keras_batch, program_batches
+from skrnn._engine import TRAINING_VALUES_A_CALL, batches_a_call, n_shards, network_obstacle
 from skrnn._keras import compile_network, fit_with_keras
 from skrnn._network import NetworkSpec, assign, fresh_values, network_variables
-from skrnn._programs import (
-    CACHE,
-    TRAINING_VALUES_A_CALL,
-    TrainingProgram,
-    batches_a_call,
-    n_shards,
-    network_obstacle,
-    program_network,
-)
+from skrnn._programs import CACHE, TrainingProgram, program_network
 from skrnn._progress import ProgressLine
 from skrnn._prototype import compiled_network, find_prototype, prototype_of
 

@@ -186,7 +186,7 @@ def test_windows_are_never_materialised(dtype):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < windows / 10
+    assert peak < windows / 4
 
 
 RESIDENT = """
@@ -201,7 +201,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(100, 20, 1)).astype("float32")
 y = X[:, -1, 0]
 estimators = [RecurrentRegressor(cell, units, epochs=1, batch_size=16) for cell in ("gru", "lstm") for units in (8, 16)]
-for number in range(120):
+for number in range(70):
     estimators[number % 4].fit(X, y).predict(X)
     if number == 19:
         before = resident()
@@ -213,4 +213,4 @@ print(resident() - before)
 def test_many_fits_leave_no_memory_behind():
     process = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    assert float(process.stdout) < 25
+    assert float(process.stdout) < 15  # a Keras model a fit would leave 30

@@ -133,6 +133,7 @@ def process_rows(label, rival_arguments, rounds):
 
 def compare_searches(rounds):
     arguments = {name: ("search", name) for name in ("skrnn", "scikeras", "skorch")}
+    rounds = max(rounds // 3, 1)  # one takes minutes
     return process_rows(("search, compiling included, s", "the same search again, s"), arguments, rounds)
 
 
@@ -153,6 +154,16 @@ COMPARISONS = {
 }
 
 
+def n_cores():
+    return len(os.sched_getaffinity(0))
+
+
+def print_head():
+    print(f"{n_cores()} cores; " + ", ".join(f"{name} {version}" for name, version in versions().items()))
+    print("| what                           | rival         |    skrnn |   theirs |  ratio | lowest |")
+    print("|---|---|---|---|---|---|")
+
+
 def print_row(row):
     losses = f"  loss {row['loss skrnn']:.5f} / {row['loss theirs']:.5f}" if "loss skrnn" in row else ""
     print(
@@ -164,7 +175,11 @@ def print_row(row):
 
 def versions():
     names = ("skrnn", "keras", "tensorflow", "scikit-learn", "scikeras", "skorch", "torch", "numpy")
-    return {"python": platform.python_version(), **{n: importlib.metadata.version(n) for n in names}}
+    present = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions()}
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in names if name in present},
+    }
 
 
 def main():
@@ -173,10 +188,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", default="benchmarks.json")
     arguments = parser.parse_args()
-    cores = len(os.sched_getaffinity(0))
-    print(f"{cores} cores; " + ", ".join(f"{name} {version}" for name, version in versions().items()))
-    print("| what                           | rival         |    skrnn |   theirs |  ratio | lowest |")
-    print("|---|---|---|---|---|---|")
+    print_head()
     rows = []
     for name in arguments.only.split(","):
         if name in WORKLOADS:
@@ -184,7 +196,7 @@ def main():
         else:
             rows += COMPARISONS[name](arguments.rounds)
     with open(arguments.output, "w") as file:
-        json.dump({"cores": cores, "versions": versions(), "rows": rows}, file, indent=1)
+        json.dump({"cores": n_cores(), "versions": versions(), "rows": rows}, file, indent=1)
 
 
 if __name__ == "__main__":
