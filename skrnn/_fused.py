@@ -24,9 +24,9 @@ import tensorflow as tf
 # Numbers that the products of one sum over time may hold before the sum is taken in a loop instead.
 _MAX_PRODUCTS = 2**21
 
-# Rows that one product sums over: more would be faster, but from some 250 on it has other bits for every number of
-# threads.
-_MAX_ROWS_A_PRODUCT = 100
+# Rows that one product sums over, if they divide: more would be faster, but from some 250 on it has other bits for
+# every number of threads.
+_ROWS_A_PRODUCT = range(100, 24, -1)
 
 
 def _steps(sequences):
@@ -88,9 +88,9 @@ def _summed_products(left, right):
     """Sum over time of ``left[t].T @ right[t]``: (time, batch, m), (time, batch, n) -> (m, n)."""
     n_timesteps, batch, m = left.shape
     n = right.shape[2]
-    together = max(k for k in range(1, max(_MAX_ROWS_A_PRODUCT // batch, 1) + 1) if n_timesteps % k == 0)
-    n_products = n_timesteps // together
-    left, right = (tf.reshape(a, [n_products, together * batch, a.shape[2]]) for a in (left, right))
+    rows = next((rows for rows in _ROWS_A_PRODUCT if n_timesteps * batch % rows == 0), batch)
+    n_products = n_timesteps * batch // rows
+    left, right = (tf.reshape(a, [n_products, rows, a.shape[2]]) for a in (left, right))
     if n_products * m * n <= _MAX_PRODUCTS:
         return tf.reduce_sum(tf.matmul(left, right, transpose_a=True), axis=0)
     lefts, rights = _steps(left), _steps(right)

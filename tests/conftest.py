@@ -27,6 +27,12 @@ REGRESSOR_CELLS = [("GRURegressor", {}), ("LSTMRegressor", {}), ("RecurrentRegre
 CLASSIFIER_CELLS = [("GRUClassifier", {}), ("LSTMClassifier", {}), ("RecurrentClassifier", {"cell": "rnn"})]
 
 
+# SKRNN_ENGINE=keras pytest ... runs the tests of the estimators through Keras's own loop; these are of the programs.
+needs_programs = pytest.mark.skipif(
+    os.environ.get("SKRNN_ENGINE") == "keras", reason="Is about compiled programs; SKRNN_ENGINE=keras runs none."
+)
+
+
 def make(name, **params):
     """A small estimator by name."""
     return getattr(skrnn, name)(**{**SMALL, **params})

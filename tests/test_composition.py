@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import needs_programs
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
 from sklearn import config_context
@@ -214,6 +215,7 @@ def test_grid_search_finds_what_was_planted(sequences):
     assert_array_equal(search.predict(X), expected.predict(X))
 
 
+@needs_programs
 def test_search_over_learning_rates_compiles_one_program(sequences):
     X, y = sequences
     CACHE.clear()
@@ -301,6 +303,7 @@ def test_learning_curve(sequences):
             assert_allclose(test_scores[row, column], estimator.score(X[test], y[test]))
 
 
+@needs_programs
 def test_time_series_split(sunspots):
     X, y = (part.to_numpy() for part in sunspots)
     cv = TimeSeriesSplit(4)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make
+from conftest import make, needs_programs
 from numpy.testing import assert_allclose
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
@@ -17,6 +17,8 @@ from skrnn import GRURegressor, RecurrentRegressor, SequenceWindower
 from skrnn._network import build_network, fresh_values, signature
 from skrnn._programs import CACHE
 from skrnn.datasets import make_damped_oscillation
+
+pytestmark = needs_programs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -156,7 +158,8 @@ def test_weights_are_equal_on_one_two_and_four_threads():
         subprocess.Popen(
             [sys.executable, "-c", THREADS, str(n_threads)],
             cwd=ROOT,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+            env=os.environ
+            | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_programs
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold
 
@@ -111,7 +112,12 @@ for kind, make in reversed(FITS.items()):  # the order must not matter
     process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"},
+        env=os.environ
+        | {
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+            "PYTHONHASHSEED": "7",
+        },
         capture_output=True,
         text=True,
     )
@@ -120,6 +126,7 @@ for kind, make in reversed(FITS.items()):  # the order must not matter
     assert elsewhere == {kind: digest(make().fit(*data())) for kind, make in FITS.items()}
 
 
+@needs_programs
 def test_a_cold_program_gives_the_bits_of_a_warm_one():
     X, y = data()
     RecurrentRegressor("rnn", 4, **(COMMON | {"random_state": 9, "epochs": 1})).fit(X, -y).predict(X)
@@ -262,6 +269,7 @@ def fit_in_threads(makers, X, y):
         return list(pool.map(fit, makers))
 
 
+@needs_programs
 def test_threads_that_fit_equal_estimators_give_the_bits_of_serial_fits():
     X, y = data()
     expected = GRURegressor(4, **COMMON).fit(X, y).predict(X)
