@@ -95,7 +95,7 @@ def test_a_callback_may_stop_training(X, y):
 
 def test_a_callback_for_every_batch_goes_through_keras(X, y, caplog):
     class Batches(keras.callbacks.Callback):
-        losses: list = []  # noqa: RUF012
+        losses: list = []  # noqa: RUF012  (shared by all copies on purpose)
 
         def on_train_batch_end(self, batch, logs=None):
             self.losses.append(logs["loss"])

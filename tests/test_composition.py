@@ -8,7 +8,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingClassifier
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  (importing it is what enables HalvingGridSearchCV)
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error
@@ -317,7 +317,7 @@ def test_time_series_split(sunspots):
 class RecordingClassifier(RecurrentClassifier):
     """Remembers the labels of each fit, of all its instances."""
 
-    labels_of_fits = []  # noqa: RUF012
+    labels_of_fits = []  # noqa: RUF012  (shared by all clones on purpose)
 
     def fit(self, X, y):
         self.labels_of_fits.append(np.unique(y, return_counts=True))
