@@ -84,11 +84,16 @@ def prototype_of(network, plan, targets):
         variables=signature(network),
         optimizer_name=type(optimizer).__name__,
         optimizer_values=tuple(v.numpy() for v in optimizer.variables),
-        is_rate=tuple(v.path.endswith("learning_rate") for v in optimizer.variables),
+        is_rate=rates_of(optimizer),
         clip=0.0 if clipping is None else float(getattr(optimizer, clipping)),
         key=_compile_key(network, plan.compile_arguments["metrics"]),
         obstacle=_optimizer_obstacle(optimizer) or _loss_obstacle(network.loss, plan.spec, targets),
     )
+
+
+def rates_of(optimizer):
+    """Return which of an optimizer's variables is the learning rate; none, where it follows a schedule."""
+    return tuple(v.path.endswith("learning_rate") for v in optimizer.variables)
 
 
 def _as_key(value):

@@ -15,7 +15,7 @@ from skrnn._keras import compile_network, fit_with_keras
 from skrnn._network import NetworkSpec, assign, fresh_values, network_variables
 from skrnn._programs import CACHE, TrainingProgram, program_network
 from skrnn._progress import ProgressLine
-from skrnn._prototype import compiled_network, find_prototype, prototype_of
+from skrnn._prototype import compiled_network, find_prototype, prototype_of, rates_of
 
 logger = logging.getLogger("skrnn")
 
@@ -241,7 +241,7 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
         )
 
     fresh = state_of_model()
-    is_rate = [v.path.endswith("learning_rate") for v in model.optimizer.variables]
+    is_rate = rates_of(model.optimizer)
     start = _first_values(plan, lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
     assign(_variables(model), start)
     tokens, dtype = plan.spec.embedding is not None, plan.spec.dtype
