@@ -10,11 +10,16 @@ _HOME = {
     "GRURegressor": "skrnn._estimators",
     "LSTMClassifier": "skrnn._estimators",
     "LSTMRegressor": "skrnn._estimators",
+    "PanelTimeSeriesSplit": "skrnn._splits",
     "RecurrentClassifier": "skrnn._estimators",
     "RecurrentRegressor": "skrnn._estimators",
+    "SequenceScaler": "skrnn._scaler",
+    "SequenceTokenizer": "skrnn._tokenizer",
     "SequenceWindower": "skrnn._windower",
+    "Sequences": "skrnn._sequences",
     "datasets": "skrnn.datasets",
     "make_supervised": "skrnn._supervised",
+    "sliding_windows": "skrnn._windows",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

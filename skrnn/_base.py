@@ -277,7 +277,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         sequences = self._check_X(X, reset=False)
         outputs = predict(
             self._spec,
-            self._state.weights,
+            self._state,
             sequences,
             masked=self._masked or sequences.has_absent,
             mask_layer=self._mask_layer(),

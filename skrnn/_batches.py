@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skrnn._network import ABSENT_VALUE
 from skrnn._sequences import Sequences
 from skrnn._targets import Targets
+
+_RUN = 8  # batches of one length that follow each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,37 +28,113 @@ class Dataset:
         return Dataset(self.sequences.take(indices), self.targets.take(indices))
 
 
-def batch_order(n_samples, batch_size, shuffle_seed=None):
-    """Return the indices of the samples of each batch; the last batch is filled up with -1.
+@dataclass(frozen=True, eq=False)
+class BatchOrder:
+    """Which samples each batch of an epoch holds, and how long its time axis is.
 
     Parameters
     ----------
-    n_samples, batch_size : int
+    samples : ndarray of int, shape (n_batches, batch_size)
+        Samples of each batch; the last batch is filled up with -1.
+    n_timesteps : ndarray of int, shape (n_batches,)
+        Length of the time axis on which each batch is computed.
+    weight_a_sample : float or None
+        What a sample weighs on average, where batches are normalised by it rather than by their own weights. Batches
+        of similar lengths are no random sample of weights and time steps: each divided by its own sum, short
+        sequences would weigh more than long ones.
+    """
+
+    samples: np.ndarray
+    n_timesteps: np.ndarray
+    weight_a_sample: float | None = None
+
+    def __len__(self):
+        return len(self.samples)
+
+    def calls(self, size_of):
+        """Cut the batches into calls of equal length of the time axis; yield that length, the batches, their number.
+
+        ``size_of(n_timesteps)`` says how many batches a call takes; the last is filled up with -1.
+        """
+        changes = np.flatnonzero(np.diff(self.n_timesteps)) + 1
+        for run in np.split(np.arange(len(self)), changes):
+            n_timesteps = int(self.n_timesteps[run[0]])
+            size = size_of(n_timesteps)
+            for first in range(0, len(run), size):
+                part = self.samples[run[first : first + size]]
+                padding = np.full((size - len(part), part.shape[1]), -1)
+                yield n_timesteps, np.concatenate([part, padding]), len(part)
+
+    def normalizers(self, samples, weights):
+        """By what the loss of each batch is divided, from the weights of its samples or of their steps."""
+        if self.weight_a_sample is None:
+            return weights.reshape(len(weights), -1).sum(axis=1)
+        counts = (samples.reshape(len(samples), -1) >= 0).sum(axis=1)
+        return (counts * self.weight_a_sample).astype(weights.dtype)
+
+
+def batch_order(lengths, batch_size, shuffle_seed=None):
+    """Return the batches of one pass over samples in their order, or in a random one.
+
+    Parameters
+    ----------
+    lengths : ndarray of int, shape (n_samples,)
+        Length of the time axis on which each sample may be computed.
+    batch_size : int
     shuffle_seed : sequence of int or None, default=None
         Seed of the permutation; None keeps the order.
 
     Returns
     -------
-    ndarray of shape (n_batches, batch_size)
+    BatchOrder
     """
-    n_batches = -(-n_samples // batch_size)
-    order = np.full(n_batches * batch_size, -1)
-    if shuffle_seed is None:
-        order[:n_samples] = np.arange(n_samples)
-    else:
-        order[:n_samples] = np.random.default_rng(shuffle_seed).permutation(n_samples)
-    return order.reshape(n_batches, batch_size)
+    n_samples = len(lengths)
+    order = np.arange(n_samples)
+    if shuffle_seed is not None:
+        order = np.random.default_rng(shuffle_seed).permutation(n_samples)
+    return _in_batches(order, lengths, batch_size)
 
 
-def calls(order, size):
-    """Cut the batches of an epoch into calls of ``size`` batches; yield each, filled up with -1, and its length."""
-    for first in range(0, len(order), size):
-        part = order[first : first + size]
-        padding = np.full((size - len(part), order.shape[1]), -1)
-        yield np.concatenate([part, padding]), len(part)
+def batch_order_by_length(lengths, batch_size, weight_a_sample, shuffle_seed=None):
+    """Return the batches of one pass, each of samples of about one length.
+
+    Every sample comes once a pass. Which ones share a batch is random among those of one length, as is which ones
+    the last, smaller batch holds, and the order of the batches but for runs of equal length; a run spares the loading
+    of a program for every batch.
+
+    Parameters
+    ----------
+    lengths, batch_size, shuffle_seed
+        As in `batch_order`. None sorts by length.
+    weight_a_sample : float
+        As in `BatchOrder`.
+
+    Returns
+    -------
+    BatchOrder
+    """
+    n_samples = len(lengths)
+    random = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
+    order = np.arange(n_samples) if random is None else random.permutation(n_samples)
+    n_full = n_samples // batch_size * batch_size
+    full = order[:n_full][np.argsort(lengths[order[:n_full]], kind="stable")].reshape(-1, batch_size)
+    if random is not None and len(full):
+        runs = np.array_split(full, np.arange(_RUN, len(full), _RUN))
+        full = np.concatenate([runs[i] for i in random.permutation(len(runs))])
+    order = np.concatenate([full.reshape(-1), order[n_full:]])
+    return replace(_in_batches(order, lengths, batch_size), weight_a_sample=weight_a_sample)
 
 
-def program_inputs(sequences, order, tokens):
+def _in_batches(order, lengths, batch_size):
+    """Cut an order of samples into batches, each as long as its longest sample."""
+    n_batches = -(-len(order) // batch_size)
+    samples = np.full(n_batches * batch_size, -1)
+    samples[: len(order)] = order
+    samples = samples.reshape(n_batches, batch_size)
+    return BatchOrder(samples, np.where(samples >= 0, lengths[samples], 0).max(axis=1))
+
+
+def program_inputs(sequences, order, n_timesteps, tokens):
     """Sequences and their mask as programs take them, for samples in any arrangement; -1 is nothing.
 
     Returns
@@ -65,27 +143,30 @@ def program_inputs(sequences, order, tokens):
     present : ndarray of bool, shape ``order.shape + (n_timesteps,)``
         Places that hold nothing count as present, which no computation minds.
     """
-    values = sequences.gather(order)
-    return values[..., 0] if tokens else values, sequences.present(order)
+    values = sequences.gather(order, n_timesteps)
+    return values[..., 0] if tokens else values, sequences.present(order, n_timesteps)
 
 
-def program_batches(dataset, order, shards, tokens):
-    """Return what `TrainingProgram.train` takes: sequences, mask, targets, weights, samples in each batch."""
-    n_batches, batch_size = order.shape
-    counts = (order >= 0).sum(axis=1)
+def program_batches(dataset, order, samples, n_timesteps, shards, tokens):
+    """Return what `TrainingProgram.train` takes: sequences, mask, targets, weights, normalizers, samples in each batch.
+
+    ``samples`` are batches of ``order``, as its ``calls`` yield them.
+    """
+    n_batches, batch_size = samples.shape
+    counts = (samples >= 0).sum(axis=1)
     missing = -batch_size % shards
-    order = np.pad(order, ((0, 0), (0, missing)), constant_values=-1).reshape(n_batches, shards, -1)
-    values, present = program_inputs(dataset.sequences, order, tokens)
-    targets, weights = dataset.targets.gather(order, present)
-    holds = order >= 0
+    samples = np.pad(samples, ((0, 0), (0, missing)), constant_values=-1).reshape(n_batches, shards, -1)
+    values, present = program_inputs(dataset.sequences, samples, n_timesteps, tokens)
+    targets, weights = dataset.targets.gather(samples, present)
+    holds = samples >= 0
     weights = np.where(holds.reshape(holds.shape + (1,) * (weights.ndim - holds.ndim)), weights, 0)
-    return values, present, targets, weights, counts.astype(weights.dtype)
+    return values, present, targets, weights, order.normalizers(samples, weights), counts.astype(weights.dtype)
 
 
-def keras_inputs(sequences, indices, tokens):
+def keras_inputs(sequences, indices, tokens, n_timesteps=None):
     """Return the array that the stock network takes: present steps first, then what its masking layer looks for."""
-    values = sequences.gather(indices)
-    absent = ~sequences.present(indices)
+    values = sequences.gather(indices, n_timesteps)
+    absent = ~sequences.present(indices, n_timesteps)
     if tokens:
         return np.where(absent, 0, values[..., 0])
     if absent.any():
@@ -93,11 +174,13 @@ def keras_inputs(sequences, indices, tokens):
     return values
 
 
-def keras_batch(dataset, indices, dtype, tokens):
+def keras_batch(dataset, order, index, dtype, tokens):
     """Sequences, targets and weights of one batch for Keras, whose mean loss is then the weighted mean."""
-    present = dataset.sequences.present(indices)
-    targets, weights = dataset.targets.gather(indices, present)
-    n_terms = present.sum() if dataset.targets.per_step else len(indices)
-    total = weights.sum()
+    samples, n_timesteps = order.samples[index], int(order.n_timesteps[index])
+    samples = samples[samples >= 0]
+    present = dataset.sequences.present(samples, n_timesteps)
+    targets, weights = dataset.targets.gather(samples, present)
+    n_terms = present.sum() if dataset.targets.per_step else len(samples)
+    total = order.normalizers(samples[None], weights[None])[0]
     weights = weights * (n_terms / total) if total else weights
-    return keras_inputs(dataset.sequences, indices, tokens), targets, weights.astype(dtype)
+    return keras_inputs(dataset.sequences, samples, tokens, n_timesteps), targets, weights.astype(dtype)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from skrnn._sequences import sequences_from_2d, sequences_from_3d, sequences_from_tokens
+from skrnn._layouts import (
+    is_list_of_sequences,
+    n_dimensions,
+    sequences_from_2d,
+    sequences_from_3d,
+    sequences_from_tokens,
+)
 
 _LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
 
@@ -25,7 +29,7 @@ class SequenceInputMixin:
     def _check_X(self, X, *, reset):
         """Sequences of any layout, checked against those of fit unless ``reset``."""
         name = type(self).__name__
-        ndim = _n_dimensions(X)
+        ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(
                 f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
@@ -41,9 +45,10 @@ class SequenceInputMixin:
             )
         if layout == 3:
             if self._tokens:
+                got = "a list of sequences" if is_list_of_sequences(X) else f"3 dimensions, shape {np.shape(X)}"
                 raise ValueError(
                     f"{name} with embedding_dim={self.embedding_dim} takes token ids of shape (n_samples, "
-                    f"n_timesteps); got 3 dimensions, shape {np.shape(X)}."
+                    f"n_timesteps), shorter ones padded with 0; got {got}. SequenceTokenizer makes them from text."
                 )
             return self._check_3d(X, reset)
         if reset and _is_series_of_rows(X):
@@ -64,28 +69,16 @@ class SequenceInputMixin:
 
     def _check_3d(self, X, reset):
         name = type(self).__name__
-        X = np.asarray(X)
-        if X.dtype.kind == "c":
-            raise ValueError(f"Complex data not supported, got X of dtype {X.dtype}.")
-        if X.dtype.kind not in "biuf":
-            try:
-                X = X.astype(np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name} takes numbers, but X has dtype {X.dtype}: {error}.") from error
-        if 0 in X.shape:
-            raise ValueError(
-                f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
-                f"{X.shape}) while a minimum of 1 is required by {name}."
-            )
+        sequences = sequences_from_3d(X, self._dtype, name)
         if reset:
-            self.n_features_in_ = X.shape[2]
+            self.n_features_in_ = sequences.n_features
             vars(self).pop("feature_names_in_", None)
-        elif X.shape[2] != self.n_features_in_:
+        elif sequences.n_features != self.n_features_in_:
             raise ValueError(
-                f"X has {X.shape[2]} features, but {name} is expecting {self.n_features_in_} features as input "
-                f"(shape {X.shape})."
+                f"X has {sequences.n_features} features, but {name} is expecting {self.n_features_in_} features as "
+                f"input (shape {sequences.shape})."
             )
-        return sequences_from_3d(X, self._dtype, name)
+        return sequences
 
     def _check_tokens(self, X, reset):
         name = type(self).__name__
@@ -114,19 +107,3 @@ def _is_series_of_rows(X):
     if not isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.PeriodIndex)):
         return False
     return not all("_lag" in str(column) for column in getattr(X, "columns", ()))
-
-
-def _n_dimensions(X):
-    """Return the number of axes of an array-like, found without converting what knows it."""
-    if issparse(X):
-        return 2
-    ndim = getattr(X, "ndim", None)
-    if isinstance(ndim, Integral):
-        return ndim
-    try:
-        return np.asarray(X).ndim
-    except ValueError:
-        raise ValueError(
-            "X is a list of sequences of different lengths or numbers of features, which cannot be one array. Pad "
-            "them with steps of NaN to a common length."
-        ) from None

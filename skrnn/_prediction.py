@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from skrnn._batches import batch_order, calls, keras_inputs, program_inputs
+from skrnn._batches import batch_order, keras_inputs, program_inputs
 from skrnn._engine import (
     PREDICTION_BATCH,
     PREDICTION_VALUES_A_CALL,
@@ -15,17 +15,38 @@ from skrnn._engine import (
     network_obstacle,
     prediction_threads,
 )
+from skrnn._lengths import MIN_PREDICTION_WORK, program_lengths
 from skrnn._network import assign, build_network, network_variables
 from skrnn._programs import CACHE, PredictionProgram, program_network
 
 
-def predict(spec, weights, sequences, *, masked, mask_layer):
+def predict(spec, state, sequences, *, masked, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
-    tokens = spec.embedding is not None
     if network_obstacle(spec) is not None:
         predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
-        return predictor.predict(weights, keras_inputs(sequences, np.arange(len(sequences)), tokens))
-    n_timesteps = sequences.n_timesteps
+        inputs = keras_inputs(sequences, np.arange(len(sequences)), spec.embedding is not None)
+        return predictor.predict(state.weights, inputs)
+    lengths = program_lengths(sequences, spec.units, MIN_PREDICTION_WORK, masked=masked, fitted=state.longest)
+    axes = np.unique(lengths)
+    if len(axes) == 1:
+        outputs = _predict_at(axes[0], spec, state.weights, sequences, masked)
+        return outputs[:, : sequences.n_timesteps] if spec.return_sequences else outputs
+    steps = (sequences.n_timesteps,) if spec.return_sequences else ()
+    outputs = np.zeros((len(sequences), *steps, spec.n_outputs), dtype=spec.dtype)
+    for n_timesteps in axes:
+        rows = np.flatnonzero(lengths == n_timesteps)
+        part = _predict_at(n_timesteps, spec, state.weights, sequences.take(rows), masked)
+        if spec.return_sequences:
+            n_timesteps = min(n_timesteps, sequences.n_timesteps)
+            outputs[rows, :n_timesteps] = part[:, :n_timesteps]
+        else:
+            outputs[rows] = part
+    return outputs
+
+
+def _predict_at(n_timesteps, spec, weights, sequences, masked):
+    """Return outputs of sequences computed on a time axis of one length."""
+    n_timesteps, tokens = int(n_timesteps), spec.embedding is not None
     size = batches_a_call(PREDICTION_VALUES_A_CALL, PREDICTION_BATCH, n_timesteps, sequences.n_features)
     program = CACHE.get(
         "predict",
@@ -35,17 +56,18 @@ def predict(spec, weights, sequences, *, masked, mask_layer):
     weights = weights[: program.n_weights]
 
     def outputs_of(call):
-        part, n_batches = call
-        outputs = program.predict(weights, program_inputs(sequences, part, tokens), n_batches)
+        _, samples, n_batches = call
+        outputs = program.predict(weights, program_inputs(sequences, samples, n_timesteps, tokens), n_batches)
         return outputs.reshape(-1, *outputs.shape[2:])
 
-    parts = list(calls(batch_order(len(sequences), PREDICTION_BATCH), size))
-    n_threads = min(prediction_threads(), len(parts))
+    order = batch_order(np.full(len(sequences), n_timesteps), PREDICTION_BATCH)
+    calls = list(order.calls(lambda _: size))
+    n_threads = min(prediction_threads(), len(calls))
     if n_threads == 1:
-        outputs = [outputs_of(call) for call in parts]
+        outputs = [outputs_of(call) for call in calls]
     else:
         with ThreadPoolExecutor(n_threads) as pool:
-            outputs = list(pool.map(outputs_of, parts))
+            outputs = list(pool.map(outputs_of, calls))
     return np.concatenate(outputs)[: len(sequences)]
 
 

@@ -145,8 +145,8 @@ class TrainingProgram:
         state : list of array
             Values of the network's variables, the optimizer's and the metrics'.
         batches : tuple of ndarray
-            Sequences, their mask, targets, weights, each with leading axes of batches and shards, and samples in
-            each batch.
+            Sequences, their mask, targets, weights, each with leading axes of batches and shards; by what the loss
+            of each batch is divided; samples in each batch.
         n_batches : int
             How many of them hold anything.
         clip : float
@@ -204,11 +204,11 @@ class TrainingProgram:
             loss, outputs, others = self._shard_loss(values, shard, training=True)
         return tape.gradient(loss, trainable), loss, outputs, others
 
-    def _apply_gradients(self, gradients, total_weight, clip):
+    def _apply_gradients(self, gradients, normalizer, clip):
         """Change the program's variables by the gradients of the shards."""
         import tensorflow as tf
 
-        means = [tf.math.divide_no_nan(tf.add_n(list(parts)), total_weight) for parts in zip(*gradients, strict=True)]
+        means = [tf.math.divide_no_nan(tf.add_n(list(parts)), normalizer) for parts in zip(*gradients, strict=True)]
         clip = tf.cast(clip, means[0].dtype)
         if self._clipping == "clipnorm":
             means = [tf.clip_by_norm(mean, clip) for mean in means]
@@ -221,11 +221,11 @@ class TrainingProgram:
     # What makes a call of them.
 
     def _train_batches(self, state, batches, n_batches, clip):
-        def step(shards, total_weight):
+        def step(shards, normalizer):
             values = self._values()
             results = [self._gradients(self._with_seeds_of(values, k), shard) for k, shard in enumerate(shards)]
             gradients, losses, outputs, others = zip(*results, strict=True)
-            self._update(list(gradients), total_weight, clip)
+            self._update(list(gradients), normalizer, clip)
             for variable, value in zip(self._network.non_trainable_variables, others[0], strict=True):
                 variable.assign(value)
             return losses, outputs
@@ -235,7 +235,7 @@ class TrainingProgram:
     def _evaluate_batches(self, state, batches, n_batches, clip):
         del clip  # there is no gradient
 
-        def step(shards, total_weight):
+        def step(shards, normalizer):
             values = self._values()
             losses, outputs, _ = zip(*(self._losses(values, shard) for shard in shards), strict=True)
             return losses, outputs
@@ -248,15 +248,15 @@ class TrainingProgram:
 
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(value)
-        *arrays, counts = batches
+        *arrays, normalizers, counts = batches
 
         def body(index, total):
             batch = [array[index] for array in arrays]
             shards = [tuple(array[k] for array in batch) for k in range(self.shards)]
-            total_weight = tf.reduce_sum(batch[3])
-            losses, outputs = step(shards, total_weight)
+            normalizer = normalizers[index]
+            losses, outputs = step(shards, normalizer)
             self._update_metrics(shards, outputs)
-            return index + 1, total + tf.math.divide_no_nan(tf.add_n(list(losses)), total_weight) * counts[index]
+            return index + 1, total + tf.math.divide_no_nan(tf.add_n(list(losses)), normalizer) * counts[index]
 
         start = (tf.constant(0), tf.zeros([], counts.dtype))
         _, total = tf.while_loop(lambda index, _: index < n_batches, body, start)

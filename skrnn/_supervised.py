@@ -7,18 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 
-# What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
-# nothing says that "row10" should come after "row9", or that a date starts with its year.
-_ORDERED_INDEXES = {
-    "date",
-    "datetime",
-    "datetime64",
-    "floating",
-    "integer",
-    "period",
-    "timedelta",
-    "timedelta64",
-}
+from skrnn._series import is_ordered
 
 
 @validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
@@ -178,7 +167,7 @@ def _check_length(frame, steps_ahead):
 
 def _check_time_order(index):
     """Raise where an index that can be ordered does not increase from each row to the next."""
-    if index.inferred_type not in _ORDERED_INDEXES:
+    if not is_ordered(index):
         return
     # Comparisons with a missing time are False, so that it counts as out of order.
     increases = np.asarray(index[1:] > index[:-1], dtype=bool)

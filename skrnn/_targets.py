@@ -59,6 +59,13 @@ class Targets:
         rows = rows[..., None] + steps
         return self.values[rows], np.where(present, self.weights[rows], 0)
 
+    def weight_a_sample(self, lengths):
+        """Return the mean over samples of their weight, or of the sum of those of their steps."""
+        if not self.per_step:
+            return float(np.mean(self.weights[self.starts], dtype=np.float64))
+        upto = np.concatenate([[0.0], np.cumsum(self.weights, dtype=np.float64)])
+        return float(np.mean(upto[self.starts + lengths] - upto[self.starts]))
+
 
 def make_targets(values, sequences, weights, per_step):
     """Lay encoded targets of shape (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs) out as rows.

@@ -9,11 +9,12 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from skrnn._batches import batch_order, calls, keras_batch, program_batches
+from skrnn._batches import batch_order, batch_order_by_length, keras_batch, program_batches
 from skrnn._engine import TRAINING_VALUES_A_CALL, batches_a_call, n_shards, network_obstacle
-from skrnn._keras import compile_network, fit_with_keras
+from skrnn._keras import compile_network, fit_with_keras, metric_list
+from skrnn._lengths import MIN_TRAINING_WORK, program_lengths
 from skrnn._network import NetworkSpec, assign, fresh_values, network_variables
-from skrnn._programs import CACHE, TrainingProgram, program_network
+from skrnn._programs import CACHE, TrainingProgram, loss_per_row, program_network
 from skrnn._progress import ProgressLine
 from skrnn._prototype import compiled_network, find_prototype, prototype_of, rates_of
 
@@ -32,11 +33,14 @@ class TrainedState:
         Values of the optimizer's variables.
     optimizer_name : str
         Class of the optimizer that they belong to.
+    longest : int
+        Length of the longest time axis that programs trained on.
     """
 
     weights: list
     optimizer: list
     optimizer_name: str
+    longest: int
 
 
 @dataclass
@@ -173,10 +177,11 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
 
     def as_state(values):
         arrays, n_weights = [np.array(value) for value in values], len(prototype.variables)
-        return TrainedState(arrays[:n_weights], arrays[n_weights:], prototype.optimizer_name)
+        return TrainedState(arrays[:n_weights], arrays[n_weights:], prototype.optimizer_name, int(lengths.max()))
 
-    program = _training_program(prototype, plan, dataset)
-    run_epoch = partial(_run_epoch, program, plan, prototype.clip)
+    lengths = _lengths(plan, dataset)
+    held_out_order = None if validation is None else _pass_order(plan, validation, _lengths(plan, validation), None)
+    run_epoch = partial(_run_epoch, prototype, plan)
     state = _first_values(
         plan,
         partial(fresh_values, prototype.variables, plan.seed),
@@ -195,11 +200,9 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         if callbacks:
             hooks.on_epoch_begin(epoch)
             state = _values(model)
-        order = _epoch_order(plan, dataset, epoch)
-        state, logs = run_epoch(program.train, state, dataset, order)
+        state, logs = run_epoch(TrainingProgram.train, state, dataset, _epoch_order(plan, dataset, lengths, epoch))
         if validation is not None:
-            order = batch_order(len(validation), plan.batch_size)
-            _, held_out = run_epoch(program.evaluate, state, validation, order)
+            _, held_out = run_epoch(TrainingProgram.evaluate, state, validation, held_out_order)
             logs |= {f"val_{name}": value for name, value in held_out.items()}
         if callbacks:
             assign(_variables(model), state)
@@ -213,31 +216,58 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
     return as_state(state)
 
 
-def _epoch_order(plan, dataset, epoch):
-    """Return which samples each batch of an epoch holds."""
-    return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
+def _lengths(plan, dataset):
+    """Return the length of the time axis on which each sample is computed."""
+    fitted = None if plan.state is None else plan.state.longest
+    return program_lengths(dataset.sequences, plan.spec.units, MIN_TRAINING_WORK, masked=plan.masked, fitted=fitted)
 
 
-def _run_epoch(program, plan, clip, call, state, dataset, order):
+def _epoch_order(plan, dataset, lengths, epoch):
+    """Return the batches of an epoch."""
+    if not plan.shuffle:
+        return batch_order(lengths, plan.batch_size)
+    return _pass_order(plan, dataset, lengths, [plan.seed, epoch])
+
+
+def _pass_order(plan, dataset, lengths, shuffle_seed):
+    """Return the batches of a pass in which the order of samples does not matter."""
+    if (lengths == lengths[0]).all():
+        return batch_order(lengths, plan.batch_size, shuffle_seed)
+    weight = dataset.targets.weight_a_sample(dataset.sequences.lengths)
+    return batch_order_by_length(lengths, plan.batch_size, weight, shuffle_seed)
+
+
+def _run_epoch(prototype, plan, call, state, dataset, order):
     """Make the calls of one pass over the data; return the state, without metrics, and the logs."""
-    sequences = dataset.sequences
-    size = batches_a_call(TRAINING_VALUES_A_CALL, plan.batch_size, sequences.n_timesteps, sequences.n_features)
-    state = [*state, *program.fresh_metrics]
-    total, metrics = 0.0, {}
-    for part, n_batches in calls(order, size):
-        batches = program_batches(dataset, part, program.shards, plan.spec.embedding is not None)
-        state, loss, metrics = call(state, batches, n_batches, clip)
+    n_features, fresh, metrics, total = dataset.sequences.n_features, None, {}, 0.0
+
+    def size_of(n_timesteps):
+        return batches_a_call(TRAINING_VALUES_A_CALL, plan.batch_size, n_timesteps, n_features)
+
+    for n_timesteps, samples, n_batches in order.calls(size_of):
+        program = _training_program(prototype, plan, dataset.targets, n_timesteps)
+        if fresh is None:
+            fresh = program.fresh_metrics
+            state = [*state, *fresh]
+        tokens = plan.spec.embedding is not None
+        batches = program_batches(dataset, order, samples, n_timesteps, program.shards, tokens)
+        state, loss, metrics = call(program, state, batches, n_batches, prototype.clip)
         total += loss
-    return state[: len(state) - len(program.fresh_metrics)], {"loss": total / len(dataset), **metrics}
+    return state[: len(state) - len(fresh)], {"loss": total / len(dataset), **metrics}
 
 
 def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     """Train through ``keras.Model.fit``."""
+    lengths = _lengths(plan, dataset)
+    _compute_loss_in(plan.spec.dtype, model, plan.compile_arguments["metrics"])
 
     def state_of_model():
         weights, optimizer = network_variables(model), model.optimizer
         return TrainedState(
-            [v.numpy() for v in weights], [v.numpy() for v in optimizer.variables], type(optimizer).__name__
+            [v.numpy() for v in weights],
+            [v.numpy() for v in optimizer.variables],
+            type(optimizer).__name__,
+            int(lengths.max()),
         )
 
     fresh = state_of_model()
@@ -246,19 +276,17 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     assign(_variables(model), start)
     tokens, dtype = plan.spec.embedding is not None, plan.spec.dtype
 
-    def batch_of(data, indices):
-        return keras_batch(data, indices[indices >= 0], dtype, tokens)
-
     @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch
     def order_of(epoch):
-        return _epoch_order(plan, dataset, epoch)
+        return _epoch_order(plan, dataset, lengths, epoch)
 
     def batch(epoch, index):
-        return batch_of(dataset, order_of(epoch)[index])
+        return keras_batch(dataset, order_of(epoch), index, dtype, tokens)
 
     held_out = []
     if validation is not None:
-        held_out = [batch_of(validation, indices) for indices in batch_order(len(validation), plan.batch_size)]
+        order = _pass_order(plan, validation, _lengths(plan, validation), None)
+        held_out = [keras_batch(validation, order, index, dtype, tokens) for index in range(len(order))]
     fit_with_keras(
         model,
         batch,
@@ -272,9 +300,29 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     return state_of_model()
 
 
-def _training_program(prototype, plan, dataset):
+def _compute_loss_in(dtype, model, metrics):
+    """Compile a model again where its loss would round to Keras's own dtype, float32 by default."""
+    import keras
+
+    if dtype == keras.config.floatx():
+        return
+    loss = model.loss
+
+    class LossInDtype(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return loss_per_row(loss, y_true, y_pred)
+
+    model.compile(
+        optimizer=model.optimizer,
+        loss=LossInDtype(dtype=dtype),
+        weighted_metrics=metric_list(metrics),
+        jit_compile=False,
+    )
+
+
+def _training_program(prototype, plan, targets, n_timesteps):
     """Return the program for a plan's architecture, optimizer, loss and shapes of batch."""
-    targets, spec, n_timesteps = dataset.targets, plan.spec, dataset.sequences.n_timesteps
+    spec = plan.spec
     shards = n_shards(plan.batch_size, spec.units)
     shard_size = -(-plan.batch_size // shards)
     steps = (n_timesteps,) if targets.per_step else ()

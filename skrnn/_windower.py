@@ -1,17 +1,18 @@
 """The transformer that cuts time-ordered rows into windows, one per row."""
 
-from numbers import Integral
+import warnings
 from typing import ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 
-# The first is what every other numeric type becomes.
-_DTYPES = [np.float64, np.float32]
+from skrnn._context import comparable, continued, history_of, joined, proves_nothing, rows_before
+from skrnn._sequences import Sequences
+from skrnn._series import split_labels
+from skrnn._windows import ROW_DTYPES, WINDOW_CONSTRAINTS, runs_of_rows, strided_windows, windows_of_runs
 
 
 def _flattens(windower):
@@ -26,19 +27,6 @@ def _rows_before_the_first(rows, n_before, padding):
     if padding == "edge":
         return np.broadcast_to(rows[:1], (n_before, rows.shape[1]))
     return np.full((n_before, rows.shape[1]), np.nan if padding == "mask" else 0.0, dtype=rows.dtype)
-
-
-def _overlapping_windows(series, window, dilation):
-    """View a series as all its full windows: (n_windows, window, n_features), read-only, no copy."""
-    row_stride, feature_stride = series.strides
-    n_windows = series.shape[0] - (window - 1) * dilation
-    # numpy's sliding_window_view knows no dilation, and puts the window axis last.
-    return as_strided(
-        series,
-        shape=(n_windows, window, series.shape[1]),
-        strides=(row_stride, dilation * row_stride, feature_stride),
-        writeable=False,  # one number lies in many windows
-    )
 
 
 class SequenceWindower(TransformerMixin, BaseEstimator):
@@ -64,6 +52,26 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         - "zeros": zeros.
         - None: "mask", or "edge" with ``flatten=True``, as few estimators that are not recurrent take NaN.
 
+    context : {"index", "assume"} or None, default="index"
+        Whether the last rows seen by :meth:`fit` stand before the first row that is transformed, where they come right
+        before it. What was fitted never gets any.
+
+        - "index": where the index of both, pandas objects, proves it: the first row is of the next period of the
+          frequency of the fitted index (its own, or the one that pandas infers, or the constant step of whole
+          numbers), and so is each row after it; with `max_gap`, where it comes no later than that.
+        - "assume": the caller declares that whatever is transformed follows what was fitted, as the test folds of
+          ``TimeSeriesSplit`` do with ``gap=0``. For arrays, which have no index.
+        - None: never.
+
+    max_gap : int, timedelta or None, default=None
+        The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
+        (or what `padding` says), so that windows bridge no hole: one in the data, or one that a shuffled split has
+        cut. An int for an index of periods or whole numbers.
+
+    groups : hashable or None, default=None
+        The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
+        column. It is no feature. No window crosses from one series to another, whose rows may be interleaved.
+
     flatten : bool, default=False
         Whether to lay the time steps of a window side by side in one row, for estimators that are not
         recurrent. The columns are ordered by time step, oldest first, and within a time step like the
@@ -80,19 +88,27 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
     See Also
     --------
     make_supervised : Pair rows with a target that lies ahead of them.
+    sliding_windows : Cut the same windows before splitting.
 
     Notes
     -----
     A window ends on its own row, and holds that row. So `y` must lie ahead of its row, or the estimator is
     shown what it is asked for. :func:`~skrnn.make_supervised` makes such a `y`.
 
-    The rows before the first row of whatever is transformed are unknown. Where a Pipeline that holds the
-    windower is cross-validated, the splits are cut before the windows are: the first
-    ``(window - 1) * dilation`` windows of each test fold are padded, although the rows before the fold exist.
+    Where a Pipeline that holds the windower is cross-validated, the splits are cut before the windows are. With
+    `context` the windows of a test fold that follows its training rows begin in these; the ones that would reach back
+    further, and those of other folds, are padded. After a split with a gap, :func:`~skrnn.sliding_windows`, which
+    cuts windows before any split, loses nothing.
+
+    New rows are served one at a time by ``partial_fit``, which rolls the remembered rows forward::
+
+        pipeline.predict(row)  # from the rows remembered so far
+        pipeline["sequencewindower"].partial_fit(pipeline[:-2].transform(row))  # what comes before the next one
 
     With ``flatten=False`` the output is a read-only view of one padded copy of `X`, in which the windows
     overlap: the memory is that of `X`, whatever the `window`. Copying the output (``np.array(output)``,
-    pickling) takes `window` times as much, as ``flatten=True`` does.
+    pickling) takes `window` times as much, as ``flatten=True`` does. With `groups` or `max_gap`, where windows do not
+    lie at even distances, the output is a lazy :class:`Sequences`, for as little memory.
 
     ``Pipeline.set_output(transform="pandas")`` applies to flattened windows, and leaves 3-D ones arrays.
 
@@ -123,21 +139,26 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "window": [Interval(Integral, 1, None, closed="left")],
-        "dilation": [Interval(Integral, 1, None, closed="left")],
-        "padding": [StrOptions({"mask", "edge", "zeros"}), None],
+        **WINDOW_CONSTRAINTS,
+        "context": [StrOptions({"index", "assume"}), None],
+        "groups": "no_validation",  # any label that a column or a level may have
         "flatten": ["boolean"],
     }
 
-    def __init__(self, window=20, *, dilation=1, padding=None, flatten=False):
+    def __init__(
+        self, window=20, *, dilation=1, padding=None, context="index", max_gap=None, groups=None, flatten=False
+    ):
         self.window = window
         self.dilation = dilation
         self.padding = padding
+        self.context = context
+        self.max_gap = max_gap
+        self.groups = groups
         self.flatten = flatten
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Check the parameters and remember the features of `X`.
+        """Check the parameters, and remember the features and the last rows of `X`.
 
         Parameters
         ----------
@@ -155,9 +176,39 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not 2-D, or holds NaN or infinity, or if a parameter is out of its range.
+            If `X` is not 2-D, or holds NaN or infinity, if time runs backwards in it, or if a parameter is out of its
+            range.
         """
-        validate_data(self, X, dtype=_DTYPES)
+        rows, labels = self._read(X, reset=True)
+        self._history = history_of(rows, labels, self._n_before(), _first_label(X))
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Roll the remembered rows forward, without fitting anything again.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            The rows that follow those seen before, in time order.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : SequenceWindower
+            The windower, which is fitted if it was not.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit` does, and if the index of `X` says that its rows do not follow.
+        """
+        if not hasattr(self, "n_features_in_"):
+            return self.fit(X)
+        rows, labels = self._read(X, reset=False)
+        self._history = continued(self._history, rows, labels, self._n_before())
         return self
 
     def transform(self, X):
@@ -170,8 +221,9 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray of shape (n_rows, window, n_features)
-            The windows, oldest time step first: a read-only view. With ``flatten=True`` an array, or the
+        windows : ndarray or Sequences of shape (n_rows, window, n_features)
+            The windows, oldest time step first: a read-only view, or with `groups` or `max_gap` a lazy
+            :class:`Sequences`. With ``flatten=True`` an array, or the
             container that :meth:`set_output` asked for, of shape (n_rows, window * n_features). float32 where
             `X` is float32, else float64.
 
@@ -186,13 +238,25 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         # Parameters may have been set since fit, and strides made from wrong ones read foreign memory.
         self._validate_params()
-        rows = validate_data(self, X, dtype=_DTYPES, reset=False)
-        before = _rows_before_the_first(rows, (self.window - 1) * self.dilation, self._padding())
-        windows = _overlapping_windows(np.concatenate([before, rows]), self.window, self.dilation)
+        rows, labels = self._read(X, reset=False)
+        n_rows, n_features = rows.shape
+        rows, labels = self._with_context(rows, labels, X)
+        n_context = len(rows) - n_rows
+        if self.groups is None and self.max_gap is None:
+            before = _rows_before_the_first(rows, self._n_before() - n_context, self._padding())
+            windows = strided_windows(np.concatenate([before, rows]), self.window, self.dilation)
+        else:
+            windows = windows_of_runs(
+                rows,
+                *runs_of_rows(labels, self.max_gap),
+                window=self.window,
+                dilation=self.dilation,
+                padding=self._padding(),
+            )[n_context:]
         if not self.flatten:
             return windows
         # np.array before reshape: one copy, and a writable one also where window=1 would need none.
-        return np.array(windows, order="C").reshape(rows.shape[0], self.window * rows.shape[1])
+        return np.array(windows, order="C").reshape(n_rows, self.window * n_features)
 
     def inverse_transform(self, X):
         """Return the rows that windows were cut from: the last time step of each.
@@ -217,8 +281,12 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
             If `X` does not have the shape that :meth:`transform` returns.
         """
         check_is_fitted(self)
+        if isinstance(X, Sequences):
+            X = np.asarray(X)
         # Checking the values would read every one of them `window` times, and the padding is NaN by design.
-        windows = check_array(X, dtype=_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X")
+        windows = check_array(
+            X, dtype=ROW_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X"
+        )
         if self.flatten:
             wanted, wanted_text = (self.window * self.n_features_in_,), "window * n_features"
         else:
@@ -295,3 +363,45 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         if self.padding is not None:
             return self.padding
         return "edge" if self.flatten else "mask"
+
+    def _n_before(self):
+        """Return how many rows a window reaches back before its own."""
+        return (self.window - 1) * self.dilation
+
+    def _read(self, X, *, reset):
+        """Check rows, and tell their series and times."""
+        if self.groups is None:
+            rows = validate_data(self, X, dtype=ROW_DTYPES, reset=reset)
+            return rows, split_labels(X, None, self.max_gap)[1]
+        features, labels = split_labels(X, self.groups, self.max_gap)
+        return validate_data(self, features, dtype=ROW_DTYPES, reset=reset), labels
+
+    def _with_context(self, rows, labels, X):
+        """Put the remembered rows before `rows` that come right before them."""
+        history = self._history
+        if self.context is None or not len(history.last):
+            return rows, labels
+        if self.context == "assume" and self.max_gap is not None:
+            self._check_same_times(history.last_labels.time, labels.time)
+        if self.context == "index" and proves_nothing(history, getattr(X, "index", None), labels, self.max_gap):
+            warnings.warn(
+                "The index of X does not tell whether its first row comes right after the rows that SequenceWindower "
+                "was fitted on, so that the first windows are padded. Give both an index of one frequency, or set "
+                "max_gap; or set context='assume' where X always follows, or context=None to pad without this warning.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return joined(history, rows_before(history, rows, labels, self.context, self.max_gap), rows, labels)
+
+    def _check_same_times(self, fitted, time):
+        if not comparable(fitted, time):
+            raise ValueError(
+                f"max_gap={self.max_gap!r} needs times of one kind, but SequenceWindower was fitted on an index of "
+                f"{fitted.dtype}, and that of X is of {time.dtype}."
+            )
+
+
+def _first_label(X):
+    """Return the label of the first row of a pandas object."""
+    index = getattr(X, "index", None)
+    return index[0] if hasattr(index, "inferred_type") else None

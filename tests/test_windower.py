@@ -81,6 +81,9 @@ def test_default_parameters(X):
         "window": 20,
         "dilation": 1,
         "padding": None,
+        "context": "index",
+        "max_gap": None,
+        "groups": None,
         "flatten": False,
     }
     assert SequenceWindower().fit_transform(X).shape == (13, 20, 3)

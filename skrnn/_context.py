@@ -1,0 +1,263 @@
+"""The last rows that a windower has seen, and whether they come right before the rows that it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from skrnn._series import RowLabels, as_gap, time_values
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The last rows of every series, and the first ones, by which what was fitted is known again.
+
+    Parameters
+    ----------
+    last, first : ndarray of shape (n_rows, n_features)
+        Rows, those of one series after another.
+    last_labels, first_labels : RowLabels
+        Their series, numbered alike, and times.
+    frequency : DateOffset, int or None
+        The distance between the times that were fitted, where there is one.
+    start : object
+        The label of the first row that was fitted; None without an index.
+    """
+
+    last: np.ndarray
+    last_labels: RowLabels
+    first: np.ndarray
+    first_labels: RowLabels
+    frequency: object
+    start: object
+
+
+def history_of(rows, labels, n_last, start=None):
+    """Remember the last rows of each series, and as many first ones.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+    labels : RowLabels
+    n_last : int
+        How many rows of a series to remember.
+    start : object, default=None
+        The label of the first row.
+
+    Returns
+    -------
+    History
+    """
+    order = labels.by_series()
+    last = order[_places_from_end(labels.codes[order]) < n_last]
+    first = order[_places(labels.codes[order]) < n_last]
+    return History(
+        rows[last],
+        _labels_at(labels, last),
+        rows[first],
+        _labels_at(labels, first),
+        _frequency(labels.time),
+        start,
+    )
+
+
+def continued(history, rows, labels, n_last):
+    """Remember rows that follow those of a history."""
+    known, new = history.last_labels, labels
+    _check_follows(known, new)
+    series = known.series.append(new.series[~new.series.isin(known.series)])
+    codes = np.concatenate([known.codes, series.get_indexer(new.series)[new.codes]])
+    time = known.time.append(new.time) if comparable(known.time, new.time) else None
+    labels = RowLabels(series, codes, time, known.is_pandas and new.is_pandas)
+    later = history_of(np.concatenate([history.last, rows]), labels, n_last)
+    frequency = None if time is None else history.frequency
+    return History(later.last, later.last_labels, history.first, history.first_labels, frequency, history.start)
+
+
+def rows_before(history, rows, labels, context, max_gap):
+    """Tell which remembered rows come right before the first row of their series in `rows`.
+
+    Parameters
+    ----------
+    history : History
+    rows : ndarray of shape (n_rows, n_features)
+    labels : RowLabels
+        Of `rows`.
+    context : {"index", "assume"}
+        Whether the times of both must prove it, or the caller declares it.
+    max_gap : int, timedelta or None
+        What is near enough, in place of one period of the frequency.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_last,)
+    """
+    known = history.last_labels
+    number = known.series.get_indexer(labels.series)  # of each series of `rows` among those known, -1 for a new one
+    follows = number >= 0
+    if context == "assume":
+        follows &= ~_starts_as_fitted(history, rows, labels, number)
+        usable = np.ones(len(known.codes), dtype=bool)
+    elif not comparable(known.time, labels.time):
+        follows[:] = False
+        usable = follows[:0]
+    else:
+        last = np.cumsum(np.bincount(known.codes, minlength=len(known.series))) - 1
+        order = labels.by_series()
+        first = order[_places(labels.codes[order]) == 0]  # the first row of each series
+        if max_gap is not None:
+            step = time_values(labels.time)[first] - time_values(known.time)[last[number]]
+            follows &= (step > np.zeros(1, dtype=step.dtype)) & (step <= as_gap(max_gap, known.time))
+            usable = np.ones(len(known.codes), dtype=bool)
+        else:
+            before, periods = _periods(known.time, labels.time, history.frequency)
+            follows &= periods[first] - before[last[number]] == 1
+            irregular = (np.diff(periods[order]) != 1) & (np.diff(labels.codes[order]) == 0)
+            follows[labels.codes[order[1:]][irregular]] = False
+            usable = _after_last_hole(before, known.codes)
+    if not follows.any():
+        return np.zeros(len(known.codes), dtype=bool)
+    return usable & np.isin(known.codes, number[follows])
+
+
+def joined(history, usable, rows, labels):
+    """Put the usable rows of a history before `rows`; return all rows and their labels."""
+    known = _labels_at(history.last_labels, np.flatnonzero(usable))
+    if not usable.any():
+        return rows, labels
+    number = labels.series.get_indexer(known.series)
+    time = known.time.append(labels.time) if comparable(known.time, labels.time) else None
+    codes = np.concatenate([number[known.codes], labels.codes])
+    return np.concatenate([history.last[usable], rows]), RowLabels(labels.series, codes, time, labels.is_pandas)
+
+
+def proves_nothing(history, index, labels, max_gap):
+    """Tell whether neither index says anything of what comes before what, so that a user should know."""
+    known = history.last_labels
+    if not (known.is_pandas and labels.is_pandas) or index[0] == history.start:
+        return False
+    if not comparable(known.time, labels.time):
+        return True
+    if max_gap is not None or history.frequency is not None:
+        return False
+    return bool(time_values(labels.time).min() > time_values(known.time).max())  # it may follow, for all we know
+
+
+def _starts_as_fitted(history, rows, labels, number):
+    """Tell for each series of `rows` whether its first rows are those that were fitted."""
+    known = history.first_labels
+    order = labels.by_series()
+    place, mine = _places(labels.codes[order]), number[labels.codes[order]]
+    begin = np.searchsorted(known.codes, np.arange(len(known.series) + 1))
+    compared = (mine >= 0) & (place < np.diff(begin)[mine])
+    at = begin[mine[compared]] + place[compared]
+    same = (rows[order[compared]] == history.first[at]).all(axis=1)
+    if known.is_pandas and labels.is_pandas and comparable(known.time, labels.time):
+        same &= time_values(labels.time)[order[compared]] == time_values(known.time)[at]
+    starts = np.bincount(labels.codes, minlength=len(labels.series)) > 0
+    starts[labels.codes[order[compared]][~same]] = False
+    return starts
+
+
+def _check_follows(known, new):
+    """Raise where rows that are to be remembered lie at or before those that are."""
+    if not comparable(known.time, new.time):
+        return
+    number = known.series.get_indexer(new.series)[new.codes]
+    last = np.cumsum(np.bincount(known.codes, minlength=len(known.series))) - 1
+    early = (number >= 0) & (time_values(new.time) <= time_values(known.time)[last[number]])
+    if early.any():
+        row = int(np.argmax(early))
+        raise ValueError(
+            f"partial_fit takes rows that follow those seen before, but row {row} of X is of {new.time[row]}, and the "
+            f"last row seen of its series of {known.time[last[number[row]]]}. Pass new rows only, in time order."
+        )
+
+
+def _labels_at(labels, rows):
+    time = None if labels.time is None else labels.time[rows]
+    return RowLabels(labels.series, labels.codes[rows], time, labels.is_pandas)
+
+
+def _places(codes):
+    """Return for each row its place in its series; codes are sorted."""
+    return np.arange(len(codes)) - np.searchsorted(codes, codes)
+
+
+def _places_from_end(codes):
+    return np.searchsorted(codes, codes, side="right") - 1 - np.arange(len(codes))
+
+
+def comparable(time, other):
+    """Tell whether times are of one kind."""
+    if time is None or other is None or (type(time) is not type(other) and not _both_numbers(time, other)):
+        return False
+    return time.dtype == other.dtype or _both_numbers(time, other) or _both_zoned_alike(time, other)
+
+
+def _both_numbers(time, other):
+    return all(np.asarray(t[:0]).dtype.kind in "iuf" and not isinstance(t, pd.PeriodIndex) for t in (time, other))
+
+
+def _both_zoned_alike(time, other):
+    """Tell datetimes or timedeltas of different units, in one time zone."""
+    kinds = (pd.DatetimeIndex, pd.TimedeltaIndex)
+    return isinstance(time, kinds) and str(getattr(time, "tz", None)) == str(getattr(other, "tz", None))
+
+
+def _frequency(time):
+    """Return the distance between distinct times: given, inferred by pandas, or constant; None where there is none."""
+    if time is None:
+        return None
+    if getattr(time, "freq", None) is not None:
+        return time.freq
+    distinct = time.unique().sort_values()
+    if isinstance(distinct, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        name = pd.infer_freq(distinct) if len(distinct) > 2 else None
+        return None if name is None else pd.tseries.frequencies.to_offset(name)
+    if isinstance(time, pd.RangeIndex):
+        return time.step
+    if distinct.dtype.kind in "iu" and len(distinct) > 2:
+        steps = np.diff(distinct.to_numpy())
+        return int(steps[0]) if (steps == steps[0]).all() else None
+    return None
+
+
+def _periods(time, later, frequency):
+    """Return the number of the period of a frequency at which each time lies, NaN between two.
+
+    Returns
+    -------
+    numbers, later_numbers : ndarray of float, one for each time
+    """
+    both = time.append(later)
+    if frequency is None:
+        numbers = np.full(len(both), np.nan)
+    elif isinstance(both, pd.PeriodIndex):
+        numbers = both.asi8.astype(float)
+    elif isinstance(both, pd.DatetimeIndex) and not _is_fixed(frequency):
+        calendar = pd.date_range(both.min(), both.max(), freq=frequency)
+        numbers = calendar.get_indexer(both).astype(float)
+        numbers[numbers < 0] = np.nan
+    else:
+        values = time_values(both)
+        step = np.timedelta64(pd.Timedelta(frequency)) if values.dtype.kind in "mM" else frequency
+        numbers = (values - values.min()) / step
+        numbers[numbers != np.floor(numbers)] = np.nan
+    return numbers[: len(time)], numbers[len(time) :]
+
+
+def _is_fixed(frequency):
+    """Tell frequencies of so many hours, minutes or less: days differ in length where clocks change."""
+    return isinstance(frequency, pd.offsets.Tick) and not isinstance(frequency, pd.offsets.Day)
+
+
+def _after_last_hole(numbers, codes):
+    """Tell the rows of each series after the last one that does not follow the row before it by one period."""
+    same = codes[1:] == codes[:-1]
+    holes = same & (np.diff(numbers) != 1)
+    n_later = np.cumsum(np.concatenate([holes, [False]])[::-1])[::-1]  # holes at or after each row
+    end = np.searchsorted(codes, codes, side="right") - 1
+    return n_later == n_later[end]

@@ -1,0 +1,292 @@
+"""From every layout of ``X`` to `Sequences`, and the errors of bad input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Integral
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from scipy.sparse import issparse
+
+from skrnn._lengths import length_on_grid
+from skrnn._sequences import Sequences
+
+_KINDS = "biuf"  # kinds of numpy's dtypes that are numbers
+
+
+def n_dimensions(X):
+    """Return the number of axes of an array-like, found without converting what knows it; 3 for lists of sequences."""
+    if issparse(X):
+        return 2
+    if is_list_of_sequences(X):
+        return 3
+    ndim = getattr(X, "ndim", None)
+    return ndim if isinstance(ndim, Integral) else np.asarray(X).ndim
+
+
+def is_list_of_sequences(X):
+    """Tell a list, or an object array or Series, of sequences, which may differ in length."""
+    if isinstance(X, (list, tuple)):
+        if any(getattr(sequence, "ndim", None) == 2 for sequence in X):
+            return True
+        try:
+            return np.asarray(X).ndim == 3
+        except ValueError:  # lists of different lengths
+            return True
+    if getattr(X, "ndim", None) == 1 and str(getattr(X, "dtype", "")) == "object":
+        return any(np.ndim(sequence) == 2 or isinstance(sequence, (list, np.ndarray)) for sequence in X)
+    return False
+
+
+def sequences_from_2d(X, dtype, name):
+    """One univariate sequence per row of a checked 2-D array; no step may be absent."""
+    n_samples, n_timesteps = X.shape
+    values = _cast(X, dtype).reshape(-1, 1)
+    finite = np.isfinite(values[:, 0])
+    if not finite.all():
+        row, column = divmod(int(np.argmin(finite)), n_timesteps)
+        raise ValueError(
+            f"Input X contains {_what_is_wrong(X[row, column], dtype)}, first at sample {row}, time step "
+            f"{column}; {name} takes finite numbers in 2-D input. For sequences that start late or end early "
+            "pass 3-D input, where steps of NaN at the head or the tail are absent."
+        )
+    return Sequences(
+        values=values,
+        starts=np.arange(n_samples) * n_timesteps,
+        lengths=np.full(n_samples, n_timesteps),
+        heads=np.zeros(n_samples, dtype=int),
+        step=1,
+        n_timesteps=n_timesteps,
+    )
+
+
+def sequences_from_3d(X, dtype, name):
+    """Multivariate sequences in a 3-D array, a list or `Sequences`.
+
+    Steps whose features are all NaN, at the head or tail, are absent.
+    """
+    if isinstance(X, Sequences):
+        if not len(X):
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required by {name}."
+            )
+        return _finite(replace(X, values=_cast(X.values, dtype)), X.values, dtype, name)
+    if is_list_of_sequences(X):
+        return _sequences_from_list(X, dtype, name)
+    X = np.asarray(X)
+    if X.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported, got X of dtype {X.dtype}.")
+    if X.dtype.kind not in _KINDS:
+        X = _as_numbers(X, name)
+    if 0 in X.shape:
+        raise ValueError(
+            f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
+            f"{X.shape}) while a minimum of 1 is required by {name}."
+        )
+    # Overlapping windows of one series are recognised by their strides, and only the series is touched.
+    n_samples, n_timesteps, _ = X.shape
+    rows, stride, step = _rows_of(X)
+    sequences = Sequences(
+        values=_cast(rows, dtype),
+        starts=stride * np.arange(n_samples),
+        lengths=np.full(n_samples, n_timesteps),
+        heads=np.zeros(n_samples, dtype=int),
+        step=step,
+        n_timesteps=n_timesteps,
+    )
+    return _finite(sequences, rows, dtype, name)
+
+
+def _sequences_from_list(X, dtype, name):
+    """Sequences of different lengths, each (n_timesteps, n_features); they start at the head of the time axis."""
+    arrays = []
+    for sample, sequence in enumerate(X):
+        try:
+            array = np.asarray(sequence)
+        except ValueError:
+            raise ValueError(
+                f"Sample {sample} of X is a list whose steps differ in length; {name} takes (n_timesteps, n_features)."
+            ) from None
+        if array.dtype.kind not in _KINDS:
+            array = _as_numbers(array, name, sample)
+        if array.ndim != 2:
+            raise ValueError(
+                f"Sample {sample} of X has {array.ndim} dimension(s), shape {array.shape}; {name} takes sequences of "
+                "shape (n_timesteps, n_features) in a list. Reshape univariate ones: sequence[:, None]."
+            )
+        if not array.shape[0]:
+            raise ValueError(f"Sample {sample} of X has no time step; {name} needs at least one. Drop such samples.")
+        if (arrays and array.shape[1] != arrays[0].shape[1]) or not array.shape[1]:
+            raise ValueError(
+                f"Sample {sample} of X has {array.shape[1]} features, but sample 0 has {np.shape(X[0])[1]}; {name} "
+                "takes sequences that differ in length alone."
+            )
+        arrays.append(array)
+    with np.errstate(over="ignore"):
+        rows = np.concatenate(arrays)
+    lengths = np.array([len(array) for array in arrays])
+    sequences = Sequences(
+        values=_cast(rows, dtype),
+        starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
+        lengths=lengths,
+        heads=np.zeros(len(lengths), dtype=int),
+        step=1,
+        n_timesteps=length_on_grid(int(lengths.max())),
+    )
+    return _finite(sequences, rows, dtype, name)
+
+
+def _as_numbers(array, name, sample=None):
+    """Convert objects and text that stand for numbers; where one does not, say which."""
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        for index, value in np.ndenumerate(array):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                at = index if sample is None else (sample, *index)
+                words = ("sample", "time step", "feature")
+                place = ", ".join(f"{word} {i}" for word, i in zip(words, at, strict=False))
+                value = value.item() if isinstance(value, np.generic) else value
+                raise ValueError(
+                    f"{name} takes numbers, but X has dtype {array.dtype}, and holds {value!r} at {place}."
+                ) from None
+        raise
+
+
+def _finite(sequences, rows, dtype, name):
+    """Return sequences without absent heads and tails, or raise for what is not finite; ``rows`` are not yet cast."""
+    finite = np.isfinite(sequences.values)
+    if finite.all():
+        return sequences
+    refers = _rows_in_use(sequences)
+    absent = np.isnan(rows).all(axis=1) & refers
+    broken = ~finite.all(axis=1) & ~absent & refers
+    if broken.any():
+        row = int(np.argmax(broken))
+        sample, at = _locate(sequences, row)
+        feature = int(np.argmin(finite[row]))
+        raise ValueError(
+            f"Input X contains {_what_is_wrong(rows[row, feature], dtype)}, first at sample {sample}, time step "
+            f"{at}, feature {feature}; {name} takes finite numbers, and steps whose features are all NaN only "
+            "before the first or after the last present step of a sequence."
+        )
+    return _trimmed(sequences, absent, name) if absent.any() else sequences
+
+
+def _rows_in_use(sequences):
+    """Tell which rows are a step of some sequence."""
+    n_rows, step = len(sequences.values), sequences.step
+    # Opened at the first step and closed one step after the last; each of the `step` interleaved chains is a column.
+    change = np.zeros((-(-n_rows // step) + 1) * step, dtype=np.int64)
+    np.add.at(change, sequences.starts, 1)
+    np.add.at(change, sequences.starts + step * np.asarray(sequences.lengths, dtype=np.int64), -1)
+    return np.cumsum(change.reshape(-1, step), axis=0).reshape(-1)[:n_rows] > 0
+
+
+def sequences_from_tokens(X, n_tokens, name):
+    """Token ids, one sequence per row; 0 is padding wherever it stands, and keeps the state as a mask would."""
+    if (X < 0).any():
+        row, column = np.argwhere(X < 0)[0]
+        raise ValueError(f"Token ids cannot be negative, got {X[row, column]} at sample {row}, time step {column}.")
+    if n_tokens is not None and (n_tokens <= X).any():
+        row, column = np.argwhere(n_tokens <= X)[0]
+        raise ValueError(
+            f"Token id {X[row, column]} at sample {row}, time step {column} is beyond n_tokens={n_tokens} of "
+            f"{name}; raise n_tokens to at least {int(X.max()) + 1}, or leave it None to infer it at fit."
+        )
+    lengths = np.count_nonzero(X, axis=1)
+    if not lengths.all():
+        raise ValueError(
+            f"Sample {int(np.argmin(lengths))} has no token: all its ids are 0, which is padding. Drop such "
+            "samples, or give them the id of an unknown token, 1."
+        )
+    return Sequences(
+        values=X[X != 0].astype(np.int32).reshape(-1, 1),
+        starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
+        lengths=lengths,
+        heads=np.argmax(X != 0, axis=1),
+        step=1,
+        n_timesteps=X.shape[1],
+    )
+
+
+def _rows_of(X):
+    """Return the rows behind a 3-D array, the distance in rows between its samples, and between their steps.
+
+    Where the samples tile or overlap in memory the rows are a view of it; otherwise they are a copy.
+    """
+    n_samples, n_timesteps, n_features = X.shape
+    by_sample, by_step, by_feature = X.strides
+    if n_timesteps == 1:
+        by_step = by_sample  # numpy leaves the stride of an axis of length one undefined
+    if n_samples == 1:
+        by_sample = by_step
+    if by_sample > 0 and by_step > 0 and by_feature > 0:
+        distance = int(np.gcd(by_sample, by_step))
+        stride, step = by_sample // distance, by_step // distance
+        # Every row between the first and the last must belong to some sample, else foreign memory is checked.
+        if (step == 1 and stride <= n_timesteps) or (stride == 1 and step <= n_samples):
+            n_rows = stride * (n_samples - 1) + step * (n_timesteps - 1) + 1
+            rows = as_strided(X, (n_rows, n_features), (distance, by_feature), writeable=False)
+            return rows, stride, step
+    return np.ascontiguousarray(X).reshape(-1, n_features), n_timesteps, 1
+
+
+def _trimmed(sequences, absent, name):
+    """Cut absent steps off the heads and tails; one in between is an error."""
+    step = sequences.step
+    n_rows = len(absent)
+    # Each of the `step` interleaved chains of rows is one column, so that accumulating walks along a chain.
+    chains = np.ones((-(-n_rows // step), step), dtype=bool)
+    chains.reshape(-1)[:n_rows] = absent
+    row = np.arange(chains.size).reshape(chains.shape)
+    following = np.minimum.accumulate(np.where(chains, chains.size, row)[::-1], axis=0)[::-1].reshape(-1)
+    previous = np.maximum.accumulate(np.where(chains, -1, row), axis=0).reshape(-1)
+    n_present = np.cumsum(~chains, axis=0).reshape(-1)
+
+    ends = sequences.starts + step * (sequences.lengths - 1)
+    first, final = following[sequences.starts], previous[ends]
+    empty = first > ends
+    if empty.any():
+        raise ValueError(
+            f"Sample {int(np.argmax(empty))} of X has no present step: all its steps are NaN. {name} needs at "
+            "least one; drop such samples."
+        )
+    lengths = (final - first) // step + 1
+    holes = n_present[final] - n_present[first] + 1 < lengths
+    if holes.any():
+        sample = int(np.argmax(holes))
+        steps = sequences.starts[sample] + step * np.arange(sequences.lengths[sample])
+        inside = (steps > first[sample]) & (steps < final[sample]) & absent[steps]
+        raise ValueError(
+            f"Input X contains NaN between present steps, first at sample {sample}, time step "
+            f"{sequences.heads[sample] + int(np.argmax(inside))}; {name} takes steps of NaN only before the first or "
+            "after the last present step of a sequence. Fill such holes, or cut the sequence there."
+        )
+    heads = sequences.heads + (first - sequences.starts) // step
+    return replace(sequences, starts=first, lengths=lengths, heads=heads)
+
+
+def _cast(array, dtype):
+    """Return the array in the dtype of computation, contiguous; what overflows becomes infinite and is found later."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _locate(sequences, row):
+    """Return the first sample that a row belongs to, and the time step at which it stands there."""
+    offsets = row - sequences.starts
+    inside = (offsets >= 0) & (offsets % sequences.step == 0)
+    inside &= offsets // sequences.step < sequences.lengths
+    sample = int(np.argmax(inside))
+    return sample, int(sequences.heads[sample] + offsets[sample] // sequences.step)
+
+
+def _what_is_wrong(value, dtype):
+    """Name a value that is not finite once it is cast."""
+    if np.isnan(value):
+        return "NaN"
+    return "infinity" if np.isinf(value) else f"{value.item()!r} (a value too large for dtype {np.dtype(dtype).name})"

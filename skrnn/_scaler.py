@@ -1,0 +1,232 @@
+"""The transformer that scales the features of sequences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrnn._layouts import is_list_of_sequences, n_dimensions, sequences_from_3d
+from skrnn._sequences import Sequences
+
+_ROWS_AT_ONCE = 2**16
+
+
+class SequenceScaler(TransformerMixin, BaseEstimator):
+    """Scale the features of sequences with any column scaler of scikit-learn.
+
+    The scaler sees the present time steps of all sequences as rows, so that every feature is scaled alike at each
+    step, and absent steps count for nothing and stay absent. What comes out has the layout of what went in.
+
+    Parameters
+    ----------
+    scaler : transformer, default=None
+        What scales the rows, such as ``RobustScaler()``; it must treat each row by itself and keep the number of
+        columns. None is ``StandardScaler()``.
+
+    Attributes
+    ----------
+    scaler_ : transformer
+        The fitted scaler.
+
+    n_features_in_ : int
+        Number of features of a time step; for 2-D input, whose rows are univariate sequences, of time steps.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of a 2-D frame that are all strings.
+
+    See Also
+    --------
+    SequenceWindower : Cuts windows of rows that a scaler before it has scaled.
+
+    Notes
+    -----
+    Where windows overlap, a row counts as often as windows hold it, so that lazy windows and the array that they stand
+    for give the same numbers to the last bit. A scaler with ``partial_fit`` is shown the steps in blocks, and lazy
+    windows are never expanded; any other is shown all steps of all windows at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import SequenceScaler
+    >>> sequences = [np.array([[1.0], [3.0]]), np.array([[5.0]])]  # of different lengths
+    >>> scaler = SequenceScaler()
+    >>> [sequence.ravel().round(3).tolist() for sequence in scaler.fit_transform(sequences)]
+    [[-1.225, 0.0], [1.225]]
+    >>> scaler.scaler_.mean_
+    array([3.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"scaler": [HasMethods(["fit", "transform"]), None]}
+
+    def __init__(self, scaler=None):
+        self.scaler = scaler
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit the scaler on the present steps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences: an array, a list of arrays of different lengths, or `Sequences`. Steps whose features are all
+            NaN, at the head or the tail, are absent.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : SequenceScaler
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If `X` is none of these, or holds NaN between present steps or infinity.
+        """
+        sequences, _ = self._read(X, reset=True)
+        scaler = StandardScaler() if self.scaler is None else clone(self.scaler)
+        if not hasattr(scaler, "partial_fit"):
+            self.scaler_ = scaler.fit(_present_rows(sequences, slice(None)))
+            return self
+        size = max(_ROWS_AT_ONCE // sequences.n_timesteps, 1)
+        for first in range(0, len(sequences), size):
+            scaler.partial_fit(_present_rows(sequences, slice(first, first + size)))
+        self.scaler_ = scaler
+        return self
+
+    def transform(self, X):
+        """Scale the present steps.
+
+        Parameters
+        ----------
+        X : array-like
+            Sequences in the layout of :meth:`fit`.
+
+        Returns
+        -------
+        X : ndarray, list of ndarray, or Sequences
+            The scaled sequences, in the layout of `X`; absent steps of arrays are NaN.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+
+        ValueError
+            As :meth:`fit` does, and if `X` has another number of features.
+        """
+        check_is_fitted(self)
+        return self._apply(self.scaler_.transform, X)
+
+    def inverse_transform(self, X):
+        """Undo the scaling.
+
+        Parameters
+        ----------
+        X : array-like
+            Scaled sequences.
+
+        Returns
+        -------
+        X : ndarray, list of ndarray, or Sequences
+            The sequences in their own units, in the layout of `X`.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+        """
+        check_is_fitted(self)
+        return self._apply(self.scaler_.inverse_transform, X)
+
+    def set_output(self, *, transform=None):
+        """Do nothing: sequences stay what they are, so that a Pipeline can ask its other steps for frames.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : SequenceScaler
+            The scaler.
+        """
+        return self
+
+    def _read(self, X, *, reset):
+        """Check sequences of any layout; return them, and the function that puts scaled ones back into it."""
+        name = type(self).__name__
+        ndim = n_dimensions(X)
+        if ndim > 3:
+            raise ValueError(f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes 2-D or 3-D input.")
+        if reset:
+            self._ndim = 3 if ndim == 3 else 2
+        elif self._ndim != (3 if ndim == 3 else 2):
+            raise ValueError(f"{name} was fitted on {self._ndim}-D input, but X has {ndim} dimensions.")
+        if ndim != 3:
+            X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            shape = X.shape
+            return sequences_from_3d(X[..., None], X.dtype, name), lambda scaled: np.asarray(scaled).reshape(shape)
+        dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+        sequences = sequences_from_3d(X, dtype, name)
+        if reset:
+            self.n_features_in_ = sequences.n_features
+        elif sequences.n_features != self.n_features_in_:
+            raise ValueError(
+                f"X has {sequences.n_features} features, but {name} is expecting {self.n_features_in_} features as "
+                "input."
+            )
+        if isinstance(X, Sequences):
+            return sequences, lambda scaled: scaled
+        if is_list_of_sequences(X):
+            return sequences, lambda scaled: _as_list(scaled, X)
+        return sequences, np.asarray
+
+    def _apply(self, function, X):
+        sequences, restore = self._read(X, reset=False)
+        # Rows of no sequence, and absent ones, may hold what a scaler refuses.
+        values = sequences.values
+        rows = function(values if np.isfinite(values).all() else np.where(np.isfinite(values), values, 0))
+        if rows.shape != sequences.values.shape:
+            raise ValueError(
+                f"The scaler of SequenceScaler must keep the number of columns, but {type(self.scaler_).__name__} made "
+                f"{rows.shape[1]} of {sequences.n_features}. Use one that scales columns, such as StandardScaler."
+            )
+        return restore(replace(sequences, values=np.ascontiguousarray(rows)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _present_rows(sequences, part):
+    """Return the present steps of some sequences, one after another: (n_steps, n_features)."""
+    some = sequences.take(part)
+    indices = np.arange(len(some))
+    return some.gather(indices)[some.present(indices)]
+
+
+def _as_list(sequences, X):
+    """Return scaled sequences as a list, or an object array, of arrays; absent steps of a sequence stay in it."""
+    arrays = []
+    for original, start, length, head in zip(X, sequences.starts, sequences.lengths, sequences.heads, strict=True):
+        array = sequences.values[start : start + length]
+        if length < len(original):
+            absent = (head, len(original) - head - length), (0, 0)
+            array = np.pad(array, absent, constant_values=np.nan)
+        arrays.append(array)
+    if isinstance(X, (list, tuple)):
+        return arrays
+    objects = np.empty(len(arrays), dtype=object)
+    objects[:] = arrays
+    return objects

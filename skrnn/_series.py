@@ -1,0 +1,215 @@
+"""Which series a row belongs to, and at what time: columns and index levels that label rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+
+# What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
+# nothing says that "row10" should come after "row9", or that a date starts with its year.
+ORDERED_INDEXES = {
+    "date",
+    "datetime",
+    "datetime64",
+    "floating",
+    "integer",
+    "period",
+    "timedelta",
+    "timedelta64",
+}
+_NUMBERS = {"integer", "floating"}
+
+
+def column_or_level(X, label, parameter):
+    """Find the column, or the level of the index, that a parameter names.
+
+    Parameters
+    ----------
+    X : DataFrame, Series or ndarray of shape (n_rows, n_columns)
+        Arrays have columns only, which are named by their number.
+    label : hashable
+        Name of a column or of an index level; the number of a level where levels have no names.
+    parameter : str
+        The parameter that names it, for errors.
+
+    Returns
+    -------
+    values : Index of length n_rows
+    is_column : bool
+
+    Raises
+    ------
+    ValueError
+        Where there is no such column or level, or one of each.
+    """
+    columns, index = getattr(X, "columns", ()), getattr(X, "index", None)
+    if not isinstance(X, (pd.DataFrame, pd.Series)):
+        n_columns = np.shape(X)[1]
+        if not isinstance(label, Integral) or not -n_columns <= label < n_columns:
+            raise ValueError(
+                f"{parameter}={label!r} is not a column of X, an array of shape {np.shape(X)}: pass the number of a "
+                f"column, 0 to {n_columns - 1}, or a DataFrame that has such a column or index level."
+            )
+        return pd.Index(np.asarray(X)[:, label]), True
+    is_column = label in columns
+    is_level = label is not None and label in index.names
+    if is_column and is_level:
+        raise ValueError(
+            f"{parameter}={label!r} is a column of X and a level of its index as well: rename one of them."
+        )
+    if is_column:
+        column = X[label]
+        if column.ndim != 1:
+            raise ValueError(f"{parameter}={label!r} is the name of {column.shape[1]} columns of X: rename them.")
+        return pd.Index(column), True
+    if is_level or (isinstance(label, Integral) and isinstance(index, pd.MultiIndex) and label < index.nlevels):
+        return index.get_level_values(label), False
+    names = ", ".join(repr(name) for name in [*columns, *(n for n in index.names if n is not None)][:10])
+    raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index; there are {names}.")
+
+
+@dataclass(frozen=True, eq=False)
+class RowLabels:
+    """The series and the time of every row.
+
+    Parameters
+    ----------
+    series : Index of length n_series
+        Names of the series in the order of their first rows; one, where there are no groups.
+    codes : ndarray of int, shape (n_rows,)
+        The number of the series that each row belongs to.
+    time : Index of length n_rows, or None
+        The time of each row; None where rows have none that is ordered by nature.
+    is_pandas : bool
+        Whether the rows came with an index.
+    """
+
+    series: pd.Index
+    codes: np.ndarray
+    time: pd.Index | None
+    is_pandas: bool
+
+    def by_series(self):
+        """Positions of the rows, those of one series after another, in their order."""
+        if (self.codes[1:] >= self.codes[:-1]).all():
+            return np.arange(len(self.codes), dtype=positions_dtype(len(self.codes)))
+        return np.argsort(self.codes, kind="stable").astype(positions_dtype(len(self.codes)))
+
+
+def split_labels(X, groups, max_gap=None):
+    """Take the labels of rows off a frame or an array.
+
+    Parameters
+    ----------
+    X : DataFrame, or array-like of shape (n_rows, n_columns)
+    groups : hashable or None
+        The column or level that names the series; None for a single series.
+    max_gap : int, timedelta or None, default=None
+        Where given, rows need a time that it can be compared with.
+
+    Returns
+    -------
+    features : DataFrame or array-like of shape (n_rows, n_features)
+    labels : RowLabels
+
+    Raises
+    ------
+    ValueError
+        Where there is no such column or level, a label is missing, or time runs backwards inside a series.
+    """
+    index = X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
+    if groups is None:
+        n_rows = len(X) if hasattr(X, "__len__") else 0
+        series, codes, time = pd.Index([0]), np.zeros(n_rows, dtype=np.int8), index
+    else:
+        X = X if index is not None else np.asarray(X)
+        if index is None and X.ndim != 2:
+            raise ValueError(f"groups={groups!r} needs rows of shape (n_rows, n_columns), got shape {X.shape}.")
+        names, is_column = column_or_level(X, groups, "groups")
+        if names.isna().any():
+            raise ValueError(f"groups={groups!r} names no series in row {int(np.argmax(names.isna()))}: it is missing.")
+        codes, series = names.factorize()
+        codes = codes.astype(positions_dtype(len(series)))
+        time = index
+        if is_column:
+            X = np.delete(X, groups, axis=1) if index is None else X.drop(columns=[groups])
+        elif isinstance(index, pd.MultiIndex):
+            time = index.droplevel(groups)
+        else:
+            time = None  # the index holds the names
+    time = None if time is None else _ordered(time, groups is None and max_gap is None)
+    labels = RowLabels(series, codes, time, index is not None)
+    if max_gap is not None:
+        as_gap(max_gap, time)  # refuses what cannot be compared
+    if time is not None:
+        _check_time(labels, groups)
+    return X, labels
+
+
+def is_ordered(index):
+    """Tell whether an index has an order in time, or may have one. Text has none: nothing sorts dates in it."""
+    return not isinstance(index, pd.MultiIndex) and index.inferred_type in ORDERED_INDEXES
+
+
+def _ordered(index, may_be_shuffled):
+    """Return an index as times, or None where it holds none."""
+    if not is_ordered(index):
+        return None
+    if index.dtype == object:
+        return pd.DatetimeIndex(index)
+    # Numbers may do no more than count the rows of a frame, which someone has shuffled.
+    if may_be_shuffled and index.inferred_type in _NUMBERS and not index.is_monotonic_increasing:
+        return None
+    return index
+
+
+def time_values(time):
+    """Return times as an array that can be compared and subtracted: datetimes, timedeltas, or numbers."""
+    if isinstance(time, pd.PeriodIndex):
+        return time.asi8
+    return time.to_numpy() if getattr(time, "tz", None) is None else time.tz_convert("UTC").tz_localize(None).to_numpy()
+
+
+def as_gap(max_gap, time):
+    """Return the largest gap as what differences of `time_values` are compared with."""
+    if time is None:
+        raise ValueError(
+            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame whose index (or the level beside that "
+            "of groups) holds dates, periods or numbers."
+        )
+    is_number = isinstance(max_gap, Real)
+    kind = time_values(time).dtype.kind
+    if (
+        is_number != (kind in "iuf")
+        or (is_number and max_gap <= 0)
+        or (not is_number and pd.Timedelta(max_gap).value <= 0)
+    ):
+        wanted = "a positive number" if kind in "iuf" else "a positive timedelta, such as pd.Timedelta('1D')"
+        raise ValueError(f"max_gap must be {wanted} where the times of the rows are {time.dtype}. Got {max_gap!r}.")
+    return max_gap if is_number else np.timedelta64(pd.Timedelta(max_gap))
+
+
+def _check_time(labels, groups):
+    """Raise where a time is missing, or lies before that of the row before it in the same series."""
+    missing = labels.time.isna()
+    if missing.any():
+        raise ValueError(f"The time of row {int(np.argmax(missing))} of X is missing. Drop such rows, or fill it.")
+    order = labels.by_series()
+    values = time_values(labels.time)
+    backwards = (values[order[1:]] < values[order[:-1]]) & (labels.codes[order[1:]] == labels.codes[order[:-1]])
+    if backwards.any():
+        at = int(np.argmax(backwards))
+        before, row = int(order[at]), int(order[at + 1])
+        where = "" if groups is None else f" in series {labels.series[labels.codes[row]]!r}"
+        raise ValueError(
+            f"Time runs backwards in X{where}: row {row} ({labels.time[row]}) stands after row {before} "
+            f"({labels.time[before]}). A window holds the rows before its own: sort X by time, X.sort_index()."
+        )
+
+
+def positions_dtype(n_rows):
+    """Return the smaller type that counts so many rows: a window takes three numbers, which weigh as much as a row."""
+    return np.int32 if n_rows < 2**31 else np.int64

@@ -1,0 +1,252 @@
+"""Windows of time-ordered rows, cut lazily: one per row, or one per time that is asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import as_strided
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from skrnn._sequences import Sequences
+from skrnn._series import as_gap, positions_dtype, split_labels, time_values
+
+# The first is what every other numeric type becomes.
+ROW_DTYPES = [np.float64, np.float32]
+
+_ROWS_AT_ONCE = 2**12
+
+WINDOW_CONSTRAINTS = {
+    "window": [Interval(Integral, 1, None, closed="left")],
+    "dilation": [Interval(Integral, 1, None, closed="left")],
+    "padding": [StrOptions({"mask", "edge", "zeros"}), None],
+    "max_gap": [Interval(Real, 0, None, closed="neither"), timedelta, np.timedelta64, None],
+}
+
+
+@validate_params(WINDOW_CONSTRAINTS, prefer_skip_nested_validation=True)
+def sliding_windows(X, window, *, dilation=1, padding=None, max_gap=None, groups=None, ends=None):
+    """Cut time-ordered rows into windows, lazily and before any split.
+
+    A window holds its own row and earlier ones only. So, unlike the rows of a :class:`SequenceWindower` in a
+    Pipeline, windows can be split in time without losing the history of the first ones, with a gap or without.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        Rows in time order.
+
+    window : int
+        Number of time steps in a window.
+
+    dilation : int, default=1
+        Distance in rows between neighbouring time steps of a window.
+
+    padding : {"mask", "edge", "zeros"} or None, default=None
+        What stands before the first row of a series: absent steps, the first row repeated, or zeros. None is "mask",
+        which takes no memory; the others add ``(window - 1) * dilation`` rows to each series.
+
+    max_gap : int, timedelta or None, default=None
+        The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
+        (or what `padding` says). An int for an index of periods or whole numbers, a float for one of floats.
+
+    groups : hashable or None, default=None
+        The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
+        column. It is no feature. No window crosses from one series to another, whose rows may be interleaved.
+
+    ends : array-like of shape (n_windows,) or None, default=None
+        Times at which windows end: each ends with the last row at or before its time, never later. None is the time
+        of every row. With `groups` a MultiIndex of series and times; for arrays, which have no times, numbers of rows.
+
+    Returns
+    -------
+    Sequences
+        The windows: of shape (n_rows, window, n_features), or (n_windows, window, n_features) with `ends`. They share
+        one copy of the rows.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not 2-D, or holds NaN or infinity; if time runs backwards inside a series; if `ends` has a time before
+        the first row.
+
+    See Also
+    --------
+    SequenceWindower : The same as a transformer.
+
+    Notes
+    -----
+    A window ends on its own row, and holds that row: `y` must lie ahead of it.
+
+    Examples
+    --------
+    Measurements every hour, and a target that is known once a day:
+
+    >>> import pandas as pd
+    >>> from skrnn import sliding_windows
+    >>> hours = pd.date_range("2024-01-01", periods=72, freq="h")
+    >>> frame = pd.DataFrame({"load": range(72)}, index=hours)
+    >>> windows = sliding_windows(frame, window=3, ends=pd.to_datetime(["2024-01-02 00:00", "2024-01-03 12:30"]))
+    >>> windows.shape
+    (2, 3, 1)
+    >>> windows[1][:, 0]
+    array([58., 59., 60.])
+    """
+    features, labels = split_labels(X, groups, max_gap)
+    rows = check_array(features, dtype=ROW_DTYPES, input_name="X", estimator="sliding_windows")
+    at = None if ends is None else _rows_at(ends, labels, groups)
+    runs = runs_of_rows(labels, max_gap)
+    del features, labels  # which a panel in a MultiIndex makes large
+    windows = windows_of_runs(rows, *runs, window=window, dilation=dilation, padding=padding or "mask")
+    return windows if ends is None else windows[at]
+
+
+def runs_of_rows(labels, max_gap):
+    """Find the runs of rows that windows do not cross: one series, without too large a gap.
+
+    Returns
+    -------
+    order : ndarray of int, shape (n_rows,)
+        Positions of the rows, those of one series after another.
+    first : ndarray of int, shape (n_rows,)
+        For each of them, the place in `order` at which its run begins.
+    """
+    order = labels.by_series()
+    codes = labels.codes[order]
+    breaks = np.ones(len(order), dtype=bool)
+    np.not_equal(codes[1:], codes[:-1], out=breaks[1:])
+    if max_gap is not None:
+        breaks[1:] |= np.diff(time_values(labels.time)[order]) > as_gap(max_gap, labels.time)
+    return order, np.maximum.accumulate(np.where(breaks, np.arange(len(order), dtype=order.dtype), 0))
+
+
+def windows_of_runs(rows, order, first, *, window, dilation, padding):
+    """Cut the window that ends with each row.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+    order, first : ndarray of shape (n_rows,)
+        As `runs_of_rows` returns them.
+    window, dilation, padding
+        As in `sliding_windows`.
+
+    Returns
+    -------
+    Sequences of shape (n_rows, window, n_features)
+    """
+    sources, positions, is_room = order, np.arange(len(order), dtype=order.dtype), None
+    if padding != "mask" and window > 1:
+        sources, positions, first = _with_room(first, (window - 1) * dilation)
+        if padding == "zeros":
+            is_room = np.ones(len(sources), dtype=bool)
+            is_room[positions] = False
+        sources = order[sources]
+    n_steps = np.minimum((positions - first) // dilation + 1, window)
+    starts, lengths = np.empty_like(positions), np.empty_like(positions)
+    starts[order], lengths[order] = positions - dilation * (n_steps - 1), n_steps
+    del order, first, positions, n_steps  # before the rows are copied: the memory of both would add up
+    values = _rows_in_order(rows, sources)
+    if is_room is not None:
+        values[is_room] = 0
+    return Sequences(
+        values=values, starts=starts, lengths=lengths, heads=window - lengths, step=dilation, n_timesteps=window
+    )
+
+
+def _rows_in_order(rows, order):
+    """Copy rows in another order; numpy's own indexing would first make a copy of rows that a frame holds by column."""
+    copy = np.empty((len(order), rows.shape[1]), dtype=rows.dtype)
+    for first in range(0, len(order), _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
+        copy[part] = rows[order[part]]
+    return copy
+
+
+def strided_windows(series, window, dilation):
+    """View a series as all its full windows: (n_windows, window, n_features), read-only, no copy."""
+    row_stride, feature_stride = series.strides
+    n_windows = series.shape[0] - (window - 1) * dilation
+    # numpy's sliding_window_view knows no dilation, and puts the window axis last.
+    return as_strided(
+        series,
+        shape=(n_windows, window, series.shape[1]),
+        strides=(row_stride, dilation * row_stride, feature_stride),
+        writeable=False,  # one number lies in many windows
+    )
+
+
+def _with_room(first, n_before):
+    """Make room for padding before each run of rows.
+
+    Returns
+    -------
+    sources : ndarray of shape (n_rows + n_runs * n_before,)
+        The row that each place is filled with: in the room before a run, its first row.
+    positions, first : ndarray of shape (n_rows,)
+        Where each row stands now, and the first place that its window can reach back to.
+    """
+    is_first = first == np.arange(len(first))
+    run = np.cumsum(is_first) - 1
+    dtype = positions_dtype(len(first) + n_before * int(is_first.sum()))
+    positions = (np.arange(len(first)) + n_before * (run + 1)).astype(dtype)
+    repeats = np.where(is_first, n_before + 1, 1)
+    return np.repeat(np.arange(len(first), dtype=dtype), repeats), positions, positions[first] - n_before
+
+
+def _rows_at(ends, labels, groups):
+    """Return the last row at or before each of the times, in their series."""
+    if groups is None:
+        if labels.is_pandas and labels.time is None:
+            raise ValueError(
+                "ends needs an index of X that holds dates, periods or numbers, in which times can be found."
+            )
+        time = labels.time if labels.is_pandas else pd.RangeIndex(len(labels.codes))
+        if not time.is_monotonic_increasing:
+            raise ValueError("ends needs an index of X that increases: sort X by time, X.sort_index().")
+        ends = pd.Index(ends)
+        return _found(_searched(time, ends, ends), ends)
+    if labels.time is None:
+        raise ValueError("ends needs the times of the rows: an index, or a level of it beside that of groups.")
+    if not isinstance(ends, pd.MultiIndex) or ends.nlevels != 2:
+        raise ValueError(
+            f"With groups={groups!r}, ends must be a MultiIndex of two levels, series and time, as "
+            "pd.MultiIndex.from_arrays makes one. Got "
+            f"{type(ends).__name__} of {ends.nlevels if isinstance(ends, pd.Index) else 'no'} level(s) instead."
+        )
+    level = groups if groups in ends.names else 0
+    codes = labels.series.get_indexer(ends.get_level_values(level))
+    if (codes < 0).any():
+        at = int(np.argmax(codes < 0))
+        raise ValueError(
+            f"ends[{at}] is {ends[at]}, but X has no row of the series {ends.get_level_values(level)[at]!r}."
+        )
+    times = ends.droplevel(level)
+    order = labels.by_series()
+    bounds = np.searchsorted(labels.codes[order], np.arange(len(labels.series) + 1))
+    rows = np.empty(len(ends), dtype=np.intp)
+    for code in np.unique(codes):
+        mine, asked = order[bounds[code] : bounds[code + 1]], np.flatnonzero(codes == code)
+        found = _searched(labels.time[mine], times[asked], ends)
+        rows[asked] = np.where(found >= 0, mine[found], -1)
+    return _found(rows, ends)
+
+
+def _searched(time, ends, shown):
+    """Return the position of the last time at or before each end, -1 where there is none."""
+    try:
+        return np.asarray(time.searchsorted(ends, side="right")) - 1
+    except TypeError as error:
+        raise ValueError(
+            f"ends, {shown.dtype}, cannot be compared with the times of X, {time.dtype}: {error}"
+        ) from error
+
+
+def _found(rows, ends):
+    if (rows < 0).any():
+        at = int(np.argmax(rows < 0))
+        raise ValueError(f"ends[{at}] is {ends[at]}, which is before the first row: no window can end there.")
+    return rows
