@@ -43,6 +43,8 @@ def build_model(epochs):
             ),
         ]
     )
+    # Frames keep their index, by which the windower knows that a test fold follows the rows it was fitted on.
+    rows_to_prediction.set_output(transform="pandas")
     return TransformedTargetRegressor(regressor=rows_to_prediction, transformer=StandardScaler())
 
 

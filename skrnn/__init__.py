@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. Names load on first use, so that importing skrnn costs nothing.
 _HOME = {
+    "CellComparison": "skrnn._comparison",
     "GRUClassifier": "skrnn._estimators",
     "GRURegressor": "skrnn._estimators",
     "LSTMClassifier": "skrnn._estimators",
@@ -13,10 +14,13 @@ _HOME = {
     "PanelTimeSeriesSplit": "skrnn._splits",
     "RecurrentClassifier": "skrnn._estimators",
     "RecurrentRegressor": "skrnn._estimators",
+    "SequenceForecaster": "skrnn._forecaster",
     "SequenceScaler": "skrnn._scaler",
     "SequenceTokenizer": "skrnn._tokenizer",
     "SequenceWindower": "skrnn._windower",
     "Sequences": "skrnn._sequences",
+    "backtest": "skrnn._backtest",
+    "compare_cells": "skrnn._comparison",
     "datasets": "skrnn.datasets",
     "make_supervised": "skrnn._supervised",
     "sliding_windows": "skrnn._windows",

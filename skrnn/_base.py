@@ -12,10 +12,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._inputs import SequenceInputMixin
+from skrnn._layouts import is_list_of_sequences
 from skrnn._network import NetworkSpec
 from skrnn._parameters import as_units, is_routed, nearest
 from skrnn._prediction import fitted_model, predict
-from skrnn._targets import make_targets
+from skrnn._targets import make_targets, outputs_as_list, targets_of_list
 from skrnn._training import TrainingPlan, train
 from skrnn._validation import held_out
 
@@ -85,10 +86,12 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences: univariate ones, one per row; multivariate ones; or, where ``embedding_dim`` is set, token
-            ids of shape (n_samples, n_timesteps).
+            Sequences: univariate ones, one per row; multivariate ones, in an array, in a list of arrays of shape
+            (n_timesteps, n_features) that may differ in length, or as `Sequences`; or, where ``embedding_dim`` is
+            set, token ids of shape (n_samples, n_timesteps).
         y : array-like
-            Targets, one per sample or, with ``return_sequences=True``, one per time step.
+            Targets, one per sample or, with ``return_sequences=True``, one per time step: for a list of sequences, a
+            list of as long ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples in the loss. Those of weight zero count as not passed.
         validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
@@ -126,7 +129,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
                 f"Found array with 1 sample (n_samples=1) while {type(self).__name__} needs at least 2 to fit. Use "
                 "partial_fit for single samples."
             )
-        y = self._check_y(y, sequences, reset=reset, classes=classes)
+        y = self._check_targets(y, X, sequences, reset=reset, classes=classes)
         weights = self._check_weights(sample_weight, sequences, y)
         kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
         dataset = self._dataset(sequences, y, weights)
@@ -207,8 +210,14 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             )
         X, y, sample_weight = (*validation_data, None)[:3]
         sequences = self._check_X(X, reset=False)
-        y = self._check_y(y, sequences, reset=False)
+        y = self._check_targets(y, X, sequences)
         return self._dataset(sequences, y, self._check_weights(sample_weight, sequences, y))
+
+    def _check_targets(self, y, X, sequences, *, reset=False, classes=None):
+        """``y`` as an array of the right shape; what belongs to the steps of a list of sequences is laid out."""
+        if self._per_step and is_list_of_sequences(X):
+            y = targets_of_list(y, X, sequences.n_timesteps, type(self).__name__)
+        return self._check_y(y, sequences, reset=reset, classes=classes)
 
     def _dataset(self, sequences, y, weights):
         targets = make_targets(self._encode(y, sequences), sequences, weights, self._per_step)
@@ -285,6 +294,10 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         if self._per_step:
             outputs = sequences.to_layout(outputs, np.nan)
         return outputs, sequences
+
+    def _as_given(self, predictions, X):
+        """Return predictions in the layout of ``X``: those of the steps of a list of sequences as such a list."""
+        return outputs_as_list(predictions, X) if self._per_step and is_list_of_sequences(X) else predictions
 
     def model_input(self, X):
         """Get the array that ``model_`` takes for sequences.

@@ -176,8 +176,8 @@ def keras_inputs(sequences, indices, tokens, n_timesteps=None):
 
 def keras_batch(dataset, order, index, dtype, tokens):
     """Sequences, targets and weights of one batch for Keras, whose mean loss is then the weighted mean."""
-    samples, n_timesteps = order.samples[index], int(order.n_timesteps[index])
-    samples = samples[samples >= 0]
+    samples = order.samples[index][order.samples[index] >= 0]
+    n_timesteps = int(order.n_timesteps.max())  # Keras takes its shapes from the first batches
     present = dataset.sequences.present(samples, n_timesteps)
     targets, weights = dataset.targets.gather(samples, present)
     n_terms = present.sum() if dataset.targets.per_step else len(samples)

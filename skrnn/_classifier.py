@@ -31,9 +31,10 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         -------
         ndarray
             Labels in the shape of the fitted ``y``: (n_samples,), indicators of shape (n_samples, n_labels), or
-            (n_samples, n_timesteps) with ``return_sequences=True``, where absent steps get the most frequent label.
+            (n_samples, n_timesteps) with ``return_sequences=True``, where absent steps get the most frequent label;
+            for a list of sequences an object array of arrays as long as they are.
         """
-        return self._labels(self._outputs(X)[0])
+        return self._as_given(self._labels(self._outputs(X)[0]), X)
 
     def predict_proba(self, X):
         """Predict the probability of every class.
@@ -47,10 +48,11 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Probabilities in the order of ``classes_``; of several labels, each one's own. With
-            ``return_sequences=True`` (n_samples, n_timesteps, n_classes), NaN at absent steps.
+            ``return_sequences=True`` (n_samples, n_timesteps, n_classes), NaN at absent steps; for a list of
+            sequences an object array of such arrays.
         """
         outputs, _ = self._outputs(X)
-        return self._encoder.probabilities(outputs)
+        return self._as_given(self._encoder.probabilities(outputs), X)
 
     def score(self, X, y, sample_weight=None):
         """Accuracy of the predicted labels, over the present time steps.
@@ -76,7 +78,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         outputs, sequences = self._outputs(X)
         labels = self._labels(outputs)
-        y = self._check_y(y, sequences, reset=False)
+        y = self._check_targets(y, X, sequences)
         self._encode(y, sequences)  # refuses unknown labels
         if self._per_step:
             present = present_in_layout(sequences)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from skrnn._series import RowLabels, as_gap, time_values
+from skrnn._series import RowLabels
+from skrnn._times import as_gap, comparable, frequency_of, periods_of, time_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def history_of(rows, labels, n_last, start=None):
         _labels_at(labels, last),
         rows[first],
         _labels_at(labels, first),
-        _frequency(labels.time),
+        frequency_of(labels.time),
         start,
     )
 
@@ -72,7 +72,7 @@ def continued(history, rows, labels, n_last):
     time = known.time.append(new.time) if comparable(known.time, new.time) else None
     labels = RowLabels(series, codes, time, known.is_pandas and new.is_pandas)
     later = history_of(np.concatenate([history.last, rows]), labels, n_last)
-    frequency = None if time is None else history.frequency
+    frequency = None if time is None else history.frequency or later.frequency
     return History(later.last, later.last_labels, history.first, history.first_labels, frequency, history.start)
 
 
@@ -112,7 +112,7 @@ def rows_before(history, rows, labels, context, max_gap):
             follows &= (step > np.zeros(1, dtype=step.dtype)) & (step <= as_gap(max_gap, known.time))
             usable = np.ones(len(known.codes), dtype=bool)
         else:
-            before, periods = _periods(known.time, labels.time, history.frequency)
+            before, periods = periods_of(known.time, labels.time, history.frequency)
             follows &= periods[first] - before[last[number]] == 1
             irregular = (np.diff(periods[order]) != 1) & (np.diff(labels.codes[order]) == 0)
             follows[labels.codes[order[1:]][irregular]] = False
@@ -130,7 +130,8 @@ def joined(history, usable, rows, labels):
     number = labels.series.get_indexer(known.series)
     time = known.time.append(labels.time) if comparable(known.time, labels.time) else None
     codes = np.concatenate([number[known.codes], labels.codes])
-    return np.concatenate([history.last[usable], rows]), RowLabels(labels.series, codes, time, labels.is_pandas)
+    before = history.last[usable].astype(rows.dtype, copy=False)
+    return np.concatenate([before, rows]), RowLabels(labels.series, codes, time, labels.is_pandas)
 
 
 def proves_nothing(history, index, labels, max_gap):
@@ -147,16 +148,19 @@ def proves_nothing(history, index, labels, max_gap):
 
 def _starts_as_fitted(history, rows, labels, number):
     """Tell for each series of `rows` whether its first rows are those that were fitted."""
-    known = history.first_labels
+    known = history.first_labels  # which has none of a series that came later
     order = labels.by_series()
     place, mine = _places(labels.codes[order]), number[labels.codes[order]]
-    begin = np.searchsorted(known.codes, np.arange(len(known.series) + 1))
+    begin = np.searchsorted(known.codes, np.arange(len(history.last_labels.series) + 1))
     compared = (mine >= 0) & (place < np.diff(begin)[mine])
     at = begin[mine[compared]] + place[compared]
-    same = (rows[order[compared]] == history.first[at]).all(axis=1)
+    # Not to the last bit: fit_transform of PCA, and of other steps before this one, rounds otherwise than transform.
+    rounding = np.finfo(history.first.dtype).eps ** (2 / 3) * np.abs(history.first).max()
+    same = (np.abs(rows[order[compared]] - history.first[at]) <= rounding).all(axis=1)
     if known.is_pandas and labels.is_pandas and comparable(known.time, labels.time):
         same &= time_values(labels.time)[order[compared]] == time_values(known.time)[at]
-    starts = np.bincount(labels.codes, minlength=len(labels.series)) > 0
+    starts = np.zeros(len(labels.series), dtype=bool)
+    starts[labels.codes[order[compared]]] = True
     starts[labels.codes[order[compared]][~same]] = False
     return starts
 
@@ -188,70 +192,6 @@ def _places(codes):
 
 def _places_from_end(codes):
     return np.searchsorted(codes, codes, side="right") - 1 - np.arange(len(codes))
-
-
-def comparable(time, other):
-    """Tell whether times are of one kind."""
-    if time is None or other is None or (type(time) is not type(other) and not _both_numbers(time, other)):
-        return False
-    return time.dtype == other.dtype or _both_numbers(time, other) or _both_zoned_alike(time, other)
-
-
-def _both_numbers(time, other):
-    return all(np.asarray(t[:0]).dtype.kind in "iuf" and not isinstance(t, pd.PeriodIndex) for t in (time, other))
-
-
-def _both_zoned_alike(time, other):
-    """Tell datetimes or timedeltas of different units, in one time zone."""
-    kinds = (pd.DatetimeIndex, pd.TimedeltaIndex)
-    return isinstance(time, kinds) and str(getattr(time, "tz", None)) == str(getattr(other, "tz", None))
-
-
-def _frequency(time):
-    """Return the distance between distinct times: given, inferred by pandas, or constant; None where there is none."""
-    if time is None:
-        return None
-    if getattr(time, "freq", None) is not None:
-        return time.freq
-    distinct = time.unique().sort_values()
-    if isinstance(distinct, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        name = pd.infer_freq(distinct) if len(distinct) > 2 else None
-        return None if name is None else pd.tseries.frequencies.to_offset(name)
-    if isinstance(time, pd.RangeIndex):
-        return time.step
-    if distinct.dtype.kind in "iu" and len(distinct) > 2:
-        steps = np.diff(distinct.to_numpy())
-        return int(steps[0]) if (steps == steps[0]).all() else None
-    return None
-
-
-def _periods(time, later, frequency):
-    """Return the number of the period of a frequency at which each time lies, NaN between two.
-
-    Returns
-    -------
-    numbers, later_numbers : ndarray of float, one for each time
-    """
-    both = time.append(later)
-    if frequency is None:
-        numbers = np.full(len(both), np.nan)
-    elif isinstance(both, pd.PeriodIndex):
-        numbers = both.asi8.astype(float)
-    elif isinstance(both, pd.DatetimeIndex) and not _is_fixed(frequency):
-        calendar = pd.date_range(both.min(), both.max(), freq=frequency)
-        numbers = calendar.get_indexer(both).astype(float)
-        numbers[numbers < 0] = np.nan
-    else:
-        values = time_values(both)
-        step = np.timedelta64(pd.Timedelta(frequency)) if values.dtype.kind in "mM" else frequency
-        numbers = (values - values.min()) / step
-        numbers[numbers != np.floor(numbers)] = np.nan
-    return numbers[: len(time)], numbers[len(time) :]
-
-
-def _is_fixed(frequency):
-    """Tell frequencies of so many hours, minutes or less: days differ in length where clocks change."""
-    return isinstance(frequency, pd.offsets.Tick) and not isinstance(frequency, pd.offsets.Day)
 
 
 def _after_last_hole(numbers, codes):

@@ -26,16 +26,16 @@ def n_dimensions(X):
 
 
 def is_list_of_sequences(X):
-    """Tell a list, or an object array or Series, of sequences, which may differ in length."""
+    """Tell a list, or an object array or Series, of sequences, which may differ in length; an empty one is one, too."""
     if isinstance(X, (list, tuple)):
-        if any(getattr(sequence, "ndim", None) == 2 for sequence in X):
+        if not X or any(getattr(sequence, "ndim", None) == 2 for sequence in X):
             return True
         try:
             return np.asarray(X).ndim == 3
         except ValueError:  # lists of different lengths
             return True
     if getattr(X, "ndim", None) == 1 and str(getattr(X, "dtype", "")) == "object":
-        return any(np.ndim(sequence) == 2 or isinstance(sequence, (list, np.ndarray)) for sequence in X)
+        return not len(X) or any(np.ndim(sequence) == 2 or isinstance(sequence, (list, np.ndarray)) for sequence in X)
     return False
 
 
@@ -75,8 +75,6 @@ def sequences_from_3d(X, dtype, name):
     if is_list_of_sequences(X):
         return _sequences_from_list(X, dtype, name)
     X = np.asarray(X)
-    if X.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported, got X of dtype {X.dtype}.")
     if X.dtype.kind not in _KINDS:
         X = _as_numbers(X, name)
     if 0 in X.shape:
@@ -100,6 +98,8 @@ def sequences_from_3d(X, dtype, name):
 
 def _sequences_from_list(X, dtype, name):
     """Sequences of different lengths, each (n_timesteps, n_features); they start at the head of the time axis."""
+    if not len(X):
+        raise ValueError(f"Found a list of 0 sample(s) while a minimum of 1 is required by {name}.")
     arrays = []
     for sample, sequence in enumerate(X):
         try:
@@ -117,9 +117,11 @@ def _sequences_from_list(X, dtype, name):
             )
         if not array.shape[0]:
             raise ValueError(f"Sample {sample} of X has no time step; {name} needs at least one. Drop such samples.")
-        if (arrays and array.shape[1] != arrays[0].shape[1]) or not array.shape[1]:
+        if not array.shape[1]:
+            raise ValueError(f"Sample {sample} of X has no feature; {name} needs at least one.")
+        if arrays and array.shape[1] != arrays[0].shape[1]:
             raise ValueError(
-                f"Sample {sample} of X has {array.shape[1]} features, but sample 0 has {np.shape(X[0])[1]}; {name} "
+                f"Sample {sample} of X has {array.shape[1]} features, but sample 0 has {arrays[0].shape[1]}; {name} "
                 "takes sequences that differ in length alone."
             )
         arrays.append(array)
@@ -139,6 +141,9 @@ def _sequences_from_list(X, dtype, name):
 
 def _as_numbers(array, name, sample=None):
     """Convert objects and text that stand for numbers; where one does not, say which."""
+    if array.dtype.kind == "c":
+        what = "X" if sample is None else f"sample {sample} of X"
+        raise ValueError(f"Complex data not supported, got {what} of dtype {array.dtype}.")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError):
@@ -161,7 +166,7 @@ def _finite(sequences, rows, dtype, name):
     finite = np.isfinite(sequences.values)
     if finite.all():
         return sequences
-    refers = _rows_in_use(sequences)
+    refers = rows_in_use(sequences)
     absent = np.isnan(rows).all(axis=1) & refers
     broken = ~finite.all(axis=1) & ~absent & refers
     if broken.any():
@@ -176,7 +181,7 @@ def _finite(sequences, rows, dtype, name):
     return _trimmed(sequences, absent, name) if absent.any() else sequences
 
 
-def _rows_in_use(sequences):
+def rows_in_use(sequences):
     """Tell which rows are a step of some sequence."""
     n_rows, step = len(sequences.values), sequences.step
     # Opened at the first step and closed one step after the last; each of the `step` interleaved chains is a column.

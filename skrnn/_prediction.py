@@ -19,18 +19,23 @@ from skrnn._lengths import MIN_PREDICTION_WORK, program_lengths
 from skrnn._network import assign, build_network, network_variables
 from skrnn._programs import CACHE, PredictionProgram, program_network
 
+_ROWS_AT_ONCE = 2**13  # through Keras: windows of one series are laid out in full
+
 
 def predict(spec, state, sequences, *, masked, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
     if network_obstacle(spec) is not None:
         predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
-        inputs = keras_inputs(sequences, np.arange(len(sequences)), spec.embedding is not None)
-        return predictor.predict(state.weights, inputs)
+        return np.concatenate(
+            [
+                predictor.predict(state.weights, keras_inputs(sequences, part, spec.embedding is not None))
+                for part in np.split(np.arange(len(sequences)), np.arange(_ROWS_AT_ONCE, len(sequences), _ROWS_AT_ONCE))
+            ]
+        )
     lengths = program_lengths(sequences, spec.units, MIN_PREDICTION_WORK, masked=masked, fitted=state.longest)
     axes = np.unique(lengths)
-    if len(axes) == 1:
-        outputs = _predict_at(axes[0], spec, state.weights, sequences, masked)
-        return outputs[:, : sequences.n_timesteps] if spec.return_sequences else outputs
+    if len(axes) == 1 and (not spec.return_sequences or axes[0] == sequences.n_timesteps):
+        return _predict_at(axes[0], spec, state.weights, sequences, masked)
     steps = (sequences.n_timesteps,) if spec.return_sequences else ()
     outputs = np.zeros((len(sequences), *steps, spec.n_outputs), dtype=spec.dtype)
     for n_timesteps in axes:

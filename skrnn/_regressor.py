@@ -7,6 +7,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrent
+from skrnn._closed_loop import loop_with_program
 from skrnn._parameters import constraints, constructor
 from skrnn._targets import RegressionEncoder, present_in_layout, weights_of_steps
 
@@ -31,10 +32,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         ndarray
             Predictions in the shape of the fitted ``y``: (n_samples,) or (n_samples, n_outputs); with
             ``return_sequences=True`` (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), NaN at
-            absent steps.
+            absent steps; for a list of sequences an object array of arrays as long as they are.
         """
         outputs, _ = self._outputs(X)
-        return self._encoder.decode(outputs)
+        return self._as_given(self._encoder.decode(outputs), X)
 
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination of the predictions, over the present time steps.
@@ -57,7 +58,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         if not self._per_step:
             return super().score(X, y, sample_weight)
         outputs, sequences = self._outputs(X)
-        y = self._encode(self._check_y(y, sequences, reset=False), sequences)
+        y = self._encode(self._check_targets(y, X, sequences), sequences)
         present = present_in_layout(sequences)
         return r2_score(y[present], outputs[present], sample_weight=weights_of_steps(sample_weight, present))
 
@@ -80,6 +81,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             The fitted estimator.
         """
         return self._partial_fit(X, y, sample_weight)
+
+    def _closed_loop(self, seen, covariates, output_steps, n_blocks):
+        """Predict blocks of steps, each from the ones before it, in one program; None where none can."""
+        return loop_with_program(self._spec, self._state, self._masked, seen, covariates, output_steps, n_blocks)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrnn._layouts import is_list_of_sequences, n_dimensions, sequences_from_3d
+from skrnn._layouts import is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
 from skrnn._sequences import Sequences
 
 _ROWS_AT_ONCE = 2**16
@@ -175,10 +176,10 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
             shape = X.shape
             return sequences_from_3d(X[..., None], X.dtype, name), lambda scaled: np.asarray(scaled).reshape(shape)
-        dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
-        sequences = sequences_from_3d(X, dtype, name)
+        sequences = sequences_from_3d(X, _dtype_of(X), name)
         if reset:
             self.n_features_in_ = sequences.n_features
+            vars(self).pop("feature_names_in_", None)
         elif sequences.n_features != self.n_features_in_:
             raise ValueError(
                 f"X has {sequences.n_features} features, but {name} is expecting {self.n_features_in_} features as "
@@ -188,19 +189,23 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             return sequences, lambda scaled: scaled
         if is_list_of_sequences(X):
             return sequences, lambda scaled: _as_list(scaled, X)
-        return sequences, np.asarray
+        return sequences, _as_array
 
     def _apply(self, function, X):
         sequences, restore = self._read(X, reset=False)
-        # Rows of no sequence, and absent ones, may hold what a scaler refuses.
-        values = sequences.values
-        rows = function(values if np.isfinite(values).all() else np.where(np.isfinite(values), values, 0))
-        if rows.shape != sequences.values.shape:
+        # A copy, which scalers with copy=False may change: rows are shared by whoever holds windows of them. Rows of no
+        # sequence, and absent ones, may hold what a scaler refuses.
+        used = rows_in_use(sequences)
+        before = sequences.values[used]
+        after = np.asarray(function(before))
+        if after.shape != before.shape:
             raise ValueError(
                 f"The scaler of SequenceScaler must keep the number of columns, but {type(self.scaler_).__name__} made "
-                f"{rows.shape[1]} of {sequences.n_features}. Use one that scales columns, such as StandardScaler."
+                f"shape {after.shape} of {before.shape}. Use one that scales columns, such as StandardScaler."
             )
-        return restore(replace(sequences, values=np.ascontiguousarray(rows)))
+        values = np.full(sequences.values.shape, np.nan, dtype=after.dtype)
+        values[used] = after
+        return restore(replace(sequences, values=values))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -209,11 +214,29 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         return tags
 
 
+def _dtype_of(X):
+    """Return the dtype of scaled sequences: float32 where every one of them is, float64 otherwise."""
+    parts = X if is_list_of_sequences(X) else [X]
+    return np.float32 if all(str(getattr(part, "dtype", "")) == "float32" for part in parts) else np.float64
+
+
 def _present_rows(sequences, part):
     """Return the present steps of some sequences, one after another: (n_steps, n_features)."""
     some = sequences.take(part)
     indices = np.arange(len(some))
     return some.gather(indices)[some.present(indices)]
+
+
+def _as_array(sequences):
+    """Return the scaled sequences of an array as one; windows of one series share its rows, as they did before."""
+    n_samples, n_timesteps, _ = sequences.shape
+    starts = sequences.starts[:2] - sequences.step * sequences.heads[:2]
+    stride = int(starts[1] - starts[0]) if n_samples > 1 else n_timesteps
+    if (stride, sequences.step) == (n_timesteps, 1):
+        return sequences.values.reshape(sequences.shape)
+    by_row, by_feature = sequences.values.strides
+    strides = stride * by_row, sequences.step * by_row, by_feature
+    return as_strided(sequences.values, sequences.shape, strides, writeable=False)
 
 
 def _as_list(sequences, X):

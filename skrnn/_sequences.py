@@ -101,6 +101,7 @@ class Sequences:
         inside = np.clip(steps, 0, self.lengths[:, None] - 1)
         array = self.values.take(self.starts[:, None] + self.step * inside, axis=0)
         if self.has_absent:
+            array = array if array.dtype.kind == "f" else array.astype(np.float64)
             array[steps != inside] = np.nan
         return array if dtype is None else array.astype(dtype, copy=False)
 

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
-# What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
-# nothing says that "row10" should come after "row9", or that a date starts with its year.
-ORDERED_INDEXES = {
-    "date",
-    "datetime",
-    "datetime64",
-    "floating",
-    "integer",
-    "period",
-    "timedelta",
-    "timedelta64",
-}
+from skrnn._times import as_gap, as_times, is_ordered, time_values
+
 _NUMBERS = {"integer", "floating"}
 
 
@@ -65,7 +55,8 @@ def column_or_level(X, label, parameter):
         if column.ndim != 1:
             raise ValueError(f"{parameter}={label!r} is the name of {column.shape[1]} columns of X: rename them.")
         return pd.Index(column), True
-    if is_level or (isinstance(label, Integral) and isinstance(index, pd.MultiIndex) and label < index.nlevels):
+    n_levels = index.nlevels if isinstance(index, pd.MultiIndex) else 0
+    if is_level or (isinstance(label, Integral) and -n_levels <= label < n_levels):
         return index.get_level_values(label), False
     names = ", ".join(repr(name) for name in [*columns, *(n for n in index.names if n is not None)][:10])
     raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index; there are {names}.")
@@ -149,47 +140,15 @@ def split_labels(X, groups, max_gap=None):
     return X, labels
 
 
-def is_ordered(index):
-    """Tell whether an index has an order in time, or may have one. Text has none: nothing sorts dates in it."""
-    return not isinstance(index, pd.MultiIndex) and index.inferred_type in ORDERED_INDEXES
-
-
 def _ordered(index, may_be_shuffled):
     """Return an index as times, or None where it holds none."""
     if not is_ordered(index):
         return None
-    if index.dtype == object:
-        return pd.DatetimeIndex(index)
+    index = as_times(index)[:]  # a new object: pandas keeps what it computes, and would keep it with X
     # Numbers may do no more than count the rows of a frame, which someone has shuffled.
     if may_be_shuffled and index.inferred_type in _NUMBERS and not index.is_monotonic_increasing:
         return None
     return index
-
-
-def time_values(time):
-    """Return times as an array that can be compared and subtracted: datetimes, timedeltas, or numbers."""
-    if isinstance(time, pd.PeriodIndex):
-        return time.asi8
-    return time.to_numpy() if getattr(time, "tz", None) is None else time.tz_convert("UTC").tz_localize(None).to_numpy()
-
-
-def as_gap(max_gap, time):
-    """Return the largest gap as what differences of `time_values` are compared with."""
-    if time is None:
-        raise ValueError(
-            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame whose index (or the level beside that "
-            "of groups) holds dates, periods or numbers."
-        )
-    is_number = isinstance(max_gap, Real)
-    kind = time_values(time).dtype.kind
-    if (
-        is_number != (kind in "iuf")
-        or (is_number and max_gap <= 0)
-        or (not is_number and pd.Timedelta(max_gap).value <= 0)
-    ):
-        wanted = "a positive number" if kind in "iuf" else "a positive timedelta, such as pd.Timedelta('1D')"
-        raise ValueError(f"max_gap must be {wanted} where the times of the rows are {time.dtype}. Got {max_gap!r}.")
-    return max_gap if is_number else np.timedelta64(pd.Timedelta(max_gap))
 
 
 def _check_time(labels, groups):
@@ -203,7 +162,7 @@ def _check_time(labels, groups):
     if backwards.any():
         at = int(np.argmax(backwards))
         before, row = int(order[at]), int(order[at + 1])
-        where = "" if groups is None else f" in series {labels.series[labels.codes[row]]!r}"
+        where = "" if groups is None else f" in series {labels.series.tolist()[labels.codes[row]]!r}"
         raise ValueError(
             f"Time runs backwards in X{where}: row {row} ({labels.time[row]}) stands after row {before} "
             f"({labels.time[before]}). A window holds the rows before its own: sort X by time, X.sort_index()."

@@ -7,7 +7,8 @@ import pandas as pd
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skrnn._series import ORDERED_INDEXES, column_or_level
+from skrnn._series import column_or_level
+from skrnn._times import ORDERED_INDEXES
 
 # TimeSeriesSplit checks none of them, and a negative gap would put test rows into the training set.
 _PARAMETER_CONSTRAINTS = {

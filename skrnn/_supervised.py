@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skrnn._series import is_ordered
+from skrnn._times import is_ordered
 
 
 @validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)

@@ -92,6 +92,35 @@ def weights_of_steps(sample_weight, present):
     return np.broadcast_to(np.asarray(sample_weight)[:, None], present.shape)[present]
 
 
+def targets_of_list(y, X, n_timesteps, name):
+    """Lay targets of the steps of a list of sequences out as an array: (n_samples, n_timesteps, ...).
+
+    What stands beyond the end of a sequence is some target; it is absent, and weighs nothing.
+    """
+    if len(y) != len(X):
+        return np.empty(len(y))  # which is refused as too few or too many, as any other target
+    targets = [np.asarray(steps) for steps in y]
+    shape = targets[0].shape[1:]
+    for sample, (steps, sequence) in enumerate(zip(targets, X, strict=True)):
+        if steps.ndim not in (1, 2) or len(steps) != len(sequence) or steps.shape[1:] != shape:
+            raise ValueError(
+                f"Sample {sample} of y has shape {steps.shape}, but sample {sample} of X has {len(sequence)} time "
+                f"steps; {name} with return_sequences=True needs a target for each, of as many outputs as in sample 0."
+            )
+    rows = np.concatenate(targets)
+    laid_out = np.full((len(X), n_timesteps, *shape), rows[0], dtype=rows.dtype)
+    laid_out[np.arange(n_timesteps) < np.array([[len(steps)] for steps in targets])] = rows
+    return laid_out
+
+
+def outputs_as_list(outputs, X):
+    """Return outputs of the steps of a list of sequences as an object array of arrays, each as long as its sequence."""
+    arrays = np.empty(len(X), dtype=object)
+    for sample, sequence in enumerate(X):
+        arrays[sample] = outputs[sample, : len(sequence)]
+    return arrays
+
+
 class RegressionEncoder:
     """Targets of a regressor: remembers the shape that predictions get.
 

@@ -9,9 +9,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 
-from skrnn._context import comparable, continued, history_of, joined, proves_nothing, rows_before
+from skrnn._context import continued, history_of, joined, proves_nothing, rows_before
 from skrnn._sequences import Sequences
 from skrnn._series import split_labels
+from skrnn._times import comparable
 from skrnn._windows import ROW_DTYPES, WINDOW_CONSTRAINTS, runs_of_rows, strided_windows, windows_of_runs
 
 
@@ -180,7 +181,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
             range.
         """
         rows, labels = self._read(X, reset=True)
-        self._history = history_of(rows, labels, self._n_before(), _first_label(X))
+        self._history = history_of(rows, labels, self._n_remembered(), _first_label(X))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -208,7 +209,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             return self.fit(X)
         rows, labels = self._read(X, reset=False)
-        self._history = continued(self._history, rows, labels, self._n_before())
+        self._history = continued(self._history, rows, labels, self._n_remembered())
         return self
 
     def transform(self, X):
@@ -243,7 +244,9 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         rows, labels = self._with_context(rows, labels, X)
         n_context = len(rows) - n_rows
         if self.groups is None and self.max_gap is None:
-            before = _rows_before_the_first(rows, self._n_before() - n_context, self._padding())
+            # `window` may be smaller now than when rows were remembered.
+            rows = rows[max(n_context - self._n_before(), 0) :]
+            before = _rows_before_the_first(rows, max(self._n_before() - n_context, 0), self._padding())
             windows = strided_windows(np.concatenate([before, rows]), self.window, self.dilation)
         else:
             windows = windows_of_runs(
@@ -368,6 +371,10 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         """Return how many rows a window reaches back before its own."""
         return (self.window - 1) * self.dilation
 
+    def _n_remembered(self):
+        """Return how many rows of a series to remember: the last one in any case, which tells what follows it."""
+        return max(self._n_before(), 1)
+
     def _read(self, X, *, reset):
         """Check rows, and tell their series and times."""
         if self.groups is None:
@@ -379,7 +386,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
     def _with_context(self, rows, labels, X):
         """Put the remembered rows before `rows` that come right before them."""
         history = self._history
-        if self.context is None or not len(history.last):
+        if self.context is None or not self._n_before():
             return rows, labels
         if self.context == "assume" and self.max_gap is not None:
             self._check_same_times(history.last_labels.time, labels.time)
@@ -389,15 +396,16 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
                 "was fitted on, so that the first windows are padded. Give both an index of one frequency, or set "
                 "max_gap; or set context='assume' where X always follows, or context=None to pad without this warning.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,  # scikit-learn wraps transform
             )
         return joined(history, rows_before(history, rows, labels, self.context, self.max_gap), rows, labels)
 
     def _check_same_times(self, fitted, time):
         if not comparable(fitted, time):
+            known = "rows without times" if fitted is None else f"an index of {fitted.dtype}"
             raise ValueError(
-                f"max_gap={self.max_gap!r} needs times of one kind, but SequenceWindower was fitted on an index of "
-                f"{fitted.dtype}, and that of X is of {time.dtype}."
+                f"max_gap={self.max_gap!r} needs times of one kind, but SequenceWindower was fitted on {known}, "
+                f"and the index of X is of {time.dtype}."
             )
 
 

@@ -12,7 +12,8 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skrnn._sequences import Sequences
-from skrnn._series import as_gap, positions_dtype, split_labels, time_values
+from skrnn._series import positions_dtype, split_labels
+from skrnn._times import as_gap, as_times, time_values
 
 # The first is what every other numeric type becomes.
 ROW_DTYPES = [np.float64, np.float32]
@@ -23,7 +24,8 @@ WINDOW_CONSTRAINTS = {
     "window": [Interval(Integral, 1, None, closed="left")],
     "dilation": [Interval(Integral, 1, None, closed="left")],
     "padding": [StrOptions({"mask", "edge", "zeros"}), None],
-    "max_gap": [Interval(Real, 0, None, closed="neither"), timedelta, np.timedelta64, None],
+    # An Interval last: numpy.timedelta64 is registered as a number, but cannot be compared with its bounds.
+    "max_gap": [timedelta, np.timedelta64, Interval(Real, 0, None, closed="neither"), None],
 }
 
 
@@ -119,7 +121,9 @@ def runs_of_rows(labels, max_gap):
     breaks = np.ones(len(order), dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=breaks[1:])
     if max_gap is not None:
-        breaks[1:] |= np.diff(time_values(labels.time)[order]) > as_gap(max_gap, labels.time)
+        steps = np.diff(time_values(labels.time)[order])
+        # Remembered rows that are only assumed to come before these may be later ones.
+        breaks[1:] |= (steps > as_gap(max_gap, labels.time)) | (steps < np.zeros(1, dtype=steps.dtype))
     return order, np.maximum.accumulate(np.where(breaks, np.arange(len(order), dtype=order.dtype), 0))
 
 
@@ -207,8 +211,8 @@ def _rows_at(ends, labels, groups):
         time = labels.time if labels.is_pandas else pd.RangeIndex(len(labels.codes))
         if not time.is_monotonic_increasing:
             raise ValueError("ends needs an index of X that increases: sort X by time, X.sort_index().")
-        ends = pd.Index(ends)
-        return _found(_searched(time, ends, ends), ends)
+        ends = as_times(pd.Index(ends))
+        return _found(_searched(time, ends), ends)
     if labels.time is None:
         raise ValueError("ends needs the times of the rows: an index, or a level of it beside that of groups.")
     if not isinstance(ends, pd.MultiIndex) or ends.nlevels != 2:
@@ -222,26 +226,28 @@ def _rows_at(ends, labels, groups):
     if (codes < 0).any():
         at = int(np.argmax(codes < 0))
         raise ValueError(
-            f"ends[{at}] is {ends[at]}, but X has no row of the series {ends.get_level_values(level)[at]!r}."
+            f"ends[{at}] is of the series {ends.get_level_values(level).tolist()[at]!r}, of which X has no row."
         )
-    times = ends.droplevel(level)
+    times = as_times(ends.droplevel(level))
     order = labels.by_series()
     bounds = np.searchsorted(labels.codes[order], np.arange(len(labels.series) + 1))
     rows = np.empty(len(ends), dtype=np.intp)
     for code in np.unique(codes):
         mine, asked = order[bounds[code] : bounds[code + 1]], np.flatnonzero(codes == code)
-        found = _searched(labels.time[mine], times[asked], ends)
+        found = _searched(labels.time[mine], times[asked])
         rows[asked] = np.where(found >= 0, mine[found], -1)
-    return _found(rows, ends)
+    return _found(rows, times)
 
 
-def _searched(time, ends, shown):
+def _searched(time, ends):
     """Return the position of the last time at or before each end, -1 where there is none."""
+    if ends.isna().any():
+        raise ValueError(f"ends must be times, but ends has {ends[ends.isna()][0]}: leave it out.")
     try:
         return np.asarray(time.searchsorted(ends, side="right")) - 1
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # ValueError for periods of another frequency, pandas < 3
         raise ValueError(
-            f"ends, {shown.dtype}, cannot be compared with the times of X, {time.dtype}: {error}"
+            f"ends, {ends.dtype}, cannot be compared with the times of X, {time.dtype}: {error}"
         ) from error
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import skrnn
-from skrnn.datasets import load_sunspots, make_damped_oscillation
+from skrnn.datasets import load_japanese_vowels, load_sunspots, make_damped_oscillation
 
 
 @pytest.fixture
@@ -69,6 +69,21 @@ def test_every_load_is_a_fresh_frame():
     assert load_sunspots().iloc[0, 0] == 5.0
 
 
+def test_japanese_vowels_are_the_published_split(no_network):
+    X_train, X_test, y_train, y_test = load_japanese_vowels()
+    assert (len(X_train), len(X_test)) == (270, 370)
+    assert np.bincount(y_train)[1:].tolist() == [30] * 9
+    # The numbers of test utterances of each speaker, as the description of the data set gives them.
+    assert np.bincount(y_test)[1:].tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]
+    assert (np.diff(y_train) >= 0).all()
+    lengths = {len(frames) for frames in [*X_train, *X_test]}
+    assert (min(lengths), max(lengths)) == (7, 29)
+    assert {frames.shape[1] for frames in [*X_train, *X_test]} == {12}
+    # The first coefficient of the first frames of the first utterance, as the UCI file ae.train begins.
+    assert X_train[0][:3, 0].tolist() == [1.860936, 1.891651, 1.939205]
+    assert sum(map(len, X_train)) + sum(map(len, X_test)) == 9961
+
+
 def test_damped_oscillation(no_network):
     x, y = make_damped_oscillation()
     assert x.shape == y.shape == (200,)
@@ -106,7 +121,7 @@ def test_damped_oscillation_validates(params, message):
 
 
 def test_public_names():
-    assert skrnn.datasets.__all__ == ["load_sunspots", "make_damped_oscillation"]
+    assert skrnn.datasets.__all__ == ["load_japanese_vowels", "load_sunspots", "make_damped_oscillation"]
     assert skrnn.datasets.load_sunspots is load_sunspots
 
 

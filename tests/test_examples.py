@@ -1,9 +1,12 @@
 """Every example runs as a user would run it, in a shortened form."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -18,6 +21,33 @@ def run_example(name, *arguments, cwd):
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def test_variable_length_scores_and_draws(tmp_path):
+    output = run_example("variable_length.py", "--epochs", "20", "--seeds", "1", cwd=tmp_path)
+    network, counted = (float(score) for score in re.findall(r"accuracy (0\.\d+)", output)[-2:])
+    assert network > 0.9
+    assert 0.8 < counted < 1
+    assert (tmp_path / "variable_length.png").stat().st_size > 20_000
+
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="The film reviews, 25 MB, are not part of the project.")
+def test_sentiment_compares_three(tmp_path):
+    arguments = ["--data", SHARED, "--reviews", "400", "--epochs", "1", "--recipe-epochs", "1"]
+    lines = run_example("sentiment.py", *arguments, cwd=tmp_path).splitlines()
+    table = lines[lines.index("On the test half:") + 2 :]
+    accuracy = {name.strip(): float(value) for name, value, _ in (line.rsplit(maxsplit=2) for line in table)}
+    assert set(accuracy) == {"TF-IDF, logistic regression", "tokens, embedding, GRU", "recipe of 2019"}
+    assert accuracy["TF-IDF, logistic regression"] > 0.7
+    assert all(0.4 < value < 1 for value in accuracy.values())
+
+
+def test_sentiment_says_what_is_missing(tmp_path):
+    with pytest.raises(AssertionError, match=r"There is no .*imdb_train.tsv.gz"):
+        run_example("sentiment.py", "--data", ".", cwd=tmp_path)
 
 
 def test_quickstart_prints_its_tables_and_draws(tmp_path):

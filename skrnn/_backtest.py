@@ -1,0 +1,113 @@
+"""Forecasts from many origins, set beside what came."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+
+
+@validate_params(
+    {
+        "forecaster": [HasMethods(["fit", "predict", "update"])],
+        "initial": [Interval(Integral, 1, None, closed="left")],
+        "steps": [Interval(Integral, 1, None, closed="left")],
+        "stride": [Interval(Integral, 1, None, closed="left")],
+        "refit": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
+    """Forecast from one origin after another, as if the rest were not known yet.
+
+    Parameters
+    ----------
+    forecaster : SequenceForecaster
+        What to evaluate; it is cloned.
+
+    X : array-like of shape (n_rows, n_covariates), or None
+        Covariates of every row.
+
+    y : array-like of shape (n_rows,) or (n_rows, n_series)
+        One series, or several that are predicted together, in time order.
+
+    initial : int
+        Rows before the first origin, which the forecaster is fitted on.
+
+    steps : int
+        Steps to forecast from each origin.
+
+    stride : int, default=1
+        Rows between one origin and the next.
+
+    refit : bool, default=False
+        Whether the forecaster is fitted again at every origin, on all rows before it. Otherwise it is fitted once, and
+        updated with the rows that come in between.
+
+    Returns
+    -------
+    DataFrame
+        A row for each origin and step: the origin (the index of the last row that was known; for arrays its number),
+        the step (1 is the row after the origin), truth and prediction. With several series, columns of both for each,
+        named ``truth_a`` and ``prediction_a`` for a series ``a``.
+
+    Raises
+    ------
+    ValueError
+        If no origin has `steps` rows after it, or the forecaster has groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from skrnn import SequenceForecaster, backtest
+    >>> forecaster = SequenceForecaster(LinearRegression(), window=2)
+    >>> y = np.arange(12.0) ** 2
+    >>> backtest(forecaster, None, y, initial=8, steps=2, stride=2).round(3)
+       origin  step  truth  prediction
+    0       7     1   64.0        64.0
+    1       7     2   81.0        81.0
+    2       9     1  100.0       100.0
+    3       9     2  121.0       121.0
+    """
+    if getattr(forecaster, "groups", None) is not None:
+        raise ValueError(
+            f"backtest takes one series, but the forecaster has groups={forecaster.groups!r}. Pass the series one by "
+            "one, or cross-validate with PanelTimeSeriesSplit."
+        )
+    n_rows = len(y)
+    origins = range(initial, n_rows - steps + 1, stride)
+    if not len(origins):
+        raise ValueError(f"y has {n_rows} rows, too few for initial={initial} and steps={steps}: lower one of them.")
+
+    def rows(data, first, end):
+        return None if data is None else _safe_indexing(data, np.arange(first, end))
+
+    columns = _columns(y)
+    index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else pd.RangeIndex(n_rows)
+    truth = np.asarray(y, dtype=np.float64).reshape(n_rows, -1)
+    model, known, parts = clone(forecaster), 0, []
+    for origin in origins:
+        if refit or not known:
+            model.fit(rows(X, 0, origin), rows(y, 0, origin))
+        else:
+            model.update(rows(X, known, origin), rows(y, known, origin))
+        known = origin
+        # A frame without columns says how many steps there are where there are no covariates.
+        asked = pd.DataFrame(index=index[origin : origin + steps]) if X is None else rows(X, origin, origin + steps)
+        part = pd.DataFrame({"origin": [index[origin - 1]] * steps, "step": np.arange(1, steps + 1)})
+        for kind, values in (("truth", truth[origin : origin + steps]), ("prediction", model.predict(asked))):
+            part[[f"{kind}{column}" for column in columns]] = np.reshape(values, (steps, -1))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _columns(y):
+    """Return what is put after "truth" and "prediction" for each series."""
+    if np.ndim(y) == 1:
+        return [""]
+    return [f"_{name}" for name in getattr(y, "columns", range(np.shape(y)[1]))]

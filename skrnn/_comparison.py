@@ -1,0 +1,312 @@
+"""Recurrent cells, and other estimators, on the same folds and seeds."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import stats
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils.validation import check_random_state
+
+from skrnn._base import BaseRecurrent
+from skrnn._programs import CACHE
+
+
+@dataclass(frozen=True, eq=False)
+class CellComparison:
+    """What `compare_cells` found.
+
+    Attributes
+    ----------
+    summary : DataFrame
+        A row for each cell and baseline: number of parameters; mean seconds a fit and milliseconds an epoch, without
+        compiling; mean final training loss; volatility of the loss, which is the standard deviation of its change from
+        one epoch to the next, divided by its mean; mean and standard deviation of the score over folds and seeds.
+    scores : DataFrame
+        A row for each fit: estimator, seed, fold and score.
+    differences : DataFrame
+        A row for each pair of estimators: mean difference of their scores, first minus second, the bounds of its 95 %
+        interval, and the p-value of no difference, by the corrected resampled t test.
+    histories : dict of str to list of dict
+        For each cell the ``history_`` of every fit, in the order of `scores`.
+    scoring : str
+        Name of the score.
+    """
+
+    summary: pd.DataFrame
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+    histories: dict = field(repr=False)
+    scoring: str = "score"
+
+    def plot(self, *, ax=None):
+        """Draw the scores and the loss curves.
+
+        Parameters
+        ----------
+        ax : array-like of two matplotlib axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        CellComparisonDisplay
+            The display, drawn.
+        """
+        from skrnn._displays import CellComparisonDisplay
+
+        return CellComparisonDisplay.from_comparison(self, ax=ax)
+
+
+@validate_params(
+    {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "cells": ["array-like"],
+        "baselines": [dict, None],
+        "n_repeats": [Interval(int, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def compare_cells(
+    estimator,
+    X,
+    y,
+    *,
+    cells=("gru", "lstm"),
+    baselines=None,
+    cv,
+    n_repeats=5,
+    scoring=None,
+    n_jobs=None,
+    random_state=None,
+):
+    """Compare recurrent cells on the same data, folds and seeds.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A `RecurrentRegressor` or `RecurrentClassifier`, or a Pipeline, a TransformedTargetRegressor or another
+        estimator that holds exactly one. Each cell takes the place of its ``cell``, each seed that of its
+        ``random_state``.
+
+    X : array-like
+        Sequences, or the rows that a Pipeline makes them of.
+
+    y : array-like
+        Targets.
+
+    cells : sequence of str or callable, default=("gru", "lstm")
+        Cells to compare, as the ``cell`` parameter of the estimator takes them.
+
+    baselines : dict of str to estimator, default=None
+        Other estimators, fitted and scored on the same folds: once a fold, or, where they have a ``random_state`` of
+        None, once a seed.
+
+    cv : int, splitter or iterable
+        Folds, as in ``cross_val_score``.
+
+    n_repeats : int, default=5
+        Number of seeds.
+
+    scoring : str or callable, default=None
+        The score, as in ``cross_val_score``. None is the estimator's own.
+
+    n_jobs : int, default=None
+        Number of processes. The times are those of fits that share the cores.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the seeds. Every cell gets the same ones.
+
+    Returns
+    -------
+    CellComparison
+        Scores, times, losses, and the differences between the estimators.
+
+    Raises
+    ------
+    ValueError
+        If `estimator` does not hold exactly one recurrent estimator whose cell is a parameter.
+
+    Notes
+    -----
+    A fit that compiled a program is repeated for its time, so that times leave compiling out.
+
+    Folds share training data, so that their scores are not independent, and the variance of a plain t test is too
+    small. The corrected test [1]_ takes ``(1 / n + n_test / n_train)`` times the variance of the ``n`` differences,
+    over folds and seeds. With growing training sets, as those of TimeSeriesSplit, the mean ratio of sizes stands for
+    theirs.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine Learning 52 (2003), 239-281.
+       https://doi.org/10.1023/A:1024068626366
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import KFold
+    >>> from skrnn import RecurrentRegressor, compare_cells
+    >>> from skrnn.datasets import make_damped_oscillation
+    >>> from skrnn import sliding_windows
+    >>> _, y = make_damped_oscillation(60)
+    >>> windows = sliding_windows(y[:-1, None], window=5)
+    >>> network = RecurrentRegressor(units=4, epochs=2)
+    >>> comparison = compare_cells(network, windows, y[1:], cv=KFold(2), n_repeats=2, random_state=0)
+    >>> comparison.summary["parameters"]
+    gru      89
+    lstm    101
+    Name: parameters, dtype: object
+    """
+    path = _path_to_recurrent(estimator)
+    X, y = indexable(X, y)
+    folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=n_repeats)
+    candidates = {}
+    for cell in cells:
+        name = cell if isinstance(cell, str) else getattr(cell, "__name__", repr(cell))
+        candidates[name] = _Candidate(clone(estimator).set_params(**{f"{path}cell": cell}), f"{path}random_state", path)
+    for name, baseline in (baselines or {}).items():
+        if name in candidates:
+            raise ValueError(f"{name!r} is the name of a cell and of a baseline: give the baseline another one.")
+        free = [p for p, value in baseline.get_params().items() if p.endswith("random_state") and value is None]
+        candidates[name] = _Candidate(clone(baseline), free[0] if free else None, None)
+    scorer = check_scoring(estimator, scoring)
+    fits = [
+        (name, seed, fold)
+        for name, candidate in candidates.items()
+        for seed in (range(n_repeats) if candidate.seed_parameter else (0,))
+        for fold in range(len(folds))
+    ]
+    results = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_score)(candidates[name], int(seeds[seed]), X, y, *folds[fold], scorer)
+        for name, seed, fold in fits
+    )
+    table = pd.DataFrame(results, index=pd.MultiIndex.from_tuples(fits, names=["estimator", "seed", "fold"]))
+    ratio = float(np.mean([len(test) / len(train) for train, test in folds]))
+    return CellComparison(
+        summary=_summary(table),
+        scores=table["score"].reset_index(),
+        differences=_differences(table["score"], list(candidates), n_repeats, ratio),
+        histories={name: table.loc[name, "history"].tolist() for name, c in candidates.items() if c.path is not None},
+        scoring="score" if scoring is None else str(scoring),
+    )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An estimator to compare, and the names of its parameters that matter here."""
+
+    estimator: BaseEstimator
+    seed_parameter: str | None
+    path: str | None  # to the recurrent estimator in it; None for a baseline
+
+
+def _path_to_recurrent(estimator):
+    """Return the prefix of the parameters of the one recurrent estimator that another holds."""
+    found = [
+        f"{name}__" if name else ""
+        for name, part in {"": estimator, **estimator.get_params(deep=True)}.items()
+        if isinstance(part, BaseRecurrent)
+    ]
+    if len(found) == 1 and f"{found[0]}cell" in estimator.get_params(deep=True):
+        return found[0]
+    what = f"{len(found)} recurrent estimators" if len(found) != 1 else "one whose cell is no parameter"
+    raise ValueError(
+        f"compare_cells takes a RecurrentRegressor or RecurrentClassifier, or an estimator that holds exactly one. "
+        f"{type(estimator).__name__} holds {what}."
+    )
+
+
+def _fit_and_score(candidate, seed, X, y, train, test, scorer):
+    """Fit a candidate on one fold with one seed; return what there is to say of it."""
+    estimator = clone(candidate.estimator)
+    if candidate.seed_parameter:
+        estimator.set_params(**{candidate.seed_parameter: seed})
+    X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
+    seconds = _seconds_to_fit(estimator, X_train, y_train)
+    result = {"seconds": seconds, "score": scorer(estimator, _safe_indexing(X, test), _safe_indexing(y, test))}
+    if candidate.path is None:
+        return result
+    network = _fitted_recurrent(estimator)
+    loss = np.array(network.history_["loss"])
+    return result | {
+        "parameters": sum(weights.size for weights in network.model_.get_weights()),
+        "epochs": network.n_iter_,
+        "loss": loss[-1],
+        "volatility": np.diff(loss).std() / loss.mean() if len(loss) > 1 else np.nan,
+        "history": network.history_,
+    }
+
+
+def _seconds_to_fit(estimator, X, y):
+    """Fit an estimator, and again where that compiled a program; return the seconds of the last fit."""
+    while True:
+        n_compiled = sum(CACHE.n_compiled.values())
+        start = time.perf_counter()
+        estimator.fit(X, y)
+        seconds = time.perf_counter() - start
+        if sum(CACHE.n_compiled.values()) == n_compiled:
+            return seconds
+
+
+def _fitted_recurrent(estimator):
+    """Return the fitted recurrent estimator that another holds."""
+    waiting = [estimator]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, BaseRecurrent) and hasattr(part, "n_iter_"):
+            return part
+        inside = [value for name, value in vars(part).items() if name.endswith("_")]
+        inside += [step for _, step in getattr(part, "steps", [])]
+        waiting += [value for value in inside if isinstance(value, BaseEstimator)]
+    raise ValueError(f"{type(estimator).__name__} holds no fitted recurrent estimator after fit.")
+
+
+def _summary(table):
+    """Return a row for each estimator."""
+    table = table.reindex(columns=[*table.columns, *{"parameters", "epochs", "loss", "volatility"} - {*table.columns}])
+    table["milliseconds"] = 1e3 * table["seconds"] / table["epochs"]
+    by_name = table.groupby("estimator", sort=False)
+    mean = by_name[["seconds", "milliseconds", "loss", "volatility", "score"]].mean()
+    return pd.DataFrame(
+        {
+            "parameters": by_name["parameters"].first().astype("Int64"),
+            "seconds a fit": mean["seconds"],
+            "milliseconds an epoch": mean["milliseconds"],
+            "final loss": mean["loss"],
+            "volatility of the loss": mean["volatility"],
+            "mean score": mean["score"],
+            "standard deviation of the score": by_name["score"].std(),
+        }
+    ).rename_axis(None)
+
+
+def _differences(scores, names, n_repeats, ratio):
+    """Return a row for each pair of estimators: the corrected resampled t test of their scores."""
+    rows = {}
+    for first, second in itertools.combinations(names, 2):
+        differences = (_over_seeds(scores[first], n_repeats) - _over_seeds(scores[second], n_repeats)).to_numpy()
+        n = len(differences)
+        mean = differences.mean()
+        error = np.sqrt((1 / n + ratio) * differences.var(ddof=1)) if n > 1 else np.nan
+        reach = stats.t.ppf(0.975, n - 1) * error
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p_value = 2 * stats.t.sf(abs(mean / error), n - 1)
+        rows[first, second] = {"difference": mean, "low": mean - reach, "high": mean + reach, "p": p_value}
+    index = pd.MultiIndex.from_tuples(rows, names=["first", "second"]) if rows else None
+    return pd.DataFrame(list(rows.values()), index=index, columns=["difference", "low", "high", "p"])
+
+
+def _over_seeds(scores, n_repeats):
+    """Return scores by seed and fold; those of an estimator without a seed stand for every seed."""
+    if scores.index.get_level_values("seed").nunique() == n_repeats:
+        return scores
+    return pd.concat({seed: scores.xs(0, level="seed") for seed in range(n_repeats)}, names=["seed"])

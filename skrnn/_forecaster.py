@@ -1,0 +1,462 @@
+"""The regressor that continues the series it was fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skrnn._conformal import conformal_quantiles, held_out_residuals
+from skrnn._continuation import locate, next_times
+from skrnn._estimators import GRURegressor
+from skrnn._forecasting import (
+    Series,
+    closed_loop,
+    layout_of,
+    restored,
+    training_pairs,
+    transformed,
+    windows_at,
+)
+from skrnn._series import RowLabels, split_labels
+from skrnn._times import comparable, frequency_of
+
+
+class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """Continue a series, or many, with any regressor that predicts from a window.
+
+    Each prediction sees the last `window` values of the series and the covariates of the steps that it predicts, and
+    becomes a value that later predictions see: a closed loop. So ``cross_val_score`` with ``TimeSeriesSplit`` is an
+    honest evaluation of as many steps ahead as a fold has rows.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Any regressor of scikit-learn's kind; None is ``GRURegressor()``. One that takes sequences (by its tags, or
+        those of what it holds) sees steps of shape (window, n_series + n_covariates), whose covariates are those of
+        `output_steps` later, so that the last ones belong to the steps to predict. Any other sees a row: the last
+        values, oldest first, and then those covariates.
+
+    window : int, default=20
+        Number of values that a prediction sees.
+
+    output_steps : int, default=1
+        Number of steps that are predicted at once. Longer forecasts go on in blocks of that many; beyond the covariates
+        that are passed, a last, incomplete block sees the last ones.
+
+    target_transformer : transformer, default=None
+        What scales `y`, such as ``StandardScaler()``: fitted on `y`, and undone in what comes out.
+
+    groups : hashable or None, default=None
+        The column of `X`, or the level of its index, that names the series a row belongs to: one model for many series,
+        each of which is continued from its own end.
+
+    calibration_size : int, float or None, default=None
+        What `predict_interval` needs: how many of the last rows of each series, or what share of them, are forecast by
+        an estimator that is fitted without them. None calibrates nothing.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted estimator.
+
+    transformer_ : transformer or None
+        The fitted transformer of `y`.
+
+    n_outputs_ : int
+        Number of series that are predicted together: columns of `y`.
+
+    n_features_in_ : int
+        Number of covariates.
+
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the covariates; only where they are all strings.
+
+    See Also
+    --------
+    backtest : Evaluates forecasts from many origins.
+
+    Notes
+    -----
+    Intervals are those of split conformal prediction [1]_: the forecast, plus and minus the quantile of the absolute
+    residuals of as many steps ahead, taken on rows that were held out. They cover as promised if those residuals and
+    the new ones are exchangeable, which those of a series that changes its ways are not; the forecasts are those of an
+    estimator that is fitted again on all rows, which as a rule errs less than the one that was calibrated. Residuals
+    are known up to half as many steps ahead as rows were held out, or as far as there are enough for the coverage:
+    steps further ahead get the width of the last one.
+
+    References
+    ----------
+    .. [1] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman, "Distribution-Free Predictive Inference for
+       Regression", Journal of the American Statistical Association 113 (2018), 1094-1111.
+       https://doi.org/10.1080/01621459.2017.1307116
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from skrnn import SequenceForecaster
+    >>> months = pd.date_range("2020-01-01", periods=24, freq="MS")
+    >>> y = pd.Series(range(24), index=months, dtype=float)
+    >>> forecaster = SequenceForecaster(LinearRegression(), window=3).fit(None, y)
+    >>> forecaster.forecast(2).round(6)
+    2022-01-01    24.0
+    2022-02-01    25.0
+    Freq: MS, dtype: float64
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "output_steps": [Interval(Integral, 1, None, closed="left")],
+        "target_transformer": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+        "groups": "no_validation",  # any label that a column or a level may have
+        "calibration_size": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        window=20,
+        output_steps=1,
+        target_transformer=None,
+        groups=None,
+        calibration_size=None,
+    ):
+        self.estimator = estimator
+        self.window = window
+        self.output_steps = output_steps
+        self.target_transformer = target_transformer
+        self.groups = groups
+        self.calibration_size = calibration_size
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Fit the estimator on all windows of the series.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or None
+            What is known of each step in advance, such as the calendar; rows in time order. None, or a frame without
+            columns, says that there is nothing.
+
+        y : array-like of shape (n_rows,) or (n_rows, n_series)
+            The series, in time order.
+
+        Returns
+        -------
+        self : SequenceForecaster
+            The fitted forecaster.
+
+        Raises
+        ------
+        ValueError
+            If a series has fewer than ``window + output_steps`` rows, if `X` or `y` holds NaN or infinity, or if time
+            runs backwards.
+        """
+        values, covariates, labels = self._read(X, y, reset=True)
+        series, self._labels = _sorted(values, covariates, labels)
+        self._check_lengths(series)
+        self._residuals = None
+        if self.calibration_size is not None:
+            self._residuals = held_out_residuals(
+                lambda head: self._fit_on(head)[:2], series, self.calibration_size, self.window, self.output_steps
+            )
+        self.estimator_, self.transformer_, self._series = self._fit_on(series)
+        self._layout = layout_of(self.estimator_, self.window, self.output_steps)
+        self._frequency = frequency_of(self._labels.time)
+        self._mean = self._series.y.mean(axis=0)
+        return self
+
+    def predict(self, X):
+        """Continue the series, one step for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a frame without columns
+            Covariates of the steps to predict, those of a series in time order. Rows of an index that continues the
+            fitted one, and rows of an array, are the steps after the end of the series. Rows of the fitted index get
+            predictions one step ahead, from the true values before them.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_series)
+            Predictions in the units and the shape of the fitted `y`.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+
+        ValueError
+            If `X` has other columns than at fit, or an index that does not continue the fitted one.
+        """
+        check_is_fitted(self)
+        return self._as_fitted(self._predict(X)[0])
+
+    def forecast(self, steps):
+        """Continue the series where there are no covariates.
+
+        Parameters
+        ----------
+        steps : int
+            Number of steps after the end of the series; of each series, where there are groups.
+
+        Returns
+        -------
+        ndarray, Series or DataFrame of shape (steps,) or (steps, n_series)
+            The forecast: pandas, with the index going on, where the fitted `y` was. With groups a Series indexed by
+            series and step, or time.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+
+        ValueError
+            If there are covariates, or `steps` is not a positive int.
+        """
+        check_is_fitted(self)
+        if not isinstance(steps, Integral) or steps < 1:
+            raise ValueError(f"steps must be an int of at least 1. Got {steps!r}.")
+        if self.n_features_in_:
+            raise ValueError(
+                f"SequenceForecaster was fitted with {self.n_features_in_} covariates: pass those of the steps to "
+                "predict to predict(X)."
+            )
+        n_codes = len(self._labels.series)
+        ahead = np.tile(np.arange(1, steps + 1), n_codes)
+        codes = np.repeat(np.arange(n_codes), steps)
+        values = self._continue(np.empty((len(ahead), 0)), codes, ahead)
+        return self._with_index(self._as_fitted(restored(self.transformer_, values)), steps)
+
+    def update(self, X, y):
+        """Append what was observed since, without fitting anything again; forecasts start after it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or None
+            Covariates of the new rows.
+
+        y : array-like of shape (n_rows,) or (n_rows, n_series)
+            What the series were.
+
+        Returns
+        -------
+        self : SequenceForecaster
+            The forecaster.
+
+        Raises
+        ------
+        ValueError
+            If the rows do not continue the series.
+        """
+        check_is_fitted(self)
+        values, covariates, labels = self._read(X, y, reset=False)
+        codes, ahead, _ = locate(self._series.bounds(), self._labels, self._frequency, labels)
+        if (ahead < 1).any():
+            row = int(np.argmax(ahead < 1))
+            raise ValueError(
+                f"update takes new rows, but row {row} ({labels.time[row]}) is part of the series already."
+            )
+        known, time = self._labels, None
+        if comparable(known.time, labels.time):
+            time = known.time.append(labels.time)
+        joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
+        values = np.concatenate([self._series.y, transformed(self.transformer_, values)])
+        covariates = np.concatenate([self._series.covariates, covariates])
+        self._series, self._labels = _sorted(values, covariates, joined)
+        return self
+
+    def predict_interval(self, X, coverage=0.9):
+        """Bounds between which the steps lie, with the given probability: split conformal prediction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a frame without columns
+            As :meth:`predict` takes it.
+
+        coverage : float in (0, 1), default=0.9
+            Probability that a step lies between its bounds.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2) or (n_rows, 2, n_series)
+            Lower and upper bound of each step, in the units of `y`.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+
+        ValueError
+            If it was fitted without `calibration_size`, or with too few rows for `coverage`.
+        """
+        check_is_fitted(self)
+        if not isinstance(coverage, Real) or not 0 < coverage < 1:
+            raise ValueError(f"coverage must be a number between 0 and 1. Got {coverage!r}.")
+        if self._residuals is None:
+            raise ValueError(
+                "predict_interval needs residuals of rows that were not fitted on: set calibration_size, say to 0.2, "
+                "and fit again."
+            )
+        values, ahead = self._predict(X)
+        reach = conformal_quantiles(self._residuals, coverage)  # (n_calibrated, n_series)
+        reach = reach[np.clip(ahead, 1, len(reach)) - 1]
+        bounds = np.stack([values - reach, values + reach], axis=1)
+        return bounds if self._is_2d else bounds[..., 0]
+
+    # ------------------------------------------------------------------ reading
+
+    def _read(self, X, y, *, reset):
+        """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows."""
+        indexed = X if isinstance(X, pd.DataFrame) else y
+        n_rows = _n_rows(y if X is None else X)
+        if self.groups is not None:
+            features, labels = split_labels(X, self.groups)
+        else:
+            features = X
+            has_index = isinstance(indexed, (pd.DataFrame, pd.Series))
+            labels = split_labels(indexed if has_index else np.empty((n_rows, 1)), None)[1]
+        covariates = self._check_covariates(features, n_rows, reset)
+        if y is None:
+            return None, covariates, labels
+        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if len(values) != n_rows:
+            raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
+        is_pandas = isinstance(y, (pd.Series, pd.DataFrame))
+        if is_pandas and isinstance(X, pd.DataFrame) and not y.index.equals(X.index):
+            raise ValueError("X and y have different indexes: pass rows of the same times.")
+        if reset:
+            self._is_2d = values.ndim == 2
+            self.n_outputs_ = values.shape[1] if self._is_2d else 1
+            self._names = (y.columns if self._is_2d else y.name) if is_pandas else None
+            self._gives_pandas = is_pandas
+        elif (values.ndim == 2) != self._is_2d or (self._is_2d and values.shape[1] != self.n_outputs_):
+            raise ValueError(
+                f"y has shape {values.shape}, but SequenceForecaster was fitted on {self.n_outputs_} series."
+            )
+        return values if values.ndim == 2 else values[:, None], covariates, labels
+
+    def _check_covariates(self, features, n_rows, reset):
+        """Return covariates of shape (n_rows, n_covariates)."""
+        none = features is None or (hasattr(features, "columns") and not len(features.columns))
+        if not none and not reset and not self.n_features_in_:
+            raise ValueError(
+                f"X has columns, shape {np.shape(features)}, but SequenceForecaster was fitted without covariates."
+            )
+        if not none:
+            return validate_data(self, features, dtype=np.float64, reset=reset)
+        if reset:
+            self.n_features_in_ = 0
+            vars(self).pop("feature_names_in_", None)
+        elif self.n_features_in_:
+            raise ValueError(f"X has no columns, but SequenceForecaster is expecting {self.n_features_in_} covariates.")
+        return np.empty((n_rows, 0))
+
+    def _check_lengths(self, series):
+        """Refuse series that are too short to be windows."""
+        lengths = np.diff(series.bounds())
+        wanted = self.window + self.output_steps
+        if (lengths < wanted).any():
+            at = int(np.argmax(lengths < wanted))
+            which = "" if self.groups is None else f" of series {self._labels.series[at]!r}"
+            raise ValueError(
+                f"y has {lengths[at]} rows{which}, but window={self.window} and output_steps={self.output_steps} need "
+                f"at least {wanted}. Pass a longer series, or make the window smaller."
+            )
+
+    # ------------------------------------------------------------------ computing
+
+    def _fit_on(self, series):
+        """Return a fitted estimator, a fitted transformer, and the series as they see them."""
+        transformer = None if self.target_transformer is None else clone(self.target_transformer).fit(series.y)
+        series = replace(series, y=transformed(transformer, series.y))
+        estimator = GRURegressor() if self.estimator is None else clone(self.estimator)
+        layout = layout_of(estimator, self.window, self.output_steps)
+        return estimator.fit(*training_pairs(series, layout)), transformer, series
+
+    def _predict(self, X):
+        """Return predictions in the units of ``y``, (n_rows, n_series), and how many steps ahead each is."""
+        _, covariates, labels = self._read(X, None, reset=False)
+        codes, ahead, position = locate(self._series.bounds(), self._labels, self._frequency, labels)
+        after = ahead > 0
+        values = np.empty((len(codes), self.n_outputs_))
+        values[~after] = self._one_step(position[~after])
+        values[after] = self._continue(covariates[after], codes[after], ahead[after])
+        return restored(self.transformer_, values), ahead
+
+    def _one_step(self, position):
+        """Predict fitted rows from the true values before them; the first row of a series is its mean."""
+        series = self._series
+        place = position - series.bounds()[series.codes[position]]
+        values = np.tile(self._mean, (len(position), 1))
+        later = place > 0
+        if later.any():
+            X = windows_at(series, position[later] - 1, self._layout, place[later] - 1)
+            values[later] = self.estimator_.predict(X).reshape(int(later.sum()), -1)[:, : self.n_outputs_]
+        return values
+
+    def _continue(self, covariates, codes, ahead):
+        """Predict steps after the ends of series, in any order."""
+        if not len(codes):
+            return np.empty((0, self.n_outputs_))
+        series, window = self._series, self.window
+        present, row = np.unique(codes, return_inverse=True)
+        n_steps = int(ahead.max())
+        later = np.zeros((len(present), n_steps, covariates.shape[1]))
+        later[row, ahead - 1] = covariates
+        upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
+        later = np.take_along_axis(later, upto[..., None], axis=1)
+        last = series.bounds()[present + 1][:, None] + np.arange(-window, 0)
+        known = np.concatenate([series.covariates[last], later], axis=1)
+        return closed_loop(self.estimator_, series.y[last], known, self._layout, n_steps)[row, ahead - 1]
+
+    # ------------------------------------------------------------------ what comes out
+
+    def _as_fitted(self, values):
+        """Return values of shape (n_rows, n_series) in the shape of the fitted ``y``."""
+        return values if self._is_2d else values[:, 0]
+
+    def _with_index(self, values, n_steps):
+        """Return a forecast, series after series, as pandas where the fitted ``y`` was."""
+        if not self._gives_pandas and self.groups is None:
+            return values
+        ends, time = self._series.bounds()[1:] - 1, self._labels.time
+        steps = [next_times(None if time is None else time[[end]], self._frequency, n_steps) for end in ends]
+        index = steps[0]
+        if self.groups is not None:
+            names = np.repeat(self._labels.series, n_steps)
+            index = pd.MultiIndex.from_arrays([names, steps[0].append(steps[1:])], names=[self.groups, index.name])
+        return pd.DataFrame(values, index, self._names) if self._is_2d else pd.Series(values, index, name=self._names)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.regressor_tags.poor_score = True  # rows of the checks' data are independent: no past predicts them
+        return tags
+
+
+def _n_rows(X):
+    return len(X) if hasattr(X, "__len__") else np.asarray(X).shape[0]
+
+
+def _sorted(values, covariates, labels):
+    """Return rows and labels, those of one series after another."""
+    order = labels.by_series()
+    time = None if labels.time is None else labels.time[order]
+    return (
+        Series(values[order], covariates[order], labels.codes[order]),
+        RowLabels(labels.series, labels.codes[order], time, labels.is_pandas),
+    )
