@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
 
@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
         "stride": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
     },
-    prefer_skip_nested_validation=True,
+    prefer_skip_nested_validation=False,  # of the forecaster nothing is validated yet
 )
 def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
     """Forecast from one origin after another, as if the rest were not known yet.
@@ -58,7 +58,7 @@ def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
     Raises
     ------
     ValueError
-        If no origin has `steps` rows after it, or the forecaster has groups.
+        If `X` and `y` differ in length, no origin has `steps` rows after it, or the forecaster has groups.
 
     Examples
     --------
@@ -79,13 +79,14 @@ def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
             f"backtest takes one series, but the forecaster has groups={forecaster.groups!r}. Pass the series one by "
             "one, or cross-validate with PanelTimeSeriesSplit."
         )
+    check_consistent_length(X, y)
     n_rows = len(y)
     origins = range(initial, n_rows - steps + 1, stride)
     if not len(origins):
         raise ValueError(f"y has {n_rows} rows, too few for initial={initial} and steps={steps}: lower one of them.")
 
     def rows(data, first, end):
-        return None if data is None else _safe_indexing(data, np.arange(first, end))
+        return None if data is None else _safe_indexing(data, slice(first, end))  # an index keeps its frequency
 
     columns = _columns(y)
     index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else pd.RangeIndex(n_rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -71,10 +72,10 @@ class CellComparison:
         "estimator": [HasMethods(["fit", "predict"])],
         "cells": ["array-like"],
         "baselines": [dict, None],
-        "n_repeats": [Interval(int, 1, None, closed="left")],
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     },
-    prefer_skip_nested_validation=True,
+    prefer_skip_nested_validation=False,  # of the estimator nothing is validated yet
 )
 def compare_cells(
     estimator,
@@ -172,6 +173,8 @@ def compare_cells(
     candidates = {}
     for cell in cells:
         name = cell if isinstance(cell, str) else getattr(cell, "__name__", repr(cell))
+        if name in candidates:
+            raise ValueError(f"{name!r} is the name of two cells: give one of them another one.")
         candidates[name] = _Candidate(clone(estimator).set_params(**{f"{path}cell": cell}), f"{path}random_state", path)
     for name, baseline in (baselines or {}).items():
         if name in candidates:
@@ -194,8 +197,8 @@ def compare_cells(
     return CellComparison(
         summary=_summary(table),
         scores=table["score"].reset_index(),
-        differences=_differences(table["score"], list(candidates), n_repeats, ratio),
-        histories={name: table.loc[name, "history"].tolist() for name, c in candidates.items() if c.path is not None},
+        differences=_differences(table["score"], list(candidates), ratio),
+        histories={name: table.xs(name)["history"].tolist() for name, c in candidates.items() if c.path is not None},
         scoring="score" if scoring is None else str(scoring),
     )
 
@@ -230,8 +233,7 @@ def _fit_and_score(candidate, seed, X, y, train, test, scorer):
     estimator = clone(candidate.estimator)
     if candidate.seed_parameter:
         estimator.set_params(**{candidate.seed_parameter: seed})
-    X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
-    seconds = _seconds_to_fit(estimator, X_train, y_train)
+    estimator, seconds = _timed_fit(estimator, _safe_indexing(X, train), _safe_indexing(y, train))
     result = {"seconds": seconds, "score": scorer(estimator, _safe_indexing(X, test), _safe_indexing(y, test))}
     if candidate.path is None:
         return result
@@ -246,15 +248,17 @@ def _fit_and_score(candidate, seed, X, y, train, test, scorer):
     }
 
 
-def _seconds_to_fit(estimator, X, y):
-    """Fit an estimator, and again where that compiled a program; return the seconds of the last fit."""
-    while True:
+def _timed_fit(estimator, X, y):
+    """Fit a clone, and another where that compiled a program; return the last one, and the seconds of its fit."""
+    for _ in range(2):  # no more: a loss of the user's own may compile every time
+        fitted = clone(estimator)
         n_compiled = sum(CACHE.n_compiled.values())
         start = time.perf_counter()
-        estimator.fit(X, y)
+        fitted.fit(X, y)
         seconds = time.perf_counter() - start
         if sum(CACHE.n_compiled.values()) == n_compiled:
-            return seconds
+            break
+    return fitted, seconds
 
 
 def _fitted_recurrent(estimator):
@@ -289,11 +293,12 @@ def _summary(table):
     ).rename_axis(None)
 
 
-def _differences(scores, names, n_repeats, ratio):
+def _differences(scores, names, ratio):
     """Return a row for each pair of estimators: the corrected resampled t test of their scores."""
     rows = {}
     for first, second in itertools.combinations(names, 2):
-        differences = (_over_seeds(scores[first], n_repeats) - _over_seeds(scores[second], n_repeats)).to_numpy()
+        n_seeds = max(scores.xs(name).index.get_level_values("seed").nunique() for name in (first, second))
+        differences = (_over_seeds(scores.xs(first), n_seeds) - _over_seeds(scores.xs(second), n_seeds)).to_numpy()
         n = len(differences)
         mean = differences.mean()
         error = np.sqrt((1 / n + ratio) * differences.var(ddof=1)) if n > 1 else np.nan
@@ -305,8 +310,8 @@ def _differences(scores, names, n_repeats, ratio):
     return pd.DataFrame(list(rows.values()), index=index, columns=["difference", "low", "high", "p"])
 
 
-def _over_seeds(scores, n_repeats):
+def _over_seeds(scores, n_seeds):
     """Return scores by seed and fold; those of an estimator without a seed stand for every seed."""
-    if scores.index.get_level_values("seed").nunique() == n_repeats:
+    if scores.index.get_level_values("seed").nunique() == n_seeds:
         return scores
-    return pd.concat({seed: scores.xs(0, level="seed") for seed in range(n_repeats)}, names=["seed"])
+    return pd.concat({seed: scores.xs(0, level="seed") for seed in range(n_seeds)}, names=["seed"])

@@ -67,13 +67,18 @@ def conformal_quantiles(residuals, coverage):
     quantiles = []
     for of_step in residuals:
         sizes = np.sort(of_step[~np.isnan(of_step[:, 0])], axis=0)
-        rank = int(np.ceil((len(sizes) + 1) * coverage))
+        rank = _ceil((len(sizes) + 1) * coverage)
         if rank > len(sizes):
             break
         quantiles.append(sizes[rank - 1])
     if not quantiles:
         raise ValueError(
-            f"coverage={coverage} needs at least {int(np.ceil(coverage / (1 - coverage)))} residuals, but "
+            f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage))} residuals, but "
             f"calibration_size left {residuals.shape[1]}. Raise it and fit again, or lower coverage."
         )
     return np.array(quantiles)
+
+
+def _ceil(number):
+    """Round up, but not what is whole but for rounding: 100 * 0.07 is 7.000000000000001."""
+    return int(np.ceil(np.round(number, 9)))

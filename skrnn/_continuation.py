@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from skrnn._times import comparable, periods_of, time_values
+from skrnn._times import comparable, frequency_of, periods_of, time_values
 
 
 def locate(bounds, known, frequency, labels):
@@ -48,7 +48,7 @@ def locate(bounds, known, frequency, labels):
         if (inside & (position < 0)).any():
             row = int(np.argmax(inside & (position < 0)))
             raise ValueError(
-                f"Row {row} of X ({labels.time[row]}) lies inside the fitted series, but is none of its rows."
+                f"Row {row} of X ({labels.time[row]}) does not lie after the fitted series, and is none of its rows."
             )
     ahead = np.zeros(len(codes), dtype=int)
     after = np.flatnonzero(~inside)
@@ -64,6 +64,15 @@ def locate(bounds, known, frequency, labels):
                 f"{known.time[bounds[codes[row] + 1] - 1]}: the steps to predict must follow it one by one."
             )
     return codes, ahead, position
+
+
+def distance_of(labels):
+    """Return the distance between neighbouring times of a series; None where there is none, or nothing tells it."""
+    time = labels.time
+    # Of several series: whole numbers that differ for every row are those of the rows, and count no time.
+    if time is not None and len(labels.series) > 1 and time.inferred_type == "integer" and time.is_unique:
+        return None
+    return frequency_of(time)
 
 
 def next_times(last, frequency, n_steps):

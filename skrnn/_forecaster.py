@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_array, check_is_fitted, validate_data
 
 from skrnn._conformal import conformal_quantiles, held_out_residuals
-from skrnn._continuation import locate, next_times
+from skrnn._continuation import distance_of, locate, next_times
 from skrnn._estimators import GRURegressor
 from skrnn._forecasting import (
     Series,
@@ -25,7 +25,7 @@ from skrnn._forecasting import (
     windows_at,
 )
 from skrnn._series import RowLabels, split_labels
-from skrnn._times import comparable, frequency_of
+from skrnn._times import comparable
 
 
 class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -165,6 +165,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If a series has fewer than ``window + output_steps`` rows, if `X` or `y` holds NaN or infinity, or if time
             runs backwards.
         """
+        self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=True)
         series, self._labels = _sorted(values, covariates, labels)
         self._check_lengths(series)
@@ -175,8 +176,9 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
         self.estimator_, self.transformer_, self._series = self._fit_on(series)
         self._layout = layout_of(self.estimator_, self.window, self.output_steps)
-        self._frequency = frequency_of(self._labels.time)
-        self._mean = self._series.y.mean(axis=0)
+        self._frequency = distance_of(labels)
+        bounds = self._series.bounds()
+        self._means = np.add.reduceat(self._series.y, bounds[:-1]) / np.diff(bounds)[:, None]  # (n_codes, n_series)
         return self
 
     def predict(self, X):
@@ -202,7 +204,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ValueError
             If `X` has other columns than at fit, or an index that does not continue the fitted one.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "estimator_")
         return self._as_fitted(self._predict(X)[0])
 
     def forecast(self, steps):
@@ -227,7 +229,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ValueError
             If there are covariates, or `steps` is not a positive int.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "estimator_")
         if not isinstance(steps, Integral) or steps < 1:
             raise ValueError(f"steps must be an int of at least 1. Got {steps!r}.")
         if self.n_features_in_:
@@ -262,7 +264,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ValueError
             If the rows do not continue the series.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "estimator_")
+        self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=False)
         codes, ahead, _ = locate(self._series.bounds(), self._labels, self._frequency, labels)
         if (ahead < 1).any():
@@ -303,7 +306,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ValueError
             If it was fitted without `calibration_size`, or with too few rows for `coverage`.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "estimator_")
         if not isinstance(coverage, Real) or not 0 < coverage < 1:
             raise ValueError(f"coverage must be a number between 0 and 1. Got {coverage!r}.")
         if self._residuals is None:
@@ -312,17 +315,25 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 "and fit again."
             )
         values, ahead = self._predict(X)
-        reach = conformal_quantiles(self._residuals, coverage)  # (n_calibrated, n_series)
+        residuals = self._residuals[: ahead.max(initial=1)]
+        reach = conformal_quantiles(residuals, coverage)  # (n_calibrated, n_series)
         reach = reach[np.clip(ahead, 1, len(reach)) - 1]
         bounds = np.stack([values - reach, values + reach], axis=1)
         return bounds if self._is_2d else bounds[..., 0]
 
     # ------------------------------------------------------------------ reading
 
+    def _check_given(self, y):
+        """Refuse what is no series at all."""
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+
     def _read(self, X, y, *, reset):
         """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows."""
+        if X is None and isinstance(y, (pd.Series, pd.DataFrame)):
+            X = pd.DataFrame(index=y.index)
         indexed = X if isinstance(X, pd.DataFrame) else y
-        n_rows = _n_rows(y if X is None else X)
+        n_rows = _num_samples(y if X is None else X)
         if self.groups is not None:
             features, labels = split_labels(X, self.groups)
         else:
@@ -351,7 +362,9 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _check_covariates(self, features, n_rows, reset):
         """Return covariates of shape (n_rows, n_covariates)."""
-        none = features is None or (hasattr(features, "columns") and not len(features.columns))
+        # An array without columns is a mistake in fit, unless a column of it named the series.
+        may_be_none = not reset or self.groups is not None or hasattr(features, "columns")
+        none = features is None or (may_be_none and getattr(features, "shape", ())[1:] == (0,))
         if not none and not reset and not self.n_features_in_:
             raise ValueError(
                 f"X has columns, shape {np.shape(features)}, but SequenceForecaster was fitted without covariates."
@@ -373,8 +386,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             at = int(np.argmax(lengths < wanted))
             which = "" if self.groups is None else f" of series {self._labels.series[at]!r}"
             raise ValueError(
-                f"y has {lengths[at]} rows{which}, but window={self.window} and output_steps={self.output_steps} need "
-                f"at least {wanted}. Pass a longer series, or make the window smaller."
+                f"y has {lengths[at]} sample(s){which}, but window={self.window} and output_steps={self.output_steps} "
+                f"need at least {wanted}. Pass a longer series, or make the window smaller."
             )
 
     # ------------------------------------------------------------------ computing
@@ -389,6 +402,10 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _predict(self, X):
         """Return predictions in the units of ``y``, (n_rows, n_series), and how many steps ahead each is."""
+        if X is None:
+            raise ValueError(
+                "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
+            )
         _, covariates, labels = self._read(X, None, reset=False)
         codes, ahead, position = locate(self._series.bounds(), self._labels, self._frequency, labels)
         after = ahead > 0
@@ -401,7 +418,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Predict fitted rows from the true values before them; the first row of a series is its mean."""
         series = self._series
         place = position - series.bounds()[series.codes[position]]
-        values = np.tile(self._mean, (len(position), 1))
+        values = self._means[series.codes[position]]
         later = place > 0
         if later.any():
             X = windows_at(series, position[later] - 1, self._layout, place[later] - 1)
@@ -446,10 +463,6 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.regressor_tags.poor_score = True  # rows of the checks' data are independent: no past predicts them
         return tags
-
-
-def _n_rows(X):
-    return len(X) if hasattr(X, "__len__") else np.asarray(X).shape[0]
 
 
 def _sorted(values, covariates, labels):

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import skrnn
-from skrnn.datasets import load_japanese_vowels, load_sunspots, make_damped_oscillation
+from skrnn.datasets import load_airline, load_japanese_vowels, load_sunspots, make_damped_oscillation
 
 
 @pytest.fixture
@@ -84,6 +84,16 @@ def test_japanese_vowels_are_the_published_split(no_network):
     assert sum(map(len, X_train)) + sum(map(len, X_test)) == 9961
 
 
+def test_airline_is_series_g(no_network):
+    frame = load_airline()
+    pd.testing.assert_index_equal(frame.index, pd.period_range("1949-01", "1960-12", freq="M", name="month"))
+    passengers = frame["passengers"]
+    # The first year as Box and Jenkins print it, the extremes, and the sum.
+    assert passengers[:12].tolist() == [112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118]
+    assert (passengers.min(), passengers.max(), passengers.idxmax()) == (104, 622, pd.Period("1960-07"))
+    assert passengers.sum() == 40363
+
+
 def test_damped_oscillation(no_network):
     x, y = make_damped_oscillation()
     assert x.shape == y.shape == (200,)
@@ -121,7 +131,12 @@ def test_damped_oscillation_validates(params, message):
 
 
 def test_public_names():
-    assert skrnn.datasets.__all__ == ["load_japanese_vowels", "load_sunspots", "make_damped_oscillation"]
+    assert skrnn.datasets.__all__ == [
+        "load_airline",
+        "load_japanese_vowels",
+        "load_sunspots",
+        "make_damped_oscillation",
+    ]
     assert skrnn.datasets.load_sunspots is load_sunspots
 
 

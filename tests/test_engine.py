@@ -135,7 +135,7 @@ tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
 from tests.test_engine import SHAPES, digest_of_fit
 
 for workload in SHAPES:
-    for cell in ("gru", "lstm", "rnn"):
+    for cell in ("gru", "lstm", "rnn") if workload == "generic" else ("gru", "lstm"):
         print(workload, cell, digest_of_fit(workload, cell))
 """
 
@@ -169,7 +169,7 @@ def test_weights_are_equal_on_one_two_and_four_threads():
     outputs = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     one, two, four = (set(output.splitlines()) for output, _ in outputs)
-    assert len(one) == 12
+    assert len(one) == 9
     assert one == two == four
 
 
@@ -204,7 +204,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(100, 20, 1)).astype("float32")
 y = X[:, -1, 0]
 estimators = [RecurrentRegressor(cell, units, epochs=1, batch_size=16) for cell in ("gru", "lstm") for units in (8, 16)]
-for number in range(70):
+for number in range(50):
     estimators[number % 4].fit(X, y).predict(X)
     if number == 19:
         before = resident()
@@ -216,4 +216,4 @@ print(resident() - before)
 def test_many_fits_leave_no_memory_behind():
     process = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    assert float(process.stdout) < 15  # a Keras model a fit would leave 30
+    assert float(process.stdout) < 10  # a Keras model a fit would leave 18

@@ -1,0 +1,35 @@
+"""The monthly totals of airline passengers, 1949 to 1960."""
+
+from importlib.resources import files
+
+import pandas as pd
+
+
+def load_airline():
+    """Load the monthly totals of international airline passengers, 1949 to 1960.
+
+    Series G of Box and Jenkins: a trend, and a yearly cycle that grows with it. It is shipped with skrnn: nothing is
+    downloaded.
+
+    Returns
+    -------
+    frame : DataFrame of shape (144, 1)
+        Column ``passengers``: thousands of passengers in the month. The index ``month`` is a monthly PeriodIndex,
+        without gaps.
+
+    References
+    ----------
+    .. [1] G. E. P. Box and G. M. Jenkins, "Time Series Analysis: Forecasting and Control", Holden-Day, 1970, Series G.
+
+    Examples
+    --------
+    >>> from skrnn.datasets import load_airline
+    >>> load_airline().tail(2)
+             passengers
+    month
+    1960-11       390.0
+    1960-12       432.0
+    """
+    with (files("skrnn.datasets") / "data" / "airline.csv").open(encoding="utf-8") as csv:
+        table = pd.read_csv(csv, dtype={"month": str, "passengers": float})
+    return table[["passengers"]].set_index(pd.PeriodIndex(table["month"], freq="M", name="month"))

@@ -1,0 +1,226 @@
+"""Intervals of forecasts against the definition of split conformal prediction, and against what they promise."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+
+from skrnn import SequenceForecaster
+from skrnn._conformal import conformal_quantiles
+
+WINDOW = 2
+
+
+def forecaster(estimator=None, **params):
+    return SequenceForecaster(estimator or LinearRegression(), **{"window": WINDOW, **params})
+
+
+def autoregression(n_rows, seed=0):
+    """y_t = 1.4 y_{t-1} - 0.7 y_{t-2} + noise of variance 1."""
+    noise, y = np.random.default_rng(seed).normal(size=n_rows + 100), [0.0, 0.0]
+    for value in noise:
+        y.append(1.4 * y[-1] - 0.7 * y[-2] + value)
+    return np.array(y[-n_rows:])
+
+
+def steps(n_steps):
+    """A frame without columns."""
+    return pd.DataFrame(index=range(n_steps))
+
+
+def widths(fitted, n_steps, coverage):
+    """Half the distance between the bounds, which lie evenly around the forecast."""
+    bounds = fitted.predict_interval(steps(n_steps), coverage)
+    assert_allclose(bounds.mean(axis=1), fitted.forecast(n_steps))
+    return (bounds[:, 1] - bounds[:, 0]) / 2
+
+
+def residuals_by_hand(y, n_fitted, n_steps, output_steps=1, estimator=None):
+    """Absolute errors of a closed loop from every row of the held-out tail: a list for each step ahead."""
+    origins = range(WINDOW, n_fitted - output_steps + 1)
+    X = [[*y[now - WINDOW : now]] for now in origins]
+    targets = [y[now : now + output_steps] for now in origins]
+    model = (estimator or LinearRegression()).fit(X, np.array(targets).reshape(len(X), -1))
+    errors = [[] for _ in range(n_steps)]
+    for now in range(n_fitted, len(y)):
+        values = list(y[now - WINDOW : now])
+        while len(values) < WINDOW + n_steps:
+            values += np.ravel(model.predict([values[-WINDOW:]])).tolist()
+        for ahead in range(n_steps):
+            if now + ahead < len(y):
+                errors[ahead].append(abs(y[now + ahead] - values[WINDOW + ahead]))
+    return errors
+
+
+def quantile(errors, coverage):
+    """The k-th smallest of n residuals, k = ceil((n + 1) coverage)."""
+    k = next(k for k in range(1, len(errors) + 1) if k >= (len(errors) + 1) * coverage - 1e-9)
+    return sorted(errors)[k - 1]
+
+
+class PlainLinearRegression(LinearRegression):
+    """Predicts without the checks, which would be most of the time of twenty thousand predictions."""
+
+    def predict(self, X):
+        return X @ self.coef_ + self.intercept_
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_coverage_of_an_autoregression(seed):
+    y = autoregression(5500 + 2010, seed)
+    fitted = forecaster(PlainLinearRegression(), calibration_size=500).fit(None, y[:5500])
+    inside = {1: [], 5: [], 10: []}
+    for origin in range(5500, 7500):
+        bounds = fitted.predict_interval(steps(10), 0.9)
+        for ahead, hits in inside.items():
+            low, high = bounds[ahead - 1]
+            hits.append(low <= y[origin + ahead - 1] <= high)
+        fitted.update(None, y[origin : origin + 1])
+    for ahead, hits in inside.items():
+        assert len(hits) == 2000
+        assert 0.85 <= np.mean(hits) <= 0.95, ahead
+    # One step ahead the noise is all that is wrong: 1.645 of its standard deviations.
+    assert widths(fitted, 1, 0.9) == pytest.approx(1.645, abs=0.15)
+
+
+@pytest.mark.parametrize("output_steps", [1, 3])
+@pytest.mark.parametrize(("size", "n_held"), [(20, 20), (0.25, 20)])
+def test_quantiles_by_hand(size, n_held, output_steps):
+    y = autoregression(80)
+    errors = residuals_by_hand(y, 80 - n_held, 10, output_steps)
+    assert [len(of_step) for of_step in errors] == [20, 19, 18, 17, 16, 15, 14, 13, 12, 11]
+    fitted = forecaster(calibration_size=size, output_steps=output_steps).fit(None, y)
+    for coverage in (0.2, 0.5, 0.9):
+        expected = [quantile(of_step, coverage) for of_step in errors]
+        assert_allclose(widths(fitted, 10, coverage), expected)
+    # Residuals are known of half as many steps as rows were held out: those beyond get the last width.
+    assert_allclose(widths(fitted, 14, 0.5)[9:], quantile(errors[9], 0.5))
+    # 0.95 needs 19 residuals, which two steps have.
+    expected = [quantile(errors[0], 0.95), *[quantile(errors[1], 0.95)] * 5]
+    assert expected[1] == max(errors[1])
+    assert_allclose(widths(fitted, 6, 0.95), expected)
+
+
+def test_forecasts_are_those_of_all_rows():
+    y = autoregression(80)
+    calibrated = forecaster(calibration_size=30).fit(None, y)
+    assert_array_equal(calibrated.forecast(5), forecaster().fit(None, y).forecast(5))
+    assert_array_equal(calibrated.estimator_.coef_, forecaster().fit(None, y).estimator_.coef_)
+
+
+def test_rows_of_the_fitted_index_get_the_width_of_one_step():
+    y = pd.Series(autoregression(80))
+    fitted = forecaster(calibration_size=20).fit(None, y)
+    bounds = fitted.predict_interval(steps(82).iloc[70:], 0.8)
+    width = widths(forecaster(calibration_size=20).fit(None, y.to_numpy()), 2, 0.8)
+    assert_allclose((bounds[:, 1] - bounds[:, 0]) / 2, [width[0]] * 10 + width.tolist())
+    assert_allclose(bounds.mean(axis=1), fitted.predict(steps(82).iloc[70:]))
+
+
+def test_covariates_belong_to_the_steps_that_are_held_out():
+    x = np.random.default_rng(0).normal(size=(60, 1))
+    y = 3 * x[:, 0]
+    fitted = forecaster(calibration_size=20).fit(x, y)  # exact, where each step sees its own covariate
+    assert_allclose(fitted.predict_interval(np.array([[2.0], [-1.0]]), 0.9), [[6, 6], [-3, -3]], atol=1e-9)
+
+
+def test_scaled_targets():
+    y = 100 + 30 * autoregression(80)
+    scaled = forecaster(Ridge(alpha=5.0), target_transformer=StandardScaler(), calibration_size=20).fit(None, y)
+    mean, scale = y[:60].mean(), y[:60].std()  # of the rows before those held out
+    errors = residuals_by_hand((y - mean) / scale, 60, 4, estimator=Ridge(alpha=5.0))
+    assert_allclose(widths(scaled, 4, 0.7), [scale * quantile(of_step, 0.7) for of_step in errors])
+
+
+def test_several_series_have_widths_of_their_own():
+    y = np.column_stack([autoregression(80), np.full(80, 7.0), 10 * autoregression(80, 1)])
+    fitted = forecaster(calibration_size=20).fit(None, y)
+    bounds = fitted.predict_interval(steps(4), 0.8)
+    assert bounds.shape == (4, 2, 3)
+    assert_allclose(bounds.mean(axis=1), fitted.forecast(4))
+    model = LinearRegression().fit([y[now - 2 : now].ravel() for now in range(2, 60)], y[2:60])
+    errors = np.abs(y[60:] - model.predict([y[now - 2 : now].ravel() for now in range(60, 80)]))
+    expected = [quantile(errors[:, number], 0.8) for number in range(3)]
+    assert_allclose((bounds[0, 1] - bounds[0, 0]) / 2, expected, atol=1e-9)
+    assert_allclose(bounds[:, :, 1], 7)
+    column = forecaster(calibration_size=20).fit(None, y[:, :1])
+    assert column.predict_interval(steps(4)).shape == (4, 2, 1)
+
+
+@pytest.mark.parametrize("size", [10, 0.25])
+def test_groups_share_their_residuals(size):
+    lengths = {"a": 40, "b": 60}
+    series = {name: autoregression(n_rows, n_rows) for name, n_rows in lengths.items()}
+    index = [(name, row) for name, n_rows in lengths.items() for row in range(n_rows)]
+    frame = pd.DataFrame(index=pd.MultiIndex.from_tuples(index, names=["series", "row"]))
+    fitted = forecaster(groups="series", calibration_size=size).fit(frame, np.concatenate([*series.values()]))
+    heads = {name: n_rows - (size if size == 10 else n_rows // 4) for name, n_rows in lengths.items()}
+    rows = [(y[now - 2 : now], y[now]) for name, y in series.items() for now in range(2, heads[name])]
+    model = LinearRegression().fit([window for window, _ in rows], [target for _, target in rows])
+    errors = [
+        abs(y[now] - model.predict([y[now - 2 : now]])[0])
+        for name, y in series.items()
+        for now in range(heads[name], len(y))
+    ]
+    assert len(errors) == (20 if size == 10 else 25)
+    later = pd.DataFrame(index=pd.MultiIndex.from_tuples([("b", 60), ("a", 40), ("b", 61)], names=["series", "row"]))
+    bounds = fitted.predict_interval(later, 0.8)
+    width = (bounds[:, 1] - bounds[:, 0]) / 2
+    assert_allclose(width[:2], quantile(errors, 0.8))
+    assert_allclose(bounds.mean(axis=1), fitted.predict(later))
+    assert abs(width[2] - width[0]) > 1e-3
+
+
+def test_many_origins_are_thinned_out():
+    y = autoregression(3000)
+    fitted = forecaster(calibration_size=1001).fit(None, y)
+    errors = residuals_by_hand(y, 1999, 1)[0]
+    kept = np.linspace(0, 1000, 500).astype(int)  # at even distances, the first and the last row held out included
+    assert_allclose(widths(fitted, 1, 0.9), quantile([errors[at] for at in kept], 0.9))
+
+
+def test_rank_is_not_a_matter_of_rounding():
+    residuals = np.arange(1.0, 100)[None, :, None]  # 99 of them: 1, 2, ... 99
+    assert 100 * 0.07 > 7  # in floating point
+    assert conformal_quantiles(residuals, 0.07).tolist() == [[7]]
+    assert conformal_quantiles(residuals, 0.071).tolist() == [[8]]
+    assert conformal_quantiles(residuals, 0.99).tolist() == [[99]]
+    with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 8\."):
+        conformal_quantiles(residuals[:, :8], 0.9)
+    assert conformal_quantiles(residuals[:, :9], 0.9).tolist() == [[9]]
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("params", "coverage", "message"),
+    [
+        ({}, 0.9, "predict_interval needs residuals of rows that were not fitted on: set calibration_size"),
+        ({"calibration_size": 8}, 0.9, "^coverage=0.9 needs at least 9 residuals, but calibration_size left 8"),
+        ({"calibration_size": 8}, 1.0, "^coverage must be a number between 0 and 1. Got 1.0"),
+        ({"calibration_size": 8}, 0, "^coverage must be a number between 0 and 1. Got 0"),
+        ({"calibration_size": 8}, "most", "^coverage must be a number between 0 and 1. Got 'most'"),
+    ],
+)
+def test_intervals_that_cannot_be_had(params, coverage, message):
+    fitted = forecaster(**params).fit(None, autoregression(40))
+    with pytest.raises(ValueError, match=message):
+        fitted.predict_interval(steps(3), coverage)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (38, "^calibration_size=38 of 40 rows leaves 2 to fit on and 38 to calibrate on, but at least 3"),
+        (50, "^calibration_size=50 of 40 rows leaves -10 to fit on"),
+        (0.04, "^calibration_size=0.04 of 40 rows leaves 39 to fit on and 1 to calibrate on, but .* 2 are needed"),
+        (0, "The 'calibration_size' parameter"),
+        (1.0, "The 'calibration_size' parameter"),
+    ],
+)
+def test_sizes_that_leave_too_few_rows(size, message):
+    with pytest.raises(ValueError, match=message):
+        forecaster(calibration_size=size).fit(None, autoregression(40))
