@@ -7,10 +7,13 @@ __version__ = "0.1.0"
 # Public name -> module that defines it. Names load on first use, so that importing skrnn costs nothing.
 _HOME = {
     "CellComparison": "skrnn._comparison",
+    "CellComparisonDisplay": "skrnn._comparison_display",
+    "ForecastDisplay": "skrnn._forecast_display",
     "GRUClassifier": "skrnn._estimators",
     "GRURegressor": "skrnn._estimators",
     "LSTMClassifier": "skrnn._estimators",
     "LSTMRegressor": "skrnn._estimators",
+    "LossCurveDisplay": "skrnn._loss_display",
     "PanelTimeSeriesSplit": "skrnn._splits",
     "RecurrentClassifier": "skrnn._estimators",
     "RecurrentRegressor": "skrnn._estimators",

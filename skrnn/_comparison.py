@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
 from sklearn.utils.validation import check_random_state
 
 from skrnn._base import BaseRecurrent
+from skrnn._parts import fitted_parts
 from skrnn._programs import CACHE
 
 
@@ -62,7 +63,7 @@ class CellComparison:
         CellComparisonDisplay
             The display, drawn.
         """
-        from skrnn._displays import CellComparisonDisplay
+        from skrnn._comparison_display import CellComparisonDisplay
 
         return CellComparisonDisplay.from_comparison(self, ax=ax)
 
@@ -164,7 +165,7 @@ def compare_cells(
     >>> comparison.summary["parameters"]
     gru      89
     lstm    101
-    Name: parameters, dtype: object
+    Name: parameters, dtype: Int64
     """
     path = _path_to_recurrent(estimator)
     X, y = indexable(X, y)
@@ -237,7 +238,7 @@ def _fit_and_score(candidate, seed, X, y, train, test, scorer):
     result = {"seconds": seconds, "score": scorer(estimator, _safe_indexing(X, test), _safe_indexing(y, test))}
     if candidate.path is None:
         return result
-    network = _fitted_recurrent(estimator)
+    [network] = fitted_parts(estimator, lambda part: isinstance(part, BaseRecurrent) and hasattr(part, "n_iter_"))
     loss = np.array(network.history_["loss"])
     return result | {
         "parameters": sum(weights.size for weights in network.model_.get_weights()),
@@ -259,19 +260,6 @@ def _timed_fit(estimator, X, y):
         if sum(CACHE.n_compiled.values()) == n_compiled:
             break
     return fitted, seconds
-
-
-def _fitted_recurrent(estimator):
-    """Return the fitted recurrent estimator that another holds."""
-    waiting = [estimator]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, BaseRecurrent) and hasattr(part, "n_iter_"):
-            return part
-        inside = [value for name, value in vars(part).items() if name.endswith("_")]
-        inside += [step for _, step in getattr(part, "steps", [])]
-        waiting += [value for value in inside if isinstance(value, BaseEstimator)]
-    raise ValueError(f"{type(estimator).__name__} holds no fitted recurrent estimator after fit.")
 
 
 def _summary(table):

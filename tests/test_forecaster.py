@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skrnn import GRURegressor, SequenceForecaster, SequenceScaler
+from skrnn._closed_loop import ClosedLoopProgram
 from skrnn._programs import CACHE
 
 WINDOW, N_ROWS, N_STEPS = 4, 60, 25
@@ -127,10 +128,8 @@ def test_loop_through_keras(monkeypatch):
     fitted = forecaster(ESTIMATORS["network"]).fit(None, data(N_ROWS)[1])
     expected = fitted.forecast(6)
     monkeypatch.setenv("SKRNN_ENGINE", "keras")
-    CACHE.clear()
-    n_before = CACHE.n_compiled["closed loop"]
+    monkeypatch.setattr(ClosedLoopProgram, "run", None)
     assert_allclose(fitted.forecast(6), expected, rtol=0, atol=1e-5)
-    assert CACHE.n_compiled["closed loop"] == n_before
 
 
 @needs_programs

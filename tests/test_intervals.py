@@ -67,9 +67,8 @@ class PlainLinearRegression(LinearRegression):
         return X @ self.coef_ + self.intercept_
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_coverage_of_an_autoregression(seed):
-    y = autoregression(5500 + 2010, seed)
+def test_coverage_of_an_autoregression():
+    y = autoregression(5500 + 2010)
     fitted = forecaster(PlainLinearRegression(), calibration_size=500).fit(None, y[:5500])
     inside = {1: [], 5: [], 10: []}
     for origin in range(5500, 7500):
