@@ -86,7 +86,7 @@ def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
         raise ValueError(f"y has {n_rows} rows, too few for initial={initial} and steps={steps}: lower one of them.")
 
     def rows(data, first, end):
-        return None if data is None else _safe_indexing(data, slice(first, end))  # an index keeps its frequency
+        return None if data is None else _safe_indexing(data, np.arange(first, end))
 
     columns = _columns(y)
     index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else pd.RangeIndex(n_rows)

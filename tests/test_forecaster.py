@@ -111,13 +111,16 @@ def test_fits_windows_and_feeds_predictions_back(name, output_steps, n_series, n
 
 
 @pytest.mark.parametrize("name", ["network", "pipeline"])
-@pytest.mark.parametrize(("output_steps", "n_series", "n_covariates"), [(1, None, 0), (3, 2, 2), (12, None, 1)])
-def test_loops_of_networks(name, output_steps, n_series, n_covariates, monkeypatch):
-    covariates, y = data(N_ROWS + N_STEPS, n_series, n_covariates)
+@pytest.mark.parametrize(
+    ("output_steps", "n_series", "n_covariates", "n_steps"),
+    [(1, None, 0, N_STEPS), (3, 2, 2, 200), (12, None, 1, N_STEPS)],  # 200 steps are more blocks than a call takes
+)
+def test_loops_of_networks(name, output_steps, n_series, n_covariates, n_steps, monkeypatch):
+    covariates, y = data(N_ROWS + n_steps, n_series, n_covariates)
     past, later = covariates[:N_ROWS], covariates[N_ROWS:]
     fitted = forecaster(ESTIMATORS[name], output_steps=output_steps)
     fitted.fit(past if n_covariates else None, y[:N_ROWS])
-    expected = continued(fitted.estimator_, y[:N_ROWS], covariates, N_STEPS, output_steps=output_steps, is_3d=True)
+    expected = continued(fitted.estimator_, y[:N_ROWS], covariates, n_steps, output_steps=output_steps, is_3d=True)
     assert_allclose(fitted.predict(later), expected, rtol=0, atol=1e-5)
     assert np.ptp(expected) > 1e-3  # goes somewhere
     monkeypatch.setattr(GRURegressor, "_closed_loop", lambda *args: None)
