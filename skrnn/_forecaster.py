@@ -40,8 +40,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     estimator : estimator, default=None
         Any regressor of scikit-learn's kind; None is ``GRURegressor()``. One that takes sequences (by its tags, or
         those of what it holds) sees steps of shape (window, n_series + n_covariates), whose covariates are those of
-        `output_steps` later, so that the last ones belong to the steps to predict. Any other sees a row: the last
-        values, oldest first, and then those covariates.
+        `output_steps` later, so that the last ones belong to the steps to predict (the last `window` of them, where
+        there are more). Any other sees a row: the last values, oldest first, and then those covariates.
 
     window : int, default=20
         Number of values that a prediction sees.

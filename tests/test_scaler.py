@@ -359,7 +359,9 @@ def test_scalers_of_a_wrong_type(scaler, X):
         SequenceScaler(scaler).fit(X)
 
 
-@pytest.mark.parametrize(("scaler", "made"), [(PCA(1), "200, 1"), (FunctionTransformer(np.ravel), "600,")], ids=str)
+@pytest.mark.parametrize(
+    ("scaler", "made"), [(PCA(1), "200, 1"), (FunctionTransformer(np.ravel), "600,")], ids=["PCA", "ravel"]
+)
 def test_scalers_that_change_the_columns(scaler, made, X):
     fitted = SequenceScaler(scaler).fit(X)
     with pytest.raises(ValueError, match=rf"must keep the number of columns, but .* made shape \({made}\) of \(200, 3"):
