@@ -429,7 +429,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Predict steps after the ends of series, in any order."""
         if not len(codes):
             return np.empty((0, self.n_outputs_))
-        series, window = self._series, self.window
+        series, window = self._series, self._layout.window
         present, row = np.unique(codes, return_inverse=True)
         n_steps = int(ahead.max())
         later = np.zeros((len(present), n_steps, covariates.shape[1]))
