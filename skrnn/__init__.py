@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _HOME = {
     "CellComparison": "skrnn._comparison",
     "CellComparisonDisplay": "skrnn._comparison_display",
+    "Checkpoint": "skrnn._checkpoint",
     "ForecastDisplay": "skrnn._forecast_display",
     "GRUClassifier": "skrnn._estimators",
     "GRURegressor": "skrnn._estimators",

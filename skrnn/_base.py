@@ -11,13 +11,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrnn._batches import Dataset, keras_inputs
+from skrnn._checkpoint import without_checkpoint
+from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._network import NetworkSpec
 from skrnn._parameters import as_units, is_routed, nearest
 from skrnn._prediction import fitted_model, predict
+from skrnn._record import TrainingPlan
 from skrnn._targets import make_targets, outputs_as_list, targets_of_list
-from skrnn._training import TrainingPlan, train
+from skrnn._training import train
 from skrnn._validation import held_out
 
 
@@ -159,6 +162,12 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         )
         masked = masked or (not reset and self._masked)
         first_epoch = 0 if reset else self.n_iter_
+        callbacks, checkpoint = without_checkpoint(self.callbacks, type(self).__name__)
+        if checkpoint is not None and reset and self.random_state is None:
+            raise ValueError(
+                f"{checkpoint!r} can only go on with a fit of {type(self).__name__} whose seed it knows. Set "
+                "random_state to an int. Got None instead."
+            )
         plan = TrainingPlan(
             spec=spec,
             seed=self._seed,
@@ -168,7 +177,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
                 "optimizer": self.optimizer,
                 "loss": self._encoder.output(self.loss)[2],
                 "metrics": self.metrics,
-                "callbacks": self.callbacks,
+                "callbacks": callbacks,
                 "routed": self._routed(),
                 "name": type(self).__name__,
             },
@@ -181,6 +190,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             min_delta=self.min_delta,
             verbose=int(self.verbose),
             state=None if reset else self._state,
+            checkpoint=None if partial else checkpoint,
         )
         self._state, record = train(plan, dataset, validation)
         self._spec, self._masked = spec, masked
@@ -284,13 +294,15 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         """Return what the network puts out, in the layout of ``X``; absent steps give NaN."""
         check_is_fitted(self)
         sequences = self._check_X(X, reset=False)
-        outputs = predict(
-            self._spec,
-            self._state,
-            sequences,
-            masked=self._masked or sequences.has_absent,
-            mask_layer=self._mask_layer(),
-        )
+        remedy = "Cut the sequences into shorter windows, or fit with fewer units."
+        with memory_error(type(self).__name__, PREDICTION_BATCH, sequences.n_timesteps, remedy):
+            outputs = predict(
+                self._spec,
+                self._state,
+                sequences,
+                masked=self._masked or sequences.has_absent,
+                mask_layer=self._mask_layer(),
+            )
         if self._per_step:
             outputs = sequences.to_layout(outputs, np.nan)
         return outputs, sequences

@@ -174,13 +174,19 @@ def keras_inputs(sequences, indices, tokens, n_timesteps=None):
     return values
 
 
-def keras_batch(dataset, order, index, dtype, tokens):
-    """Sequences, targets and weights of one batch for Keras, whose mean loss is then the weighted mean."""
+def keras_batch(dataset, order, index, dtype, tokens, n_devices=1):
+    """Sequences, targets and weights of one batch for Keras, whose mean loss is then the weighted mean.
+
+    Devices that share a batch get as many samples each, some of which weigh nothing, for Keras takes the mean of their
+    means.
+    """
     samples = order.samples[index][order.samples[index] >= 0]
+    samples = np.pad(samples, (0, -len(samples) % n_devices), constant_values=-1)
     n_timesteps = int(order.n_timesteps.max())  # Keras takes its shapes from the first batches
     present = dataset.sequences.present(samples, n_timesteps)
     targets, weights = dataset.targets.gather(samples, present)
     n_terms = present.sum() if dataset.targets.per_step else len(samples)
+    weights[samples < 0] = 0
     total = order.normalizers(samples[None], weights[None])[0]
     weights = weights * (n_terms / total) if total else weights
     return keras_inputs(dataset.sequences, samples, tokens, n_timesteps), targets, weights.astype(dtype)

@@ -34,7 +34,8 @@ def locate(bounds, known, frequency, labels):
     codes = known.series.get_indexer(labels.series)[labels.codes]
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
-        raise ValueError(f"Row {row} of X is of a series that was not fitted: {labels.series[labels.codes[row]]!r}.")
+        series = labels.series.tolist()[labels.codes[row]]
+        raise ValueError(f"Row {row} of X is of a series that was not fitted: {series!r}.")
     position = np.full(len(codes), -1)
     inside = np.zeros(len(codes), dtype=bool)
     if comparable(known.time, labels.time):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import joblib
@@ -40,7 +41,20 @@ def network_obstacle(spec):
         return f"the environment sets {ENGINE_VARIABLE}=keras"
     if callable(spec.cell):
         return "the cell is a callable"
+    if n_replicas() > 1:
+        return "a strategy of tf.distribute is in scope"
     return None
+
+
+def n_replicas():
+    """How many devices share each batch: those of the ``tf.distribute`` strategy in scope, where there is one."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def has_gpu():
@@ -68,3 +82,18 @@ def n_shards(batch_size, units):
         return 1
     work = batch_size * sum(units)
     return int(np.clip(work // _MIN_WORK_A_SHARD, 1, min(_MAX_SHARDS, batch_size)))
+
+
+@contextlib.contextmanager
+def memory_error(name, batch_size, n_timesteps, remedy):
+    """Say of which batches the memory ran out, whoever noticed: numpy, TensorFlow or XLA."""
+    try:
+        yield
+    except Exception as error:
+        import tensorflow as tf
+
+        if not isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
+            raise
+        raise MemoryError(
+            f"{name} ran out of memory with batches of {batch_size} sequences of {n_timesteps} time steps. {remedy}"
+        ) from error

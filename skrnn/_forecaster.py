@@ -24,8 +24,10 @@ from skrnn._forecasting import (
     transformed,
     windows_at,
 )
+from skrnn._numbers import array_like, numbers_of
 from skrnn._series import RowLabels, split_labels
 from skrnn._times import comparable
+from skrnn._unchanged import unchanged_on_failure
 
 
 class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -165,6 +167,11 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If a series has fewer than ``window + output_steps`` rows, if `X` or `y` holds NaN or infinity, or if time
             runs backwards.
         """
+        with unchanged_on_failure(self):
+            self._fit(X, y)
+        return self
+
+    def _fit(self, X, y):
         self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=True)
         series, self._labels = _sorted(values, covariates, labels)
@@ -179,7 +186,6 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self._frequency = distance_of(labels)
         bounds = self._series.bounds()
         self._means = np.add.reduceat(self._series.y, bounds[:-1]) / np.diff(bounds)[:, None]  # (n_codes, n_series)
-        return self
 
     def predict(self, X):
         """Continue the series, one step for each row.
@@ -330,6 +336,9 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _read(self, X, y, *, reset):
         """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows."""
+        name = type(self).__name__
+        X = None if X is None else array_like(X, "X", name)
+        y = None if y is None else array_like(y, "y", name)
         if X is None and isinstance(y, (pd.Series, pd.DataFrame)):
             X = pd.DataFrame(index=y.index)
         indexed = X if isinstance(X, pd.DataFrame) else y
@@ -343,7 +352,13 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         covariates = self._check_covariates(features, n_rows, reset)
         if y is None:
             return None, covariates, labels
-        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        values = numbers_of(
+            y,
+            name,
+            lambda y: check_array(y, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y"),
+            parameter="y",
+            finite=True,
+        )
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
         is_pandas = isinstance(y, (pd.Series, pd.DataFrame))
@@ -370,7 +385,12 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 f"X has columns, shape {np.shape(features)}, but SequenceForecaster was fitted without covariates."
             )
         if not none:
-            return validate_data(self, features, dtype=np.float64, reset=reset)
+            return numbers_of(
+                features,
+                type(self).__name__,
+                lambda X: validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=reset),
+                finite=True,
+            )
         if reset:
             self.n_features_in_ = 0
             vars(self).pop("feature_names_in_", None)
@@ -384,7 +404,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         wanted = self.window + self.output_steps
         if (lengths < wanted).any():
             at = int(np.argmax(lengths < wanted))
-            which = "" if self.groups is None else f" of series {self._labels.series[at]!r}"
+            which = "" if self.groups is None else f" of series {self._labels.series.tolist()[at]!r}"
             raise ValueError(
                 f"y has {lengths[at]} sample(s){which}, but window={self.window} and output_steps={self.output_steps} "
                 f"need at least {wanted}. Pass a longer series, or make the window smaller."

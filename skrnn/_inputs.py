@@ -15,7 +15,10 @@ from skrnn._layouts import (
     sequences_from_3d,
     sequences_from_tokens,
 )
+from skrnn._numbers import numbers_of, refuse_no_array
 
+_MAX_TOKENS = 2**31 - 1  # ids are int32
+_MAX_FLOAT = 2.0**53  # whole numbers up to here are exact as float64, and all fit into int64
 _LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
 
 
@@ -29,6 +32,7 @@ class SequenceInputMixin:
     def _check_X(self, X, *, reset):
         """Sequences of any layout, checked against those of fit unless ``reset``."""
         name = type(self).__name__
+        refuse_no_array(X, "X", name)
         ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(
@@ -40,7 +44,7 @@ class SequenceInputMixin:
             self._per_step, self._tokens = bool(self.return_sequences), self.embedding_dim is not None
         elif layout != self._layout:
             raise ValueError(
-                f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X is {_LAYOUTS[layout]}. Pass X in the "
+                f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X {_what_it_is(X, ndim)}. Pass X in the "
                 "layout of fit."
             )
         if layout == 3:
@@ -58,12 +62,12 @@ class SequenceInputMixin:
                 UserWarning,
                 stacklevel=2,
             )
-        X = validate_data(
-            self,
+        dtype = "numeric" if self._tokens else self._numeric_dtypes(X)
+        X = numbers_of(
             X,
-            reset=reset,
-            dtype="numeric" if self._tokens else self._numeric_dtypes(),
-            ensure_all_finite=self._tokens,
+            name,
+            lambda X: validate_data(self, X, reset=reset, dtype=dtype, ensure_all_finite=False),
+            words=("sample", "time step"),
         )
         return self._check_tokens(X, reset) if self._tokens else sequences_from_2d(X, self._dtype, name)
 
@@ -83,13 +87,21 @@ class SequenceInputMixin:
     def _check_tokens(self, X, reset):
         name = type(self).__name__
         if X.dtype.kind not in "biu":
-            if not (np.floor(X) == X).all():
-                row, column = np.argwhere(np.floor(X) != X)[0]
+            whole = np.isfinite(X) & (np.floor(X) == X)
+            if not whole.all():
+                row, column = np.argwhere(~whole)[0]
+                what = {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(X[row, column]), X[row, column])
                 raise ValueError(
-                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {X[row, column]} at "
-                    f"sample {row}, time step {column}."
+                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {what} at sample "
+                    f"{row}, time step {column}."
                 )
-            X = X.astype(np.int64)
+            X = np.clip(X, -_MAX_FLOAT, _MAX_FLOAT).astype(np.int64)  # beyond any vocabulary, but of the same sign
+        if reset and self.n_tokens is None and (X >= _MAX_TOKENS).any():
+            row, column = np.argwhere(X >= _MAX_TOKENS)[0]
+            raise ValueError(
+                f"Token id {X[row, column]} at sample {row}, time step {column} is too large for {name}, whose "
+                "embedding has a row for every id up to the largest. Number the tokens from 2 on."
+            )
         if reset:
             self._infers_tokens = self.n_tokens is None
             self._vocabulary = max(int(X.max()) + 1, 2) if self._infers_tokens else self.n_tokens
@@ -97,9 +109,18 @@ class SequenceInputMixin:
             X = np.where(self._vocabulary <= X, 1, X)  # unknown, as ids that were never trained on are
         return sequences_from_tokens(X, self._vocabulary, name)
 
-    def _numeric_dtypes(self):
-        """Float dtypes as they are, anything else as the dtype of computation."""
-        return [np.dtype(self._dtype), np.dtype(np.float64), np.dtype(np.float32)]
+    def _numeric_dtypes(self, X):
+        """Float dtypes as they are, whole numbers as the dtype of computation; of objects and text any may overflow."""
+        of_other = self._dtype if getattr(getattr(X, "dtype", None), "kind", None) in ("b", "i", "u") else np.float64
+        return [np.dtype(of_other), np.dtype(np.float64), np.dtype(np.float32)]
+
+
+def _what_it_is(X, ndim):
+    """Say which layout X has, and its shape."""
+    if is_list_of_sequences(X):
+        return f"is {_LAYOUTS[3]}, a list of {len(X)} sequences"
+    of_shape = f"of shape {np.shape(X)}"
+    return f"is {_LAYOUTS[ndim]}, {of_shape}" if ndim in _LAYOUTS else f"has {ndim} dimension(s), {of_shape}"
 
 
 def _is_series_of_rows(X):

@@ -48,7 +48,7 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
         optimizer=optimizer,
         loss=loss,
         metrics=None,
-        callbacks=callbacks,
+        callbacks=_in_lists(callbacks),
         random_state=None,
         **routed,
     )
@@ -173,7 +173,14 @@ def _flat(callbacks):
     return flat
 
 
-def fit_with_keras(model, batch, n_batches, *, first_epoch, epochs, validation_batches, callbacks, after_epoch):
+def _in_lists(callbacks):
+    """Callbacks with lists for tuples, which scikeras refuses."""
+    return [_in_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
+
+
+def fit_with_keras(
+    model, batch, n_batches, *, first_epoch, epochs, validation_batches, callbacks, before_training, after_epoch
+):
     """Train through ``keras.Model.fit`` on our own batches.
 
     Parameters
@@ -189,8 +196,11 @@ def fit_with_keras(model, batch, n_batches, *, first_epoch, epochs, validation_b
     validation_batches : list of tuple
         Batches of the validation data, empty where there are none.
     callbacks : list of keras.callbacks.Callback
+    before_training : callable
+        ``before_training()`` is called before the first epoch, once callbacks know that training begins.
     after_epoch : callable
-        ``after_epoch(logs)`` is called after each epoch and says whether to stop.
+        ``after_epoch(logs, stops)`` is called after each epoch, told whether a callback stops training, and says
+        whether it stops.
     """
     import keras
 
@@ -208,10 +218,12 @@ def fit_with_keras(model, batch, n_batches, *, first_epoch, epochs, validation_b
         def __getitem__(self, index):
             return validation_batches[index]
 
-    class AfterEpoch(keras.callbacks.Callback):
+    class Loop(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            before_training()
+
         def on_epoch_end(self, epoch, logs=None):
-            if after_epoch(dict(logs)):
-                self.model.stop_training = True
+            self.model.stop_training = after_epoch(dict(logs), self.model.stop_training)
 
     model.fit(
         Endless(),
@@ -219,7 +231,7 @@ def fit_with_keras(model, batch, n_batches, *, first_epoch, epochs, validation_b
         initial_epoch=first_epoch,
         epochs=first_epoch + epochs,
         validation_data=Validation() if validation_batches else None,
-        callbacks=[*callbacks, AfterEpoch()],
+        callbacks=[*callbacks, Loop()],
         shuffle=False,
         verbose=0,
     )

@@ -10,9 +10,10 @@ from numpy.lib.stride_tricks import as_strided
 from scipy.sparse import issparse
 
 from skrnn._lengths import length_on_grid
+from skrnn._numbers import as_numbers
 from skrnn._sequences import Sequences
 
-_KINDS = "biuf"  # kinds of numpy's dtypes that are numbers
+_AXES = ("sample", "time step", "feature")
 
 
 def n_dimensions(X):
@@ -35,8 +36,13 @@ def is_list_of_sequences(X):
         except ValueError:  # lists of different lengths
             return True
     if getattr(X, "ndim", None) == 1 and str(getattr(X, "dtype", "")) == "object":
-        return not len(X) or any(np.ndim(sequence) == 2 or isinstance(sequence, (list, np.ndarray)) for sequence in X)
+        # Lists first: they may be ragged, which np.ndim refuses.
+        return not len(X) or any(isinstance(sequence, (list, np.ndarray)) or _is_table(sequence) for sequence in X)
     return False
+
+
+def _is_table(sequence):
+    return getattr(sequence, "ndim", None) == 2
 
 
 def sequences_from_2d(X, dtype, name):
@@ -74,9 +80,7 @@ def sequences_from_3d(X, dtype, name):
         return _finite(replace(X, values=_cast(X.values, dtype)), X.values, dtype, name)
     if is_list_of_sequences(X):
         return _sequences_from_list(X, dtype, name)
-    X = np.asarray(X)
-    if X.dtype.kind not in _KINDS:
-        X = _as_numbers(X, name)
+    X = as_numbers(np.asarray(X), "X", name, _AXES)
     if 0 in X.shape:
         raise ValueError(
             f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
@@ -102,14 +106,18 @@ def _sequences_from_list(X, dtype, name):
         raise ValueError(f"Found a list of 0 sample(s) while a minimum of 1 is required by {name}.")
     arrays = []
     for sample, sequence in enumerate(X):
+        if issparse(sequence):
+            raise TypeError(
+                f"Sparse data was passed for sample {sample} of X, of shape {sequence.shape}, but {name} takes dense "
+                "data only. Use its toarray()."
+            )
         try:
             array = np.asarray(sequence)
         except ValueError:
             raise ValueError(
                 f"Sample {sample} of X is a list whose steps differ in length; {name} takes (n_timesteps, n_features)."
             ) from None
-        if array.dtype.kind not in _KINDS:
-            array = _as_numbers(array, name, sample)
+        array = as_numbers(array, "X", name, _AXES, sample)
         if array.ndim != 2:
             raise ValueError(
                 f"Sample {sample} of X has {array.ndim} dimension(s), shape {array.shape}; {name} takes sequences of "
@@ -137,28 +145,6 @@ def _sequences_from_list(X, dtype, name):
         n_timesteps=length_on_grid(int(lengths.max())),
     )
     return _finite(sequences, rows, dtype, name)
-
-
-def _as_numbers(array, name, sample=None):
-    """Convert objects and text that stand for numbers; where one does not, say which."""
-    if array.dtype.kind == "c":
-        what = "X" if sample is None else f"sample {sample} of X"
-        raise ValueError(f"Complex data not supported, got {what} of dtype {array.dtype}.")
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError):
-        for index, value in np.ndenumerate(array):
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                at = index if sample is None else (sample, *index)
-                words = ("sample", "time step", "feature")
-                place = ", ".join(f"{word} {i}" for word, i in zip(words, at, strict=False))
-                value = value.item() if isinstance(value, np.generic) else value
-                raise ValueError(
-                    f"{name} takes numbers, but X has dtype {array.dtype}, and holds {value!r} at {place}."
-                ) from None
-        raise
 
 
 def _finite(sequences, rows, dtype, name):

@@ -17,6 +17,7 @@ from skrnn._engine import (
 )
 from skrnn._lengths import MIN_PREDICTION_WORK, program_lengths
 from skrnn._network import assign, build_network, network_variables
+from skrnn._processes import prepare_process
 from skrnn._programs import CACHE, PredictionProgram, program_network
 
 _ROWS_AT_ONCE = 2**13  # through Keras: windows of one series are laid out in full
@@ -24,6 +25,7 @@ _ROWS_AT_ONCE = 2**13  # through Keras: windows of one series are laid out in fu
 
 def predict(spec, state, sequences, *, masked, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
+    prepare_process()
     if network_obstacle(spec) is not None:
         predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
         return np.concatenate(
@@ -94,6 +96,7 @@ class _KerasPredictor:
 
 def fitted_model(spec, weights, mask_layer):
     """Return a new stock ``keras.Model`` with trained weights."""
+    prepare_process()
     model = build_network(spec, None, mask=mask_layer)
     assign(network_variables(model), weights)
     return model

@@ -17,6 +17,7 @@ from skrnn._engine import has_gpu
 from skrnn._network import build_network, network_variables
 
 MAX_PROGRAMS = 32  # some hold tens of megabytes
+_STEPS_OF_A_LARGE_PROGRAM = 512  # time steps from which memory may run out in a single shard, whose rows are few
 
 
 class ProgramCache:
@@ -90,6 +91,15 @@ def loss_per_row(loss, y_true, y_pred):
     return loss.call(y_true, y_pred) if isinstance(loss, keras.losses.Loss) else loss(y_true, y_pred)
 
 
+def built_metrics(network, target_shape):
+    """Return metrics of a compiled network, their variables created by a first, empty update."""
+    y = np.zeros(target_shape, dtype="float32")
+    outputs = np.zeros((*target_shape[:-1], network.output.shape[-1]), dtype=network.output.dtype)
+    network.compute_metrics(None, y, outputs, np.ones(target_shape[:-1], dtype="float32"))
+    network.reset_metrics()
+    return [metric for metric in network.metrics if metric.name != "loss"]
+
+
 class TrainingProgram:
     """Training and evaluation of one architecture at one shape of batch.
 
@@ -114,7 +124,7 @@ class TrainingProgram:
         self._clipping = clipping_of(network.optimizer)
         if self._clipping is not None:
             setattr(network.optimizer, self._clipping, None)  # the bound comes with every call
-        self._metrics = self._build_metrics(target_shape)
+        self._metrics = built_metrics(network, target_shape)
         self._variables = [
             *network_variables(network),
             *network.optimizer.variables,
@@ -125,6 +135,7 @@ class TrainingProgram:
         # TensorFlow's own, which runs the shards at once. On a GPU nothing goes through XLA.
         xla = not has_gpu()
         in_parts = xla and shards > 1
+        self._is_large = xla and not in_parts and network.inputs[0].shape[1] >= _STEPS_OF_A_LARGE_PROGRAM
 
         def part(function):
             return tf.function(partial(function), jit_compile=True, autograph=False) if in_parts else function
@@ -167,17 +178,21 @@ class TrainingProgram:
 
     def _call(self, function, state, batches, n_batches, clip):
         with self._lock:  # the function works on the program's own variables
+            held = self._held_buffers() if self._is_large else None
             state, loss, metrics = function(state, batches, np.int32(n_batches), np.float64(clip))
+            del held
         return state, float(loss), {name: float(value) for name, value in metrics.items()}
 
-    def _build_metrics(self, target_shape):
-        """Return metrics of the compiled network, their variables created by a first, empty update."""
-        network = self._network
-        y = np.zeros(target_shape, dtype="float32")
-        outputs = np.zeros((*target_shape[:-1], network.output.shape[-1]), dtype=network.output.dtype)
-        network.compute_metrics(None, y, outputs, np.ones(target_shape[:-1], dtype="float32"))
-        network.reset_metrics()
-        return [metric for metric in network.metrics if metric.name != "loss"]
+    def _held_buffers(self):
+        """Hold the buffers of the variables, so that XLA does not update them in place.
+
+        Where it runs out of memory it has freed those by then, and TensorFlow (2.21) frees them again, which ends the
+        process.
+        """
+        import tensorflow as tf
+
+        variables = [variable.value for variable in self._variables]
+        return [tf.raw_ops.ReadVariableOp(resource=v.handle, dtype=v.dtype) for v in variables]
 
     # What XLA compiles; functions of their arguments alone, but for the update.
 

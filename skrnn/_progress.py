@@ -22,8 +22,12 @@ class ProgressLine:
         self._stream = sys.stdout
         self._rewrites = hasattr(self._stream, "isatty") and self._stream.isatty()
         self._start = self._shown_at = time.perf_counter()
-        self._tenths = 0
+        self._n_before = self._tenths = 0
         self._width = 0
+
+    def skip(self, n_before):
+        """Count epochs that were trained before, and took no time now."""
+        self._n_before, self._tenths = n_before, 10 * n_before // self._n_epochs
 
     def update(self, n_done, logs):
         """Show the state after an epoch, if it is time for it."""
@@ -44,7 +48,7 @@ class ProgressLine:
 
     def _show(self, n_done, logs, seconds):
         values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
-        per_epoch = seconds / n_done
+        per_epoch = seconds / (n_done - self._n_before)
         left = (self._n_epochs - n_done) * per_epoch
         line = f"Epoch {n_done}/{self._n_epochs}  {values}  {1e3 * per_epoch:.3g} ms/epoch  {left:.0f} s left"
         if self._rewrites:

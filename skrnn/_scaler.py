@@ -13,7 +13,9 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._layouts import is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
+from skrnn._numbers import numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
+from skrnn._unchanged import unchanged_on_failure
 
 _ROWS_AT_ONCE = 2**16
 
@@ -91,15 +93,9 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         ValueError
             If `X` is none of these, or holds NaN between present steps or infinity.
         """
-        sequences, _ = self._read(X, reset=True)
-        scaler = StandardScaler() if self.scaler is None else clone(self.scaler)
-        if not hasattr(scaler, "partial_fit"):
-            self.scaler_ = scaler.fit(_present_rows(sequences, slice(None)))
-            return self
-        size = max(_ROWS_AT_ONCE // sequences.n_timesteps, 1)
-        for first in range(0, len(sequences), size):
-            scaler.partial_fit(_present_rows(sequences, slice(first, first + size)))
-        self.scaler_ = scaler
+        with unchanged_on_failure(self):
+            sequences, _ = self._read(X, reset=True)
+            self.scaler_ = _fitted(StandardScaler() if self.scaler is None else clone(self.scaler), sequences)
         return self
 
     def transform(self, X):
@@ -165,6 +161,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     def _read(self, X, *, reset):
         """Check sequences of any layout; return them, and the function that puts scaled ones back into it."""
         name = type(self).__name__
+        refuse_no_array(X, "X", name)
         ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes 2-D or 3-D input.")
@@ -173,7 +170,13 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         elif self._ndim != (3 if ndim == 3 else 2):
             raise ValueError(f"{name} was fitted on {self._ndim}-D input, but X has {ndim} dimensions.")
         if ndim != 3:
-            X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            X = numbers_of(
+                X,
+                name,
+                lambda X: validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset),
+                words=("sample", "time step"),
+                finite=True,
+            )
             shape = X.shape
             return sequences_from_3d(X[..., None], X.dtype, name), lambda scaled: np.asarray(scaled).reshape(shape)
         sequences = sequences_from_3d(X, _dtype_of(X), name)
@@ -212,6 +215,16 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _fitted(scaler, sequences):
+    """Fit a scaler on all present steps, in blocks where it can."""
+    if not hasattr(scaler, "partial_fit"):
+        return scaler.fit(_present_rows(sequences, slice(None)))
+    size = max(_ROWS_AT_ONCE // sequences.n_timesteps, 1)
+    for first in range(0, len(sequences), size):
+        scaler.partial_fit(_present_rows(sequences, slice(first, first + size)))
+    return scaler
 
 
 def _dtype_of(X):

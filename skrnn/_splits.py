@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skrnn._numbers import array_like
 from skrnn._series import column_or_level
 from skrnn._times import ORDERED_INDEXES
 
@@ -37,7 +38,7 @@ def _times_of_rows(X, time):
             "that holds them as time, or split the frame that has them, cv=list(splitter.split(frame))."
         )
     else:
-        times = column_or_level(X, time, "time")[0]
+        times = column_or_level(array_like(X, "X", "PanelTimeSeriesSplit"), time, "time")[0]
     _check_order(times, "The index of X" if time is None else f"time={time!r}")
     return times
 

@@ -139,7 +139,13 @@ def _target_columns(frame, target):
     if not labels:
         raise ValueError("target is an empty list: name at least one column of frame.")
     for label in labels:
-        n_found = sum(label == column for column in frame.columns)
+        if not pd.api.types.is_hashable(label):
+            raise TypeError(
+                f"target must be the name of a column of frame, or a list of such names. Got {type(label).__name__} "
+                "instead."
+            )
+        # Hashes first: what is no name may not give a truth value when compared.
+        n_found = sum(hash(label) == hash(column) and label == column for column in frame.columns)
         if n_found == 0:
             raise ValueError(f"target {label!r} is not a column of frame. {_suggest_column(label, frame.columns)}")
         if n_found > 1:

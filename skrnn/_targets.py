@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
+
+from skrnn._numbers import NUMBERS, numbers_of, refuse_no_array
 
 _SPARSE = "sparse_categorical_crossentropy"
 
@@ -97,9 +101,18 @@ def targets_of_list(y, X, n_timesteps, name):
 
     What stands beyond the end of a sequence is some target; it is absent, and weighs nothing.
     """
+    refuse_no_array(y, "y", name)
     if len(y) != len(X):
         return np.empty(len(y))  # which is refused as too few or too many, as any other target
-    targets = [np.asarray(steps) for steps in y]
+    targets = []
+    for sample, steps in enumerate(y):
+        try:
+            targets.append(np.asarray(steps))
+        except ValueError:
+            raise ValueError(
+                f"Sample {sample} of y is a list whose steps differ in length; {name} takes (n_timesteps,) or "
+                "(n_timesteps, n_outputs)."
+            ) from None
     shape = targets[0].shape[1:]
     for sample, (steps, sequence) in enumerate(zip(targets, X, strict=True)):
         if steps.ndim not in (1, 2) or len(steps) != len(sequence) or steps.shape[1:] != shape:
@@ -107,6 +120,10 @@ def targets_of_list(y, X, n_timesteps, name):
                 f"Sample {sample} of y has shape {steps.shape}, but sample {sample} of X has {len(sequence)} time "
                 f"steps; {name} with return_sequences=True needs a target for each, of as many outputs as in sample 0."
             )
+    kinds = {steps.dtype.kind: sample for sample, steps in reversed([*enumerate(targets)])}
+    if not (kinds.keys() <= set(NUMBERS) or len(kinds) == 1):
+        named = ", ".join(f"{targets[sample].dtype} in sample {sample}" for sample in sorted(kinds.values()))
+        raise TypeError(f"The targets of all samples must be of one kind, for {name}. y holds {named}.")
     rows = np.concatenate(targets)
     laid_out = np.full((len(X), n_timesteps, *shape), rows[0], dtype=rows.dtype)
     laid_out[np.arange(n_timesteps) < np.array([[len(steps)] for steps in targets])] = rows
@@ -145,7 +162,15 @@ class RegressionEncoder:
 
     def check(self, y, sequences):
         """``y`` as an array of numbers of the right shape, finite at every present step."""
-        y = check_array(y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y")
+        y = numbers_of(
+            y,
+            self.name,
+            lambda y: check_array(
+                y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y"
+            ),
+            parameter="y",
+            words=(),
+        )
         _check_target_shape(y, sequences, self.per_step, self.name)
         with np.errstate(over="ignore"):
             y = y.astype(self.dtype, copy=False)
@@ -216,8 +241,11 @@ class ClassificationEncoder:
         else:
             self.classes = np.unique(y[present] if self.per_step else y)
             if classes is not None:
+                classes = np.asarray(_array_of_labels(classes, self.name, "classes"))
+                _check_labels(classes, np.ones(classes.shape, dtype=bool), self.name, "classes")
                 self.classes, seen = np.unique(classes), self.classes
-                self._refuse_unknown(np.setdiff1d(seen, self.classes))
+                known = set(self.classes.tolist())
+                self._refuse_unknown(np.array([label for label in seen.tolist() if label not in known], dtype=object))
         if len(self.classes) < 2 and not self.multilabel:
             raise ValueError(
                 f"{self.name} needs at least two classes, but y holds one class only: {self.classes.tolist()[0]!r}."
@@ -225,21 +253,24 @@ class ClassificationEncoder:
         return self
 
     def check(self, y, sequences):
-        """``y`` as an array of labels of the right shape."""
+        """``y`` as an array of labels of the right shape, that can be sorted."""
+        refuse_no_array(y, "y", self.name)
         if self.per_step:
-            y = np.asarray(y)
+            y = np.asarray(_array_of_labels(y, self.name))
             _check_target_shape(y, sequences, True, self.name)
             if y.ndim != 2:
                 raise ValueError(
                     f"{self.name} with return_sequences=True takes one label per time step, y of shape "
                     f"(n_samples, n_timesteps); got {y.shape}."
                 )
+            present = present_in_layout(sequences)
+            _check_labels(y, present, self.name)
+            if y.dtype.kind == "f":
+                check_classification_targets(y[present])
             return y
+        y = _array_of_labels(y, self.name)
         y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            at = int(np.argwhere(~np.isfinite(y))[0][0])
-            what = "NaN" if np.isnan(y[~np.isfinite(y)][0]) else "infinity"
-            raise ValueError(f"Input y contains {what}, first at index {at}; every sample needs a label.")
+        _check_labels(y, np.ones(y.shape, dtype=bool), self.name)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         _check_target_shape(y, sequences, False, self.name)
@@ -258,11 +289,20 @@ class ClassificationEncoder:
         if self.multilabel:
             if y.shape[1] != len(self.classes):
                 raise ValueError(f"y has {y.shape[1]} labels, but {self.name} was fitted with {len(self.classes)}.")
+            is_indicator = np.isin(y, (0, 1))
+            if not is_indicator.all():
+                at = tuple(int(i) for i in np.argwhere(~is_indicator)[0])
+                raise ValueError(
+                    f"{self.name} takes indicators of several labels, 0 or 1, but y holds {y[at].item()!r} at index "
+                    f"{at}."
+                )
             return y.astype(self.dtype)
         if self.per_step and not present.all():
             y = np.where(present, y, self.classes[0])
-        codes = np.searchsorted(self.classes, y)
-        codes = np.minimum(codes, len(self.classes) - 1)
+        try:
+            codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
+        except TypeError:  # numbers among text, or text among numbers: none of them is known
+            codes = np.zeros(y.shape, dtype=int)
         unknown = self.classes[codes] != y
         self._refuse_unknown(np.unique(y[unknown]))
         if self._one_unit():
@@ -310,6 +350,49 @@ class ClassificationEncoder:
                 f"y holds labels that {self.name} does not know: {labels[:5].tolist()}; its classes are "
                 f"{self.classes[:10].tolist()}."
             )
+
+
+def _array_of_labels(y, name, parameter="y"):
+    """Return labels as something with a dtype, unless they are complex, or lists of different lengths."""
+    try:
+        y = y if hasattr(y, "dtype") or hasattr(y, "iloc") else np.asarray(y)
+    except ValueError:
+        raise ValueError(f"{parameter} is a list of lists that differ in length, which {name} does not take.") from None
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if kind == "S":
+        raise TypeError(
+            f"{name} takes text and numbers, got {parameter} of bytes, dtype {y.dtype}. Decode them to str."
+        )
+    if kind == "c":
+        raise ValueError(
+            f"Complex data not supported, got {parameter} of dtype {y.dtype}. {name} takes text and real numbers."
+        )
+    return y
+
+
+def _check_labels(y, counts, name, parameter="y"):
+    """Raise where a label that counts is missing, is infinite, or cannot be compared with others."""
+    if y.dtype.kind in "fOmM":
+        missing = counts & (pd.isna(y) | (np.abs(y) == np.inf if y.dtype.kind == "f" else False))
+        if missing.any():
+            at = tuple(int(i) for i in np.argwhere(missing)[0])
+            what = {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(y[at]), str(y[at]))
+            where = at[0] if len(at) == 1 else at
+            raise ValueError(f"Input {parameter} contains {what}, first at index {where}; {name} needs labels.")
+    if y.dtype.kind == "O":
+        labels = y[counts]
+        try:
+            np.unique(labels)
+        except (
+            TypeError,
+            ValueError,
+        ):  # ValueError for arrays and frames, whose comparisons are neither true nor false
+            kinds = {type(label).__name__: label for label in reversed(labels.tolist())}
+            named = " and ".join(f"{reprlib.repr(label)} of type {kind}" for kind, label in kinds.items())
+            raise TypeError(
+                f"The labels of {parameter} must be of one kind that can be sorted, for {name}: all str, or all "
+                f"numbers. Got {named}."
+            ) from None
 
 
 def _check_target_shape(y, sequences, per_step, name):

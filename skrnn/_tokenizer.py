@@ -15,6 +15,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._numbers import array_like
+
 # The ids that the estimators reserve, and the first one that is left for words.
 _PADDING, _UNKNOWN, _FIRST_WORD = 0, 1, 2
 
@@ -271,7 +273,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
             If `X` is not 2-D, or holds anything that is not an id of the vocabulary.
         """
         check_is_fitted(self)
-        ids = np.asarray(X)
+        ids = np.asarray(array_like(X, "X", type(self).__name__, ("sample", "time step")))
         if ids.ndim != 2 or ids.dtype.kind not in "iuf":
             raise ValueError(
                 "SequenceTokenizer.inverse_transform takes token ids of shape (n_samples, n_timesteps), but X has "

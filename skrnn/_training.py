@@ -4,99 +4,22 @@ from __future__ import annotations
 
 import inspect
 import logging
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 import numpy as np
 
 from skrnn._batches import batch_order, batch_order_by_length, keras_batch, program_batches
-from skrnn._engine import TRAINING_VALUES_A_CALL, batches_a_call, n_shards, network_obstacle
+from skrnn._checkpoint import SavedFit
+from skrnn._engine import TRAINING_VALUES_A_CALL, batches_a_call, memory_error, n_replicas, n_shards, network_obstacle
 from skrnn._keras import compile_network, fit_with_keras, metric_list
 from skrnn._lengths import MIN_TRAINING_WORK, program_lengths
-from skrnn._network import NetworkSpec, assign, fresh_values, network_variables
-from skrnn._programs import CACHE, TrainingProgram, loss_per_row, program_network
-from skrnn._progress import ProgressLine
+from skrnn._network import assign, fresh_values, network_variables
+from skrnn._processes import prepare_process
+from skrnn._programs import CACHE, TrainingProgram, built_metrics, loss_per_row, program_network
 from skrnn._prototype import compiled_network, find_prototype, prototype_of, rates_of
+from skrnn._record import TrainedState, TrainingRecord, identity_of
 
 logger = logging.getLogger("skrnn")
-
-
-@dataclass
-class TrainedState:
-    """What training leaves: numpy arrays only, so that an estimator pickles and copies like any other.
-
-    Parameters
-    ----------
-    weights : list of ndarray
-        Values of the network's weights, then the states of its random generators.
-    optimizer : list of ndarray
-        Values of the optimizer's variables.
-    optimizer_name : str
-        Class of the optimizer that they belong to.
-    longest : int
-        Length of the longest time axis that programs trained on.
-    """
-
-    weights: list
-    optimizer: list
-    optimizer_name: str
-    longest: int
-
-
-@dataclass
-class TrainingPlan:
-    """Everything a fit needs beside its data."""
-
-    spec: NetworkSpec
-    seed: int
-    masked: bool  # whether programs take a mask
-    mask_layer: str | None  # how the stock network finds absent steps, as in build_network
-    compile_arguments: dict  # optimizer, loss, metrics, callbacks, routed, name
-    batch_size: int
-    shuffle: bool
-    epochs: int
-    first_epoch: int
-    early_stopping: bool
-    patience: int
-    min_delta: float
-    verbose: int
-    state: TrainedState | None = None  # where training goes on from
-
-
-@dataclass
-class TrainingRecord:
-    """History of a fit, its best epoch, and when to stop."""
-
-    plan: TrainingPlan
-    history: dict = field(default_factory=dict)
-    n_epochs: int = 0
-    best_epoch: int = -1  # counted from the first epoch of this fit
-    best_loss: float = np.inf
-    best_state: TrainedState | None = None
-
-    def __post_init__(self):
-        self.progress = ProgressLine(self.plan.epochs, self.plan.verbose)
-
-    def after_epoch(self, logs, state):
-        """Record an epoch; ``state()`` gives what to restore. Return whether training should stop."""
-        plan = self.plan
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
-        if not np.isfinite(logs["loss"]):
-            name = plan.compile_arguments["name"]
-            raise ValueError(
-                f"The loss of {name} became {logs['loss']} in epoch {plan.first_epoch + self.n_epochs + 1}: "
-                "training diverges. Clip the gradient (optimizer__clipnorm=1.0), lower "
-                "optimizer__learning_rate, or scale X and y."
-            )
-        self.n_epochs += 1
-        self.progress.update(self.n_epochs, logs)
-        if not plan.early_stopping:
-            self.best_epoch = self.n_epochs - 1
-            return False
-        if logs["val_loss"] < self.best_loss - plan.min_delta or self.best_epoch < 0:
-            self.best_loss, self.best_epoch, self.best_state = logs["val_loss"], self.n_epochs - 1, state()
-        return self.n_epochs - 1 - self.best_epoch >= max(plan.patience, 1)
 
 
 def train(plan, dataset, validation=None):
@@ -115,12 +38,18 @@ def train(plan, dataset, validation=None):
     state : TrainedState
     record : TrainingRecord
     """
-    record = TrainingRecord(plan)
-    try:
-        state = _train(plan, record, dataset, validation)
-    finally:
-        record.progress.close()
-    return state if record.best_state is None else record.best_state, record
+    prepare_process()
+    record, name = TrainingRecord(plan), plan.compile_arguments["name"]
+    if plan.checkpoint is not None:
+        record.go_on_from(SavedFit(plan.checkpoint, name, identity_of(plan, dataset, validation)))
+    if record.ended is None:
+        remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
+        try:
+            with memory_error(name, plan.batch_size, dataset.sequences.n_timesteps, remedy):
+                record.end(_train(plan, record, dataset, validation))
+        finally:
+            record.progress.close()
+    return record.ended, record
 
 
 def _train(plan, record, dataset, validation):
@@ -130,6 +59,7 @@ def _train(plan, record, dataset, validation):
     if prototype is not None and prototype.obstacle is None:
         return _train_with_programs(prototype, None, [], plan, record, dataset, validation)
     model, callbacks = compiled_network(plan, plan.seed)
+    record.callbacks = callbacks
     if obstacle is None:
         prototype = prototype_of(model, plan, dataset.targets) if prototype is None else prototype
         obstacle = prototype.obstacle or _callback_obstacle(callbacks)
@@ -191,12 +121,21 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
     )
     if callbacks:
         assign(_variables(model), state)
+        built_metrics(
+            model, (1, *_target_shape(dataset.targets, dataset.sequences.n_timesteps))
+        )  # callbacks ask them for their direction
+        # The last one keeps the logs, to which others may have added, such as the learning rate.
+        last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(last, "logs", dict(logs)))
         hooks = keras.callbacks.CallbackList(
-            callbacks, add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
+            [*callbacks, last], add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
         )
         hooks.on_train_begin()
         state = _values(model)
-    for epoch in range(plan.first_epoch, plan.first_epoch + plan.epochs):
+    if record.saved is not None:
+        state = record.restored_values()
+        if callbacks:
+            assign(_variables(model), state)
+    for epoch in range(plan.first_epoch + record.n_epochs, plan.first_epoch + plan.epochs):
         if callbacks:
             hooks.on_epoch_begin(epoch)
             state = _values(model)
@@ -207,8 +146,9 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         if callbacks:
             assign(_variables(model), state)
             hooks.on_epoch_end(epoch, logs)
+            logs = last.logs
             state = _values(model)
-        if record.after_epoch(logs, partial(as_state, state)) or (callbacks and model.stop_training):
+        if record.after_epoch(logs, partial(as_state, state), bool(callbacks) and model.stop_training):
             break
     if callbacks:
         hooks.on_train_end(logs)
@@ -274,28 +214,38 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     is_rate = rates_of(model.optimizer)
     start = _first_values(plan, lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
     assign(_variables(model), start)
-    tokens, dtype = plan.spec.embedding is not None, plan.spec.dtype
+    # Here, and not in `batch`: Keras calls that in a thread of its own, where no strategy is in scope.
+    form = plan.spec.dtype, plan.spec.embedding is not None, n_replicas()
+    first_epoch = plan.first_epoch + record.n_epochs
+
+    def restore():
+        if record.saved is not None:
+            built_metrics(
+                model, (1, *_target_shape(dataset.targets, dataset.sequences.n_timesteps))
+            )  # as for programs; Keras would do it only later
+            assign(_variables(model), record.restored_values())
 
     @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch
     def order_of(epoch):
         return _epoch_order(plan, dataset, lengths, epoch)
 
     def batch(epoch, index):
-        return keras_batch(dataset, order_of(epoch), index, dtype, tokens)
+        return keras_batch(dataset, order_of(epoch), index, *form)
 
     held_out = []
     if validation is not None:
         order = _pass_order(plan, validation, _lengths(plan, validation), None)
-        held_out = [keras_batch(validation, order, index, dtype, tokens) for index in range(len(order))]
+        held_out = [keras_batch(validation, order, index, *form) for index in range(len(order))]
     fit_with_keras(
         model,
         batch,
-        len(order_of(plan.first_epoch)),
-        first_epoch=plan.first_epoch,
-        epochs=plan.epochs,
+        len(order_of(first_epoch)),
+        first_epoch=first_epoch,
+        epochs=plan.epochs - record.n_epochs,
         validation_batches=held_out,
         callbacks=callbacks,
-        after_epoch=lambda logs: record.after_epoch(logs, state_of_model),
+        before_training=restore,
+        after_epoch=lambda logs, stops: record.after_epoch(logs, state_of_model, stops),
     )
     return state_of_model()
 
@@ -325,8 +275,7 @@ def _training_program(prototype, plan, targets, n_timesteps):
     spec = plan.spec
     shards = n_shards(plan.batch_size, spec.units)
     shard_size = -(-plan.batch_size // shards)
-    steps = (n_timesteps,) if targets.per_step else ()
-    target_shape = (shard_size, *steps, targets.values.shape[1])
+    target_shape = (shard_size, *_target_shape(targets, n_timesteps))
 
     def build():
         network, _ = compile_network(
@@ -337,6 +286,11 @@ def _training_program(prototype, plan, targets, n_timesteps):
 
     shapes = (plan.masked, n_timesteps, shards, target_shape, str(targets.values.dtype))
     return CACHE.get("train", (spec, shapes, prototype.key), build)
+
+
+def _target_shape(targets, n_timesteps):
+    """Shape of the targets of one sample."""
+    return (*((n_timesteps,) if targets.per_step else ()), targets.values.shape[1])
 
 
 def _without_callbacks(plan):

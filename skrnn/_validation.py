@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from numbers import Real
 
 import numpy as np
@@ -38,7 +39,7 @@ def held_out(validation_split, early_stopping, n_samples, y, codes, name):
         validation = _last_of_each(validation_split, np.zeros(n_samples, int) if codes is None else codes)
         train = np.setdiff1d(np.arange(n_samples), validation)
     else:
-        train, validation = next(iter(validation_split.split(np.zeros((n_samples, 1)), y)))
+        train, validation = _first_fold(validation_split, n_samples, y, name)
     if not len(train) or not len(validation):
         raise ValueError(
             f"validation_split={validation_split!r} of {n_samples} samples leaves {len(train)} to train on and "
@@ -46,6 +47,30 @@ def held_out(validation_split, early_stopping, n_samples, y, codes, name):
             "fraction, or validation_data to fit."
         )
     return train, validation
+
+
+def _first_fold(splitter, n_samples, y, name):
+    """Return the positions that the first split of a splitter trains and validates on; none where it has no split."""
+    if isinstance(splitter, str):  # which has a split of its own
+        raise ValueError(
+            f"The 'validation_split' parameter of {name} must be a fraction, a splitter or None. Got {splitter!r} "
+            "instead."
+        )
+    fold = next(iter(splitter.split(np.zeros((n_samples, 1)), y)), ((), ()))
+    try:
+        train, validation = (_positions(part, n_samples) for part in fold)
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"The 'validation_split' parameter of {name} must split {n_samples} samples into the positions of two "
+            f"parts, to train and to validate on. {splitter!r} made {reprlib.repr(fold)}: {error}."
+        ) from error
+    return train, validation
+
+
+def _positions(part, n_samples):
+    """Return a part of the samples, be it a mask or positions, as positions."""
+    part = np.asarray(part)
+    return np.arange(n_samples)[part if part.size else part.astype(int)]
 
 
 def _last_of_each(fraction, codes):

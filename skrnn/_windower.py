@@ -10,9 +10,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 
 from skrnn._context import continued, history_of, joined, proves_nothing, rows_before
+from skrnn._numbers import array_like, numbers_of
 from skrnn._sequences import Sequences
 from skrnn._series import split_labels
 from skrnn._times import comparable
+from skrnn._unchanged import unchanged_on_failure
 from skrnn._windows import ROW_DTYPES, WINDOW_CONSTRAINTS, runs_of_rows, strided_windows, windows_of_runs
 
 
@@ -180,7 +182,8 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
             If `X` is not 2-D, or holds NaN or infinity, if time runs backwards in it, or if a parameter is out of its
             range.
         """
-        rows, labels = self._read(X, reset=True)
+        with unchanged_on_failure(self):
+            rows, labels = self._read(X, reset=True)
         self._history = history_of(rows, labels, self._n_remembered(), _first_label(X))
         return self
 
@@ -287,8 +290,13 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         if isinstance(X, Sequences):
             X = np.asarray(X)
         # Checking the values would read every one of them `window` times, and the padding is NaN by design.
-        windows = check_array(
-            X, dtype=ROW_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X"
+        windows = numbers_of(
+            X,
+            type(self).__name__,
+            lambda X: check_array(
+                X, dtype=ROW_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X"
+            ),
+            words=("row", "time step", "feature"),
         )
         if self.flatten:
             wanted, wanted_text = (self.window * self.n_features_in_,), "window * n_features"
@@ -378,10 +386,20 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
     def _read(self, X, *, reset):
         """Check rows, and tell their series and times."""
         if self.groups is None:
-            rows = validate_data(self, X, dtype=ROW_DTYPES, reset=reset)
+            rows = self._numbers(X, reset)
             return rows, split_labels(X, None, self.max_gap)[1]
+        X = array_like(X, "X", type(self).__name__)
         features, labels = split_labels(X, self.groups, self.max_gap)
-        return validate_data(self, features, dtype=ROW_DTYPES, reset=reset), labels
+        return self._numbers(features, reset), labels
+
+    def _numbers(self, X, reset):
+        """Check that rows are finite numbers."""
+        return numbers_of(
+            X,
+            type(self).__name__,
+            lambda X: validate_data(self, X, dtype=ROW_DTYPES, ensure_all_finite=False, reset=reset),
+            finite=True,
+        )
 
     def _with_context(self, rows, labels, X):
         """Put the remembered rows before `rows` that come right before them."""

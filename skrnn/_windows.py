@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skrnn._numbers import array_like, numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
 from skrnn._series import positions_dtype, split_labels
 from skrnn._times import as_gap, as_times, time_values
@@ -97,8 +98,15 @@ def sliding_windows(X, window, *, dilation=1, padding=None, max_gap=None, groups
     >>> windows[1][:, 0]
     array([58., 59., 60.])
     """
+    name = "sliding_windows"
+    X = array_like(X, "X", name)
     features, labels = split_labels(X, groups, max_gap)
-    rows = check_array(features, dtype=ROW_DTYPES, input_name="X", estimator="sliding_windows")
+    rows = numbers_of(
+        features,
+        name,
+        lambda X: check_array(X, dtype=ROW_DTYPES, ensure_all_finite=False, input_name="X", estimator=name),
+        finite=True,
+    )
     at = None if ends is None else _rows_at(ends, labels, groups)
     runs = runs_of_rows(labels, max_gap)
     del features, labels  # which a panel in a MultiIndex makes large
@@ -211,7 +219,7 @@ def _rows_at(ends, labels, groups):
         time = labels.time if labels.is_pandas else pd.RangeIndex(len(labels.codes))
         if not time.is_monotonic_increasing:
             raise ValueError("ends needs an index of X that increases: sort X by time, X.sort_index().")
-        ends = as_times(pd.Index(ends))
+        ends = as_times(_as_index(ends))
         return _found(_searched(time, ends), ends)
     if labels.time is None:
         raise ValueError("ends needs the times of the rows: an index, or a level of it beside that of groups.")
@@ -237,6 +245,18 @@ def _rows_at(ends, labels, groups):
         found = _searched(labels.time[mine], times[asked])
         rows[asked] = np.where(found >= 0, mine[found], -1)
     return _found(rows, times)
+
+
+def _as_index(ends):
+    """Return an array-like of times as an index."""
+    refuse_no_array(ends, "ends", "sliding_windows")
+    try:
+        index = ends if isinstance(ends, pd.Index) else pd.Index(ends)
+    except (TypeError, ValueError):
+        raise ValueError(f"ends must be times, of shape (n_windows,). Got shape {np.shape(ends)} instead.") from None
+    if isinstance(index, pd.MultiIndex):
+        raise ValueError("ends must be times, of one level, where there are no groups. Got a MultiIndex instead.")
+    return index
 
 
 def _searched(time, ends):

@@ -3,19 +3,21 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skrnn
-from skrnn import GRUClassifier, GRURegressor, SequenceWindower
+from skrnn import GRUClassifier, GRURegressor, RecurrentRegressor, SequenceWindower
 
 ROOT = Path(skrnn.__file__).parents[1]
 
@@ -56,6 +58,11 @@ def by_joblib(estimator, tmp_path):
 def by_deepcopy(estimator, tmp_path):
     return copy.deepcopy(estimator)
 
+
+# Keras converts its own variables so while it saves. Remove once Variable.__array__ takes `copy` (missing in 3.15).
+converts_variables = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
 
 WAYS = pytest.mark.parametrize("travel", [by_pickle, by_joblib, by_deepcopy])
 
@@ -210,7 +217,12 @@ def test_pickle_does_not_grow_with_the_data():
 
 def test_a_fresh_process_predicts_the_same_bits_and_trains_on(tmp_path, fitted):
     X, y = data()
-    joblib.dump((fitted, X, y), tmp_path / "fitted.joblib")
+    rows = X[:, 0]
+    composed = {
+        "pipeline": make_pipeline(StandardScaler(), SequenceWindower(N_TIMESTEPS), regressor()).fit(rows, y),
+        "search": GridSearchCV(regressor(), {"optimizer__learning_rate": [0.001, 0.1]}, cv=KFold(2)).fit(X, y),
+    }
+    joblib.dump((fitted, composed, regressor(), X, y), tmp_path / "estimators.joblib")
     (tmp_path / "fitted.pickle").write_bytes(pickle.dumps(fitted))
     code = """
 import pickle, sys
@@ -218,27 +230,91 @@ from pathlib import Path
 import joblib, numpy as np
 
 there = Path(sys.argv[1])
-estimator, X, y = joblib.load(there / "fitted.joblib")
+estimator, composed, unfitted, X, y = joblib.load(there / "estimators.joblib")
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules  # until they are needed
 unpickled = pickle.loads((there / "fitted.pickle").read_bytes())
 np.savez(
     there / "results.npz",
     joblib=estimator.predict(X),
     pickle=unpickled.predict(X),
+    pipeline=composed["pipeline"].predict(X[:, 0]),
+    search=composed["search"].predict(X),
     further=estimator.partial_fit(X, y).predict(X),
     anew=estimator.fit(X, y).predict(X),
+    first=unfitted.fit(X, y).predict(X),
 )
 """
     run_python(code, tmp_path, cwd=ROOT)
     results = np.load(tmp_path / "results.npz")
-    assert_array_equal(results["joblib"], fitted.predict(X))
-    assert_array_equal(results["pickle"], fitted.predict(X))
-    assert_array_equal(results["anew"], fitted.predict(X))
+    for name in ("joblib", "pickle", "anew", "first"):
+        assert_array_equal(results[name], fitted.predict(X), err_msg=name)
+    assert_array_equal(results["pipeline"], composed["pipeline"].predict(rows))
+    assert_array_equal(results["search"], composed["search"].predict(X))
     assert_array_equal(results["further"], copy.deepcopy(fitted).partial_fit(X, y).predict(X))
 
 
-# Keras converts its own variables so while it saves. Remove once Variable.__array__ takes `copy` (missing in 3.15).
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+OLDEST = Path(__file__).parent / "data" / "oldest.pickle"  # made by the script beside it
+
+
+def test_a_pickle_of_the_oldest_dependencies_works():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        saved = pickle.loads(OLDEST.read_bytes())
+    assert saved["versions"]["scikit-learn"].startswith("1.6.")
+    if saved["versions"]["scikit-learn"] != sklearn.__version__:  # which its own estimators say
+        assert {warning.category for warning in caught} == {InconsistentVersionWarning}
+        assert {warning.message.estimator_name for warning in caught} == {"GridSearchCV", "Pipeline", "StandardScaler"}
+    else:
+        assert caught == []
+    for name, (estimator, inputs, expected) in saved["cases"].items():
+        outputs = estimator.predict_proba(inputs) if name == "classifier" else estimator.predict(inputs)
+        assert expected.std() > 1e-2, name
+        assert_allclose(outputs, expected, rtol=0, atol=1e-6, err_msg=name)
+    regressor, X, y = saved["further"]
+    n_epochs = regressor.n_iter_
+    regressor.partial_fit(X, y)
+    assert regressor.n_iter_ == n_epochs + 1
+    assert_allclose(regressor.predict(X), saved["expected_further"], rtol=0, atol=1e-6)
+
+
+# ---------------------------------------------------------------- skops
+
+
+# What docs/saving.md tells users to trust.
+TRUSTED = [
+    "skrnn._estimators.GRUClassifier",
+    "skrnn._estimators.GRURegressor",
+    "skrnn._network.NetworkSpec",
+    "skrnn._record.TrainedState",
+    "skrnn._targets.ClassificationEncoder",
+    "skrnn._targets.RegressionEncoder",
+]
+
+
+def test_skops(fitted):
+    skops = pytest.importorskip("skops.io", reason="skops is an optional format, of no extra but the tests'.")
+    X, y = data()
+    classifier = GRUClassifier(UNITS, epochs=2, random_state=0).fit(X, np.where(y > 0, "up", "down"))
+    contents = [skops.dumps(estimator) for estimator in (fitted, classifier, regressor())]
+    untrusted = [skops.get_untrusted_types(data=content) for content in contents]
+    assert sorted(set().union(*untrusted)) == TRUSTED
+    for content in contents:
+        with pytest.raises(skops.exceptions.UntrustedTypesFoundException, match="GRU"):
+            skops.loads(content)
+    again, classifier_again, unfitted = (
+        skops.loads(content, trusted=types) for content, types in zip(contents, untrusted, strict=True)
+    )
+    assert unfitted.get_params() == regressor().get_params()
+    assert_array_equal(again.predict(X), fitted.predict(X))
+    assert_array_equal(classifier_again.predict_proba(X), classifier.predict_proba(X))
+    again.partial_fit(X, y)
+    assert_array_equal(again.predict(X), copy.deepcopy(fitted).partial_fit(X, y).predict(X))
+
+
+# ---------------------------------------------------------------- files of Keras
+
+
+@converts_variables
 def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, fitted):
     X, y = data()
     Xa = absent_steps(X)
@@ -261,6 +337,7 @@ def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, 
         np.save(tmp_path / f"{name}.npy", estimator.model_input(inputs))
     code = """
 import sys
+import warnings
 from pathlib import Path
 sys.modules["skrnn"] = None  # importing it raises from here on
 try:
@@ -285,3 +362,34 @@ assert [name for name, module in sys.modules.items() if name.startswith("skrnn")
         assert expected.std() > 1e-3
         assert_allclose(predicted[:, 0], expected, atol=1e-5, err_msg=name)
     assert np.abs(cases["absent"][2] - cases["whole"][2]).max() > 1e-2
+
+
+@converts_variables
+def test_keras_loads_a_saved_model_in_its_safe_mode(tmp_path, fitted):
+    import keras
+
+    fitted.model_.save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    X, _ = data()
+    assert_allclose(model.predict_on_batch(fitted.model_input(X))[:, 0], fitted.predict(X), atol=1e-5)
+
+
+@converts_variables
+# Keras says at every save what the test shows at the load.
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`:UserWarning")
+def test_keras_refuses_to_load_code_that_a_callable_cell_brought_in(tmp_path):
+    import keras
+
+    def cell(units, **options):
+        return keras.Sequential([keras.layers.Lambda(lambda x: x / 2), keras.layers.SimpleRNN(units, **options)])
+
+    X, y = data()
+    X = X[:, :, 0]  # without a masking layer, for the one of the lambda passes no masks on
+    estimator = RecurrentRegressor(cell, UNITS, epochs=1, random_state=0).fit(X, y)
+    estimator.model_.save(tmp_path / "model.keras")
+    for arguments in ({}, {"safe_mode": True}):
+        with pytest.raises(ValueError, match=r"(?s)lambda.*safe_mode=False"):
+            keras.saving.load_model(tmp_path / "model.keras", **arguments)
+    model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=False)
+    outputs = model.predict_on_batch(estimator.model_input(X))[:, 0]
+    assert_allclose(outputs, estimator.predict(X), atol=1e-5)

@@ -1,7 +1,8 @@
-"""What is timed in a process of its own, imports left out: a first fit, and searches.
+"""What is timed in a process of its own, imports left out: a first fit, searches, and fits in workers.
 
 python tests/benchmarks/processes.py search skrnn|scikeras|skorch
 python tests/benchmarks/processes.py first skrnn|keras GRU|LSTM
+python tests/benchmarks/processes.py workers
 """
 
 import json
@@ -98,6 +99,32 @@ def time_first_fit(framework, cell):
     print(json.dumps({"seconds": [time.perf_counter() - start], "loss": loss}))
 
 
+def fits_in_worker(n_fits):
+    """Fit a few times in a worker; return the seconds of its processor that this took."""
+    import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
+
+    X, y = damped_windows(SEARCH["window"])
+    estimator = estimator_of("GRU", "damped").set_params(epochs=SEARCH["epochs"], return_sequences=False)
+    start = time.process_time()
+    for _ in range(n_fits):
+        estimator.fit(X, y[:, -1])
+    return time.process_time() - start
+
+
+def time_workers(rounds="5"):
+    """Seconds of 16 fits in one warm worker and in two, which share them, in turn; seconds of the processors too."""
+    from joblib import Parallel, delayed
+
+    with Parallel(n_jobs=2) as two:  # one is the same pool, given one task
+        two(delayed(fits_in_worker)(1) for _ in range(8))  # imports and compiles in both
+        for _ in range(int(rounds)):
+            for name, tasks in (("one", [16]), ("two", [8, 8])):
+                start = time.perf_counter()
+                processor = two(delayed(fits_in_worker)(n_fits) for n_fits in tasks)
+                seconds = time.perf_counter() - start
+                print(json.dumps({"workers": name, "seconds": [seconds], "processor": sum(processor)}))
+
+
 def seconds_of(*arguments):
     """Run this file in a process of its own; return the seconds that it prints."""
     process = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
@@ -105,4 +132,4 @@ def seconds_of(*arguments):
 
 
 if __name__ == "__main__":
-    {"search": time_searches, "first": time_first_fit}[sys.argv[1]](*sys.argv[2:])
+    {"search": time_searches, "first": time_first_fit, "workers": time_workers}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,86 @@
+"""A grid search over a Dask cluster: over worker processes of this machine, or over the machines of a running cluster.
+
+    pip install "skrnn[dask]"
+    python examples/distributed_search.py
+    python examples/distributed_search.py --scheduler tcp://192.0.2.1:8786
+
+scikit-learn hands the fits of a search to joblib, and joblib to Dask. Results are those of one process, bit for bit;
+what a worker had done when it died is done again by another.
+"""
+
+import argparse
+import contextlib
+import itertools
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skrnn import RecurrentRegressor, SequenceWindower, make_supervised
+from skrnn.datasets import load_sunspots
+
+HELD_OUT = 40  # years
+
+
+@contextlib.contextmanager
+def connected(scheduler, n_workers):
+    """Yield a client of the scheduler at an address or, for None, of a cluster on this machine."""
+    from distributed import Client, LocalCluster
+
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            # One fit at a time in each process, and nothing that another machine could reach.
+            scheduler = stack.enter_context(
+                LocalCluster(n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+            )
+        yield stack.enter_context(Client(scheduler))
+
+
+def search_of(units, epochs, folds):
+    """A search over cells and units for the sunspots of the next year."""
+    network = RecurrentRegressor(epochs=epochs, optimizer__learning_rate=0.01, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), SequenceWindower(window=24, context="assume"), network)
+    return GridSearchCV(
+        TransformedTargetRegressor(pipeline, transformer=StandardScaler()),
+        {"regressor__recurrentregressor__cell": ["gru", "lstm"], "regressor__recurrentregressor__units": units},
+        cv=folds,
+        scoring="neg_root_mean_squared_error",
+    )
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scheduler", help="address of a running scheduler; by default, a cluster on this machine")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes of a cluster on this machine")
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--units", type=int, nargs="+", default=[8, 16])
+    options = parser.parse_args(arguments)
+
+    X, y, _ = make_supervised(load_sunspots(), "sunspots")
+    X, y = X.to_numpy(), y.to_numpy()
+    past, target = X[:-HELD_OUT], y[:-HELD_OUT]
+    search = search_of(options.units, options.epochs, folds=list(TimeSeriesSplit(4).split(past)))
+    with connected(options.scheduler, options.workers) as client:
+        print(f"{len(client.scheduler_info(n_workers=-1)['workers'])} workers")
+        # Every worker gets the data and the folds. Of larger arrays that are not named here joblib gives a copy to one
+        # worker alone, and the search ends if that one dies.
+        with joblib.parallel_config("dask", scatter=[past, target, *itertools.chain.from_iterable(search.cv)]):
+            search.fit(past, target)
+
+    results = pd.DataFrame(search.cv_results_["params"]).rename(columns=lambda name: name.split("__")[-1])
+    results["RMSE"] = -search.cv_results_["mean_test_score"]
+    results["seconds a fit"] = search.cv_results_["mean_fit_time"]
+    print(results.sort_values("RMSE").to_string(index=False, justify="left", float_format="%.1f"))
+    errors = search.predict(X[-HELD_OUT:]) - y[-HELD_OUT:]
+    print(f"Held out, the last {HELD_OUT} years: RMSE {np.sqrt(np.mean(errors**2)):.1f}")
+
+
+if __name__ == "__main__":
+    main()

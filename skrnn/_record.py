@@ -1,0 +1,157 @@
+"""What a fit is given beside its data, what it records of its epochs, and the file that it goes on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from skrnn._checkpoint import Checkpoint, SavedFit, classes_of, restore_callbacks, state_of_callbacks
+from skrnn._network import NetworkSpec
+from skrnn._progress import ProgressLine
+
+
+@dataclass
+class TrainedState:
+    """What training leaves: numpy arrays only, so that an estimator pickles and copies like any other.
+
+    Parameters
+    ----------
+    weights : list of ndarray
+        Values of the network's weights, then the states of its random generators.
+    optimizer : list of ndarray
+        Values of the optimizer's variables.
+    optimizer_name : str
+        Class of the optimizer that they belong to.
+    longest : int
+        Length of the longest time axis that programs trained on.
+    """
+
+    weights: list
+    optimizer: list
+    optimizer_name: str
+    longest: int
+
+
+@dataclass
+class TrainingPlan:
+    """Everything a fit needs beside its data."""
+
+    spec: NetworkSpec
+    seed: int
+    masked: bool  # whether programs take a mask
+    mask_layer: str | None  # how the stock network finds absent steps, as in build_network
+    compile_arguments: dict  # optimizer, loss, metrics, callbacks, routed, name
+    batch_size: int
+    shuffle: bool
+    epochs: int
+    first_epoch: int
+    early_stopping: bool
+    patience: int
+    min_delta: float
+    verbose: int
+    state: TrainedState | None = None  # where training goes on from
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass
+class TrainingRecord:
+    """History of a fit, its best epoch, and when to stop."""
+
+    plan: TrainingPlan
+    history: dict = field(default_factory=dict)
+    n_epochs: int = 0
+    best_epoch: int = -1  # counted from the first epoch of this fit
+    best_loss: float = np.inf
+    best_state: TrainedState | None = None
+    file: SavedFit | None = None
+    saved: dict | None = None  # what the file held when the fit began
+    callbacks: list = field(default_factory=list)  # other ones, whose state is saved too
+    ended: TrainedState | None = None  # the result
+
+    def __post_init__(self):
+        self.progress = ProgressLine(self.plan.epochs, self.plan.verbose)
+
+    def go_on_from(self, file):
+        """Use the file of this fit, and what it holds already."""
+        self.file, self.saved = file, file.read()
+        if self.saved is None:
+            return
+        for name in ("history", "n_epochs", "best_epoch", "best_loss"):
+            setattr(self, name, self.saved[name])
+        if self.saved["best_state"] is not None:
+            self.best_state = TrainedState(**self.saved["best_state"])
+        self.progress.skip(self.n_epochs)
+        if self.saved["ended"]:
+            self.ended = TrainedState(**self.saved["state"])
+
+    def restored_values(self):
+        """Give callbacks the state that was saved, and return the values to go on from."""
+        restore_callbacks(self.callbacks, self.saved["callbacks"])
+        return [*self.saved["state"]["weights"], *self.saved["state"]["optimizer"]]
+
+    def save(self, state):
+        """Write the file of this fit."""
+        self.file.write(
+            {
+                "ended": self.ended is not None,
+                "state": vars(state),
+                "history": self.history,
+                "n_epochs": self.n_epochs,
+                "best_epoch": self.best_epoch,
+                "best_loss": float(self.best_loss),
+                "best_state": None if self.best_state is None else vars(self.best_state),
+                "callbacks": state_of_callbacks(self.callbacks),
+            }
+        )
+
+    def after_epoch(self, logs, state, stops):
+        """Record an epoch; ``state()`` gives what to restore. Return whether training stops, as a callback may say."""
+        plan = self.plan
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        if not np.isfinite(logs["loss"]):
+            raise ValueError(diverges(plan, "loss", logs["loss"], self.n_epochs))
+        self.n_epochs += 1
+        self.progress.update(self.n_epochs, logs)
+        if not plan.early_stopping:
+            self.best_epoch = self.n_epochs - 1
+        else:
+            if logs["val_loss"] < self.best_loss - plan.min_delta or self.best_epoch < 0:
+                # A first loss that is NaN, which nothing is below, must not stay the best.
+                self.best_loss = np.inf if np.isnan(logs["val_loss"]) else logs["val_loss"]
+                self.best_epoch, self.best_state = self.n_epochs - 1, state()
+            stops = stops or self.n_epochs - 1 - self.best_epoch >= max(plan.patience, 1)
+        if self.file is not None and self.n_epochs % self.file.every == 0 and not stops and self.n_epochs < plan.epochs:
+            self.save(state())
+        return stops
+
+    def end(self, state):
+        """Choose the result, the state after the last epoch or that of the best one, and end with the file."""
+        self.ended = state if self.best_state is None else self.best_state
+        if not all(np.isfinite(weight).all() for weight in self.ended.weights):
+            raise ValueError(diverges(self.plan, "weights", "NaN or infinite", self.best_epoch))
+        if self.file is not None and self.file.keep:
+            self.save(self.ended)
+        elif self.file is not None:
+            self.file.remove()
+
+
+def diverges(plan, what, value, epoch):
+    """Say what became of the loss or the weights in an epoch of a fit, counted from 0."""
+    return (
+        f"The {what} of {plan.compile_arguments['name']} became {value} in epoch {plan.first_epoch + epoch + 1}: "
+        "training diverges. Clip the gradient (optimizer__clipnorm=1.0), lower optimizer__learning_rate, or scale X "
+        "and y."
+    )
+
+
+def identity_of(plan, dataset, validation):
+    """Return what tells a fit from others, for `SavedFit`."""
+    compiled = dict(plan.compile_arguments)
+    compiled["callbacks"] = classes_of(compiled["callbacks"])
+    others = {f.name: getattr(plan, f.name) for f in fields(plan)}
+    for name in ("compile_arguments", "checkpoint", "verbose"):
+        del others[name]
+    parts = [None if d is None else [vars(d.sequences), vars(d.targets)] for d in (dataset, validation)]
+    return [compiled, others, parts]

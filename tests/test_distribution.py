@@ -1,0 +1,69 @@
+"""One network on several devices: training in the scope of a ``tf.distribute`` strategy."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+import skrnn
+from skrnn import RecurrentRegressor
+
+ROOT = Path(skrnn.__file__).parents[1]
+
+ON_TWO_DEVICES = """
+import logging, sys
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from tests.test_distribution import data, estimator
+
+logging.basicConfig(level=logging.INFO)
+logging.getLogger("skrnn").setLevel(logging.DEBUG)
+strategy = tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"])
+X, y = data()
+with strategy.scope():
+    fitted = estimator().fit(X, y)
+    weights = type(fitted.model_.weights[0].value).__name__
+    within = fitted.predict(X)
+np.savez(sys.argv[1], within=within, outside=fitted.predict(X), val_loss=fitted.history_["val_loss"])
+print(strategy.num_replicas_in_sync, weights)
+"""
+
+
+def estimator(**changes):
+    params = {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "validation_split": 0.2, "random_state": 0}
+    return RecurrentRegressor("rnn", 4, **(params | changes))
+
+
+def data():
+    """31 sequences to train on and 8 to validate on: the last batch holds 7, which two devices cannot share evenly."""
+    X = np.random.default_rng(0).normal(size=(39, 5, 2))
+    return X, X[:, -1, 0] - X[:, -2, 1]
+
+
+def test_two_devices_train_what_one_does(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", ON_TWO_DEVICES, tmp_path / "results.npz"],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-1] == "2 MirroredVariable"
+    if os.environ.get("SKRNN_ENGINE") != "keras":  # which would be named as the reason instead
+        assert "trains through keras.Model.fit: a strategy of tf.distribute is in scope" in process.stderr
+    results = np.load(tmp_path / "results.npz")
+    X, y = data()
+    one = estimator().fit(X, y)
+    assert_allclose(results["within"], one.predict(X), rtol=0, atol=1e-5)
+    assert_allclose(results["outside"], one.predict(X), rtol=0, atol=1e-5)
+    assert_allclose(results["val_loss"], one.history_["val_loss"], rtol=1e-5)
+    one.set_params(epochs=1).fit(X, y)
+    assert np.abs(results["within"] - one.predict(X)).max() > 1e-3  # more than one epoch was compared

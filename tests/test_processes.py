@@ -1,0 +1,190 @@
+"""Workers and forks: equal results in other processes, their share of the cores, and no hang where none can work."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from numpy.testing import assert_array_equal
+from sklearn.model_selection import GridSearchCV, KFold
+
+import skrnn
+from skrnn import RecurrentRegressor
+
+ROOT = Path(skrnn.__file__).parents[1]
+
+LONG = 120  # seconds after which a child counts as hanging; none needs a tenth of them
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="This platform has no forks.")
+# Python 3.12 and newer warn of what the test is about.
+forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+
+
+def data():
+    X = np.random.default_rng(0).normal(size=(40, 5, 2))
+    return X, X[:, -1, 0] - X[:, -2, 1]
+
+
+def regressor(**changes):
+    return RecurrentRegressor("rnn", 4, **({"epochs": 2, "random_state": 0} | changes))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A fit, after which TensorFlow runs in this process."""
+    return regressor().fit(*data())
+
+
+# ---------------------------------------------------------------- workers of joblib
+
+
+def about_this_worker():
+    """Process id of a worker, its share of the cores, and the threads that TensorFlow takes for it."""
+    from tensorflow.config import threading
+
+    share = int(os.environ["OMP_NUM_THREADS"])
+    return (
+        os.getpid(),
+        share,
+        threading.get_intra_op_parallelism_threads(),
+        threading.get_inter_op_parallelism_threads(),
+    )
+
+
+def children(parent):
+    """State of each child process, by its id: Z is a zombie."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, its_parent = status.read_text().rpartition(")")[2].split()[:2]
+        except (FileNotFoundError, ProcessLookupError):  # it has ended since
+            continue
+        if int(its_parent) == parent:
+            found[int(status.parent.name)] = state
+    return found
+
+
+def test_searches_in_two_workers_give_the_results_of_one_twice():
+    X, y = data()
+    search = GridSearchCV(regressor(), {"optimizer__learning_rate": [0.001, 0.05]}, cv=KFold(2))
+    serial = search.fit(X, y)
+    scores, predictions = serial.cv_results_, serial.predict(X)
+    search.set_params(n_jobs=2)
+    get_reusable_executor().shutdown(wait=True)  # whoever used workers before gave them other shares
+    for _ in range(2):
+        search.fit(X, y)
+        for name in ("split0_test_score", "split1_test_score"):
+            assert len(set(scores[name])) == 2
+            assert_array_equal(search.cv_results_[name], scores[name])
+        assert_array_equal(search.predict(X), predictions)
+
+    reports = joblib.Parallel(n_jobs=2)(joblib.delayed(about_this_worker)() for _ in range(4))
+    for _, share, intra, inter in reports:
+        assert share == intra == inter == max(joblib.cpu_count() // 2, 1)
+    workers = {pid for pid, *_ in reports}
+    assert os.getpid() not in workers
+    if Path("/proc").exists():
+        assert workers <= set(children(os.getpid()))
+        get_reusable_executor().shutdown(wait=True)
+        left = children(os.getpid())
+        assert not workers & set(left)
+        assert "Z" not in left.values()
+
+
+# ---------------------------------------------------------------- forks
+
+
+def answers_of_child(target):
+    """What a forked child sends, which has to come in time; the child has ended then."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    child = context.Process(target=target, args=(there,))
+    child.start()
+    there.close()
+    try:
+        assert here.poll(LONG), "the child hangs"
+        answers = here.recv()
+        child.join(LONG)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
+        child.join()
+        child.close()
+    return answers
+
+
+def errors_of(actions, connection):
+    """Send the error of each action, or None."""
+    errors = []
+    for action in actions:
+        try:
+            action()
+            errors.append(None)
+        except RuntimeError as error:
+            errors.append(str(error))
+    connection.send(errors)
+
+
+@needs_fork
+@forks
+def test_a_child_forked_after_a_fit_says_so_and_does_not_hang(fitted):
+    X, y = data()
+    actions = [
+        lambda: regressor().fit(X, y),
+        lambda: fitted.partial_fit(X, y),
+        lambda: fitted.predict(X),
+        lambda: fitted.model_,
+    ]
+    errors = answers_of_child(partial(errors_of, actions))
+    assert len(errors) == len(actions)
+    for error in errors:
+        assert "forked after TensorFlow had run in process" in error
+        assert all(remedy in error for remedy in ("'loky'", "'spawn'", "'forkserver'", "before the first fit"))
+    fitted.predict(X)  # the parent works as before
+
+
+@needs_fork
+@forks
+def test_the_multiprocessing_backend_of_joblib_says_so_too(fitted):
+    X, y = data()
+    with (
+        pytest.raises(RuntimeError, match="forked after TensorFlow had run"),
+        joblib.parallel_config("multiprocessing"),
+    ):
+        joblib.Parallel(n_jobs=2)(joblib.delayed(regressor().fit)(X, y) for _ in range(2))
+
+
+@needs_fork
+def test_a_child_forked_before_the_first_fit_works(tmp_path, fitted):
+    code = """
+import multiprocessing, sys
+import numpy as np
+from tests.test_processes import data, regressor
+
+def fit():
+    X, y = data()
+    np.save(sys.argv[1], regressor().fit(X, y).predict(X))
+
+child = multiprocessing.get_context("fork").Process(target=fit)
+child.start()
+child.join(float(sys.argv[2]))
+if child.is_alive():
+    child.kill()
+    raise SystemExit("the child hangs")
+raise SystemExit(child.exitcode)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "predictions.npy", str(LONG)],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    assert_array_equal(np.load(tmp_path / "predictions.npy"), fitted.predict(data()[0]))
