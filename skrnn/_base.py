@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from abc import ABCMeta, abstractmethod
+from functools import partial
+from numbers import Number
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
 
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
@@ -16,12 +17,16 @@ from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._network import NetworkSpec
+from skrnn._numbers import numbers_of
 from skrnn._parameters import as_units, is_routed, nearest
 from skrnn._prediction import fitted_model, predict
 from skrnn._record import TrainingPlan
 from skrnn._targets import make_targets, outputs_as_list, targets_of_list
 from skrnn._training import train
+from skrnn._unchanged import unchanged_on_failure
 from skrnn._validation import held_out
+
+_as_floats = partial(check_array, ensure_2d=False, allow_nd=True, dtype=np.float64, ensure_all_finite=False)
 
 
 class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
@@ -110,14 +115,14 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         ValueError
             For data or parameters that are not as described, and where the loss becomes NaN.
         """
-        with self._unchanged_on_failure():
+        with unchanged_on_failure(self):
             again = self.warm_start and hasattr(self, "n_iter_")
             self._fit(X, y, sample_weight, validation_data, reset=not again, epochs=self.epochs)
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One more epoch on what is passed, with the optimizer's state kept."""
-        with self._unchanged_on_failure():
+        with unchanged_on_failure(self):
             reset = not hasattr(self, "n_iter_")
             self._fit(X, y, sample_weight, None, reset=reset, epochs=1, classes=classes, partial=True)
         return self
@@ -260,25 +265,19 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         """How the stock network finds absent steps; 2-D numbers have none."""
         return "layer" if self._layout == 3 or self._tokens else None
 
-    @contextlib.contextmanager
-    def _unchanged_on_failure(self):
-        """Leave the estimator as it was where fitting fails or is interrupted."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
     def _check_weights(self, sample_weight, sequences, y):
         """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
         if sample_weight is None:
             weights = np.ones(len(sequences), dtype=self._dtype)
         else:
-            weights = _check_sample_weight(
-                sample_weight, np.empty((len(sequences), 1)), dtype=np.dtype(self._dtype), copy=True
-            )
+            if not isinstance(sample_weight, Number):
+                sample_weight = numbers_of(
+                    sample_weight, type(self).__name__, _as_floats, parameter="sample_weight", words=(), finite=True
+                )
+            with np.errstate(over="ignore"):  # what overflows is refused as infinity
+                weights = _check_sample_weight(
+                    sample_weight, np.empty((len(sequences), 1)), dtype=np.dtype(self._dtype), copy=True
+                )
             if (weights < 0).any():
                 at = int(np.argmax(weights < 0))
                 raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")

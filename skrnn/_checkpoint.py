@@ -95,6 +95,8 @@ def without_checkpoint(callbacks, name):
             found.append(item)
         return isinstance(item, Checkpoint)
 
+    if is_checkpoint(callbacks):
+        return None, callbacks
     rest = others(callbacks)
     if len(found) > 1:
         raise ValueError(f"{name} got {len(found)} callbacks that are a Checkpoint; it takes one at most.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
@@ -145,11 +147,28 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     def _class_weighted(self, weights, y, sequences):
         if self.class_weight is None:
             return weights
+        self._check_class_weight()
         if not self._per_step:
-            return weights * compute_sample_weight(self.class_weight, y)
-        present = present_in_layout(sequences)
-        weights[present] *= compute_sample_weight(self.class_weight, y[present])
+            weights = weights * compute_sample_weight(self.class_weight, y)
+        else:
+            present = present_in_layout(sequences)
+            weights[present] *= compute_sample_weight(self.class_weight, y[present])
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={self.class_weight!r} leaves no sample of the training data a weight above zero."
+            )
         return weights
+
+    def _check_class_weight(self):
+        """Refuse weights that no loss can be weighed by; indicators have a dict of them for each label."""
+        given = self.class_weight
+        for weights in given if isinstance(given, list) else [given]:
+            for label, weight in weights.items() if isinstance(weights, dict) else ():
+                if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+                    raise ValueError(
+                        f"class_weight must hold finite numbers that are not negative. Got {weight!r} for class "
+                        f"{label!r}."
+                    )
 
     def _class_codes(self, y):
         if self._per_step or self._encoder.multilabel:

@@ -127,6 +127,11 @@ def _resolve(value, kind, routed, name):
 def _check_callback_arguments(callbacks, routed, name):
     """Refuse routed arguments that a callback given as a class does not take; Keras's own ignore some."""
     items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flat([callbacks])))
+    ignored = [key for key in routed if key.startswith("callbacks__")]
+    if ignored and not any(map(inspect.isclass, items.values())):
+        raise ValueError(
+            f"{ignored[0]} is for a callback that {name} makes, but callbacks={callbacks!r} holds no class of one."
+        )
     for key, callback in items.items():
         if not inspect.isclass(callback):
             continue

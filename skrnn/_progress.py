@@ -1,4 +1,4 @@
-"""The progress line of a fit: one that is rewritten in a terminal, one a tenth of the epochs elsewhere."""
+"""The progress line of a fit: one that is rewritten in a terminal or notebook, one a tenth of the epochs elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ProgressLine:
     def __init__(self, n_epochs, verbose):
         self._n_epochs, self._verbose = n_epochs, verbose
         self._stream = sys.stdout
-        self._rewrites = hasattr(self._stream, "isatty") and self._stream.isatty()
+        self._rewrites = _is_terminal(self._stream) or _is_notebook(self._stream)
         self._start = self._shown_at = time.perf_counter()
         self._n_before = self._tenths = 0
         self._width = 0
@@ -57,3 +57,13 @@ class ProgressLine:
             print(f"\r{line}{padding}", end="", file=self._stream, flush=True)
         else:
             print(line, file=self._stream, flush=True)
+
+
+def _is_terminal(stream):
+    """Whether what is written to a stream is seen at once, and a carriage return goes back over it."""
+    return hasattr(stream, "isatty") and stream.isatty()
+
+
+def _is_notebook(stream):
+    """Whether a stream is a notebook's output, which is no terminal and yet obeys a carriage return."""
+    return type(stream).__module__.partition(".")[0] == "ipykernel"

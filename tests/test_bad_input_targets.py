@@ -310,12 +310,14 @@ WEIGHTS = {
         ValueError,
         "Negative values in data passed to `sample_weight`: -2.0 at 17",
     ),
-    "NaN": (at(ONES, 17, np.nan), ValueError, "sample_weight contains NaN"),
-    "infinity": (at(ONES, 17, np.inf), ValueError, "sample_weight contains infinity"),
+    "NaN": (at(ONES, 17, np.nan), ValueError, "sample_weight contains NaN, first at index 17"),
+    "infinity": (at(ONES, 17, np.inf), ValueError, "sample_weight contains infinity, first at index 17"),
     "zeros": (0 * ONES, ValueError, ""),  # ours, or from 1.9 on scikit-learn's
     "too few": (ONES[:-1], ValueError, "sample_weight.shape == (39,), expected (40,)"),
     "two columns": (np.ones((N_SAMPLES, 2)), ValueError, "must be 1D"),
-    "text": (["heavy"] * N_SAMPLES, ValueError, "could not convert string to float: 'heavy'"),
+    "text": (["heavy"] * N_SAMPLES, ValueError, "sample_weight has dtype <U5, and holds 'heavy' at index 0"),
+    "beyond every float": (objects(ONES, 17, 10**400), ValueError, "sample_weight has dtype object, and holds 1"),
+    "beyond float32": (at(ONES, 17, 1e300), ValueError, "sample_weight contains infinity"),
     "an object": (objects(ONES, 17, {}), TypeError, "float() argument must be a string or a real number, not 'dict'"),
     "complex": (ONES + 1j, ValueError, "Complex data not supported"),
     "sparse": (csr_array(ONES[:, None]), TypeError, "Sparse data was passed for sample_weight"),
@@ -427,6 +429,14 @@ PARAMETERS = [
     ("validation_split", Folds(([0, 1],)), "Folds() made ([0, 1],): not enough values to unpack"),
     ("class_weight", 5, "The 'class_weight' parameter of NAME must be a str among {'balanced'}"),
     ("class_weight", {"sideways": 2}, "are not in class_weight"),
+    ("class_weight", {"sideways": -1}, "numbers that are not negative. Got -1 for class 'sideways'"),
+    ("class_weight", {"sideways": np.nan}, "must hold finite numbers that are not negative. Got nan for class"),
+    ("class_weight", {"sideways": None}, "must hold finite numbers that are not negative. Got None for class"),
+    (
+        "callbacks__patience",
+        3,
+        "is for a callback that NAME makes, but callbacks=None holds no class",
+    ),
 ]
 
 

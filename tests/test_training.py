@@ -1,11 +1,17 @@
 """Training: validation, early stopping, history, failure and progress."""
 
+import io
+import re
+import sys
+
 import keras
 import numpy as np
 import pytest
 from conftest import N_SAMPLES, make
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import ShuffleSplit, StratifiedKFold, TimeSeriesSplit
+
+from skrnn._progress import ProgressLine
 
 # Learns fast, and soon too much: validation loss falls and rises again.
 OVERFITTING = {"optimizer__learning_rate": 0.05, "epochs": 60}
@@ -247,3 +253,31 @@ def test_progress_is_printed_where_asked_for(X, y, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == ""
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_progress_line_is_rewritten_in_a_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    line = ProgressLine(n_epochs=3, verbose=1)
+    for epoch in (1, 2, 3):
+        line.update(epoch, {"loss": 0.5})
+    line.close()
+    *_, last = screen.getvalue().split("\r")
+    assert re.fullmatch(r"Epoch 3/3  loss 0\.5  \S+ ms/epoch  0 s left *\n", last)
+    assert screen.getvalue().count("\n") == 1
+
+
+def test_progress_line_is_rewritten_in_a_notebook(monkeypatch):
+    # A notebook's stream is no terminal; ipykernel, which has it, is not among the dependencies.
+    stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    monkeypatch.setattr(sys, "stdout", stream)
+    line = ProgressLine(n_epochs=1, verbose=1)
+    line.update(1, {"loss": 0.5})
+    line.close()
+    assert stream.getvalue().startswith("\rEpoch 1/1  loss 0.5")
