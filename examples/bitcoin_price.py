@@ -85,7 +85,7 @@ def load_csv(path):
         series = pd.Series(pd.to_numeric(prices).to_numpy(), pd.to_datetime(dates.astype(str)), name="close")
     except ValueError as error:
         raise SystemExit(f"{path}: {prices.name!r} must hold numbers and {dates.name!r} dates ({error}).") from error
-    series = series.dropna().sort_index()
+    series = series[series.index.notna()].dropna().sort_index()
     if series.index.has_duplicates or (series <= 0).any():
         raise SystemExit(f"{path} must have one price a day, above zero. Pass the daily closes of one series.")
     return series
@@ -106,7 +106,7 @@ def price_network(cell, epochs, scaler, **parameters):
     return TransformedTargetRegressor(make_pipeline(SequenceScaler(scaler), network), transformer=scaler)
 
 
-def volatility_networks(epochs, n_networks=3):
+def volatility_networks(epochs, n_networks):
     """Small networks that differ in their seeds; their predictions are averaged."""
     networks = [
         (f"seed_{seed}", GRURegressor(units=16, batch_size=64, epochs=epochs, early_stopping=True, random_state=seed))
@@ -116,11 +116,12 @@ def volatility_networks(epochs, n_networks=3):
     return TransformedTargetRegressor(averaged, transformer=StandardScaler())
 
 
-def fit_and_predict(model, X, y, n_held_out):
+def fit_and_predict(name, model, X, y, n_held_out):
     """Predictions on the last windows by a model that was fitted on those before, and the seconds of the fit."""
     start = time.perf_counter()
     model.fit(X[:-n_held_out], y[:-n_held_out])
     seconds = time.perf_counter() - start
+    print(f"fitted {name} in {seconds:.0f} s", flush=True)
     return model.predict(X[-n_held_out:]), seconds
 
 
@@ -156,7 +157,7 @@ def verdict(scores, name, baseline, measure, statistic):
     ratio = scores.loc[name, measure] / scores.loc[baseline, measure]
     compared = f"{name}: {measure} {abs(ratio - 1):.1%} {'above' if ratio > 1 else 'below'} that of {baseline}"
     if abs(statistic) < 2:
-        return f"{compared}, {abs(statistic):.1f} standard errors: no difference that so many days can show."
+        return f"{compared}, {abs(statistic):.1f} standard errors: too few to tell them apart."
     return f"{compared}, {abs(statistic):.1f} standard errors {'worse' if statistic > 0 else 'better'}."
 
 
@@ -171,6 +172,7 @@ def draw_prices(prices, predictions, unit, title, path):
             if name in predictions and name != left_out:
                 axes.plot(days, predictions[name][-n_days:], linewidth=1.2, label=name, **style)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="date", ylabel=f"closing price ({unit})")
     whole.set_title(f"{title}: held-out days, each predicted from the {WINDOW} before it")
     near.set_title(f"the last {n_near} of them")
@@ -184,7 +186,7 @@ def draw_volatility(sizes, predictions, title, path):
     figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
     highest = 1.1 * sizes.quantile(0.99)  # or one crash would flatten all the rest
     axes.vlines(
-        sizes.index, 0, sizes, color="0.75", linewidth=0.8, label=f"observed ({(sizes > highest).sum()} bars cut)"
+        sizes.index, 0, sizes, color="0.75", linewidth=0.8, label=f"observed ({(sizes > highest).sum()} cut off)"
     )
     for (name, values), style in zip(predictions.items(), (STYLES["GRU"], STYLES["LSTM"]), strict=True):
         axes.plot(sizes.index, values, linewidth=1.2, label=name, **style)
@@ -200,29 +202,27 @@ def predict_prices(X, y, n_held_out, epochs, cells):
     """Predictions of the held-out closes by every network and by the last value, and what the networks cost."""
     predictions, costs = {}, {}
     windows = sliding_windows(X[["close"]], WINDOW)[WINDOW - 1 :]  # the first windows would be incomplete
-    for cell in cells:
+    for name, cell in ((CELLS[cell], cell) for cell in cells):
         model = price_network(cell, epochs, MinMaxScaler())
-        values, seconds = fit_and_predict(model, windows, y["close"][WINDOW - 1 :], n_held_out)
-        predictions[CELLS[cell]], costs[CELLS[cell]] = values, (model.regressor_[-1].model_.count_params(), seconds)
+        values, seconds = fit_and_predict(name, model, windows, y["close"][WINDOW - 1 :], n_held_out)
+        predictions[name], costs[name] = values, (model.regressor_[-1].model_.count_params(), seconds)
 
-    model = price_network("gru", epochs, StandardScaler(), early_stopping=True)
+    name, model = "GRU on returns", price_network("gru", epochs, StandardScaler(), early_stopping=True)
     windows = sliding_windows(X[["return"]], WINDOW)[WINDOW - 1 :]
-    values, seconds = fit_and_predict(model, windows, y["return"][WINDOW - 1 :], n_held_out)
+    values, seconds = fit_and_predict(name, model, windows, y["return"][WINDOW - 1 :], n_held_out)
     today = X["close"].to_numpy()[-n_held_out:]
-    predictions["GRU on returns"] = today * np.exp(values / 100)
-    costs["GRU on returns"] = (model.regressor_[-1].model_.count_params(), seconds)
+    predictions[name] = today * np.exp(values / 100)
+    costs[name] = (model.regressor_[-1].model_.count_params(), seconds)
     predictions[LAST] = today
     return predictions, costs
 
 
 def predict_volatility(X, y, n_held_out, epochs):
     """Predictions of the held-out sizes of returns by small networks, two baselines and the last size."""
-    model = volatility_networks(epochs)
+    name, model = "GRU, mean of 3", volatility_networks(epochs, n_networks=3)
     windows = sliding_windows(X[["return", "size"]], WINDOW)[WINDOW - 1 :]
-    values, seconds = fit_and_predict(model, windows, y["size"][WINDOW - 1 :], n_held_out)
-    networks = model.regressor_[-1].estimators_
-    name = f"GRU, mean of {len(networks)}"
-    costs = {name: (sum(network.model_.count_params() for network in networks), seconds)}
+    values, seconds = fit_and_predict(name, model, windows, y["size"][WINDOW - 1 :], n_held_out)
+    costs = {name: (sum(network.model_.count_params() for network in model.regressor_[-1].estimators_), seconds)}
     means = pd.concat(
         [X[["return", "size"]].rolling(days).mean().add_suffix(f", {days}") for days in (1, 5, 22)], axis=1
     )
@@ -235,6 +235,22 @@ def predict_volatility(X, y, n_held_out, epochs):
         LAST: X["size"].to_numpy()[-n_held_out:],
     }
     return predictions, costs
+
+
+def findings(truth, predictions, scores, sizes, size_scores):
+    """What the numbers say, in sentences."""
+    networks = scores.index[scores["parameters"] != ""]
+    for name in networks:
+        yield verdict(scores, name, LAST, "MAE", scores.loc[name, "DM"])
+    winners = [name for name in networks if scores.loc[name, "DM"] < -2]
+    yield f"Repeating the last value is beaten by {', '.join(winners) or 'nothing'}."
+    expected = 100 * np.log(predictions["GRU on returns"] / predictions[LAST])
+    explained = 1 - ((truth["return"] - expected) ** 2).sum() / (truth["return"] ** 2).sum()
+    yield f"Expecting no return at all has an R2 of 0 on the held-out returns, the GRU on returns {explained:.4f}."
+    network = size_scores.index[0]
+    for baseline in (EWMA, LINEAR):
+        statistic = statistic_of(truth["size"], sizes[network], sizes[baseline], np.square)
+        yield f"Sizes of returns, {verdict(size_scores, network, baseline, 'RMSE', statistic)}"
 
 
 def main(arguments=None):
@@ -252,7 +268,7 @@ def main(arguments=None):
     if arguments.data is None:
         prices, unit, title = load_sp500(), "index points", "S&P 500"
     else:
-        prices, unit, title = load_csv(arguments.data), arguments.unit, arguments.data.stem
+        prices, unit, title = load_csv(arguments.data), arguments.unit, arguments.data.stem.replace("_", " ")
     if arguments.last_days:
         prices = prices[-arguments.last_days :]
     if len(prices) < 3 * WINDOW:
@@ -270,34 +286,25 @@ def main(arguments=None):
     print(f"of which {n_beyond / n_held_out:.0%} close above every price trained on.\n")
 
     predictions, costs = predict_prices(X, y, n_held_out, arguments.epochs, arguments.cells)
+    sizes, size_costs = predict_volatility(X, y, n_held_out, arguments.epochs)
     scores = scores_of(truth["close"], predictions, LAST, np.abs, costs)
-    print(f"The next close, errors in {unit}:")
+    print(f"\nThe next close, errors in {unit}:")
     print_scores(scores, 1)
     draw_prices(truth["close"], predictions, unit, title, arguments.output)
 
-    sizes, size_costs = predict_volatility(X, y, n_held_out, arguments.epochs)
     size_scores = scores_of(truth["size"], sizes, EWMA, np.square, size_costs)
-    print("\nThe size of the next log return, errors in percent:")
+    print("\nThe size of the next log return, errors in %:")
     print_scores(size_scores, 3)
     print(
         "DM: how many standard errors the model's mean absolute (for sizes: squared) error lies above the baseline's."
     )
     print("Seconds include compiling what no model before has compiled.")
-    network = next(iter(sizes))
     path = arguments.output.with_stem(f"{arguments.output.stem}_volatility")
-    draw_volatility(truth["size"], {name: sizes[name] for name in (network, EWMA)}, title, path)
+    draw_volatility(truth["size"], {name: sizes[name] for name in (size_scores.index[0], EWMA)}, title, path)
 
     print("\nWhat was found:")
-    for name in costs:
-        print("-", verdict(scores, name, LAST, "MAE", scores.loc[name, "DM"]))
-    winners = [name for name in costs if scores.loc[name, "DM"] < -2]
-    print(f"- Repeating the last value is beaten by {', '.join(winners) or 'nothing'}.")
-    expected = 100 * np.log(predictions["GRU on returns"] / predictions[LAST])
-    explained = 1 - ((truth["return"] - expected) ** 2).sum() / (truth["return"] ** 2).sum()
-    print(f"- Expecting no return at all has an R2 of 0 on the held-out returns, the GRU on returns {explained:.4f}.")
-    for baseline in (EWMA, LINEAR):
-        statistic = statistic_of(truth["size"], sizes[network], sizes[baseline], np.square)
-        print("- Sizes of returns,", verdict(size_scores, network, baseline, "RMSE", statistic))
+    for sentence in findings(truth, predictions, scores, sizes, size_scores):
+        print(f"- {sentence}")
     print(f"\nPictures: {arguments.output}, {path}   ({time.perf_counter() - start:.0f} s in all)")
 
 

@@ -38,7 +38,9 @@ def connected(scheduler, n_workers):
         if scheduler is None:
             # One fit at a time in each process, and nothing that another machine could reach.
             scheduler = stack.enter_context(
-                LocalCluster(n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+                LocalCluster(
+                    n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+                )
             )
         yield stack.enter_context(Client(scheduler))
 

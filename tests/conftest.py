@@ -1,8 +1,8 @@
 """Tiny data that the tests share.
 
 Each new combination of architecture, batch size and number of time steps costs seconds to compile, a repeated one
-milliseconds: the tests keep to the shapes below. Programs are compiled once per process, so pytest-xdist needs
-``--dist loadgroup``, with which `xdist_group` keeps the checks of one estimator in one worker.
+milliseconds: the tests keep to the shapes below. Programs are compiled once per process, so the tests of a file run in
+one worker of pytest-xdist (``--dist loadgroup``), unless an `xdist_group` of their own says otherwise.
 """
 
 import os
@@ -13,6 +13,15 @@ import numpy as np
 import pytest
 
 import skrnn
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file in one worker."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 3
 

@@ -33,7 +33,7 @@ def regressor(**changes):
 def client():
     """A cluster that the loopback interface alone can reach."""
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=0
     )
     with cluster, distributed.Client(cluster) as client:
         yield client

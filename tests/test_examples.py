@@ -1,5 +1,6 @@
 """Every example runs as a user would run it, in a shortened form."""
 
+import itertools
 import os
 import re
 import runpy
@@ -92,3 +93,109 @@ def test_long_sequences_compares_both_cells(tmp_path, monkeypatch, capsys):
             value = 100 + abs(np.cos(angle)) * np.sin(np.pi * t / 25) + abs(np.sin(angle)) * np.sin(np.pi * t / 10)
             assert t == 70 or np.isclose(observed[sequence, t], value + noise[sequence, t], rtol=1e-12)
             assert t == 0 or np.isclose(following[sequence, t - 1], value, rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def bitcoin_price():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # or the example sets it, for all that runs in this process
+        return runpy.run_path(str(EXAMPLES / "bitcoin_price.py"))
+
+
+def test_bitcoin_price_compares_with_the_last_value(bitcoin_price, tmp_path, capsys):
+    arguments = ["--last-days", "200", "--epochs", "1", "--cells", "gru", "--output", str(tmp_path / "price.png")]
+    bitcoin_price["main"](arguments)
+    lines = capsys.readouterr().out.splitlines()
+
+    def table(title):
+        start = lines.index(next(line for line in lines if line.startswith(title)))
+        rows = (re.split(r"\s{2,}", line.strip()) for line in lines[start + 2 :])
+        return {name: values for name, *values in itertools.takewhile(lambda row: row[0], rows)}
+
+    from arch.data import sp500
+
+    close = sp500.load()["Close"].to_numpy()[-200:]
+    held_out = np.diff(close)[-39:]  # a fifth of the 198 days that have a return and a next day
+    prices = table("The next close")
+    assert list(prices) == ["GRU", "GRU on returns", "repeating the last value"]
+    assert prices["GRU"][0] == "53,651"
+    expected = [f"{np.abs(held_out).mean():,.1f}", f"{np.sqrt(np.mean(held_out**2)):,.1f}"]
+    assert prices["repeating the last value"][-2:] == expected
+    [found] = re.findall(r"- GRU: MAE (\S+)% above that of repeating the last value", "\n".join(lines))
+    assert 1 + float(found) / 100 == pytest.approx(float(prices["GRU"][2]) / np.abs(held_out).mean(), abs=0.01)
+
+    sizes = np.abs(100 * np.diff(np.log(close)))
+    weights = 0.94 ** np.arange(len(sizes))
+    averages = [np.average(sizes[:day][::-1], weights=weights[:day]) for day in range(160, 199)]
+    error = sizes[160:] - averages
+    expected = [f"{np.abs(error).mean():.3f}", f"{np.sqrt(np.mean(error**2)):.3f}"]
+    assert table("The size of the next log return")["moving average"][-2:] == expected
+    assert (tmp_path / "price.png").stat().st_size > 20_000
+    assert (tmp_path / "price_volatility.png").stat().st_size > 20_000
+
+
+def test_bitcoin_price_finds_columns_by_name(bitcoin_price, tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text('Coin,Date,Open,Closing Price (USD)\nBTC,2021-01-02,7,"32,127.2"\nBTC,2021-01-01,8,29374\n,,,\n')
+    prices = bitcoin_price["load_csv"](path)
+    assert prices.index.strftime("%Y-%m-%d").tolist() == ["2021-01-01", "2021-01-02"]
+    assert prices.tolist() == [29374.0, 32127.2]
+
+    path.write_text("Date,Open,High\n2021-01-01,1,2\n")
+    with pytest.raises(SystemExit, match=r"prices\.csv has no column of closing prices\. .* are Date, Open, High: "):
+        bitcoin_price["load_csv"](path)
+    path.write_text("Close,Updated\n1,2021-01-01\n")
+    with pytest.raises(SystemExit, match=r"has no column of dates\. Its columns are Close, Updated"):
+        bitcoin_price["load_csv"](path)
+    path.write_text("date,close\n2021-01-01,1\n2021-01-01,2\n")
+    with pytest.raises(SystemExit, match="one price a day"):
+        bitcoin_price["load_csv"](path)
+    path.write_text("date,close\n2021-01-01,one\n")
+    with pytest.raises(SystemExit, match="'close' must hold numbers and 'date' dates"):
+        bitcoin_price["load_csv"](path)
+    with pytest.raises(SystemExit, match=r"There is no .*absent"):
+        bitcoin_price["main"](["--data", str(tmp_path / "absent.csv")])
+
+
+def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["damped_oscillation.py", "--epochs", "20"])
+    example = runpy.run_path(str(EXAMPLES / "damped_oscillation.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    assert output.startswith("180 windows, 162 to train on.")
+    assert re.search(r"^ *gru +5201 ", output, flags=re.MULTILINE)
+    assert re.search(r"^ *lstm +6761 ", output, flags=re.MULTILINE)
+    assert len(re.findall(r"^ *(?:gru|lstm) +(?:sgd|adam) ", output, flags=re.MULTILINE)) == 8
+    before, after = np.array(re.findall(r"closed-loop RMSE (\S+) as published, (\S+) with", output), dtype=float).T
+    assert (after < before).all()
+    for name in ("damped_oscillation.png", "damped_oscillation_loss.png"):
+        assert (tmp_path / name).stat().st_size > 20_000
+
+    class Recurrence:
+        """The curve's own: each value is a linear function of the two before it."""
+
+        def predict(self, X):
+            step = 5 * np.pi / 199
+            decay = np.exp(-step / 5)
+            return 2 * decay * np.cos(step) * X[:, -1:] - decay**2 * X[:, -2:-1]
+
+    x = np.linspace(0, 5 * np.pi, 200)
+    y = np.exp(-x / 5) * np.cos(x)
+    np.testing.assert_allclose(example["closed_loop"](Recurrence(), y[:20], 180), y, rtol=0, atol=1e-9)
+
+
+def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["airline.py", "--epochs", "30", "--seeds", "2", "--cells", "gru"])
+    example = runpy.run_path(str(EXAMPLES / "airline.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    errors = dict(re.findall(r"^(\S.*?)  +\S+ +(\S+)$", output, flags=re.MULTILINE))
+    [chosen] = [name for name in errors if name.endswith(", median of 2 seeds")]
+    assert float(errors[chosen]) < float(errors["the last year again"])
+    assert re.search(r"interval held \d+ to \d+ of 24 months", output)
+    assert (tmp_path / "airline.png").stat().st_size > 20_000
+
+    passengers = example["load_airline"]()["passengers"].to_numpy()
+    past, truth, again = passengers[:-24], passengers[-24:], np.tile(passengers[-36:-24], 2)
+    percent = 100 * np.mean(np.abs(again - truth) / (truth - past.min()))  # what scaling to 0..1 makes of it
+    assert f"{percent:.2f}" == errors["the last year again"]
