@@ -6,7 +6,7 @@ absolute percentage error of 4.5 to 5.0 %, taken on values that were scaled to 0
 for a month counts by how far it lies above the smallest one. Both are printed here.
 
 The last 24 months are held out, and everything is chosen without them: candidates are scored by forecasts of the 24
-months after three earlier origins, the last of which is December 1956. Candidates differ in the cell, its units, the
+months after five earlier origins, December 1954 to December 1956. Candidates differ in the cell, its units, the
 months that are predicted at once, and in what the network sees: logarithms of passengers, or their growth over the same
 month of the year before, the seasonal difference that Box and Jenkins take of this series. The chosen one is then
 trained with five seeds on the first ten years.
@@ -39,7 +39,7 @@ from skrnn import ForecastDisplay, RecurrentRegressor, SequenceForecaster
 from skrnn.datasets import load_airline
 
 N_HELD_OUT = 24  # months
-ORIGINS = (84, 90, 96)  # months before the forecasts that candidates are scored by
+ORIGINS = (72, 78, 84, 90, 96)  # months before the forecasts that candidates are scored by
 COVERAGE = 0.9
 
 
@@ -175,7 +175,7 @@ def main():
     past, truth = passengers[:-N_HELD_OUT], passengers[-N_HELD_OUT:]
 
     forecaster = SequenceForecaster(target_transformer=logarithms())
-    table = search_settings(forecaster, settings_of(arguments.cells, arguments.epochs, seeds=(0, 1)), past)
+    table = search_settings(forecaster, settings_of(arguments.cells, arguments.epochs, seeds=(0,)), past)
     print(f"Forecasts of {N_HELD_OUT} months from {len(ORIGINS)} origins before the held-out years, in passengers:")
     print(table.drop(columns="params").to_string(index=False, float_format="%.2f"))
     best = table.iloc[0]

@@ -4,8 +4,8 @@ The experiment predicts Bitcoin with a GRU: prices scaled to 0..1, 60 days in, d
 units with dropout, RMSprop on the mean squared error, 50 epochs, batches of 64. It was published with its error in
 dollars, but not with that of repeating the last value. Its rate of dropout and its split were not published: here they
 are 0.2 and the last 20 % of the days, none of which the scalers see. LSTM and the simple RNN are trained beside the
-GRU. Then the GRU predicts the next day's log return instead, and smaller ones predict the size of that return, where
-there is something to be known, and moving averages know it too.
+GRU. Then the GRU predicts the next day's log return instead, and smaller ones predict the size of that return, which
+is where markets do repeat themselves, and where moving averages are what has to be beaten.
 
 Run it with ``python examples/bitcoin_price.py --data FILE.csv``, where FILE.csv has a column of dates and one of
 closing prices, such as CoinDesk's daily Bitcoin prices; or without ``--data``, on the S&P 500 from 1999 to 2018 that
@@ -17,6 +17,12 @@ What the sizes of returns are compared with: the exponentially weighted moving a
 "A simple approximate long-memory model of realized volatility", Journal of Financial Econometrics, 2009). How far
 apart two models are is measured after Diebold and Mariano, "Comparing predictive accuracy", Journal of Business &
 Economic Statistics, 1995.
+
+What was found: no network beats repeating the last value, on neither series. On CoinDesk's prices, whose last fifth
+rises far above all that came before, the GRU errs by 2,774 dollars on average, repeating the last value by 568; on the
+S&P 500 it is 21.7 points against 13.5. The GRU on returns only learns to expect none (565 dollars, 13.4 points). The
+sizes of returns of the S&P 500 are predicted better than by either baseline (root mean squared error 0.558 % against
+0.572 % and 0.587 %), those of Bitcoin are not.
 """
 
 import argparse

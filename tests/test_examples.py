@@ -109,8 +109,8 @@ def test_bitcoin_price_compares_with_the_last_value(bitcoin_price, tmp_path, cap
 
     def table(title):
         start = lines.index(next(line for line in lines if line.startswith(title)))
-        rows = (re.split(r"\s{2,}", line.strip()) for line in lines[start + 2 :])
-        return {name: values for name, *values in itertools.takewhile(lambda row: row[0], rows)}
+        rows = (line.partition("  ") for line in itertools.takewhile(bool, lines[start + 2 :]))
+        return {name: values.split() for name, _, values in rows}
 
     from arch.data import sp500
 
