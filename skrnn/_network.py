@@ -81,9 +81,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
         every_step = spec.return_sequences or depth < len(spec.units) - 1
         hidden = _recurrent(spec, units, every_step, seeds, depth, fused)(hidden, **call_options)
         if spec.dropout:
-            hidden = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")(
-                hidden
-            )
+            hidden = _dropout(spec, seeds, depth, fused)(hidden)
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
@@ -114,6 +112,15 @@ def _recurrent(spec, units, every_step, seeds, depth, fused):
     forward, backward = layer(f"forward_{depth}"), layer(f"backward_{depth}")
     backward.go_backwards = True
     return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=spec.dtype, name=f"bidirectional_{depth}")
+
+
+def _dropout(spec, seeds, depth, fused):
+    """Return the dropout after a recurrent layer."""
+    if fused:
+        from skrnn._fused import FusedDropout as Dropout
+    else:
+        from keras.layers import Dropout
+    return Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
 
 
 def _dense(units, activation, spec, seeds, name):
