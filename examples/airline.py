@@ -110,14 +110,14 @@ class SeveralNetworks(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         return steps, X[:, X.shape[1] - 12 :, 0][:, : self.n_months_]
 
 
-def settings_of(cells, epochs):
+def settings_of(cells, n_networks, epochs):
     """The grids: networks on passengers with windows of one year, and on growth with windows of two."""
     networks = [
         RecurrentRegressor(cell, 16, epochs=epochs, batch_size=16, optimizer__learning_rate=0.01) for cell in cells
     ]
     return {
         sees: {
-            "estimator": [SeveralNetworks(network, growth=window > 12) for network in networks],
+            "estimator": [SeveralNetworks(network, window > 12, n_networks) for network in networks],
             "window": [window],
             "output_steps": [1, 12],
         }
@@ -178,6 +178,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--cells", nargs="+", choices=("gru", "lstm"), default=["gru", "lstm"])
+    parser.add_argument("--networks", type=int, default=5, help="of which a forecast is the mean")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("airline.png"))
     arguments = parser.parse_args()
@@ -187,7 +188,7 @@ def main():
     past, truth = passengers[:-N_HELD_OUT], passengers[-N_HELD_OUT:]
 
     forecaster = SequenceForecaster(target_transformer=logarithms())
-    table = search_settings(forecaster, settings_of(arguments.cells, arguments.epochs), past)
+    table = search_settings(forecaster, settings_of(arguments.cells, arguments.networks, arguments.epochs), past)
     print(f"Forecasts of {N_HELD_OUT} months from {len(ORIGINS)} origins before the held-out years, in passengers:")
     print(table.drop(columns="params").to_string(index=False, float_format="%.2f"))
     best = table.iloc[0]

@@ -135,7 +135,7 @@ def _refuse_not_finite(array, columns, parameter, name, words):
     at = at if columns is None else (at[0], repr(columns[at[1]]))
     raise ValueError(
         f"Input {parameter} contains {what}, first{_place(at, words)}; {name} takes finite numbers. Fill such values, "
-        f"or drop the {words[0]}s that hold them."
+        f"or drop the {words[0] if words else 'element'}s that hold them."
     )
 
 

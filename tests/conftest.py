@@ -101,3 +101,14 @@ def labels(X):
 def binary_labels(X):
     """One of two classes per sequence: (n_samples,)."""
     return np.where(X[:, -1, 0] > 0, "up", "down")
+
+
+@pytest.fixture
+def use_engine(monkeypatch):
+    """Train through Keras's own loop where a test says so."""
+
+    def use(engine):
+        if engine == "keras":
+            monkeypatch.setenv("SKRNN_ENGINE", "keras")
+
+    return use

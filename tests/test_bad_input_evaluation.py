@@ -4,9 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from damage import at, forecaster, ids
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from skrnn import (
@@ -15,7 +16,6 @@ from skrnn import (
     GRURegressor,
     LossCurveDisplay,
     RecurrentRegressor,
-    SequenceForecaster,
     backtest,
     compare_cells,
 )
@@ -24,23 +24,6 @@ DAYS = pd.date_range("2024-01-01", periods=30)
 Y = np.sin(np.arange(30.0))
 ROWS = np.random.default_rng(0).normal(size=(30, 2))
 SERIES = pd.Series(Y, index=DAYS, name="load")
-
-
-def at(array, index, value):
-    """A copy of an array with one value replaced."""
-    array = array.copy()
-    array[index] = value
-    return array
-
-
-def ids(cases):
-    """One parameter set for every case, called after its first entry."""
-    return [pytest.param(*case[1:], id=case[0]) for case in cases]
-
-
-def forecaster(**params):
-    """A forecaster that fits in no time."""
-    return SequenceForecaster(LinearRegression(), **{"window": 3, **params})
 
 
 # ---------------------------------------------------------------------- backtests

@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from damage import at, forecaster, ids
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
-
-from skrnn import SequenceForecaster
 
 DAYS = pd.date_range("2024-01-01", periods=30)
 LATER = pd.date_range("2024-01-31", periods=3)
@@ -17,23 +16,6 @@ Y = np.sin(np.arange(30.0))
 ROWS = np.random.default_rng(0).normal(size=(30, 2))
 FRAME = pd.DataFrame(ROWS, index=DAYS, columns=["a", "b"])
 SERIES = pd.Series(Y, index=DAYS, name="load")
-
-
-def at(array, index, value):
-    """A copy of an array with one value replaced."""
-    array = array.copy()
-    array[index] = value
-    return array
-
-
-def ids(cases):
-    """One parameter set for every case, called after its first entry."""
-    return [pytest.param(*case[1:], id=case[0]) for case in cases]
-
-
-def forecaster(**params):
-    """A forecaster that fits in no time."""
-    return SequenceForecaster(LinearRegression(), **{"window": 3, **params})
 
 
 # What is fitted, on what, and what it then predicts from.

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from damage import assert_refused, at, ids
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
@@ -24,25 +25,6 @@ DAYS = pd.date_range("2024-01-01", periods=20)
 FRAME = pd.DataFrame(ROWS, index=DAYS, columns=["load", "price", "wind"])
 SEQUENCES = np.random.default_rng(1).normal(size=(8, 4, 2))
 TEXTS = ["a good film", "a bad film", ""]
-
-
-def at(array, index, value):
-    """A copy of an array with one value replaced."""
-    array = array.copy()
-    array[index] = value
-    return array
-
-
-def assert_refused(error, message, function):
-    """Check the error, and that its message says what it must."""
-    with pytest.raises(error) as caught:
-        function()
-    assert message in str(caught.value)
-
-
-def ids(cases):
-    """One parameter set for every case, called after its first entry."""
-    return [pytest.param(*case[1:], id=case[0]) for case in cases]
 
 
 # ---------------------------------------------------------------------- what is no array

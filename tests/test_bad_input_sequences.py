@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from damage import assert_refused, at, ids
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.preprocessing import MinMaxScaler
@@ -15,25 +16,6 @@ ROWS = np.random.default_rng(0).normal(size=(20, 3))
 SEQUENCES = np.random.default_rng(1).normal(size=(8, 4, 2))
 LIST = [sequence[: 1 + i % 4] for i, sequence in enumerate(SEQUENCES)]
 TEXTS = ["a good film", "a bad film", ""]
-
-
-def at(array, index, value):
-    """A copy of an array with one value replaced."""
-    array = array.copy()
-    array[index] = value
-    return array
-
-
-def assert_refused(error, message, function):
-    """Check the error, and that its message says what it must."""
-    with pytest.raises(error) as caught:
-        function()
-    assert message in str(caught.value)
-
-
-def ids(cases):
-    """One parameter set for every case, called after its first entry."""
-    return [pytest.param(*case[1:], id=case[0]) for case in cases]
 
 
 # ---------------------------------------------------------------------- scaled sequences

@@ -77,8 +77,12 @@ def test_check_of_default_instance(estimator, check):
     run(check, estimator)
 
 
+# Of the LSTM only the check that float32 may fail: none of this is a matter of the cell.
+EXACT_CASES = {name: EXACT_CHECKS if name.startswith("GRU") else {WEIGHT_CHECK} for name in FIXED_CELLS}
+
+
 @pytest.mark.parametrize(
-    ("estimator", "check"), [case for name in FIXED_CELLS for case in checks_of(name, EXACT_CHECKS, **EXACT)]
+    ("estimator", "check"), [case for name, only in EXACT_CASES.items() for case in checks_of(name, only, **EXACT)]
 )
 def test_check_of_exact_instance(estimator, check):
     run(check, estimator)

@@ -127,7 +127,7 @@ SHAPES = {
     "imdb": {"shape": (200, 300, 1), "units": 50, "batch_size": 100},
 }
 # Either gated cell at every size would be most of a minute of compiling in each process.
-CELLS_OF = {"generic": ("gru", "lstm", "rnn"), "damped": ("lstm",), "btc": ("gru",), "imdb": ("lstm",)}
+CELLS_OF = {"generic": ("gru", "rnn"), "damped": ("lstm",), "btc": ("gru",), "imdb": ("lstm",)}
 
 THREADS = """
 import sys
@@ -171,7 +171,7 @@ def test_weights_are_equal_on_one_two_and_four_threads():
     outputs = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     one, two, four = (set(output.splitlines()) for output, _ in outputs)
-    assert len(one) == 6
+    assert len(one) == 5
     assert one == two == four
 
 
@@ -206,9 +206,9 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(100, 20, 1)).astype("float32")
 y = X[:, -1, 0]
 estimators = [RecurrentRegressor(cell, 8, epochs=1, batch_size=16) for cell in ("gru", "lstm")]
-for number in range(50):
+for number in range(35):
     estimators[number % 2].fit(X, y).predict(X)
-    if number == 19:
+    if number == 14:
         before = resident()
 print(resident() - before)
 """
@@ -218,4 +218,4 @@ print(resident() - before)
 def test_many_fits_leave_no_memory_behind():
     process = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    assert float(process.stdout) < 10  # a Keras model a fit would leave 18
+    assert float(process.stdout) < 7  # a Keras model a fit would leave 12

@@ -186,7 +186,9 @@ def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
 
 def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["airline.py", "--epochs", "30", "--seeds", "2", "--cells", "gru"])
+    monkeypatch.setattr(
+        sys, "argv", ["airline.py", "--epochs", "60", "--seeds", "2", "--cells", "gru", "--networks", "1"]
+    )
     example = runpy.run_path(str(EXAMPLES / "airline.py"), run_name="__main__")
     output = capsys.readouterr().out
     errors = dict(re.findall(r"^(\S.*?)  +\S+ +(\S+)$", output, flags=re.MULTILINE))

@@ -24,15 +24,6 @@ TESTS = Path(__file__).parent
 both_engines = pytest.mark.parametrize("engine", ["programs", "keras"])
 
 
-@pytest.fixture
-def use_engine(monkeypatch):
-    def use(engine):
-        if engine == "keras":
-            monkeypatch.setenv("SKRNN_ENGINE", "keras")
-
-    return use
-
-
 def assert_equal_fits(estimator, expected, X):
     assert_array_equal(estimator.predict(X), expected.predict(X))
     assert estimator.history_ == expected.history_

@@ -47,15 +47,6 @@ ways_to_train = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def use_engine(monkeypatch):
-    def use(engine):
-        if engine == "keras":
-            monkeypatch.setenv("SKRNN_ENGINE", "keras")
-
-    return use
-
-
 @contextlib.contextmanager
 def global_states_restored():
     states = np.random.get_state(), random.getstate()
