@@ -34,6 +34,9 @@ MAY_SKIP = {
     "check_classifiers_multilabel_output_format_decision_function": "does not have a decision_function method",
 }
 
+# Their programs are theirs alone, where Recurrent* share those of GRU*: minutes of compiling.
+SLOW = ("LSTMRegressor", "LSTMClassifier")
+
 
 def check_name(check):
     """The name of a check, with what it was told beside the estimator."""
@@ -57,6 +60,8 @@ def checks_of(name, only=None, **params):
         if only is not None and check.func.__name__ not in only:
             continue
         marks = [pytest.mark.xdist_group(group_of(name))]
+        if name in SLOW and check.func.__name__ != WEIGHT_CHECK:
+            marks.append(pytest.mark.slow)
         if check.func.__name__ == WEIGHT_CHECK and params.get("dtype") != "float64":
             marks.append(ROUNDING)
         yield pytest.param(estimator, check, id=f"{name}-{check_name(check)}", marks=marks)
@@ -77,8 +82,8 @@ def test_check_of_default_instance(estimator, check):
     run(check, estimator)
 
 
-# Of the LSTM only the check that float32 may fail: none of this is a matter of the cell.
-EXACT_CASES = {name: EXACT_CHECKS if name.startswith("GRU") else {WEIGHT_CHECK} for name in FIXED_CELLS}
+# Of the others only the check that float32 may fail.
+EXACT_CASES = {name: EXACT_CHECKS if name == "GRURegressor" else {WEIGHT_CHECK} for name in FIXED_CELLS}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 import skrnn
@@ -16,6 +17,7 @@ ROOT = Path(skrnn.__file__).parents[1]
 ON_TWO_DEVICES = """
 import logging, sys
 import numpy as np
+import pytest
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -47,6 +49,7 @@ def data():
     return X, X[:, -1, 0] - X[:, -2, 1]
 
 
+@pytest.mark.slow
 def test_two_devices_train_what_one_does(tmp_path):
     process = subprocess.run(
         [sys.executable, "-c", ON_TWO_DEVICES, tmp_path / "results.npz"],

@@ -178,6 +178,7 @@ def test_weights_are_equal_on_one_two_and_four_threads():
 # ---------------------------------------------------------------------------------------------------- memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_windows_are_never_materialised(dtype):
     rng = np.random.default_rng(0)
@@ -214,6 +215,7 @@ print(resident() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Reads a process's memory from /proc.")
 def test_many_fits_leave_no_memory_behind():
     process = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, text=True)

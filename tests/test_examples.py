@@ -37,6 +37,7 @@ def test_variable_length_scores_and_draws(tmp_path):
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.exists(), reason="The film reviews, 25 MB, are not part of the project.")
 def test_sentiment_compares_three(tmp_path):
     arguments = ["--data", SHARED, "--reviews", "400", "--epochs", "1", "--recipe-epochs", "1"]

@@ -261,6 +261,7 @@ def test_threads_that_fit_equal_estimators_give_the_bits_of_serial_fits():
     assert [CACHE.n_compiled[kind] for kind in ("train", "predict")] == [n + 1 for n in n_before]
 
 
+@pytest.mark.slow
 def test_threads_that_fit_different_estimators_give_the_bits_of_serial_fits():
     X, y = data()
     makers = [
@@ -276,6 +277,7 @@ def test_threads_that_fit_different_estimators_give_the_bits_of_serial_fits():
             assert_array_equal(predictions, serial, err_msg=str(cold_then_warm))
 
 
+@pytest.mark.slow
 def test_threads_that_fit_through_keras_give_the_bits_of_serial_fits():
     X, y = data()
     makers = [partial(FITS["callable"], random_state=seed, epochs=1) for seed in range(3)]
