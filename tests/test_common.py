@@ -34,7 +34,7 @@ MAY_SKIP = {
     "check_classifiers_multilabel_output_format_decision_function": "does not have a decision_function method",
 }
 
-# Their programs are theirs alone, where Recurrent* share those of GRU*: minutes of compiling.
+# Their programs are theirs alone, where Recurrent* share those of GRU*: minutes of compiling. So are those of float64.
 SLOW = ("LSTMRegressor", "LSTMClassifier")
 
 
@@ -60,7 +60,7 @@ def checks_of(name, only=None, **params):
         if only is not None and check.func.__name__ not in only:
             continue
         marks = [pytest.mark.xdist_group(group_of(name))]
-        if name in SLOW and check.func.__name__ != WEIGHT_CHECK:
+        if (name in SLOW or params) and check.func.__name__ != WEIGHT_CHECK:
             marks.append(pytest.mark.slow)
         if check.func.__name__ == WEIGHT_CHECK and params.get("dtype") != "float64":
             marks.append(ROUNDING)
@@ -82,12 +82,8 @@ def test_check_of_default_instance(estimator, check):
     run(check, estimator)
 
 
-# Of the others only the check that float32 may fail.
-EXACT_CASES = {name: EXACT_CHECKS if name == "GRURegressor" else {WEIGHT_CHECK} for name in FIXED_CELLS}
-
-
 @pytest.mark.parametrize(
-    ("estimator", "check"), [case for name, only in EXACT_CASES.items() for case in checks_of(name, only, **EXACT)]
+    ("estimator", "check"), [case for name in FIXED_CELLS for case in checks_of(name, EXACT_CHECKS, **EXACT)]
 )
 def test_check_of_exact_instance(estimator, check):
     run(check, estimator)

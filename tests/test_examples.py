@@ -26,6 +26,7 @@ def run_example(name, *arguments, cwd):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_variable_length_scores_and_draws(tmp_path):
     output = run_example("variable_length.py", "--epochs", "20", "--seeds", "1", cwd=tmp_path)
     network, counted = (float(score) for score in re.findall(r"accuracy (0\.\d+)", output)[-2:])

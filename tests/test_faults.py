@@ -21,7 +21,7 @@ from skrnn._programs import ProgramCache, TrainingProgram
 
 TESTS = Path(__file__).parent
 
-both_engines = pytest.mark.parametrize("engine", ["programs", "keras"])
+both_engines = pytest.mark.parametrize("engine", ["programs", pytest.param("keras", marks=pytest.mark.slow)])
 
 
 def assert_equal_fits(estimator, expected, X):
@@ -243,7 +243,7 @@ assert_array_equal(wide.fit(X, y).predict(X), before)
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lines_of_a_process_with_faults():
     """What a process printed that got a signal whenever it asked for one."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}

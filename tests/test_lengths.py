@@ -254,6 +254,7 @@ def test_an_epoch_of_grouped_batches_follows_the_gradient_of_all_samples(per_ste
     assert np.abs(gradient).max() > 0.1 * RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_step", [False, True], ids=["sample", "step"])
 def test_keras_groups_alike(per_step, X, weights, grouped, monkeypatch):
     y = targets_of(X, per_step)

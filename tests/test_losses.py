@@ -33,12 +33,12 @@ def test_losses_of_every_kind(loss, X, y):
     [
         "sparse_categorical_crossentropy",
         "categorical_crossentropy",
-        keras.losses.SparseCategoricalCrossentropy,
+        pytest.param(keras.losses.SparseCategoricalCrossentropy, marks=pytest.mark.slow),
         keras.losses.SparseCategoricalCrossentropy(),
-        keras.losses.sparse_categorical_crossentropy,
-        keras.losses.CategoricalCrossentropy,
-        keras.losses.CategoricalCrossentropy(),
-        keras.losses.categorical_crossentropy,
+        pytest.param(keras.losses.sparse_categorical_crossentropy, marks=pytest.mark.slow),
+        pytest.param(keras.losses.CategoricalCrossentropy, marks=pytest.mark.slow),
+        pytest.param(keras.losses.CategoricalCrossentropy(), marks=pytest.mark.slow),
+        pytest.param(keras.losses.categorical_crossentropy, marks=pytest.mark.slow),
     ],
     ids=lambda loss: loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__ + "()"),
 )
