@@ -33,7 +33,7 @@ def array_like(given, parameter, name, words=("row", "column")):
     """Return an array or a frame as it is, and a list as an array; one of lists that differ in length is none."""
     refuse_no_array(given, parameter, name)
     if isinstance(given, np.ndarray) and given.dtype == np.float16:
-        return given.astype(np.float32)  # pandas has no index of half floats
+        return given.astype(np.float64)  # pandas has no index of half floats
     try:
         return np.asarray(given) if isinstance(given, (list, tuple)) else given
     except ValueError:
