@@ -155,6 +155,7 @@ def digest_of_fit(workload, cell):
     return hashlib.sha256(b"".join(w.tobytes() for w in estimator._state.weights)).hexdigest()
 
 
+@pytest.mark.slow
 def test_weights_are_equal_on_one_two_and_four_threads():
     processes = [
         subprocess.Popen(

@@ -159,6 +159,7 @@ def test_bitcoin_price_finds_columns_by_name(bitcoin_price, tmp_path):
         bitcoin_price["main"](["--data", str(tmp_path / "absent.csv")])
 
 
+@pytest.mark.slow
 def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["damped_oscillation.py", "--epochs", "20"])
@@ -186,6 +187,7 @@ def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(example["closed_loop"](Recurrence(), y[:20], 180), y, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
