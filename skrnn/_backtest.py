@@ -7,10 +7,10 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
-from skrnn._numbers import numbers_of, refuse_no_array
+from skrnn._numbers import floats_of, refuse_no_array
 
 
 @validate_params(
@@ -93,12 +93,7 @@ def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
 
     columns = _columns(y)
     index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else pd.RangeIndex(n_rows)
-    truth = numbers_of(
-        y,
-        "backtest",
-        lambda y: check_array(y, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y"),
-        parameter="y",
-    ).reshape(n_rows, -1)
+    truth = floats_of(y, "backtest", parameter="y").reshape(n_rows, -1)
     model, known, parts = clone(forecaster), 0, []
     for origin in origins:
         if refit or not known:

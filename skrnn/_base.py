@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from functools import partial
 from numbers import Number
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
@@ -17,7 +16,7 @@ from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._network import NetworkSpec
-from skrnn._numbers import numbers_of
+from skrnn._numbers import floats_of
 from skrnn._parameters import as_units, is_routed, nearest
 from skrnn._prediction import fitted_model, predict
 from skrnn._record import TrainingPlan
@@ -25,8 +24,6 @@ from skrnn._targets import make_targets, outputs_as_list, targets_of_list
 from skrnn._training import train
 from skrnn._unchanged import unchanged_on_failure
 from skrnn._validation import held_out
-
-_as_floats = partial(check_array, ensure_2d=False, allow_nd=True, dtype=np.float64, ensure_all_finite=False)
 
 
 class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
@@ -271,8 +268,13 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             weights = np.ones(len(sequences), dtype=self._dtype)
         else:
             if not isinstance(sample_weight, Number):
-                sample_weight = numbers_of(
-                    sample_weight, type(self).__name__, _as_floats, parameter="sample_weight", words=(), finite=True
+                sample_weight = floats_of(
+                    sample_weight,
+                    type(self).__name__,
+                    parameter="sample_weight",
+                    words=(),
+                    finite=True,
+                    allow_nd=True,  # which the next check refuses
                 )
             with np.errstate(over="ignore"):  # what overflows is refused as infinity
                 weights = _check_sample_weight(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 
 import joblib
 import numpy as np
@@ -89,10 +90,9 @@ def memory_error(name, batch_size, n_timesteps, remedy):
     """Say of which batches the memory ran out, whoever noticed: numpy, TensorFlow or XLA."""
     try:
         yield
-    except Exception as error:
-        import tensorflow as tf
-
-        if not isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
+    except Exception as error:  # what TensorFlow raises has no class before it is imported; all else goes on below
+        tensorflow = sys.modules.get("tensorflow")
+        if not isinstance(error, (MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))):
             raise
         raise MemoryError(
             f"{name} ran out of memory with batches of {batch_size} sequences of {n_timesteps} time steps. {remedy}"

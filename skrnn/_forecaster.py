@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _num_samples, check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from skrnn._conformal import conformal_quantiles, held_out_residuals
 from skrnn._continuation import distance_of, locate, next_times
@@ -24,7 +24,7 @@ from skrnn._forecasting import (
     transformed,
     windows_at,
 )
-from skrnn._numbers import array_like, numbers_of
+from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._series import RowLabels, split_labels
 from skrnn._times import comparable
 from skrnn._unchanged import unchanged_on_failure
@@ -352,13 +352,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         covariates = self._check_covariates(features, n_rows, reset)
         if y is None:
             return None, covariates, labels
-        values = numbers_of(
-            y,
-            name,
-            lambda y: check_array(y, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y"),
-            parameter="y",
-            finite=True,
-        )
+        values = floats_of(y, name, parameter="y", finite=True)
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
         is_pandas = isinstance(y, (pd.Series, pd.DataFrame))

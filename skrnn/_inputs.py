@@ -15,7 +15,7 @@ from skrnn._layouts import (
     sequences_from_3d,
     sequences_from_tokens,
 )
-from skrnn._numbers import numbers_of, refuse_no_array
+from skrnn._numbers import called, numbers_of, refuse_no_array
 
 _MAX_TOKENS = 2**31 - 1  # ids are int32
 _MAX_FLOAT = 2.0**53  # whole numbers up to here are exact as float64, and all fit into int64
@@ -90,10 +90,9 @@ class SequenceInputMixin:
             whole = np.isfinite(X) & (np.floor(X) == X)
             if not whole.all():
                 row, column = np.argwhere(~whole)[0]
-                what = {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(X[row, column]), X[row, column])
                 raise ValueError(
-                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got {what} at sample "
-                    f"{row}, time step {column}."
+                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got "
+                    f"{called(X[row, column])} at sample {row}, time step {column}."
                 )
             X = np.clip(X, -_MAX_FLOAT, _MAX_FLOAT).astype(np.int64)  # beyond any vocabulary, but of the same sign
         if reset and self.n_tokens is None and (X >= _MAX_TOKENS).any():

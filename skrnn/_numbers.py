@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
+from sklearn.utils import check_array
 
 NUMBERS = "biuf"  # kinds of numpy's dtypes that are numbers
 
@@ -94,6 +95,19 @@ def numbers_of(given, name, check, *, parameter="X", words=("row", "column"), fi
     return array
 
 
+def floats_of(given, name, *, parameter, words=("row", "column"), finite=False, allow_nd=False):
+    """Return an array-like of one axis or two, or of any where ``allow_nd``, as float64; as `numbers_of` does."""
+    check = partial(
+        check_array,
+        ensure_2d=False,
+        allow_nd=allow_nd,
+        dtype=np.float64,
+        ensure_all_finite=False,
+        input_name=parameter,
+    )
+    return numbers_of(given, name, check, parameter=parameter, words=words, finite=finite)
+
+
 def as_numbers(array, parameter, name, words, sample=None):
     """Return an array, text and objects that stand for numbers converted; where one does not, say which."""
     if array.dtype.kind in NUMBERS:
@@ -113,7 +127,7 @@ def refuse_no_numbers(array, parameter, name, words, sample=None):
         if value is None:
             continue
         said = f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and holds {reprlib.repr(value)}" + (
-            _place(index if sample is None else (sample, *index), words)
+            place(index if sample is None else (sample, *index), words)
         )
         if isinstance(value, (list, tuple, np.ndarray)):  # to float(), an array of one number is a number
             raise TypeError(f"{said}.")
@@ -131,15 +145,20 @@ def _refuse_not_finite(array, columns, parameter, name, words):
     if finite.all():
         return
     at = tuple(int(i) for i in np.argwhere(~finite)[0])
-    what = "NaN" if np.isnan(array[at]) else "infinity"
+    what = called(array[at])
     at = at if columns is None else (at[0], repr(columns[at[1]]))
     raise ValueError(
-        f"Input {parameter} contains {what}, first{_place(at, words)}; {name} takes finite numbers. Fill such values, "
+        f"Input {parameter} contains {what}, first{place(at, words)}; {name} takes finite numbers. Fill such values, "
         f"or drop the {words[0] if words else 'element'}s that hold them."
     )
 
 
-def _place(index, words):
+def called(value):
+    """Return what a value is called in errors: NaN, infinity, or the value itself."""
+    return {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(value), value)
+
+
+def place(index, words=()):
     """Say where a value stands."""
     if words:
         return " at " + ", ".join(f"{word} {i}" for word, i in zip(words, index, strict=False))

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skrnn._numbers import NUMBERS, numbers_of, refuse_no_array
+from skrnn._numbers import NUMBERS, called, numbers_of, place, refuse_no_array
 
 _SPARSE = "sparse_categorical_crossentropy"
 
@@ -376,17 +376,12 @@ def _check_labels(y, counts, name, parameter="y"):
         missing = counts & (pd.isna(y) | (np.abs(y) == np.inf if y.dtype.kind == "f" else False))
         if missing.any():
             at = tuple(int(i) for i in np.argwhere(missing)[0])
-            what = {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(y[at]), str(y[at]))
-            where = at[0] if len(at) == 1 else at
-            raise ValueError(f"Input {parameter} contains {what}, first at index {where}; {name} needs labels.")
+            raise ValueError(f"Input {parameter} contains {called(y[at])}, first{place(at)}; {name} needs labels.")
     if y.dtype.kind == "O":
         labels = y[counts]
         try:
             np.unique(labels)
-        except (
-            TypeError,
-            ValueError,
-        ):  # ValueError for arrays and frames, whose comparisons are neither true nor false
+        except (TypeError, ValueError):  # ValueError for arrays, whose comparisons are neither true nor false
             kinds = {type(label).__name__: label for label in reversed(labels.tolist())}
             named = " and ".join(f"{reprlib.repr(label)} of type {kind}" for kind, label in kinds.items())
             raise TypeError(

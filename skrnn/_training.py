@@ -121,9 +121,7 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
     )
     if callbacks:
         assign(_variables(model), state)
-        built_metrics(
-            model, (1, *_target_shape(dataset.targets, dataset.sequences.n_timesteps))
-        )  # callbacks ask them for their direction
+        _build_metrics(model, dataset)
         # The last one keeps the logs, to which others may have added, such as the learning rate.
         last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(last, "logs", dict(logs)))
         hooks = keras.callbacks.CallbackList(
@@ -220,9 +218,7 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
 
     def restore():
         if record.saved is not None:
-            built_metrics(
-                model, (1, *_target_shape(dataset.targets, dataset.sequences.n_timesteps))
-            )  # as for programs; Keras would do it only later
+            _build_metrics(model, dataset)
             assign(_variables(model), record.restored_values())
 
     @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch
@@ -291,6 +287,11 @@ def _training_program(prototype, plan, targets, n_timesteps):
 def _target_shape(targets, n_timesteps):
     """Shape of the targets of one sample."""
     return (*((n_timesteps,) if targets.per_step else ()), targets.values.shape[1])
+
+
+def _build_metrics(model, dataset):
+    """Create the variables of metrics, which callbacks ask for their direction before Keras would create them."""
+    built_metrics(model, (1, *_target_shape(dataset.targets, dataset.sequences.n_timesteps)))
 
 
 def _without_callbacks(plan):
