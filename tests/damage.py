@@ -1,6 +1,9 @@
 """What the suites of bad input share: damage to arrays, and checks of what it leads to."""
 
+from functools import cache
+
 import pytest
+from conftest import make
 from numpy.testing import assert_array_equal
 from sklearn.linear_model import LinearRegression
 
@@ -22,6 +25,18 @@ def ids(cases):
 def forecaster(**params):
     """A forecaster that fits in no time."""
     return SequenceForecaster(LinearRegression(), **{"window": 3, **params})
+
+
+def fits_once(kinds):
+    """Return a function from a kind, a key of (name, parameters, X, y), to its fitted estimator and its predictions."""
+
+    @cache
+    def fit(kind):
+        name, params, X, y = kinds[kind]
+        estimator = make(name, **params, epochs=1).fit(X, y)
+        return estimator, estimator.predict(X)
+
+    return fit
 
 
 def assert_refused(error, message, function):

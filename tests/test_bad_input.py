@@ -5,13 +5,12 @@ name of the estimator. Whatever a call refuses, the fitted estimator predicts th
 """
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import N_SAMPLES, N_TIMESTEPS, make, with_absent_steps
-from damage import assert_refused_by, at
+from damage import assert_refused_by, at, fits_once
 from numpy.testing import assert_array_equal
 from scipy.sparse import coo_array, csr_array, csr_matrix
 from sklearn.exceptions import NotFittedError
@@ -43,14 +42,7 @@ REGRESSORS_DO = ("fit", "partial_fit", "validation_data", "predict", "score", "m
 @pytest.fixture(scope="module")
 def fitted():
     """A function from a kind to its fitted estimator and its predictions."""
-
-    @cache
-    def fit(kind):
-        name, params, X, y = KINDS[kind]
-        estimator = make(name, **params, epochs=1).fit(X, y)
-        return estimator, estimator.predict(X)
-
-    return fit
+    return fits_once(KINDS)
 
 
 def call(estimator, method, X, kind):

@@ -1,12 +1,10 @@
 """Every kind of damage to targets, weights and parameters: the error, and what it leaves behind."""
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import N_SAMPLES, N_TIMESTEPS, make, with_absent_steps
-from damage import assert_refused_by, at
+from damage import assert_refused_by, at, fits_once
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.metrics import r2_score
@@ -40,14 +38,7 @@ ALL = ("fit", *LATER)
 @pytest.fixture(scope="module")
 def fitted():
     """A function from a kind to its fitted estimator and its predictions."""
-
-    @cache
-    def fit(kind):
-        name, params, X, y = KINDS[kind]
-        estimator = make(name, **params, epochs=1).fit(X, y)
-        return estimator, estimator.predict(X)
-
-    return fit
+    return fits_once(KINDS)
 
 
 def call(estimator, method, kind, X, y, *weights):
