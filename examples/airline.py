@@ -1,4 +1,7 @@
-"""Forecast two years of airline passengers in closed loop, with the calendar as covariates and an interval.
+"""Airline passengers, two years ahead
+===================================
+
+Forecast two years of airline passengers in closed loop, with the calendar as covariates and an interval.
 
 The monthly totals of international airline passengers, 1949 to 1960 (Box and Jenkins, "Time Series Analysis:
 Forecasting and Control", 1970, Series G), are shipped with skrnn. A published LSTM on this series reports a mean

@@ -1,4 +1,7 @@
-"""Predict tomorrow's price from the last 60 days: a published tutorial experiment, beside repeating the last value.
+"""Tomorrow's price from sixty days
+================================
+
+Predict tomorrow's price from the last 60 days: a published tutorial experiment, beside repeating the last value.
 
 The experiment predicts Bitcoin with a GRU: prices scaled to 0..1, 60 days in, day 61 out, two layers of 50 and 100
 units with dropout, RMSprop on the mean squared error, 50 epochs, batches of 64. It was published with its error in

@@ -1,4 +1,7 @@
-"""Set GRU beside LSTM on a damped oscillation: a published experiment, and a setting that reproduces the curve.
+"""A damped oscillation in closed loop
+===================================
+
+Set GRU beside LSTM on a damped oscillation: a published experiment, and a setting that reproduces the curve.
 
 The experiment, as tutorials on recurrent cells in Keras publish it: y = exp(-x / 5) cos(x), 200 points on [0, 5 pi];
 180 windows of 20 points, each with the 20 points one step later as its target; 40 units, SGD with a rate of 0.01, mean

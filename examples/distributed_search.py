@@ -1,4 +1,7 @@
-"""A grid search over a Dask cluster: over worker processes of this machine, or over the machines of a running cluster.
+"""A search on a Dask cluster
+==========================
+
+A grid search over a Dask cluster: over worker processes of this machine, or over the machines of a running cluster.
 
     pip install "skrnn[dask]"
     python examples/distributed_search.py

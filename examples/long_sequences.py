@@ -1,12 +1,15 @@
-"""GRU beside LSTM on sequences of 20,000 steps, after a published comparison.
+"""Sequences of 20,000 steps
+=========================
+
+GRU beside LSTM on sequences of 20,000 steps, after a published comparison.
 
 E. Muccino, "LSTM vs GRU: Experimental Comparison" (Medium, 6 March 2019) trains 16 units of each cell on 40 sequences
 of 20,000 steps, all in one batch, with Adam at a rate of 0.001 and gradients clipped to a norm of 1, for 1,000 epochs
 on a GPU. It reports that the times differ by 3.84 %, and compares how low the losses get and how much they fluctuate.
 
 The data are those of "Training Recurrent Neural Networks on Long Sequences" (same author, 11 February 2019): the sum of
-two sinusoids of fixed frequency, whose amplitudes are |cos a| and |sin a| of an angle a that changes by at most 0.01 a
-step, with noise of standard deviation 0.1, around 100. Here, and not there as far as we know:
+two sinusoids of fixed frequency, whose amplitudes are ``|cos a|`` and ``|sin a|`` of an angle a that changes by at most
+0.01 a step, with noise of standard deviation 0.1, around 100. Here, and not there as far as we know:
 
 - periods of 50 and 20 steps and phases of zero, since none are given with the settings above;
 - the target, which is the next value without its noise, at every step;

@@ -1,4 +1,7 @@
-"""Search over GRU and LSTM on three centuries of sunspots, with scikit-learn's own tools.
+"""A search over GRU and LSTM on sunspots
+======================================
+
+Search over GRU and LSTM on three centuries of sunspots, with scikit-learn's own tools.
 
 Each row is a year; the task is next year's sunspot number from the years before it. The last 40 years are held out.
 Run it with ``python examples/quickstart.py``; it writes ``quickstart.png`` into the working

@@ -1,4 +1,7 @@
-"""Kill a training process in the middle of its work, and go on from the last save as if nothing had been.
+"""A fit that survives a kill
+==========================
+
+Kill a training process in the middle of its work, and go on from the last save as if nothing had been.
 
 A process of its own trains a network that saves every ten epochs, and is killed without a warning (SIGKILL). Then this
 process asks for the same fit: it goes on from the last save, and ends with the weights of an unbroken run, bit for bit.

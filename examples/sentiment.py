@@ -1,4 +1,7 @@
-"""Tell good film reviews from bad ones: a pipeline on raw text, a recipe of 2019 on raw ids, and a linear baseline.
+"""Film reviews from raw text
+==========================
+
+Tell good film reviews from bad ones: a pipeline on raw text, a recipe of 2019 on raw ids, and a linear baseline.
 
 The data are the 50,000 reviews of the Large Movie Review Dataset (Maas et al., "Learning Word Vectors for Sentiment
 Analysis", ACL 2011), in its published halves. The recipe is one that circulated in 2019: word ids go into two GRU

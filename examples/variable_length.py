@@ -1,4 +1,7 @@
-"""Tell nine speakers apart by utterances of different lengths, which nobody has to pad.
+"""Utterances of different lengths
+===============================
+
+Tell nine speakers apart by utterances of different lengths, which nobody has to pad.
 
 The Japanese Vowels: 640 utterances of 7 to 29 frames of 12 cepstrum coefficients, in their published split of 270 to
 train on and 370 to test on (Kudo, Toyama and Shimbo, "Multidimensional curve classification using passing-through

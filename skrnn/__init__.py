@@ -1,6 +1,9 @@
 """Recurrent networks as scikit-learn estimators."""
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -33,12 +36,38 @@ _HOME = {
 __all__ = sorted([*_HOME, "__version__"])
 
 
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
-    module = importlib.import_module(_HOME[name])
-    return module if name == "datasets" else getattr(module, name)
+if TYPE_CHECKING:
+    # The same names, for type checkers and editors, which run no `__getattr__`.
+    from skrnn import datasets as datasets
+    from skrnn._backtest import backtest as backtest
+    from skrnn._checkpoint import Checkpoint as Checkpoint
+    from skrnn._comparison import CellComparison as CellComparison
+    from skrnn._comparison import compare_cells as compare_cells
+    from skrnn._comparison_display import CellComparisonDisplay as CellComparisonDisplay
+    from skrnn._estimators import GRUClassifier as GRUClassifier
+    from skrnn._estimators import GRURegressor as GRURegressor
+    from skrnn._estimators import LSTMClassifier as LSTMClassifier
+    from skrnn._estimators import LSTMRegressor as LSTMRegressor
+    from skrnn._estimators import RecurrentClassifier as RecurrentClassifier
+    from skrnn._estimators import RecurrentRegressor as RecurrentRegressor
+    from skrnn._forecast_display import ForecastDisplay as ForecastDisplay
+    from skrnn._forecaster import SequenceForecaster as SequenceForecaster
+    from skrnn._loss_display import LossCurveDisplay as LossCurveDisplay
+    from skrnn._scaler import SequenceScaler as SequenceScaler
+    from skrnn._sequences import Sequences as Sequences
+    from skrnn._splits import PanelTimeSeriesSplit as PanelTimeSeriesSplit
+    from skrnn._supervised import make_supervised as make_supervised
+    from skrnn._tokenizer import SequenceTokenizer as SequenceTokenizer
+    from skrnn._windower import SequenceWindower as SequenceWindower
+    from skrnn._windows import sliding_windows as sliding_windows
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
+        module = importlib.import_module(_HOME[name])
+        return module if name == "datasets" else getattr(module, name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

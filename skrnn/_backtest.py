@@ -6,11 +6,14 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import _safe_indexing, check_consistent_length
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import _num_samples
 
 from skrnn._numbers import floats_of, refuse_no_array
+from skrnn._typing import validate_params
 
 
 @validate_params(
@@ -23,7 +26,16 @@ from skrnn._numbers import floats_of, refuse_no_array
     },
     prefer_skip_nested_validation=False,  # of the forecaster nothing is validated yet
 )
-def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
+def backtest(
+    forecaster: BaseEstimator,
+    X: ArrayLike | None,
+    y: ArrayLike,
+    *,
+    initial: int,
+    steps: int,
+    stride: int = 1,
+    refit: bool = False,
+) -> pd.DataFrame:
     """Forecast from one origin after another, as if the rest were not known yet.
 
     Parameters
@@ -60,7 +72,15 @@ def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
     Raises
     ------
     ValueError
-        If `X` and `y` differ in length, no origin has `steps` rows after it, or the forecaster has groups.
+        If `X` and `y` differ in length, no origin has `steps` rows after it, the forecaster has groups, or a parameter
+        is out of its range.
+    TypeError
+        If `y` is no array, list or frame.
+
+    See Also
+    --------
+    SequenceForecaster : What it evaluates.
+    PanelTimeSeriesSplit : Folds of many series, to cross-validate a forecaster that has groups.
 
     Examples
     --------
@@ -83,7 +103,7 @@ def backtest(forecaster, X, y, *, initial, steps, stride=1, refit=False):
         )
     refuse_no_array(y, "y", "backtest")
     check_consistent_length(X, y)
-    n_rows = len(y)
+    n_rows = _num_samples(y)
     origins = range(initial, n_rows - steps + 1, stride)
     if not len(origins):
         raise ValueError(f"y has {n_rows} rows, too few for initial={initial} and steps={steps}: lower one of them.")

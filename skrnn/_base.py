@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
+from copy import copy
 from numbers import Number
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
+from skrnn._description import Model, block_of_network
 from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
@@ -19,11 +24,17 @@ from skrnn._network import NetworkSpec
 from skrnn._numbers import floats_of
 from skrnn._parameters import as_units, is_routed, nearest
 from skrnn._prediction import fitted_model, predict
-from skrnn._record import TrainingPlan
+from skrnn._record import TrainedState, TrainingPlan
 from skrnn._targets import make_targets, outputs_as_list, targets_of_list
 from skrnn._training import train
+from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
 from skrnn._validation import held_out
+
+if TYPE_CHECKING:
+    import keras
+
+Estimator = TypeVar("Estimator", bound="BaseRecurrent")
 
 
 class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
@@ -32,11 +43,20 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
     Subclasses set ``_parameter_constraints``, ``__init__`` and, where the cell is fixed, ``_cell``.
     """
 
-    _cell = None
+    _cell: ClassVar[str | Callable[..., Any] | None] = None
+
+    history_: dict[str, list[float]]
+    n_iter_: int
+    best_epoch_: int
+    n_outputs_: int
+    _spec: NetworkSpec
+    _state: TrainedState
+    _masked: bool
+    _encoder: Any  # of regression or classification
 
     # ------------------------------------------------------------------ parameters
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get parameters, those routed to the optimizer, the loss and the callbacks included.
 
         Parameters
@@ -51,13 +71,13 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         """
         return super().get_params(deep) | self._routed()
 
-    def set_params(self, **params):
+    def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters.
 
         Parameters
         ----------
         **params : dict
-            Parameter name to value; ``optimizer__learning_rate`` and the like are routed.
+            Parameter name to value; ``optimizer__learning_rate`` and the like are routed. Values are checked by `fit`.
 
         Returns
         -------
@@ -84,8 +104,15 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
 
     # ------------------------------------------------------------------ fitting
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, validation_data=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self: Estimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ...] | None = None,
+    ) -> Estimator:
         """Train the network.
 
         Parameters
@@ -94,11 +121,12 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
             Sequences: univariate ones, one per row; multivariate ones, in an array, in a list of arrays of shape
             (n_timesteps, n_features) that may differ in length, or as `Sequences`; or, where ``embedding_dim`` is
             set, token ids of shape (n_samples, n_timesteps).
-        y : array-like
-            Targets, one per sample or, with ``return_sequences=True``, one per time step: for a list of sequences, a
-            list of as long ones.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers for regressors; for classifiers labels, or indicators, 0 and 1, of several labels. With
+            ``return_sequences=True`` one target per time step: (n_samples, n_timesteps) or, of numbers,
+            (n_samples, n_timesteps, n_outputs); for a list of sequences, a list of as long ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples in the loss. Those of weight zero count as not passed.
+            Weights of the samples in the loss, not negative. Those of weight zero count as not passed.
         validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
             What to validate on after each epoch, instead of ``validation_split``.
 
@@ -110,7 +138,17 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            For data or parameters that are not as described, and where the loss becomes NaN.
+            For data or parameters that are not as described, and where the loss or a weight of the network becomes NaN
+            or infinite.
+        TypeError
+            For data that are no array, list or frame, or hold what no number stands for; for sparse data.
+        RuntimeError
+            In a process that was forked after TensorFlow had run.
+
+        Warns
+        -----
+        UserWarning
+            If `X` is a 2-D frame whose index is dates or periods: it was probably meant for a `SequenceWindower`.
         """
         with unchanged_on_failure(self):
             again = self.warm_start and hasattr(self, "n_iter_")
@@ -196,7 +234,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         )
         self._state, record = train(plan, dataset, validation)
         self._spec, self._masked = spec, masked
-        vars(self).pop("_model", None)
+        self.__dict__.pop("_model", None)
         self.history_ = _joined({} if reset else self.history_, record.history, first_epoch, record.n_epochs)
         self.n_iter_ = first_epoch + record.n_epochs
         self.best_epoch_ = first_epoch + record.best_epoch
@@ -264,30 +302,35 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _check_weights(self, sample_weight, sequences, y):
         """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
-        if sample_weight is None:
-            weights = np.ones(len(sequences), dtype=self._dtype)
-        else:
-            if not isinstance(sample_weight, Number):
-                sample_weight = floats_of(
-                    sample_weight,
-                    type(self).__name__,
-                    parameter="sample_weight",
-                    words=(),
-                    finite=True,
-                    allow_nd=True,  # which the next check refuses
-                )
-            with np.errstate(over="ignore"):  # what overflows is refused as infinity
-                weights = _check_sample_weight(
-                    sample_weight, np.empty((len(sequences), 1)), dtype=np.dtype(self._dtype), copy=True
-                )
-            if (weights < 0).any():
-                at = int(np.argmax(weights < 0))
-                raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
-            if not weights.any():
-                raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
+        weights = self._given_weights(sample_weight, len(sequences))
+        weights = np.ones(len(sequences), dtype=self._dtype) if weights is None else weights
         if self._per_step:
             weights = np.repeat(weights[:, None], sequences.n_timesteps, axis=1)
         return self._class_weighted(weights, y, sequences).astype(self._dtype, copy=False)
+
+    def _given_weights(self, sample_weight, n_samples):
+        """Return checked weights of samples, (n_samples,), or None where none are given."""
+        if sample_weight is None:
+            return None
+        if not isinstance(sample_weight, Number):
+            sample_weight = floats_of(
+                sample_weight,
+                type(self).__name__,
+                parameter="sample_weight",
+                words=(),
+                finite=True,
+                allow_nd=True,  # which the next check refuses
+            )
+        with np.errstate(over="ignore"):  # what overflows is refused as infinity
+            weights = _check_sample_weight(
+                sample_weight, np.empty((n_samples, 1)), dtype=np.dtype(self._dtype), copy=True
+            )
+        if (weights < 0).any():
+            at = int(np.argmax(weights < 0))
+            raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
+        if not weights.any():
+            raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
+        return weights
 
     # ------------------------------------------------------------------ prediction
 
@@ -312,39 +355,76 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
         """Return predictions in the layout of ``X``: those of the steps of a list of sequences as such a list."""
         return outputs_as_list(predictions, X) if self._per_step and is_list_of_sequences(X) else predictions
 
-    def model_input(self, X):
+    def model_input(self, X: ArrayLike) -> NDArray[Any]:
         """Get the array that ``model_`` takes for sequences.
 
         Parameters
         ----------
-        X : array-like
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences in the layout of fit.
 
         Returns
         -------
         ndarray of shape (n_samples, n_timesteps, n_features), or (n_samples, n_timesteps) for token ids
             Present steps first; absent ones follow, filled with the number that the first layer of ``model_``
-            masks.
+            masks. Of univariate sequences, one a row of `X`, n_features is 1.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            For sequences that `predict` refuses.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRURegressor
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> X[0, :2] = np.nan  # the first sequence begins two steps later
+        >>> reg = GRURegressor(units=8, epochs=1, random_state=0).fit(X, np.arange(80.0) / 80)
+        >>> inputs = reg.model_input(X)
+        >>> bool(np.allclose(inputs[0, :3], X[0, 2:]))
+        True
+        >>> outputs = reg.model_.predict_on_batch(inputs)
+        >>> bool(np.allclose(outputs[:, 0], reg.predict(X), atol=1e-5))
+        True
         """
         check_is_fitted(self)
         sequences = self._check_X(X, reset=False)
         return keras_inputs(sequences, np.arange(len(sequences)), self._tokens)
 
     @property
-    def model_(self):
-        """The network as a plain ``keras.Model`` of stock layers, built when first asked for."""
+    def model_(self) -> keras.Model:
+        """The network as a plain ``keras.Model`` of stock layers, built when first asked for.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
         if not hasattr(self, "n_iter_"):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call fit first.")
         if "_model" not in vars(self):
             self._model = fitted_model(self._spec, self._state.weights, self._mask_layer())
         return self._model
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """Everything but the Keras model, which is built again when asked for."""
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_model"}
 
-    def __sklearn_is_fitted__(self):
+    def _sk_visual_block_(self):
+        """Return what scikit-learn's HTML shows of the estimator."""
+        return block_of_network(self)
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        """Return what scikit-learn's HTML, from 1.9 on, shows of fitted attributes; `model_` is not built for it."""
+        shown = copy(self)
+        shown._model = Model()
+        return super(BaseRecurrent, shown)._get_fitted_attr_html(doc_link)
+
+    def __sklearn_is_fitted__(self) -> bool:
         """Whether `fit` or ``partial_fit`` has been called."""
         return hasattr(self, "n_iter_")
 

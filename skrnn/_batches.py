@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn._network import ABSENT_VALUE
 from skrnn._sequences import Sequences
@@ -44,8 +46,8 @@ class BatchOrder:
         sequences would weigh more than long ones.
     """
 
-    samples: np.ndarray
-    n_timesteps: np.ndarray
+    samples: NDArray[Any]
+    n_timesteps: NDArray[Any]
     weight_a_sample: float | None = None
 
     def __len__(self):

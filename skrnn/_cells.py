@@ -5,14 +5,48 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 # Held while Python's generator is seeded for one layer: threads may build at once, and a callable may build a network.
 _GLOBAL_GENERATOR = threading.RLock()
 
-# Cell name -> name of the stock layer in keras.layers.
-CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "SimpleRNN"}
+
+@dataclass(frozen=True)
+class Cell:
+    """What there is to know of a recurrent cell.
+
+    Parameters
+    ----------
+    label : str
+        What it is called in text.
+    layer : str or callable
+        Its Keras layer: a name in ``keras.layers``, or a function that takes the arguments of such a layer and
+        returns one. Its weights are called ``kernel``, ``recurrent_kernel`` and ``bias``, or `initial_value` learns of
+        others.
+    fused : str or None, default=None
+        The name in ``skrnn._fused`` of the same layer with a loop of its own for CPU. None runs `layer` everywhere.
+    """
+
+    label: str
+    layer: str | Callable[..., Any]
+    fused: str | None = None
+
+
+# The values of the parameter `cell`.
+CELLS = {
+    "gru": Cell("GRU", "GRU", fused="FusedGRU"),
+    "lstm": Cell("LSTM", "LSTM", fused="FusedLSTM"),
+    "rnn": Cell("simple RNN", "SimpleRNN", fused="FusedSimpleRNN"),
+}
+
+
+def label_of(cell):
+    """Return what a value of the parameter `cell` is called in text."""
+    return getattr(cell, "__name__", "own cell") if callable(cell) else CELLS[cell].label
 
 
 def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name, fused=False):
@@ -38,11 +72,13 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
     if callable(cell):
         with _default_seeds_from(next(seeds)):
             return cell(units, **options)
-    layer = getattr(keras.layers, CELLS[cell])
-    if fused and not recurrent_dropout:
+    cell = CELLS[cell]
+    if fused and cell.fused and not recurrent_dropout:
         from skrnn import _fused
 
-        layer = getattr(_fused, f"Fused{CELLS[cell]}")
+        layer = getattr(_fused, cell.fused)
+    else:
+        layer = cell.layer if callable(cell.layer) else getattr(keras.layers, cell.layer)
     return layer(
         units,
         kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),

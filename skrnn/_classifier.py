@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skrnn._base import BaseRecurrent
-from skrnn._parameters import constraints, constructor
+from skrnn._parameters import any_cell, constraints, constructor
 from skrnn._targets import ClassificationEncoder, present_in_layout, weights_of_steps
+from skrnn._typing import fit_context
+
+Classifier = TypeVar("Classifier", bound="BaseRecurrentClassifier")
 
 
 class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     """A recurrent network with one sigmoid or softmax output layer."""
 
-    _parameter_constraints: dict = constraints()
+    _parameter_constraints: ClassVar[dict[str, Any]] = constraints()
 
-    __init__ = constructor(loss="auto")
+    classes_: NDArray[Any]
 
-    def predict(self, X):
+    @constructor(any_cell, loss="auto")
+    def __init__(self) -> None: ...
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict labels.
 
         Parameters
@@ -35,10 +43,21 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             Labels in the shape of the fitted ``y``: (n_samples,), indicators of shape (n_samples, n_labels), or
             (n_samples, n_timesteps) with ``return_sequences=True``, where absent steps get the most frequent label;
             for a list of sequences an object array of arrays as long as they are.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
+        TypeError
+            If `X` is no array, list or frame, or is sparse.
+        RuntimeError
+            In a process that was forked after TensorFlow had run.
         """
         return self._as_given(self._labels(self._outputs(X)[0]), X)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the probability of every class.
 
         Parameters
@@ -52,18 +71,29 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             Probabilities in the order of ``classes_``; of several labels, each one's own. With
             ``return_sequences=True`` (n_samples, n_timesteps, n_classes), NaN at absent steps; for a list of
             sequences an object array of such arrays.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
+        TypeError
+            If `X` is no array, list or frame, or is sparse.
+        RuntimeError
+            In a process that was forked after TensorFlow had run.
         """
         outputs, _ = self._outputs(X)
         return self._as_given(self._encoder.probabilities(outputs), X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy of the predicted labels, over the present time steps.
 
         Parameters
         ----------
-        X : array-like
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences in the layout of fit.
-        y : array-like
+        y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_timesteps)
             True labels in the shape of fit.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
@@ -75,27 +105,37 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
-            For labels that were not seen at fit.
+            If `X` is what `predict` refuses, or `y` does not fit to it or holds labels that were not seen at fit.
         """
         outputs, sequences = self._outputs(X)
         labels = self._labels(outputs)
-        y = self._check_targets(y, X, sequences)
-        self._encode(y, sequences)  # refuses unknown labels
+        checked = self._check_targets(y, X, sequences)
+        self._encode(checked, sequences)  # refuses unknown labels
+        weights = self._given_weights(sample_weight, len(sequences))
         if self._per_step:
             present = present_in_layout(sequences)
-            y, labels, sample_weight = y[present], labels[present], weights_of_steps(sample_weight, present)
-        return accuracy_score(y, labels, sample_weight=sample_weight)
+            checked, labels, weights = checked[present], labels[present], weights_of_steps(weights, present)
+        return accuracy_score(checked, labels, sample_weight=weights)
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, *, classes=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self: Classifier,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        classes: ArrayLike | None = None,
+    ) -> Classifier:
         """Train one more epoch on what is passed, with the optimizer's state kept.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences.
-        y : array-like
+        y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_timesteps)
             Labels, as in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
@@ -105,7 +145,28 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         Returns
         -------
         object
-            The fitted estimator.
+            The fitted estimator. `n_iter_` is one more than before.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; if `y` holds labels that the first call did not know, or `classes` are others than then; if
+            the layout, the number of features, the optimizer, or a parameter that shapes the network is another one
+            than before; and with ``class_weight="balanced"``, which needs all labels at once.
+        TypeError
+            As `fit` does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRUClassifier
+        >>> X = np.random.default_rng(0).normal(size=(60, 6, 1))
+        >>> y = np.where(X[:, -1, 0] > 0, "up", "down")
+        >>> clf = GRUClassifier(units=8, random_state=0)
+        >>> for rows in np.split(np.arange(60), 3):
+        ...     clf = clf.partial_fit(X[rows], y[rows], classes=["down", "flat", "up"])
+        >>> clf.n_iter_, clf.classes_.tolist()
+        (3, ['down', 'flat', 'up'])
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -164,7 +225,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         given = self.class_weight
         for weights in given if isinstance(given, list) else [given]:
             for label, weight in weights.items() if isinstance(weights, dict) else ():
-                if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+                if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
                     raise ValueError(
                         f"class_weight must hold finite numbers that are not negative. Got {weight!r} for class "
                         f"{label!r}."

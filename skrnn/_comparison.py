@@ -4,64 +4,105 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_random_state
 
 from skrnn._base import BaseRecurrent
 from skrnn._parts import fitted_parts
 from skrnn._programs import CACHE
+from skrnn._typing import Splitter, validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skrnn._comparison_display import CellComparisonDisplay
 
 
 @dataclass(frozen=True, eq=False)
 class CellComparison:
-    """What `compare_cells` found.
+    """What `compare_cells` found; its parameters are its attributes.
 
-    Attributes
+    Parameters
     ----------
-    summary : DataFrame
-        A row for each cell and baseline: number of parameters; mean seconds a fit and milliseconds an epoch, without
-        compiling; mean final training loss; volatility of the loss, which is the standard deviation of its change from
-        one epoch to the next, divided by its mean; mean and standard deviation of the score over folds and seeds.
-    scores : DataFrame
-        A row for each fit: estimator, seed, fold and score.
-    differences : DataFrame
-        A row for each pair of estimators: mean difference of their scores, first minus second, the bounds of its 95 %
-        interval, and the p-value of no difference, by the corrected resampled t test.
+    summary : DataFrame of shape (n_estimators, 7)
+        A row for each cell and baseline: number of ``parameters``; mean ``seconds a fit`` and
+        ``milliseconds an epoch``, without compiling; mean ``final loss`` in training; ``volatility of the loss``, which
+        is the standard deviation of its change from one epoch to the next, divided by its mean; ``mean score`` and
+        ``standard deviation of the score`` over folds and seeds. What a baseline does not have is missing.
+    scores : DataFrame of shape (n_fits, 4)
+        A row for each fit: ``estimator``, ``seed`` and ``fold``, both counted from 0, and ``score``.
+    differences : DataFrame of shape (n_pairs, 4)
+        A row for each pair of estimators, which are its index: mean ``difference`` of their scores, first minus second,
+        ``low`` and ``high`` end of its 95 % interval, and ``p``, the p-value of no difference, by the corrected
+        resampled t test.
     histories : dict of str to list of dict
         For each cell the ``history_`` of every fit, in the order of `scores`.
-    scoring : str
+    scoring : str, default="score"
         Name of the score.
+
+    See Also
+    --------
+    compare_cells : Makes it, and says what the test is.
+    CellComparisonDisplay : Draws it.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import KFold
+    >>> from skrnn import RecurrentRegressor, compare_cells, sliding_windows
+    >>> from skrnn.datasets import make_damped_oscillation
+    >>> _, y = make_damped_oscillation(60)
+    >>> windows = sliding_windows(y[:-1, None], window=5)
+    >>> network = RecurrentRegressor(units=4, epochs=2)
+    >>> comparison = compare_cells(network, windows, y[1:], cv=KFold(2), n_repeats=2, random_state=0)
+    >>> comparison.scores[["estimator", "seed", "fold"]].tail(2)
+      estimator  seed  fold
+    6      lstm     1     0
+    7      lstm     1     1
+    >>> comparison.differences.index.tolist()
+    [('gru', 'lstm')]
+    >>> [len(history["loss"]) for history in comparison.histories["gru"]]
+    [2, 2, 2, 2]
     """
 
     summary: pd.DataFrame
     scores: pd.DataFrame
     differences: pd.DataFrame
-    histories: dict = field(repr=False)
+    histories: dict[str, list[dict[str, list[float]]]] = field(repr=False)
     scoring: str = "score"
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Sequence[Axes] | NDArray[Any] | None = None) -> CellComparisonDisplay:
         """Draw the scores and the loss curves.
 
         Parameters
         ----------
-        ax : array-like of two matplotlib axes, default=None
-            Where to draw; None makes a figure.
+        ax : array-like of matplotlib Axes of shape (2,), default=None
+            Where to draw the scores and the losses; None makes a figure.
 
         Returns
         -------
         CellComparisonDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `ax` is not two axes.
         """
         from skrnn._comparison_display import CellComparisonDisplay
 
@@ -79,18 +120,18 @@ class CellComparison:
     prefer_skip_nested_validation=False,  # of the estimator nothing is validated yet
 )
 def compare_cells(
-    estimator,
-    X,
-    y,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    cells=("gru", "lstm"),
-    baselines=None,
-    cv,
-    n_repeats=5,
-    scoring=None,
-    n_jobs=None,
-    random_state=None,
-):
+    cells: Sequence[str | Callable[..., Any]] = ("gru", "lstm"),
+    baselines: dict[str, Any] | None = None,
+    cv: int | Splitter | Iterable[Any],
+    n_repeats: int = 5,
+    scoring: str | Callable[..., float] | None = None,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> CellComparison:
     """Compare recurrent cells on the same data, folds and seeds.
 
     Parameters
@@ -100,14 +141,14 @@ def compare_cells(
         estimator that holds exactly one. Each cell takes the place of its ``cell``, each seed that of its
         ``random_state``.
 
-    X : array-like
+    X : array-like of shape (n_samples, ...)
         Sequences, or the rows that a Pipeline makes them of.
 
-    y : array-like
-        Targets.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets, as the estimator takes them.
 
-    cells : sequence of str or callable, default=("gru", "lstm")
-        Cells to compare, as the ``cell`` parameter of the estimator takes them.
+    cells : array-like of str or callable, default=("gru", "lstm")
+        Cells to compare, as the ``cell`` parameter of the estimator takes them. A callable goes by its name.
 
     baselines : dict of str to estimator, default=None
         Other estimators, fitted and scored on the same folds: once a fold, or, where they have a ``random_state`` of
@@ -136,7 +177,13 @@ def compare_cells(
     Raises
     ------
     ValueError
-        If `estimator` does not hold exactly one recurrent estimator whose cell is a parameter.
+        If `estimator` does not hold exactly one recurrent estimator whose cell is a parameter, if two cells or
+        baselines have one name, or if a parameter is out of its range.
+
+    See Also
+    --------
+    CellComparison : What it returns.
+    RecurrentRegressor, RecurrentClassifier : Have the cell as a parameter, to search over.
 
     Notes
     -----

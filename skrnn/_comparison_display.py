@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skrnn._drawing import COLORS, DASHES, MARKERS, add_legend, count_epochs, curves_of, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection, PolyCollection
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from skrnn._comparison import CellComparison
 
 
 class CellComparisonDisplay:
@@ -15,20 +27,31 @@ class CellComparisonDisplay:
     Parameters
     ----------
     scores : DataFrame of shape (n_fits, n_columns)
-        A row for each fit; columns estimator and score are drawn.
+        A row for each fit; columns ``estimator`` and ``score`` are drawn.
     histories : dict of str to list of dict
         For each recurrent estimator the ``history_`` of every fit. Their numbers of epochs may differ.
     scoring : str
-        Name of the score.
+        Name of the score, of which higher is better.
 
     Attributes
     ----------
-    points_, means_ : dict of str to matplotlib PathCollection and to Line2D
-        The scores of each estimator, and the bar at their mean.
-    lines_, bands_ : dict of str to matplotlib Line2D and to PolyCollection
-        The mean training loss of each epoch, over the fits that reached it, and the range over these fits.
-    ax_, figure_ : ndarray of matplotlib Axes, shape (2,), and Figure
+    points_ : dict of str to matplotlib PathCollection
+        The scores of each estimator.
+    means_ : dict of str to matplotlib Line2D
+        The bar at the mean of its scores.
+    lines_ : dict of str to matplotlib Line2D
+        The mean training loss of each epoch, over the fits that reached it.
+    bands_ : dict of str to matplotlib PolyCollection
+        The range of the loss over these fits.
+    ax_ : ndarray of matplotlib Axes, shape (2,)
         Where the scores and the losses are drawn.
+    figure_ : matplotlib Figure
+        The figure that holds both.
+
+    See Also
+    --------
+    compare_cells : Makes what it draws.
+    LossCurveDisplay : The losses of single fits, on held-out data too.
 
     Examples
     --------
@@ -41,20 +64,31 @@ class CellComparisonDisplay:
     array([0.9, 0.4])
     """
 
-    def __init__(self, scores, histories, scoring):
+    points_: dict[Any, PathCollection]
+    means_: dict[Any, Line2D]
+    lines_: dict[Any, Line2D]
+    bands_: dict[Any, PolyCollection]
+    ax_: NDArray[Any]
+    figure_: Figure
+
+    def __init__(
+        self, scores: pd.DataFrame, histories: Mapping[str, Sequence[Mapping[str, Sequence[float]]]], scoring: str
+    ) -> None:
         self.scores = scores
         self.histories = histories
         self.scoring = scoring
 
     @classmethod
-    def from_comparison(cls, comparison, *, ax=None, logy=False):
+    def from_comparison(
+        cls, comparison: CellComparison, *, ax: Sequence[Axes] | NDArray[Any] | None = None, logy: bool = False
+    ) -> CellComparisonDisplay:
         """Draw what `compare_cells` found.
 
         Parameters
         ----------
         comparison : CellComparison
             The comparison.
-        ax : array-like of two matplotlib axes, default=None
+        ax : array-like of matplotlib Axes of shape (2,), default=None
             Where to draw the scores and the losses; None makes a figure.
         logy : bool, default=False
             Whether the axis of the losses is logarithmic.
@@ -66,23 +100,50 @@ class CellComparisonDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         ValueError
             If there is nothing to draw, or if `ax` is not two axes.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skrnn import CellComparison, CellComparisonDisplay
+        >>> comparison = CellComparison(  # as compare_cells would return it
+        ...     summary=pd.DataFrame(),
+        ...     scores=pd.DataFrame({"estimator": ["gru", "lstm"], "score": [0.9, 0.8]}),
+        ...     differences=pd.DataFrame(),
+        ...     histories={"gru": [{"loss": [1.0, 0.5, 0.4]}], "lstm": [{"loss": [0.9, 0.6]}]},
+        ... )
+        >>> display = CellComparisonDisplay.from_comparison(comparison, logy=True)
+        >>> [label.get_text() for label in display.ax_[0].get_yticklabels()]
+        ['gru', 'lstm']
+        >>> display.ax_[1].get_yscale()
+        'log'
         """
         return cls(comparison.scores, comparison.histories, comparison.scoring).plot(ax, logy=logy)
 
-    def plot(self, ax=None, *, logy=False):
+    def plot(self, ax: Sequence[Axes] | NDArray[Any] | None = None, *, logy: bool = False) -> CellComparisonDisplay:
         """Draw both panels.
 
         Parameters
         ----------
-        ax, logy
-            As in :meth:`from_comparison`.
+        ax : array-like of matplotlib Axes of shape (2,), default=None
+            Where to draw the scores and the losses; None makes a figure.
+        logy : bool, default=False
+            Whether the axis of the losses is logarithmic.
 
         Returns
         -------
         CellComparisonDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there is nothing to draw, or if `ax` is not two axes.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if not len(self.scores) or not self.histories or not all(self.histories.values()):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn._series import RowLabels
 from skrnn._times import as_gap, comparable, frequency_of, periods_of, time_values
@@ -26,9 +28,9 @@ class History:
         The label of the first row that was fitted; None without an index.
     """
 
-    last: np.ndarray
+    last: NDArray[Any]
     last_labels: RowLabels
-    first: np.ndarray
+    first: NDArray[Any]
     first_labels: RowLabels
     frequency: object
     start: object

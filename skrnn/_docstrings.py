@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 _CELL = """
 cell : {"gru", "lstm", "rnn"} or callable, default="gru"
-    The recurrent layer: gated recurrent unit, long short-term memory, or the simple (Elman) network. A callable
-    ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own.
+    The recurrent layer: gated recurrent unit [1]_, long short-term memory [2]_, or the simple network [3]_. A
+    callable ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own.
 """
 
 _NETWORK = """
@@ -30,16 +32,16 @@ n_tokens : int or None, default=None
     Size of the vocabulary; an id beyond it is an error. None infers it from the training data, and ids beyond it at
     predict count as unknown.
 optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-    What minimises the loss. An instance is copied in each fit.
+    What minimises the loss, as in Keras. An instance is copied in each fit.
 loss : str, callable or keras.losses.Loss, default={loss}
-metrics : list, str or None, default=None
+metrics : str, callable, list of them or None, default=None
     Further metrics for `history_`, as in Keras, but weighted as the loss is.
 """
 
 _CLASS_WEIGHT = """
-class_weight : dict, "balanced" or None, default=None
-    Weights of the classes in the loss; "balanced" weighs each by the inverse of its frequency. For several labels a
-    list of dicts, one a label.
+class_weight : {"balanced"}, dict, list of dict or None, default=None
+    Weights of the classes in the loss, by label; "balanced" weighs each by the inverse of its frequency. For several
+    labels a list of dicts, one a label.
 """
 
 _TRAINING = """
@@ -50,17 +52,17 @@ batch_size : int or None, default=32
 shuffle : bool, default=True
     Whether training samples are shuffled before each epoch. Time steps never are.
 validation_split : float in [0, 1), splitter or None, default=None
-    What is held out to validate on: {held_out}, never shuffled, or the first split of a scikit-learn splitter.
-    None is 0.1 with `early_stopping`, else nothing.
+    What is held out to validate on: {held_out}
 early_stopping : bool, default=False
     Whether training stops when the validation loss has not improved for `patience` epochs. The weights of the best
     epoch are restored in any case.
 patience : int, default=10
-    Epochs without improvement that early stopping waits for.
+    Epochs without improvement that early stopping waits for; 0 counts as 1.
 min_delta : float, default=0.0
     By how much the validation loss must fall to count as improved.
-callbacks : list of keras.callbacks.Callback or None, default=None
-    Callbacks, used in place. A learning rate that one changes counts from the next epoch.
+callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
+    Callbacks. Instances are used in place; a class is made an instance in each fit, with what ``callbacks__`` routes.
+    A learning rate that one changes counts from the next epoch. One of them may be a `Checkpoint`.
 warm_start : bool, default=False
     Whether `fit` goes on from the fitted weights and optimizer state instead of starting anew.
 random_state : int, RandomState instance or None, default=None
@@ -72,7 +74,8 @@ verbose : int, default=0
     Above 0, epochs, losses and the time left are printed.
 **routed
     Arguments of the optimizer, the loss and the callbacks: ``optimizer__learning_rate=0.01``,
-    ``optimizer__clipnorm=1.0``. They are parameters like the others: searched over, cloned, shown.
+    ``optimizer__clipnorm=1.0``, ``loss__delta=2.0``. They are parameters like the others: searched over, cloned, shown.
+    One that its target does not take is refused by `fit`.
 """
 
 _ATTRIBUTES = """
@@ -80,11 +83,11 @@ model_ : keras.Model
     The trained network, of stock Keras layers only: ``est.model_.save("m.keras")`` loads where skrnn is not
     installed. `model_input` gives the array that it takes. It is a copy: training it changes no prediction here.
 history_ : dict of str to list of float
-    Loss and metrics of every epoch; those on held-out data begin with ``val_``.
+    Loss and metrics, by name, of every epoch; the names of those on held-out data begin with ``val_``.
 n_iter_ : int
-    Number of epochs run.
+    Number of epochs run, by all calls since training started anew.
 best_epoch_ : int
-    Index into `history_` of the epoch whose weights are kept.
+    Index into `history_` of the epoch whose weights are kept: the last one without `early_stopping`.
 n_outputs_ : int
     Number of units of the output layer.
 n_features_in_ : int
@@ -98,22 +101,35 @@ classes_ : ndarray of shape (n_classes,)
     The labels, sorted.
 """
 
+_RAISES = """
+TypeError
+    For a parameter that does not exist. Values are checked by `fit`.
+"""
+
 _LOSS_OF_REGRESSORS = """"mse"
     What is minimised, as in Keras."""
 _LOSS_OF_CLASSIFIERS = """"auto"
     What is minimised, as in Keras. "auto" is binary cross-entropy for two classes and for several labels, sparse
     categorical cross-entropy for more classes. Losses on one-hot targets take those."""
 
+_HELD_OUT_BY_REGRESSORS = """a share of the last samples, never shuffled, or the first split of a scikit-learn
+    splitter. None is 0.1 with `early_stopping`, else nothing."""
+_HELD_OUT_BY_CLASSIFIERS = """a share of the last samples of each class (of all samples, for several labels
+    and for labels of time steps), never shuffled, or the first split of a scikit-learn splitter. None is 0.1 with
+    `early_stopping`, else nothing."""
+
 
 def document(cls):
-    """Fill the places ``[parameters]`` and ``[attributes]`` in the docstring of an estimator."""
+    """Fill the places ``[parameters]``, ``[attributes]`` and ``[raises]`` in the docstring of an estimator."""
+    if cls.__doc__ is None:  # python -OO
+        return cls
     names = list(cls._parameter_constraints)
     classifies = "class_weight" in names
     network = _NETWORK.format(
         y_per_step="" if classifies else " or\n    (n_samples, n_timesteps, n_outputs)",
         loss=_LOSS_OF_CLASSIFIERS if classifies else _LOSS_OF_REGRESSORS,
     )
-    held_out = "a share of the last samples" + (" of each class" if classifies else "")
+    held_out = _HELD_OUT_BY_CLASSIFIERS if classifies else _HELD_OUT_BY_REGRESSORS
     parameters = [
         _CELL if "cell" in names else "",
         network,
@@ -121,12 +137,8 @@ def document(cls):
         _TRAINING.format(held_out=held_out),
     ]
     attributes = [_CLASSES if classifies else "", _ATTRIBUTES]
-    cls.__doc__ = cls.__doc__.replace("    [parameters]\n", _indented(parameters)).replace(
-        "    [attributes]\n", _indented(attributes)
-    )
+    text = inspect.cleandoc(cls.__doc__) + "\n"  # Python 3.13 takes the indentation off, earlier ones do not
+    for place, sections in (("parameters", parameters), ("attributes", attributes), ("raises", [_RAISES])):
+        text = text.replace(f"[{place}]\n", "".join(section.removeprefix("\n") for section in sections))
+    cls.__doc__ = text
     return cls
-
-
-def _indented(sections):
-    lines = "".join(section.removeprefix("\n") for section in sections).splitlines()
-    return "".join(f"    {line}\n" if line else "\n" for line in lines)

@@ -32,19 +32,22 @@ def batches_a_call(max_values, batch_size, n_timesteps, n_features):
     return int(np.clip(max_values // (batch_size * n_timesteps * n_features), 1, _MAX_BATCHES_A_CALL))
 
 
-def network_obstacle(spec):
-    """Why programs cannot run a network, or None where they can."""
+def process_obstacle():
+    """Why programs cannot run in this process, or None where they can."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
         return f"the backend of Keras is {keras.backend.backend()}"
     if os.environ.get(ENGINE_VARIABLE) == "keras":
         return f"the environment sets {ENGINE_VARIABLE}=keras"
-    if callable(spec.cell):
-        return "the cell is a callable"
     if n_replicas() > 1:
         return "a strategy of tf.distribute is in scope"
     return None
+
+
+def network_obstacle(spec):
+    """Why programs cannot run a network, or None where they can."""
+    return "the cell is a callable" if callable(spec.cell) else process_obstacle()
 
 
 def n_replicas():

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skrnn._drawing import COLORS, add_legend, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 class ForecastDisplay:
@@ -24,20 +34,30 @@ class ForecastDisplay:
     interval : DataFrame or array-like of shape (n_steps, 2), default=None
         Lower and upper bound of each step.
     coverage : float, default=None
-        Fraction of the truth that the interval should hold, for the legend.
+        Fraction of the truth that the interval should hold, between 0 and 1, for the legend.
     name : str, default="forecast"
         What the forecast is called in the legend.
 
     Attributes
     ----------
-    forecast_line_, truth_line_, history_line_ : matplotlib Line2D, or None for what is not given
-        The series.
+    forecast_line_ : matplotlib Line2D
+        The forecast.
+    truth_line_ : matplotlib Line2D or None
+        What came true; None where it is not given.
+    history_line_ : matplotlib Line2D or None
+        What came before; None where it is not given.
     interval_band_ : matplotlib PolyCollection, LineCollection for a single step, or None
-        The interval.
+        The interval; None where it is not given.
     start_line_ : matplotlib Line2D
         The vertical line where the forecast begins.
-    ax_, figure_ : matplotlib Axes and Figure
+    ax_ : matplotlib Axes
         Where they are drawn.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+
+    See Also
+    --------
+    SequenceForecaster : Makes forecasts and their intervals.
 
     Examples
     --------
@@ -51,7 +71,24 @@ class ForecastDisplay:
     ['history', 'forecast', '90 % interval']
     """
 
-    def __init__(self, forecast, *, truth=None, history=None, interval=None, coverage=None, name="forecast"):
+    forecast_line_: Line2D
+    truth_line_: Line2D | None
+    history_line_: Line2D | None
+    interval_band_: PolyCollection | LineCollection | None
+    start_line_: Line2D
+    ax_: Axes
+    figure_: Figure | Any  # of axes in a SubFigure, that
+
+    def __init__(
+        self,
+        forecast: ArrayLike,
+        *,
+        truth: ArrayLike | None = None,
+        history: ArrayLike | None = None,
+        interval: ArrayLike | None = None,
+        coverage: float | None = None,
+        name: str = "forecast",
+    ) -> None:
         self.forecast = forecast
         self.truth = truth
         self.history = history
@@ -61,22 +98,35 @@ class ForecastDisplay:
 
     @classmethod
     def from_estimator(
-        cls, forecaster, X, *, truth=None, history=None, coverage=None, name="forecast", ax=None, ylabel=None
-    ):
+        cls,
+        forecaster: BaseEstimator,
+        X: ArrayLike,
+        *,
+        truth: ArrayLike | None = None,
+        history: ArrayLike | None = None,
+        coverage: float | None = None,
+        name: str = "forecast",
+        ax: Axes | None = None,
+        ylabel: str | None = None,
+    ) -> ForecastDisplay:
         """Predict, and draw the forecast.
 
         Parameters
         ----------
         forecaster : estimator
             A fitted forecaster, whose ``predict(X)`` gives the steps to draw.
-        X : array-like of shape (n_steps, n_features)
+        X : array-like of shape (n_steps, n_features), or a frame without columns
             What it takes. The index of a pandas object is that of the forecast.
-        truth, history, name
-            As in :class:`ForecastDisplay`.
+        truth : Series or array-like of shape (n_true_steps,), default=None
+            What was observed at the steps of the forecast, or at the first of them.
+        history : Series or array-like of shape (n_earlier_steps,), default=None
+            What was observed before; an array ends where the forecast begins.
         coverage : float, default=None
-            Coverage of the interval, which ``predict_interval(X, coverage=coverage)`` of the forecaster gives as lower
-            and upper bounds, of shape (n_steps, 2). None draws none.
-        ax : matplotlib axes, default=None
+            Coverage of the interval, between 0 and 1, which ``predict_interval(X, coverage=coverage)`` of the
+            forecaster gives as lower and upper bounds, of shape (n_steps, 2). None draws none.
+        name : str, default="forecast"
+            What the forecast is called in the legend.
+        ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         ylabel : str, default=None
             What the series measures, with its unit. None is the name of the first Series that has one.
@@ -88,12 +138,29 @@ class ForecastDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         NotFittedError
             If the forecaster is not fitted.
         TypeError
             If it lacks a method that is needed.
         ValueError
-            If the shapes or indexes of the series do not fit together.
+            If the shapes or indexes of the series do not fit together, and for what the forecaster refuses.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import ForecastDisplay, SequenceForecaster
+        >>> months = pd.period_range("2020-01", periods=24, freq="M")
+        >>> y = pd.Series(range(24), index=months, name="load (MW)", dtype=float)
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=3, calibration_size=8).fit(None, y[:20])
+        >>> coming = pd.DataFrame(index=months[20:])  # no covariates: the index alone
+        >>> display = ForecastDisplay.from_estimator(forecaster, coming, truth=y[20:], history=y[:20], coverage=0.5)
+        >>> display.forecast_line_.get_ydata().round(6)
+        array([20., 21., 22., 23.])
+        >>> display.ax_.get_ylabel()
+        'load (MW)'
         """
         for method in ["predict"] if coverage is None else ["predict", "predict_interval"]:
             if not hasattr(forecaster, method):
@@ -115,37 +182,85 @@ class ForecastDisplay:
 
     @classmethod
     def from_predictions(
-        cls, forecast, *, truth=None, history=None, interval=None, coverage=None, name="forecast", ax=None, ylabel=None
-    ):
+        cls,
+        forecast: ArrayLike,
+        *,
+        truth: ArrayLike | None = None,
+        history: ArrayLike | None = None,
+        interval: ArrayLike | None = None,
+        coverage: float | None = None,
+        name: str = "forecast",
+        ax: Axes | None = None,
+        ylabel: str | None = None,
+    ) -> ForecastDisplay:
         """Draw a forecast.
 
         Parameters
         ----------
-        forecast, truth, history, interval, coverage, name
-            As in :class:`ForecastDisplay`.
-        ax, ylabel
-            As in :meth:`from_estimator`.
+        forecast : Series or array-like of shape (n_steps,)
+            Predictions, with the index that :class:`ForecastDisplay` says.
+        truth : Series or array-like of shape (n_true_steps,), default=None
+            What was observed at the steps of the forecast, or at the first of them.
+        history : Series or array-like of shape (n_earlier_steps,), default=None
+            What was observed before; an array ends where the forecast begins.
+        interval : DataFrame or array-like of shape (n_steps, 2), default=None
+            Lower and upper bound of each step.
+        coverage : float, default=None
+            Fraction of the truth that the interval should hold, between 0 and 1, for the legend.
+        name : str, default="forecast"
+            What the forecast is called in the legend.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        ylabel : str, default=None
+            What the series measures, with its unit. None is the name of the first Series that has one.
 
         Returns
         -------
         ForecastDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the shapes or indexes of the series do not fit together, or `coverage` is no fraction between 0 and 1.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skrnn import ForecastDisplay
+        >>> history = pd.Series([3.0, 4.0], index=[2001, 2002])
+        >>> display = ForecastDisplay.from_predictions([5.0, 6.0], truth=[5.5], history=history, ylabel="load (MW)")
+        >>> display.forecast_line_.get_xdata()
+        array([2003., 2004.])
+        >>> display.truth_line_.get_xdata()
+        array([2003.])
         """
         display = cls(forecast, truth=truth, history=history, interval=interval, coverage=coverage, name=name)
         return display.plot(ax, ylabel=ylabel)
 
-    def plot(self, ax=None, *, ylabel=None):
+    def plot(self, ax: Axes | None = None, *, ylabel: str | None = None) -> ForecastDisplay:
         """Draw the series.
 
         Parameters
         ----------
-        ax, ylabel
-            As in :meth:`from_estimator`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        ylabel : str, default=None
+            What the series measures, with its unit. None is the name of the first Series that has one.
 
         Returns
         -------
         ForecastDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the shapes or indexes of the series do not fit together, or `coverage` is no fraction between 0 and 1.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if self.coverage is not None and not 0 < self.coverage < 1:
@@ -160,7 +275,7 @@ class ForecastDisplay:
         self.interval_band_ = None
         if interval is not None:
             label = "interval" if self.coverage is None else f"{100 * self.coverage:g} % interval"
-            style = {"color": COLORS[5], "alpha": 0.35, "label": label}
+            style: dict[str, Any] = {"color": COLORS[5], "alpha": 0.35, "label": label}
             draw = ax.fill_between if len(steps) > 1 else ax.vlines  # the area over a single step is empty
             self.interval_band_ = draw(steps, *interval.T, linewidth=0 if len(steps) > 1 else 6, **style)
         _mark_steps(ax, forecast.index)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, _fit_context, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
@@ -27,7 +29,10 @@ from skrnn._forecasting import (
 from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._series import RowLabels, split_labels
 from skrnn._times import comparable
+from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
+
+Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
 
 class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -69,7 +74,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         The fitted estimator.
 
     transformer_ : transformer or None
-        The fitted transformer of `y`.
+        The fitted `target_transformer`; None where there is none.
 
     n_outputs_ : int
         Number of series that are predicted together: columns of `y`.
@@ -83,6 +88,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     See Also
     --------
     backtest : Evaluates forecasts from many origins.
+    PanelTimeSeriesSplit : Folds over time for many series, to cross-validate with `groups`.
+    ForecastDisplay : Draws a forecast.
 
     Notes
     -----
@@ -113,7 +120,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Freq: MS, dtype: float64
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "window": [Interval(Integral, 1, None, closed="left")],
         "output_steps": [Interval(Integral, 1, None, closed="left")],
@@ -126,16 +133,22 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ],
     }
 
+    estimator_: BaseEstimator
+    transformer_: BaseEstimator | None
+    n_outputs_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     def __init__(
         self,
-        estimator=None,
+        estimator: BaseEstimator | None = None,
         *,
-        window=20,
-        output_steps=1,
-        target_transformer=None,
-        groups=None,
-        calibration_size=None,
-    ):
+        window: int = 20,
+        output_steps: int = 1,
+        target_transformer: BaseEstimator | None = None,
+        groups: Hashable = None,
+        calibration_size: float | None = None,
+    ) -> None:
         self.estimator = estimator
         self.window = window
         self.output_steps = output_steps
@@ -143,8 +156,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.groups = groups
         self.calibration_size = calibration_size
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self: Forecaster, X: ArrayLike | None, y: ArrayLike) -> Forecaster:
         """Fit the estimator on all windows of the series.
 
         Parameters
@@ -158,14 +171,18 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceForecaster
+        SequenceForecaster
             The fitted forecaster.
 
         Raises
         ------
         ValueError
-            If a series has fewer than ``window + output_steps`` rows, if `X` or `y` holds NaN or infinity, or if time
-            runs backwards.
+            If a series has fewer than ``window + output_steps`` rows, or too few to hold out as many as
+            `calibration_size` says; if `X` or `y` holds NaN or infinity; if they differ in length or index; if time
+            runs backwards in a series; if a parameter is out of its range.
+
+        TypeError
+            If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data.
         """
         with unchanged_on_failure(self):
             self._fit(X, y)
@@ -187,7 +204,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         bounds = self._series.bounds()
         self._means = np.add.reduceat(self._series.y, bounds[:-1]) / np.diff(bounds)[:, None]  # (n_codes, n_series)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Continue the series, one step for each row.
 
         Parameters
@@ -208,12 +225,27 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If the forecaster is not fitted.
 
         ValueError
-            If `X` has other columns than at fit, or an index that does not continue the fitted one.
+            If `X` has other columns than at fit, an index that does not continue the fitted one, or a series that was
+            not fitted, or is None, which does not say how many steps there are.
+
+        TypeError
+            If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> price = np.random.default_rng(0).integers(1, 5, size=(24, 1))  # known in advance
+        >>> sold = 10.0 - 2 * price[:, 0]
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=2).fit(price[:21], sold[:21])
+        >>> price[21:, 0], forecaster.predict(price[21:]).round(6)
+        (array([4, 3, 1]), array([2., 4., 8.]))
         """
         check_is_fitted(self, "estimator_")
         return self._as_fitted(self._predict(X)[0])
 
-    def forecast(self, steps):
+    def forecast(self, steps: int) -> NDArray[Any] | pd.Series | pd.DataFrame:
         """Continue the series where there are no covariates.
 
         Parameters
@@ -225,7 +257,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         -------
         ndarray, Series or DataFrame of shape (steps,) or (steps, n_series)
             The forecast: pandas, with the index going on, where the fitted `y` was. With groups a Series indexed by
-            series and step, or time.
+            series and step, or time. In the units of `y`.
 
         Raises
         ------
@@ -234,6 +266,22 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
         ValueError
             If there are covariates, or `steps` is not a positive int.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> frame = pd.DataFrame({"shop": ["a"] * 5 + ["b"] * 5})
+        >>> sold = pd.Series([1.0, 2.0, 3.0, 4.0, 5.0, 20.0, 30.0, 40.0, 50.0, 60.0])
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=2, groups="shop").fit(frame, sold)
+        >>> forecaster.forecast(2).round(6)
+        shop  step
+        a     1        6.0
+              2        7.0
+        b     1       70.0
+              2       80.0
+        dtype: float64
         """
         check_is_fitted(self, "estimator_")
         if not isinstance(steps, Integral) or steps < 1:
@@ -249,7 +297,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         values = self._continue(np.empty((len(ahead), 0)), codes, ahead)
         return self._with_index(self._as_fitted(restored(self.transformer_, values)), steps)
 
-    def update(self, X, y):
+    def update(self: Forecaster, X: ArrayLike | None, y: ArrayLike) -> Forecaster:
         """Append what was observed since, without fitting anything again; forecasts start after it.
 
         Parameters
@@ -258,17 +306,34 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Covariates of the new rows.
 
         y : array-like of shape (n_rows,) or (n_rows, n_series)
-            What the series were.
+            What the series were, in time order.
 
         Returns
         -------
-        self : SequenceForecaster
+        SequenceForecaster
             The forecaster.
 
         Raises
         ------
+        NotFittedError
+            If the forecaster is not fitted.
+
         ValueError
-            If the rows do not continue the series.
+            If the rows do not continue the series, and for other columns, or values, than :meth:`fit` takes.
+
+        TypeError
+            If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=2).fit(None, np.arange(10.0))
+        >>> forecaster.forecast(2).round(6)
+        array([10., 11.])
+        >>> forecaster.update(None, [20.0, 21.0]).forecast(2).round(6)
+        array([22., 23.])
         """
         check_is_fitted(self, "estimator_")
         self._check_given(y)
@@ -288,8 +353,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self._series, self._labels = _sorted(values, covariates, joined)
         return self
 
-    def predict_interval(self, X, coverage=0.9):
-        """Bounds between which the steps lie, with the given probability: split conformal prediction.
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
+        """Predict bounds between which the steps lie with a given probability, by split conformal prediction.
 
         Parameters
         ----------
@@ -310,7 +375,27 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If the forecaster is not fitted.
 
         ValueError
-            If it was fitted without `calibration_size`, or with too few rows for `coverage`.
+            If it was fitted without `calibration_size`, or with too few rows for `coverage`; if `coverage` is no number
+            between 0 and 1; and for what :meth:`predict` refuses.
+
+        TypeError
+            As :meth:`predict` does.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> from skrnn.datasets import load_sunspots
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=12, calibration_size=0.3)
+        >>> forecaster = forecaster.fit(None, load_sunspots()["sunspots"])  # up to 2008
+        >>> coming = pd.DataFrame(index=pd.period_range("2009", periods=3, freq="Y"))
+        >>> forecaster.predict(coming).round()
+        array([31., 63., 90.])
+        >>> forecaster.predict_interval(coming, coverage=0.8).round()
+        array([[  9.,  54.],
+               [ 35.,  91.],
+               [ 58., 122.]])
         """
         check_is_fitted(self, "estimator_")
         if not isinstance(coverage, Real) or not 0 < coverage < 1:
@@ -387,7 +472,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
         if reset:
             self.n_features_in_ = 0
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
         elif self.n_features_in_:
             raise ValueError(f"X has no columns, but SequenceForecaster is expecting {self.n_features_in_} covariates.")
         return np.empty((n_rows, 0))

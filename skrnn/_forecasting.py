@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import get_tags
 
@@ -26,9 +28,9 @@ class Series:
         The number of the series of each row, sorted.
     """
 
-    y: np.ndarray
-    covariates: np.ndarray
-    codes: np.ndarray
+    y: NDArray[Any]
+    covariates: NDArray[Any]
+    codes: NDArray[Any]
 
     def __len__(self):
         return len(self.codes)

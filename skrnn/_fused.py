@@ -17,6 +17,8 @@ Arrays run time first inside: ``(time, batch, ...)``. A masked step keeps the st
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -338,6 +340,16 @@ class _Fused:
     The layer must have Keras's default activations, a bias and no dropout of its own.
     """
 
+    # Of the stock layer, which stands right of this one among the bases.
+    cell: Any
+    go_backwards: bool
+    return_sequences: bool
+    zero_output_for_mask: bool
+
+    def _run(self, inputs: Any, initial: Any, weights: tuple[Any, Any, Any], mask: Any, every_step: bool) -> Any:
+        """Return the outputs, of every step or of the last one, and the last states but the outputs."""
+        raise NotImplementedError
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Return the last output, all outputs (the last alone, where no more are asked for) and the last states."""
         del training  # nothing here depends on it
@@ -349,7 +361,7 @@ class _Fused:
         if self.go_backwards:
             inputs = tf.reverse(inputs, [0])
             mask = None if mask is None else tf.reverse(mask, [0])
-        weights = [tf.convert_to_tensor(w) for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+        weights = tuple(tf.convert_to_tensor(w) for w in (cell.kernel, cell.recurrent_kernel, cell.bias))
         outputs, others = self._run(inputs, initial, weights, mask, self.return_sequences)
         if not self.return_sequences:
             return outputs, outputs[:, None], [outputs, *others]
@@ -363,7 +375,7 @@ class _Fused:
 class FusedGRU(_Fused, keras.layers.GRU):
     """`keras.layers.GRU` through `gru`."""
 
-    def _run(self, inputs, initial, weights, mask, every_step):
+    def _run(self, inputs: Any, initial: Any, weights: tuple[Any, Any, Any], mask: Any, every_step: bool) -> Any:
         return gru(inputs, initial[0], *weights, mask, every_step), []
 
 
@@ -371,7 +383,7 @@ class FusedGRU(_Fused, keras.layers.GRU):
 class FusedLSTM(_Fused, keras.layers.LSTM):
     """`keras.layers.LSTM` through `lstm`."""
 
-    def _run(self, inputs, initial, weights, mask, every_step):
+    def _run(self, inputs: Any, initial: Any, weights: tuple[Any, Any, Any], mask: Any, every_step: bool) -> Any:
         outputs, cell = lstm(inputs, tuple(initial), *weights, mask, every_step)
         return outputs, [cell]
 
@@ -380,7 +392,7 @@ class FusedLSTM(_Fused, keras.layers.LSTM):
 class FusedSimpleRNN(_Fused, keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN` through `simple_rnn`."""
 
-    def _run(self, inputs, initial, weights, mask, every_step):
+    def _run(self, inputs: Any, initial: Any, weights: tuple[Any, Any, Any], mask: Any, every_step: bool) -> Any:
         return simple_rnn(inputs, initial[0], *weights, mask, every_step), []
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
 from skrnn._layouts import (
@@ -28,6 +30,17 @@ class SequenceInputMixin:
     Sets ``n_features_in_`` and ``feature_names_in_``, and what parameters set after fit must not change: the layout,
     the dtype, whether there is one output a step, and for token ids ``_vocabulary`` and whether it was inferred.
     """
+
+    # Parameters of the estimator.
+    dtype: str
+    return_sequences: bool
+    embedding_dim: int | None
+    n_tokens: int | None
+
+    _vocabulary: Any  # an int where X holds token ids
+
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
 
     def _check_X(self, X, *, reset):
         """Sequences of any layout, checked against those of fit unless ``reset``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
     optimizer = _resolve(optimizer, "optimizer", routed, name)
     loss = _resolve(loss, "loss", routed, name)
     _check_callback_arguments(callbacks, routed, name)
+    _check_metrics(metrics, name)
 
     def build_and_compile(compile_kwargs):
         # scikeras would turn metrics into instances, and so "mae" into "mean_absolute_error" in the history.
@@ -121,6 +123,9 @@ def _resolve(value, kind, routed, name):
                 f"{prefix}{argument} is not an argument of {target.__name__}, the {kind} of {name}."
                 f"{nearest(argument, accepted, prefix=prefix)}"
             )
+        given = routed[prefix + argument]
+        if kind == "optimizer" and argument != "name" and isinstance(given, str):
+            raise ValueError(f"The {prefix + argument!r} parameter of {name} must not be text. Got {given!r} instead.")
     return target
 
 
@@ -143,6 +148,23 @@ def _check_callback_arguments(callbacks, routed, name):
                         f"{prefix}{argument} is not an argument of {callback.__name__}, a callback of {name}."
                         f"{nearest(argument, accepted, prefix=prefix)}"
                     )
+
+
+def _check_metrics(metrics, name):
+    """Refuse names of metrics that Keras does not know."""
+    import keras
+
+    of_compile = ("accuracy", "acc", "crossentropy", "ce")  # whose metric depends on the loss
+    for metric in [metrics] if isinstance(metrics, str) else metrics if isinstance(metrics, (list, tuple)) else ():
+        if not isinstance(metric, str) or metric in of_compile:
+            continue
+        try:
+            keras.metrics.get(metric)
+        except ValueError as error:
+            raise ValueError(
+                f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} "
+                "instead."
+            ) from error
 
 
 def _class_of_loss(found):
@@ -172,7 +194,7 @@ def _argument_names(target):
 
 def _flat(callbacks):
     """Callbacks that may stand in nested lists, in one list."""
-    flat = []
+    flat: list[Any] = []
     for callback in callbacks:
         flat.extend(_flat(callback) if isinstance(callback, (list, tuple)) else [callback])
     return flat

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skrnn._lengths import length_on_grid
@@ -104,7 +106,7 @@ def _sequences_from_list(X, dtype, name):
     """Sequences of different lengths, each (n_timesteps, n_features); they start at the head of the time axis."""
     if not len(X):
         raise ValueError(f"Found a list of 0 sample(s) while a minimum of 1 is required by {name}.")
-    arrays = []
+    arrays: list[NDArray[Any]] = []
     for sample, sequence in enumerate(X):
         if issparse(sequence):
             raise TypeError(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._drawing import COLORS, MARKERS, add_legend, count_epochs, curves_of, new_axes
 from skrnn._parts import fitted_parts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _LOSS_NAMES = {"mse": "mean squared error", "mae": "mean absolute error", "auto": "cross-entropy"}
 
@@ -29,10 +36,20 @@ class LossCurveDisplay:
 
     Attributes
     ----------
-    lines_, validation_lines_, best_points_ : dict of str to matplotlib Line2D
-        The curves and the marks of best epochs, for each name that has them.
-    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : dict of str to matplotlib Line2D
+        The curve on the training data, for each name.
+    validation_lines_ : dict of str to matplotlib Line2D
+        The curve on held-out data, for each name that has one.
+    best_points_ : dict of str to matplotlib Line2D
+        The mark of the best epoch, for each name that has one.
+    ax_ : matplotlib Axes
         Where they are drawn.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+
+    See Also
+    --------
+    CellComparisonDisplay : The mean loss of many fits, and their scores.
 
     Examples
     --------
@@ -43,13 +60,33 @@ class LossCurveDisplay:
     ['GRU: training', 'GRU: validation', 'best epoch']
     """
 
-    def __init__(self, histories, *, best_epochs=None, loss_name=None):
+    lines_: dict[str, Line2D]
+    validation_lines_: dict[str, Line2D]
+    best_points_: dict[str, Line2D]
+    ax_: Axes
+    figure_: Figure | Any  # of axes in a SubFigure, that
+
+    def __init__(
+        self,
+        histories: Mapping[str, Mapping[str, Sequence[float]]],
+        *,
+        best_epochs: Mapping[str, int] | None = None,
+        loss_name: str | None = None,
+    ) -> None:
         self.histories = histories
         self.best_epochs = best_epochs
         self.loss_name = loss_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, metric="loss", logy=False):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | Mapping[str, BaseEstimator],
+        *,
+        name: str | None = None,
+        ax: Axes | None = None,
+        metric: str = "loss",
+        logy: bool = False,
+    ) -> LossCurveDisplay:
         """Draw what an estimator, or several, recorded in fit.
 
         Parameters
@@ -59,7 +96,7 @@ class LossCurveDisplay:
             draws several into the same axes.
         name : str, default=None
             Name of a single estimator in the legend. None is its class.
-        ax : matplotlib axes, default=None
+        ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         metric : str, default="loss"
             What to draw, by its name in ``history_``.
@@ -73,12 +110,29 @@ class LossCurveDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         NotFittedError
             If an estimator is not fitted.
         TypeError
             If an estimator holds nothing with ``history_``.
         ValueError
-            If it holds several such parts, or if a history does not have one value of `metric` an epoch.
+            If it holds several such parts, if a history does not have one value of `metric` an epoch, or if there is a
+            `name` for a dict.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRURegressor, LossCurveDisplay
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> reg = GRURegressor(units=8, epochs=3, early_stopping=True, random_state=0).fit(X, X[:, -1, 0])
+        >>> display = LossCurveDisplay.from_estimator(reg, name="GRU")
+        >>> bool((display.validation_lines_["GRU"].get_ydata() == reg.history_["val_loss"]).all())
+        True
+        >>> bool(display.best_points_["GRU"].get_xdata()[0] == reg.best_epoch_ + 1)
+        True
+        >>> display.ax_.get_ylabel()
+        'loss (mean squared error)'
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, Mapping):
@@ -97,18 +151,29 @@ class LossCurveDisplay:
         )
         return display.plot(ax, metric=metric, logy=logy)
 
-    def plot(self, ax=None, *, metric="loss", logy=False):
+    def plot(self, ax: Axes | None = None, *, metric: str = "loss", logy: bool = False) -> LossCurveDisplay:
         """Draw the curves.
 
         Parameters
         ----------
-        ax, metric, logy
-            As in :meth:`from_estimator`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        metric : str, default="loss"
+            What to draw, by its name in the histories.
+        logy : bool, default=False
+            Whether the vertical axis is logarithmic.
 
         Returns
         -------
         LossCurveDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there is no history, or one does not have one value of `metric` an epoch.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         curves = curves_of(self.histories, metric)
@@ -116,7 +181,11 @@ class LossCurveDisplay:
         self.lines_, self.validation_lines_, self.best_points_ = {}, {}, {}
         for number, (name, (training, validation)) in enumerate(curves.items()):
             epochs = np.arange(1, len(training) + 1)
-            style = {"color": COLORS[number % len(COLORS)], "markersize": 5, "markevery": -(-len(epochs) // 10)}
+            style: dict[str, Any] = {
+                "color": COLORS[number % len(COLORS)],
+                "markersize": 5,
+                "markevery": -(-len(epochs) // 10),
+            }
             if len(curves) > 1 or len(epochs) == 1:  # a line through one point does not show
                 style["marker"] = MARKERS[number % len(MARKERS)]
             (self.lines_[name],) = ax.plot(epochs, training, label=f"{name}: training", **style)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn._cells import initial_value, recurrent_layer
 
@@ -14,7 +16,7 @@ from skrnn._cells import initial_value, recurrent_layer
 class NetworkSpec:
     """Everything that shapes the network: equal specs give networks of equal architecture."""
 
-    cell: str | Callable
+    cell: str | Callable[..., Any]
     units: tuple[int, ...]
     bidirectional: bool
     dropout: float
@@ -116,11 +118,14 @@ def _recurrent(spec, units, every_step, seeds, depth, fused):
 
 def _dropout(spec, seeds, depth, fused):
     """Return the dropout after a recurrent layer."""
+    import keras
+
+    layer = keras.layers.Dropout
     if fused:
-        from skrnn._fused import FusedDropout as Dropout
-    else:
-        from keras.layers import Dropout
-    return Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
+        from skrnn._fused import FusedDropout
+
+        layer = FusedDropout
+    return layer(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
 
 
 def _dense(units, activation, spec, seeds, name):
@@ -141,7 +146,7 @@ def signature(network):
     return tuple((v.path, tuple(v.shape), str(v.dtype)) for v in network_variables(network))
 
 
-def fresh_values(variables, seed):
+def fresh_values(variables: Sequence[tuple[str, tuple[int, ...], str]], seed: int) -> list[NDArray[Any]]:
     """Return the values that a network of such variables has at first; no network is built for them."""
     seeds = _seeds(seed, len(variables))
     return [initial_value(*variable, seed) for variable, seed in zip(variables, seeds, strict=True)]

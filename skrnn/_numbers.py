@@ -144,7 +144,7 @@ def _refuse_not_finite(array, columns, parameter, name, words):
     finite = np.isfinite(array)
     if finite.all():
         return
-    at = tuple(int(i) for i in np.argwhere(~finite)[0])
+    at: tuple[int | str, ...] = tuple(int(i) for i in np.argwhere(~finite)[0])
     what = called(array[at])
     at = at if columns is None else (at[0], repr(columns[at[1]]))
     raise ValueError(

@@ -4,45 +4,70 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
+import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrnn._cells import CELLS
+from skrnn._checkpoint import Checkpoint
+from skrnn._typing import Splitter
+
+if TYPE_CHECKING:
+    import keras
+
+Signature = ParamSpec("Signature")
 
 ROUTED_PREFIXES = ("optimizer__", "loss__", "callbacks__")
 
-# Name -> default, in the order of the signature; the first two may be passed by position.
-_DEFAULTS = {
-    "cell": "gru",
-    "units": 32,
-    "bidirectional": False,
-    "dropout": 0.0,
-    "recurrent_dropout": 0.0,
-    "dense_units": (),
-    "return_sequences": False,
-    "embedding_dim": None,
-    "n_tokens": None,
-    "optimizer": "adam",
-    "loss": "mse",
-    "metrics": None,
-    "class_weight": None,
-    "epochs": 100,
-    "batch_size": 32,
-    "shuffle": True,
-    "validation_split": None,
-    "early_stopping": False,
-    "patience": 10,
-    "min_delta": 0.0,
-    "callbacks": None,
-    "warm_start": False,
-    "random_state": None,
-    "dtype": "float32",
-    "verbose": 0,
-}
-_POSITIONAL = ("cell", "units")
 
-CONSTRAINTS = {
+def any_cell(
+    self: Any,
+    cell: str | Callable[..., Any] = "gru",
+    units: int | Sequence[int] = 32,
+    *,
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    dense_units: int | Sequence[int] = (),
+    return_sequences: bool = False,
+    embedding_dim: int | None = None,
+    n_tokens: int | None = None,
+    optimizer: str | keras.optimizers.Optimizer | type = "adam",
+    loss: str | Callable[..., Any] = "mse",
+    metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
+    class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None,
+    epochs: int = 100,
+    batch_size: int | None = 32,
+    shuffle: bool = True,
+    validation_split: float | Splitter | None = None,
+    early_stopping: bool = False,
+    patience: int = 10,
+    min_delta: float = 0.0,
+    callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | type | None = None,
+    warm_start: bool = False,
+    random_state: int | np.random.RandomState | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    verbose: int = 0,
+    **routed: Any,
+) -> None:
+    """List the parameters of all estimators: their order, types and defaults. It is never called."""
+
+
+def _without_cell(
+    form: Callable[Concatenate[Any, Any, Signature], None],
+) -> Callable[Concatenate[Any, Signature], None]:
+    """Return the same, without its second parameter in the eyes of type checkers."""
+    same: Any = form
+    return same
+
+
+# mypy wants the two parameters that are dropped to be positional-only.
+fixed_cell = _without_cell(any_cell)  # type: ignore[arg-type]
+
+CONSTRAINTS: dict[str, list[Any]] = {
     "cell": [StrOptions(set(CELLS)), callable],
     "units": [Interval(Integral, 1, None, closed="left"), tuple, list],
     "bidirectional": ["boolean"],
@@ -63,7 +88,7 @@ CONSTRAINTS = {
     "early_stopping": ["boolean"],
     "patience": [Interval(Integral, 0, None, closed="left")],
     "min_delta": [Interval(Real, 0, None, closed="left")],
-    "callbacks": [list, tuple, dict, HasMethods(["on_epoch_end"]), type, None],
+    "callbacks": [list, tuple, dict, HasMethods(["on_epoch_end"]), type, Checkpoint, None],
     "warm_start": ["boolean"],
     "random_state": ["random_state"],
     "dtype": [StrOptions({"float32", "float64"})],
@@ -71,11 +96,15 @@ CONSTRAINTS = {
 }
 
 
-def constructor(without=(), **defaults):
+def constructor(
+    form: Callable[Signature, None], without: Sequence[str] = (), **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[Signature, None]]:
     """Make the ``__init__`` of an estimator from the list of parameters.
 
     Parameters
     ----------
+    form : callable
+        `any_cell` or `fixed_cell`: what type checkers take for the signature. Whatever is in `without`, they let pass.
     without : tuple of str
         Parameters that the estimator does not have.
     **defaults
@@ -84,21 +113,19 @@ def constructor(without=(), **defaults):
     Returns
     -------
     callable
-        An ``__init__`` that stores what it is given, checks no value, refuses unknown names, and shows its
-        parameters, routed ones left out, to `inspect.signature` as if it were written out.
+        A decorator that puts an ``__init__`` in the place of another, empty one: type checkers know the parameters of
+        no class whose ``__init__`` is assigned. It stores what it is given, checks no value, refuses unknown names, and
+        shows its parameters, routed ones left out, to `inspect.signature` as if it were written out.
     """
+    del form  # which says nothing that `without` does not
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD if name in _POSITIONAL else inspect.Parameter.KEYWORD_ONLY,
-            default=defaults.get(name, default),
-        )
-        for name, default in _DEFAULTS.items()
-        if name not in without
+        parameter.replace(default=defaults.get(name, parameter.default))
+        for name, parameter in inspect.signature(any_cell).parameters.items()
+        if name not in ("self", "routed", *without)
     ]
     names = [p.name for p in parameters]
-    signature = inspect.Signature([self, *parameters])
+    signature = inspect.Signature([self, *parameters], return_annotation="None")
 
     def __init__(self, *args, **kwargs):
         routed = {name: kwargs.pop(name) for name in list(kwargs) if is_routed(name)}
@@ -112,21 +139,23 @@ def constructor(without=(), **defaults):
         for name, value in routed.items():
             setattr(self, name, value)
 
-    __init__.__signature__ = signature
-    return __init__
+    made: Any = __init__
+    made.__signature__ = signature
+    made.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": "None"}
+    return lambda placeholder: made
 
 
-def constraints(without=()):
+def constraints(without: Sequence[str] = ()) -> dict[str, Any]:
     """Return the constraints of the parameters that an estimator has."""
     return {name: rule for name, rule in CONSTRAINTS.items() if name not in without}
 
 
-def is_routed(name):
+def is_routed(name: str) -> bool:
     """Whether a parameter goes to the optimizer, the loss or the callbacks."""
     return name.startswith(ROUTED_PREFIXES) and not name.endswith("__")
 
 
-def nearest(name, names, prefix=""):
+def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
     """Return a sentence that proposes the valid name most like a wrong one; empty where none is."""
     close = difflib.get_close_matches(name, sorted(names), n=1)
     if close:
@@ -134,7 +163,7 @@ def nearest(name, names, prefix=""):
     return f" Valid are: {', '.join(sorted(names))}."
 
 
-def as_units(value, name, owner, *, may_be_empty=False):
+def as_units(value: Any, name: str, owner: str, *, may_be_empty: bool = False) -> tuple[int, ...]:
     """Return an int or a sequence of ints as a tuple, each at least one."""
     units = (value,) if isinstance(value, Integral) else tuple(value)
     for unit in units or (() if may_be_empty else (None,)):

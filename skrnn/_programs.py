@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -31,10 +32,10 @@ class ProgramCache:
 
     def __init__(self, max_programs):
         self.max_programs = max_programs
-        self.n_compiled = Counter()
+        self.n_compiled: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._programs = OrderedDict()
-        self._building = {}
+        self._programs: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._building: dict[tuple[Any, ...], threading.Lock] = {}
 
     def get(self, kind, key, build):
         """Return the program of a key, built by the first who asks; others who ask meanwhile wait for it."""
@@ -321,7 +322,7 @@ class PredictionProgram:
         self._run = tf.function(partial(self._predict_batches), jit_compile=not has_gpu(), autograph=False)
         self._traced = None  # called directly, which spares a tenth of a millisecond
         self._lock = threading.Lock()
-        self._loaded = [], []
+        self._loaded: tuple[list[Any], list[Any]] = [], []
 
     def predict(self, weights, batches, n_batches):
         """Return the outputs of the first batches of a call: (n_batches, batch_size, ...)."""

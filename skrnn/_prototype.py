@@ -11,6 +11,7 @@ import inspect
 import json
 from dataclasses import dataclass
 from numbers import Number
+from typing import Any
 
 import numpy as np
 
@@ -41,12 +42,12 @@ class Prototype:
         Why no program can compute it, if so.
     """
 
-    variables: tuple
+    variables: tuple[Any, ...]
     optimizer_name: str
-    optimizer_values: tuple
-    is_rate: tuple
+    optimizer_values: tuple[Any, ...]
+    is_rate: tuple[bool, ...]
     clip: float
-    key: tuple
+    key: tuple[Any, ...]
     obstacle: str | None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn._checkpoint import Checkpoint, SavedFit, classes_of, restore_callbacks, state_of_callbacks
 from skrnn._network import NetworkSpec
@@ -27,8 +29,8 @@ class TrainedState:
         Length of the longest time axis that programs trained on.
     """
 
-    weights: list
-    optimizer: list
+    weights: list[NDArray[Any]]
+    optimizer: list[NDArray[Any]]
     optimizer_name: str
     longest: int
 
@@ -41,7 +43,7 @@ class TrainingPlan:
     seed: int
     masked: bool  # whether programs take a mask
     mask_layer: str | None  # how the stock network finds absent steps, as in build_network
-    compile_arguments: dict  # optimizer, loss, metrics, callbacks, routed, name
+    compile_arguments: dict[str, Any]  # optimizer, loss, metrics, callbacks, routed, name
     batch_size: int
     shuffle: bool
     epochs: int
@@ -59,14 +61,14 @@ class TrainingRecord:
     """History of a fit, its best epoch, and when to stop."""
 
     plan: TrainingPlan
-    history: dict = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=dict)
     n_epochs: int = 0
     best_epoch: int = -1  # counted from the first epoch of this fit
     best_loss: float = np.inf
     best_state: TrainedState | None = None
     file: SavedFit | None = None
-    saved: dict | None = None  # what the file held when the fit began
-    callbacks: list = field(default_factory=list)  # other ones, whose state is saved too
+    saved: dict[str, Any] | None = None  # what the file held when the fit began
+    callbacks: list[Any] = field(default_factory=list)  # other ones, whose state is saved too
     ended: TrainedState | None = None  # the result
 
     def __post_init__(self):
@@ -87,11 +89,13 @@ class TrainingRecord:
 
     def restored_values(self):
         """Give callbacks the state that was saved, and return the values to go on from."""
+        assert self.saved is not None  # what went on from nothing has nothing to restore
         restore_callbacks(self.callbacks, self.saved["callbacks"])
         return [*self.saved["state"]["weights"], *self.saved["state"]["optimizer"]]
 
     def save(self, state):
         """Write the file of this fit."""
+        assert self.file is not None  # who calls has looked
         self.file.write(
             {
                 "ended": self.ended is not None,

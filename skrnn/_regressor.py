@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from sklearn.base import RegressorMixin, _fit_context
+from typing import Any, ClassVar, TypeVar
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._base import BaseRecurrent
 from skrnn._closed_loop import loop_with_program
-from skrnn._parameters import constraints, constructor
+from skrnn._parameters import any_cell, constraints, constructor
 from skrnn._targets import RegressionEncoder, present_in_layout, weights_of_steps
+from skrnn._typing import fit_context
+
+Regressor = TypeVar("Regressor", bound="BaseRecurrentRegressor")
 
 
 class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     """A recurrent network with a linear output layer."""
 
-    _parameter_constraints: dict = constraints(without=("class_weight",))
+    _parameter_constraints: ClassVar[dict[str, Any]] = constraints(without=("class_weight",))
 
-    __init__ = constructor(without=("class_weight",))
+    @constructor(any_cell, without=("class_weight",))
+    def __init__(self) -> None: ...
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict targets.
 
         Parameters
@@ -33,18 +39,29 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             Predictions in the shape of the fitted ``y``: (n_samples,) or (n_samples, n_outputs); with
             ``return_sequences=True`` (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), NaN at
             absent steps; for a list of sequences an object array of arrays as long as they are.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
+        TypeError
+            If `X` is no array, list or frame, or is sparse.
+        RuntimeError
+            In a process that was forked after TensorFlow had run.
         """
         outputs, _ = self._outputs(X)
         return self._as_given(self._encoder.decode(outputs), X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Coefficient of determination of the predictions, over the present time steps.
 
         Parameters
         ----------
-        X : array-like
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences in the layout of fit.
-        y : array-like
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             True targets in the shape of fit.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
@@ -52,25 +69,33 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Returns
         -------
         float
-            R squared of ``self.predict(X)``; 1.0 at best.
-        """
-        check_is_fitted(self)
-        if not self._per_step:
-            return super().score(X, y, sample_weight)
-        outputs, sequences = self._outputs(X)
-        y = self._encode(self._check_targets(y, X, sequences), sequences)
-        present = present_in_layout(sequences)
-        return r2_score(y[present], outputs[present], sample_weight=weights_of_steps(sample_weight, present))
+            R squared of ``self.predict(X)``, the mean over outputs where there are several; 1.0 at best.
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` is what `predict` refuses, or `y` does not fit to it.
+        """
+        outputs, sequences = self._outputs(X)
+        checked = self._check_targets(y, X, sequences)
+        weights = self._given_weights(sample_weight, len(sequences))
+        if not self._per_step:
+            return r2_score(y, self._encoder.decode(outputs), sample_weight=weights)
+        present = present_in_layout(sequences)
+        y = self._encode(checked, sequences)[present]
+        return r2_score(y, outputs[present], sample_weight=weights_of_steps(weights, present))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self: Regressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Regressor:
         """Train one more epoch on what is passed, with the optimizer's state kept.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences.
-        y : array-like
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, as in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
@@ -78,7 +103,27 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Returns
         -------
         object
-            The fitted estimator.
+            The fitted estimator. `n_iter_` is one more than before.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does, and if the layout, the number of features or outputs, the optimizer, or a parameter that
+            shapes the network is another one than before.
+        TypeError
+            As `fit` does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRURegressor
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> y = X[:, -1, 0]
+        >>> reg = GRURegressor(units=8, random_state=0)
+        >>> for rows in np.split(np.arange(80), 4):
+        ...     reg = reg.partial_fit(X[rows], y[rows])
+        >>> reg.n_iter_
+        4
         """
         return self._partial_fit(X, y, sample_weight)
 

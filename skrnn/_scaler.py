@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -15,7 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skrnn._layouts import is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
 from skrnn._numbers import numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
+from skrnn._typing import Container, fit_context
 from skrnn._unchanged import unchanged_on_failure
+
+Scaler = TypeVar("Scaler", bound="SequenceScaler")
 
 _ROWS_AT_ONCE = 2**16
 
@@ -65,13 +69,17 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     array([3.])
     """
 
-    _parameter_constraints: ClassVar[dict] = {"scaler": [HasMethods(["fit", "transform"]), None]}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"scaler": [HasMethods(["fit", "transform"]), None]}
 
-    def __init__(self, scaler=None):
+    scaler_: BaseEstimator
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
+    def __init__(self, scaler: BaseEstimator | None = None) -> None:
         self.scaler = scaler
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self: Scaler, X: ArrayLike, y: object = None) -> Scaler:
         """Fit the scaler on the present steps.
 
         Parameters
@@ -85,31 +93,34 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceScaler
+        SequenceScaler
             The fitted scaler.
 
         Raises
         ------
         ValueError
-            If `X` is none of these, or holds NaN between present steps or infinity.
+            If `X` is none of these, holds NaN between present steps or infinity, or if `scaler` is no transformer.
+
+        TypeError
+            If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
         """
         with unchanged_on_failure(self):
             sequences, _ = self._read(X, reset=True)
             self.scaler_ = _fitted(StandardScaler() if self.scaler is None else clone(self.scaler), sequences)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
         """Scale the present steps.
 
         Parameters
         ----------
-        X : array-like
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences in the layout of :meth:`fit`.
 
         Returns
         -------
-        X : ndarray, list of ndarray, or Sequences
-            The scaled sequences, in the layout of `X`; absent steps of arrays are NaN.
+        ndarray, Sequences, or list or object array of ndarray
+            The scaled sequences, in the layout and of the shape of `X`; absent steps of arrays are NaN.
 
         Raises
         ------
@@ -117,33 +128,56 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             If the scaler is not fitted.
 
         ValueError
-            As :meth:`fit` does, and if `X` has another number of features.
+            As :meth:`fit` does, if `X` has another number of axes or features, or if the scaler does not keep the
+            number of columns.
+
+        TypeError
+            As :meth:`fit` does.
         """
         check_is_fitted(self)
         return self._apply(self.scaler_.transform, X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
         """Undo the scaling.
 
         Parameters
         ----------
-        X : array-like
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Scaled sequences.
 
         Returns
         -------
-        X : ndarray, list of ndarray, or Sequences
-            The sequences in their own units, in the layout of `X`.
+        ndarray, Sequences, or list or object array of ndarray
+            The sequences in their own units, in the layout and of the shape of `X`.
 
         Raises
         ------
         NotFittedError
             If the scaler is not fitted.
+
+        ValueError
+            As :meth:`transform` does.
+
+        TypeError
+            As :meth:`fit` does.
+
+        AttributeError
+            If `scaler` has no ``inverse_transform``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceScaler
+        >>> sequences = [np.array([[1.0], [3.0]]), np.array([[5.0]])]
+        >>> scaler = SequenceScaler().fit(sequences)
+        >>> back = scaler.inverse_transform(scaler.transform(sequences))
+        >>> [sequence.ravel().round(6).tolist() for sequence in back]
+        [[1.0, 3.0], [5.0]]
         """
         check_is_fitted(self)
         return self._apply(self.scaler_.inverse_transform, X)
 
-    def set_output(self, *, transform=None):
+    def set_output(self: Scaler, *, transform: Container | None = None) -> Scaler:
         """Do nothing: sequences stay what they are, so that a Pipeline can ask its other steps for frames.
 
         Parameters
@@ -153,7 +187,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceScaler
+        SequenceScaler
             The scaler.
         """
         return self
@@ -182,7 +216,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         sequences = sequences_from_3d(X, _dtype_of(X), name)
         if reset:
             self.n_features_in_ = sequences.n_features
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
         elif sequences.n_features != self.n_features_in_:
             raise ValueError(
                 f"X has {sequences.n_features} features, but {name} is expecting {self.n_features_in_} features as "

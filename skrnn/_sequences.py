@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from numbers import Integral
+from types import EllipsisType
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -15,7 +18,7 @@ class Sequences:
     Sequence ``i`` is made of the rows ``starts[i] + step * t`` for ``t < lengths[i]``: its present steps. To numpy and
     scikit-learn it is an array of shape (n_samples, n_timesteps, n_features): ``len``, ``shape``, indexing with ints,
     slices, and integer or boolean arrays, ``np.asarray``, pickling. Indexing copies no row; what is not indexed with
-    a single int stays lazy.
+    a single int stays lazy. Its parameters are its attributes.
 
     :func:`~skrnn.sliding_windows` makes them.
 
@@ -34,6 +37,11 @@ class Sequences:
     n_timesteps : int
         The length of the time axis.
 
+    See Also
+    --------
+    sliding_windows : Cuts windows of rows in time order.
+    SequenceWindower : Gives them where windows do not lie at even distances.
+
     Examples
     --------
     >>> import numpy as np
@@ -48,10 +56,10 @@ class Sequences:
            [3., 4., 5.]])
     """
 
-    values: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-    heads: np.ndarray
+    values: NDArray[Any]
+    starts: NDArray[Any]
+    lengths: NDArray[Any]
+    heads: NDArray[Any]
     step: int
     n_timesteps: int
 
@@ -60,22 +68,31 @@ class Sequences:
     ndim = 3
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """Shape of the array that these sequences stand for: (n_samples, n_timesteps, n_features)."""
         return len(self.starts), self.n_timesteps, self.values.shape[1]
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """Dtype of the rows."""
         return self.values.dtype
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.starts)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Sequences(shape={self.shape}, dtype={self.dtype})"
 
-    def __getitem__(self, key):
+    @overload
+    def __getitem__(self, key: int | np.integer[Any]) -> NDArray[Any]: ...
+
+    @overload
+    def __getitem__(self, key: slice | list[int] | list[bool] | NDArray[Any] | EllipsisType) -> Sequences: ...
+
+    @overload
+    def __getitem__(self, key: tuple[Any, ...]) -> Any: ...
+
+    def __getitem__(self, key: Any) -> Any:
         """One sequence as an array, (n_timesteps, n_features), for an int; otherwise the chosen ones, lazily."""
         if isinstance(key, tuple):
             first, *others = key or (Ellipsis,)
@@ -93,7 +110,7 @@ class Sequences:
                 raise IndexError(f"Sequences are indexed with ints, slices and 1-D arrays; got {key.ndim} dimensions.")
         return self.take(key)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Every step of every sequence in its place, absent ones NaN: `n_timesteps` times the memory of the rows."""
         if copy is False:
             raise ValueError("Sequences share rows: an array of them is always a copy.")
@@ -108,16 +125,16 @@ class Sequences:
     # ------------------------------------------------------------------ as what networks take
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of features of every step."""
         return self.values.shape[1]
 
     @property
-    def has_absent(self):
+    def has_absent(self) -> bool:
         """Whether any sequence is shorter than the time axis."""
         return bool((self.lengths < self.n_timesteps).any())
 
-    def take(self, indices):
+    def take(self, indices: slice | NDArray[Any]) -> Sequences:
         """Get the chosen sequences, over the same rows.
 
         Parameters
@@ -129,10 +146,18 @@ class Sequences:
         -------
         Sequences
             As many as `indices` choose.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import sliding_windows
+        >>> windows = sliding_windows(np.arange(6.0)[:, None], window=3)
+        >>> windows.take(np.array([5, 2]))
+        Sequences(shape=(2, 3, 1), dtype=float64)
         """
         return replace(self, starts=self.starts[indices], lengths=self.lengths[indices], heads=self.heads[indices])
 
-    def gather(self, indices, n_timesteps=None):
+    def gather(self, indices: NDArray[Any], n_timesteps: int | None = None) -> NDArray[Any]:
         """Get present steps first, tails filled with the last present step.
 
         Parameters
@@ -140,18 +165,28 @@ class Sequences:
         indices : ndarray of int
             Which sequences, in any arrangement.
         n_timesteps : int or None, default=None
-            Length of the time axis that is returned, where it is to be another; none may be cut off.
+            Length of the time axis that is returned, where it is to be another than `n_timesteps` of the sequences; no
+            present step may be cut off.
 
         Returns
         -------
         ndarray of shape ``indices.shape + (n_timesteps, n_features)``
             The filling is finite and in bounds; who computes with it masks it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import sliding_windows
+        >>> windows = sliding_windows(np.arange(6.0)[:, None], window=3)
+        >>> windows.gather(np.array([0, 5]))[:, :, 0]
+        array([[0., 0., 0.],
+               [3., 4., 5.]])
         """
         n_timesteps = self.n_timesteps if n_timesteps is None else n_timesteps
         steps = np.minimum(np.arange(n_timesteps), self.lengths[indices][..., None] - 1)
         return self.values.take(self.starts[indices][..., None] + self.step * steps, axis=0)
 
-    def present(self, indices=slice(None), n_timesteps=None):
+    def present(self, indices: slice | NDArray[Any] = slice(None), n_timesteps: int | None = None) -> NDArray[np.bool_]:
         """Tell the present steps, in the order of `gather`.
 
         Parameters
@@ -165,11 +200,20 @@ class Sequences:
         -------
         ndarray of bool, shape ``indices.shape + (n_timesteps,)``
             True for present steps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import sliding_windows
+        >>> windows = sliding_windows(np.arange(6.0)[:, None], window=3)
+        >>> windows.present(np.array([0, 5]))
+        array([[ True, False, False],
+               [ True,  True,  True]])
         """
         n_timesteps = self.n_timesteps if n_timesteps is None else n_timesteps
         return np.arange(n_timesteps) < self.lengths[indices][..., None]
 
-    def to_layout(self, outputs, fill):
+    def to_layout(self, outputs: NDArray[Any], fill: Any) -> NDArray[Any]:
         """Put one output per step back to where the step stands in the array that these sequences stand for.
 
         Parameters
@@ -183,6 +227,16 @@ class Sequences:
         -------
         ndarray of shape (n_samples, n_timesteps, ...)
             The outputs in the places of their steps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import sliding_windows
+        >>> windows = sliding_windows(np.arange(6.0)[:, None], window=3)
+        >>> outputs = windows.gather(np.arange(6))
+        >>> windows.to_layout(outputs, fill=-1)[:2, :, 0]
+        array([[-1., -1.,  0.],
+               [-1.,  0.,  1.]])
         """
         if not self.has_absent:
             return outputs

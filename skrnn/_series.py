@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skrnn._times import as_gap, as_times, is_ordered, time_values
 
@@ -34,11 +36,16 @@ def column_or_level(X, label, parameter):
     ------
     ValueError
         Where there is no such column or level, or one of each.
+    TypeError
+        For what no column could be called, such as a list.
     """
-    columns, index = getattr(X, "columns", ()), getattr(X, "index", None)
+    if not _is_hashable(label):
+        raise TypeError(f"{parameter} must be the name of a column or of an index level of X. Got {label!r} instead.")
+    columns: Any = getattr(X, "columns", ())
+    index: Any = getattr(X, "index", None)
     if not isinstance(X, (pd.DataFrame, pd.Series)):
         n_columns = np.shape(X)[1]
-        if not isinstance(label, Integral) or not -n_columns <= label < n_columns:
+        if not isinstance(label, Integral) or not -n_columns <= int(label) < n_columns:
             raise ValueError(
                 f"{parameter}={label!r} is not a column of X, an array of shape {np.shape(X)}: pass the number of a "
                 f"column, 0 to {n_columns - 1}, or a DataFrame that has such a column or index level."
@@ -56,7 +63,7 @@ def column_or_level(X, label, parameter):
             raise ValueError(f"{parameter}={label!r} is the name of {column.shape[1]} columns of X: rename them.")
         return pd.Index(column), True
     n_levels = index.nlevels if isinstance(index, pd.MultiIndex) else 0
-    if is_level or (isinstance(label, Integral) and -n_levels <= label < n_levels):
+    if is_level or (isinstance(label, Integral) and -n_levels <= int(label) < n_levels):
         return index.get_level_values(label), False
     names = ", ".join(repr(name) for name in [*columns, *(n for n in index.names if n is not None)][:10])
     raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index; there are {names}.")
@@ -79,7 +86,7 @@ class RowLabels:
     """
 
     series: pd.Index
-    codes: np.ndarray
+    codes: NDArray[Any]
     time: pd.Index | None
     is_pandas: bool
 
@@ -110,6 +117,8 @@ def split_labels(X, groups, max_gap=None):
     ------
     ValueError
         Where there is no such column or level, a label is missing, or time runs backwards inside a series.
+    TypeError
+        Where a label is no name of a series, such as a list.
     """
     index = X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
     if groups is None:
@@ -122,7 +131,13 @@ def split_labels(X, groups, max_gap=None):
         names, is_column = column_or_level(X, groups, "groups")
         if names.isna().any():
             raise ValueError(f"groups={groups!r} names no series in row {int(np.argmax(names.isna()))}: it is missing.")
-        codes, series = names.factorize()
+        try:
+            codes, series = names.factorize()
+        except TypeError:
+            row = next(row for row, value in enumerate(names) if not _is_hashable(value))
+            raise TypeError(
+                f"groups={groups!r} must name series by text, numbers or dates. Row {row} holds {names[row]!r}."
+            ) from None
         codes = codes.astype(positions_dtype(len(series)))
         time = index
         if is_column:
@@ -149,6 +164,14 @@ def _ordered(index, may_be_shuffled):
     if may_be_shuffled and index.inferred_type in _NUMBERS and not index.is_monotonic_increasing:
         return None
     return index
+
+
+def _is_hashable(value):
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _check_time(labels, groups):

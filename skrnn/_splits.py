@@ -1,9 +1,14 @@
 """The cross-validation splitter that cuts a panel of series over time."""
 
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
@@ -158,13 +163,23 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
     [0 1 2 3] [4]
     """
 
-    def __init__(self, n_splits=5, *, time=None, test_size=None, gap=0, max_train_size=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        time: Hashable = None,
+        test_size: int | None = None,
+        gap: int = 0,
+        max_train_size: int | None = None,
+    ) -> None:
         super().__init__(n_splits, max_train_size=max_train_size, test_size=test_size, gap=gap)
         self.time = time
         sizes = {name: getattr(self, name) for name in _PARAMETER_CONSTRAINTS}
         validate_parameter_constraints(_PARAMETER_CONSTRAINTS, sizes, caller_name=type(self).__name__)
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: pd.DataFrame | pd.Series | NDArray[Any], y: object = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Generate the positions of the rows of each training set and test fold.
 
         Parameters
@@ -190,7 +205,7 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
         ------
         ValueError
             If `X` has no times where `time` says, if a time is missing or is text, or if there are too few
-            distinct times.
+            distinct times. Raised where this is called, not where the first fold is asked for.
         """
         times = _times_of_rows(X, self.time)
         order, distinct = times.factorize(sort=True)  # (n_rows,), (n_times,)
@@ -203,4 +218,4 @@ class PanelTimeSeriesSplit(TimeSeriesSplit):
                 f"test_size={self.test_size} and gap={self.gap}: lower one of them."
             ) from error
         # Not a generator function, so that a wrong X raises where split is called.
-        return (tuple(np.flatnonzero(np.isin(order, part)) for part in fold) for fold in folds)
+        return ((np.flatnonzero(np.isin(order, train)), np.flatnonzero(np.isin(order, test))) for train, test in folds)

@@ -1,17 +1,35 @@
 """From a series to rows and the target that lies ahead of them."""
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Hashable, Sequence
 from numbers import Integral
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
-from sklearn.utils._param_validation import Interval, validate_params
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval
 
 from skrnn._times import is_ordered
+from skrnn._typing import validate_params
+
+
+@overload
+def make_supervised(
+    frame: NDArray[Any], target: int | Sequence[int] | None, *, steps_ahead: int = 1
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+
+
+@overload
+def make_supervised(
+    frame: pd.DataFrame | pd.Series, target: Hashable | Sequence[Hashable], *, steps_ahead: int = 1
+) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame, pd.DataFrame]: ...
 
 
 @validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
-def make_supervised(frame, target, *, steps_ahead=1):
+def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[Any, Any, Any]:
     """Pair each row with the value that the target takes some rows later.
 
     Row ``i`` of `X` is row ``i`` of `frame`, and row ``i`` of `y` is `target` in row ``i + steps_ahead``.
@@ -23,7 +41,7 @@ def make_supervised(frame, target, *, steps_ahead=1):
         One series in time order, one row per time step, at even distances: "later" counts rows, not time.
         Pass several series one by one. A Series or 1-D array is a frame of one column.
 
-    target : column name or index, or list of them
+    target : hashable, int or list of them
         What to predict. For a DataFrame a column name; for a Series its name, or None; for an array a column
         index, or None if it is 1-D. A list selects several columns, and makes `y` 2-D.
 
@@ -35,8 +53,7 @@ def make_supervised(frame, target, *, steps_ahead=1):
     X : DataFrame or ndarray of shape (n_rows - steps_ahead, n_columns)
         The rows that have a `y`: all but the last `steps_ahead`.
 
-    y : Series or ndarray of shape (n_rows - steps_ahead,), or DataFrame or ndarray of shape \
-            (n_rows - steps_ahead, n_targets)
+    y : Series, DataFrame or ndarray of shape (n_rows - steps_ahead,) or (n_rows - steps_ahead, n_targets)
         The target `steps_ahead` rows later, under its own name. It carries the index of `X`, so that both are
         aligned row by row: ``y.loc[t]`` is what is to be predicted at ``t``, not what the target was then.
 
@@ -56,6 +73,7 @@ def make_supervised(frame, target, *, steps_ahead=1):
     See Also
     --------
     SequenceWindower : Gives each row the rows before it.
+    sliding_windows : Does so before any split.
 
     Notes
     -----

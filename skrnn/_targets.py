@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import reprlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
@@ -31,9 +33,9 @@ class Targets:
         Whether there is a row for each time step.
     """
 
-    values: np.ndarray
-    weights: np.ndarray
-    starts: np.ndarray
+    values: NDArray[Any]
+    weights: NDArray[Any]
+    starts: NDArray[Any]
     per_step: bool
 
     def take(self, indices):

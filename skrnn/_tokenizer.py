@@ -1,21 +1,27 @@
 """The transformer that turns raw texts into padded token ids."""
 
+from __future__ import annotations
+
 import re
 import reprlib
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count, repeat
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._numbers import array_like
+from skrnn._typing import Container, fit_context
+
+Tokenizer = TypeVar("Tokenizer", bound="SequenceTokenizer")
 
 # The ids that the estimators reserve, and the first one that is left for words.
 _PADDING, _UNKNOWN, _FIRST_WORD = 0, 1, 2
@@ -137,7 +143,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
     ... )
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "max_tokens": [Interval(Integral, _FIRST_WORD + 1, None, closed="left"), None],
         "max_len": [Interval(Integral, 1, None, closed="left"), None],
         "padding": [StrOptions({"post", "pre"})],
@@ -146,16 +152,20 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         "token_pattern": [str],
     }
 
+    vocabulary_: dict[str, int]
+    n_tokens_: int
+    max_len_: int
+
     def __init__(
         self,
-        max_tokens=20000,
+        max_tokens: int | None = 20000,
         *,
-        max_len=None,
-        padding="post",
-        truncating="post",
-        lowercase=True,
-        token_pattern=r"(?u)\b\w+\b",
-    ):
+        max_len: int | None = None,
+        padding: Literal["post", "pre"] = "post",
+        truncating: Literal["post", "pre"] = "post",
+        lowercase: bool = True,
+        token_pattern: str = r"(?u)\b\w+\b",
+    ) -> None:
         self.max_tokens = max_tokens
         self.max_len = max_len
         self.padding = padding
@@ -163,8 +173,8 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         self.lowercase = lowercase
         self.token_pattern = token_pattern
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self: Tokenizer, X: Iterable[str], y: object = None) -> Tokenizer:
         """Learn the vocabulary, and the number of time steps where `max_len` is None.
 
         Parameters
@@ -177,7 +187,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceTokenizer
+        SequenceTokenizer
             The fitted tokenizer.
 
         Raises
@@ -192,8 +202,8 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         self._learn(X)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Iterable[str], y: object = None) -> NDArray[np.int32]:
         """Learn the vocabulary and return the ids of the training texts, which are split only once.
 
         Parameters
@@ -206,7 +216,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ids : ndarray of shape (n_samples, max_len_)
+        ndarray of shape (n_samples, max_len_)
             Token ids, int32.
 
         Raises
@@ -220,7 +230,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         """
         return self._pad(*self._learn(X))
 
-    def transform(self, X):
+    def transform(self, X: Iterable[str]) -> NDArray[np.int32]:
         """Return the ids of texts.
 
         Parameters
@@ -230,7 +240,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ids : ndarray of shape (n_samples, max_len_)
+        ndarray of shape (n_samples, max_len_)
             Token ids, int32.
 
         Raises
@@ -239,7 +249,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
             If the tokenizer is not fitted.
 
         ValueError
-            If `X` is a single text or has more than one dimension.
+            If `X` is a single text or has more than one dimension, or if a parameter is out of its range.
 
         TypeError
             If `X` is not iterable, or holds anything that is not a str.
@@ -249,7 +259,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         id_of = self.vocabulary_.get
         return self._pad(*self._encode(X, lambda words: map(id_of, words, repeat(_UNKNOWN))))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> list[str]:
         """Return the words of ids, joined by spaces.
 
         Case, punctuation and what was truncated are lost.
@@ -261,7 +271,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        texts : list of str of length n_samples
+        list of str of length n_samples
             The texts, with "<unk>" for each unknown word.
 
         Raises
@@ -271,6 +281,20 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         ValueError
             If `X` is not 2-D, or holds anything that is not an id of the vocabulary.
+
+        TypeError
+            If `X` is no array, list or frame.
+
+        Examples
+        --------
+        >>> from skrnn import SequenceTokenizer
+        >>> tokenizer = SequenceTokenizer(max_len=4).fit(["A good film.", "A bad film!"])
+        >>> ids = tokenizer.transform(["Good film, bad actor", "A film"])
+        >>> ids
+        array([[5, 3, 4, 1],
+               [2, 3, 0, 0]], dtype=int32)
+        >>> tokenizer.inverse_transform(ids)
+        ['good film bad <unk>', 'a film']
         """
         check_is_fitted(self)
         ids = np.asarray(array_like(X, "X", type(self).__name__, ("sample", "time step")))
@@ -289,7 +313,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         words = np.array(["", _UNKNOWN_MARKER, *self.vocabulary_], dtype=object)
         return [" ".join(words[row[row != _PADDING]]) for row in ids.astype(np.intp)]
 
-    def set_output(self, *, transform=None):
+    def set_output(self: Tokenizer, *, transform: Container | None = None) -> Tokenizer:
         """Do nothing: ids stay an array, so that a Pipeline can ask its other steps for frames.
 
         Parameters
@@ -299,7 +323,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceTokenizer
+        SequenceTokenizer
             The tokenizer.
         """
         # scikit-learn's own method is missing where there are no feature names, and Pipeline.set_output raises on a
@@ -317,7 +341,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
     def _learn(self, X):
         """Set the fitted attributes; return what `_encode` does for the training texts."""
         # Ids follow frequency, which is known after the last text: until then words are numbered as they come.
-        number_of = defaultdict(count().__next__)
+        number_of: defaultdict[str, int] = defaultdict(count().__next__)
         numbers, lengths = self._encode(X, lambda words: map(number_of.__getitem__, words))
         if not number_of:
             raise ValueError(

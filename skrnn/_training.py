@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +124,7 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         assign(_variables(model), state)
         _build_metrics(model, dataset)
         # The last one keeps the logs, to which others may have added, such as the learning rate.
-        last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(last, "logs", dict(logs)))
+        last: Any = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(last, "logs", dict(logs)))
         hooks = keras.callbacks.CallbackList(
             [*callbacks, last], add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
         )
@@ -177,7 +178,8 @@ def _pass_order(plan, dataset, lengths, shuffle_seed):
 
 def _run_epoch(prototype, plan, call, state, dataset, order):
     """Make the calls of one pass over the data; return the state, without metrics, and the logs."""
-    n_features, fresh, metrics, total = dataset.sequences.n_features, None, {}, 0.0
+    n_features, metrics, total = dataset.sequences.n_features, {}, 0.0
+    fresh: Any = None  # the metrics of the first program
 
     def size_of(n_timesteps):
         return batches_a_call(TRAINING_VALUES_A_CALL, plan.batch_size, n_timesteps, n_features)

@@ -1,12 +1,15 @@
 """The transformer that cuts time-ordered rows into windows, one per row."""
 
+from __future__ import annotations
+
 import warnings
-from typing import ClassVar
+from collections.abc import Hashable
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 
 from skrnn._context import continued, history_of, joined, proves_nothing, rows_before
@@ -14,8 +17,11 @@ from skrnn._numbers import array_like, numbers_of
 from skrnn._sequences import Sequences
 from skrnn._series import split_labels
 from skrnn._times import comparable
+from skrnn._typing import Container, MaxGap, Padding, available_if, fit_context
 from skrnn._unchanged import unchanged_on_failure
 from skrnn._windows import ROW_DTYPES, WINDOW_CONSTRAINTS, runs_of_rows, strided_windows, windows_of_runs
+
+Windower = TypeVar("Windower", bound="SequenceWindower")
 
 
 def _flattens(windower):
@@ -66,10 +72,10 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
           ``TimeSeriesSplit`` do with ``gap=0``. For arrays, which have no index.
         - None: never.
 
-    max_gap : int, timedelta or None, default=None
+    max_gap : int, float, timedelta or None, default=None
         The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
         (or what `padding` says), so that windows bridge no hole: one in the data, or one that a shuffled split has
-        cut. An int for an index of periods or whole numbers.
+        cut. An int for an index of periods or whole numbers, a float for one of floats.
 
     groups : hashable or None, default=None
         The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
@@ -141,16 +147,27 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
     array(['x0_lag2', 'x0_lag1', 'x0_lag0'], dtype=object)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **WINDOW_CONSTRAINTS,
         "context": [StrOptions({"index", "assume"}), None],
         "groups": "no_validation",  # any label that a column or a level may have
         "flatten": ["boolean"],
     }
 
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     def __init__(
-        self, window=20, *, dilation=1, padding=None, context="index", max_gap=None, groups=None, flatten=False
-    ):
+        self,
+        window: int = 20,
+        *,
+        dilation: int = 1,
+        padding: Padding | None = None,
+        context: Literal["index", "assume"] | None = "index",
+        max_gap: MaxGap | None = None,
+        groups: Hashable = None,
+        flatten: bool = False,
+    ) -> None:
         self.window = window
         self.dilation = dilation
         self.padding = padding
@@ -159,8 +176,8 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         self.groups = groups
         self.flatten = flatten
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self: Windower, X: ArrayLike, y: object = None) -> Windower:
         """Check the parameters, and remember the features and the last rows of `X`.
 
         Parameters
@@ -173,22 +190,26 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceWindower
+        SequenceWindower
             The fitted windower.
 
         Raises
         ------
         ValueError
-            If `X` is not 2-D, or holds NaN or infinity, if time runs backwards in it, or if a parameter is out of its
+            If `X` is not 2-D, or holds NaN or infinity, if time runs backwards in a series, if there is no column or
+            level that `groups` names, if `max_gap` cannot be compared with the index, or if a parameter is out of its
             range.
+
+        TypeError
+            If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
         """
         with unchanged_on_failure(self):
             rows, labels = self._read(X, reset=True)
         self._history = history_of(rows, labels, self._n_remembered(), _first_label(X))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self: Windower, X: ArrayLike, y: object = None) -> Windower:
         """Roll the remembered rows forward, without fitting anything again.
 
         Parameters
@@ -201,13 +222,25 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceWindower
+        SequenceWindower
             The windower, which is fitted if it was not.
 
         Raises
         ------
         ValueError
             As :meth:`fit` does, and if the index of `X` says that its rows do not follow.
+
+        TypeError
+            As :meth:`fit` does.
+
+        Examples
+        --------
+        >>> from skrnn import SequenceWindower
+        >>> windower = SequenceWindower(window=3, context="assume").fit([[1.0], [2.0], [3.0]])
+        >>> windower.transform([[4.0]])[0, :, 0]
+        array([2., 3., 4.])
+        >>> windower.partial_fit([[4.0]]).transform([[5.0]])[0, :, 0]
+        array([3., 4., 5.])
         """
         if not hasattr(self, "n_features_in_"):
             return self.fit(X)
@@ -215,7 +248,8 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         self._history = continued(self._history, rows, labels, self._n_remembered())
         return self
 
-    def transform(self, X):
+    # Any: what set_output asked for.
+    def transform(self, X: ArrayLike) -> NDArray[Any] | Sequences | Any:
         """Cut `X` into the windows that end with each of its rows.
 
         Parameters
@@ -225,7 +259,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray or Sequences of shape (n_rows, window, n_features)
+        ndarray or Sequences of shape (n_rows, window, n_features)
             The windows, oldest time step first: a read-only view, or with `groups` or `max_gap` a lazy
             :class:`Sequences`. With ``flatten=True`` an array, or the
             container that :meth:`set_output` asked for, of shape (n_rows, window * n_features). float32 where
@@ -237,7 +271,15 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
             If the windower is not fitted.
 
         ValueError
-            If `X` is not 2-D, holds NaN or infinity, or has other features than the `X` of :meth:`fit`.
+            As :meth:`fit` does, and if `X` has other features than the `X` of :meth:`fit`.
+
+        TypeError
+            As :meth:`fit` does.
+
+        Warns
+        -----
+        UserWarning
+            With ``context="index"``, if neither index tells whether `X` follows what was fitted.
         """
         check_is_fitted(self)
         # Parameters may have been set since fit, and strides made from wrong ones read foreign memory.
@@ -264,7 +306,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         # np.array before reshape: one copy, and a writable one also where window=1 would need none.
         return np.array(windows, order="C").reshape(n_rows, self.window * n_features)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return the rows that windows were cut from: the last time step of each.
 
         Parameters
@@ -275,7 +317,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        rows : ndarray of shape (n_rows, n_features)
+        ndarray of shape (n_rows, n_features)
             The last time step of each window, a copy.
 
         Raises
@@ -285,6 +327,20 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         ValueError
             If `X` does not have the shape that :meth:`transform` returns.
+
+        TypeError
+            If `X` is no array or list, or holds what no number stands for.
+
+        Examples
+        --------
+        >>> from skrnn import SequenceWindower
+        >>> windower = SequenceWindower(window=3)
+        >>> windows = windower.fit_transform([[1.0, -1.0], [2.0, -2.0]])
+        >>> windows.shape
+        (2, 3, 2)
+        >>> windower.inverse_transform(windows)
+        array([[ 1., -1.],
+               [ 2., -2.]])
         """
         check_is_fitted(self)
         if isinstance(X, Sequences):
@@ -298,6 +354,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
             ),
             words=("row", "time step", "feature"),
         )
+        wanted: tuple[int, ...]
         if self.flatten:
             wanted, wanted_text = (self.window * self.n_features_in_,), "window * n_features"
         else:
@@ -314,7 +371,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
         return last_step.copy()
 
     @available_if(_flattens)
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """Return the names of the flattened columns.
 
         ``x0_lag3`` is feature ``x0`` of the row three rows before a window's own. Available with
@@ -328,7 +385,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        feature_names_out : ndarray of str of shape (window * n_features_in_,)
+        ndarray of str of shape (window * n_features_in_,)
             Names in the order of the columns. Lags count rows: those of ``dilation=2`` are 0, 2, 4 and so on.
 
         Raises
@@ -338,13 +395,16 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         ValueError
             If `input_features` does not fit the features seen during :term:`fit`.
+
+        AttributeError
+            With ``flatten=False``: 3-D windows have no columns to name.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         lags = range((self.window - 1) * self.dilation, -1, -self.dilation)
         return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
-    def set_output(self, *, transform=None):
+    def set_output(self: Windower, *, transform: Container | None = None) -> Windower:
         """Set the container of flattened windows; 3-D windows stay arrays.
 
         Parameters
@@ -354,7 +414,7 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : SequenceWindower
+        SequenceWindower
             The windower.
         """
         # scikit-learn's own method is missing where there are no feature names, and Pipeline.set_output
@@ -430,4 +490,4 @@ class SequenceWindower(TransformerMixin, BaseEstimator):
 def _first_label(X):
     """Return the label of the first row of a pandas object."""
     index = getattr(X, "index", None)
-    return index[0] if hasattr(index, "inferred_type") else None
+    return index[0] if index is not None and hasattr(index, "inferred_type") else None

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import timedelta
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import as_strided
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._numbers import array_like, numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
 from skrnn._series import positions_dtype, split_labels
 from skrnn._times import as_gap, as_times, time_values
+from skrnn._typing import MaxGap, Padding, validate_params
 
 # The first is what every other numeric type becomes.
 ROW_DTYPES = [np.float64, np.float32]
 
 _ROWS_AT_ONCE = 2**12
 
-WINDOW_CONSTRAINTS = {
+WINDOW_CONSTRAINTS: dict[str, list[Any]] = {
     "window": [Interval(Integral, 1, None, closed="left")],
     "dilation": [Interval(Integral, 1, None, closed="left")],
     "padding": [StrOptions({"mask", "edge", "zeros"}), None],
@@ -31,7 +35,16 @@ WINDOW_CONSTRAINTS = {
 
 
 @validate_params(WINDOW_CONSTRAINTS, prefer_skip_nested_validation=True)
-def sliding_windows(X, window, *, dilation=1, padding=None, max_gap=None, groups=None, ends=None):
+def sliding_windows(
+    X: ArrayLike,
+    window: int,
+    *,
+    dilation: int = 1,
+    padding: Padding | None = None,
+    max_gap: MaxGap | None = None,
+    groups: Hashable = None,
+    ends: ArrayLike | pd.Index | None = None,
+) -> Sequences:
     """Cut time-ordered rows into windows, lazily and before any split.
 
     A window holds its own row and earlier ones only. So, unlike the rows of a :class:`SequenceWindower` in a
@@ -52,7 +65,7 @@ def sliding_windows(X, window, *, dilation=1, padding=None, max_gap=None, groups
         What stands before the first row of a series: absent steps, the first row repeated, or zeros. None is "mask",
         which takes no memory; the others add ``(window - 1) * dilation`` rows to each series.
 
-    max_gap : int, timedelta or None, default=None
+    max_gap : int, float, timedelta or None, default=None
         The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
         (or what `padding` says). An int for an index of periods or whole numbers, a float for one of floats.
 
@@ -73,12 +86,17 @@ def sliding_windows(X, window, *, dilation=1, padding=None, max_gap=None, groups
     Raises
     ------
     ValueError
-        If `X` is not 2-D, or holds NaN or infinity; if time runs backwards inside a series; if `ends` has a time before
-        the first row.
+        If `X` is not 2-D, or holds NaN or infinity; if time runs backwards inside a series; if there is no column or
+        level that `groups` names; if `max_gap` or `ends` cannot be compared with the index, or `ends` has a time before
+        the first row; if a parameter is out of its range.
+    TypeError
+        If `X` or `ends` is no array, list or frame, or `X` holds what no number stands for; for sparse data.
 
     See Also
     --------
     SequenceWindower : The same as a transformer.
+    make_supervised : Pairs rows with a target that lies ahead of them.
+    PanelTimeSeriesSplit : Folds over time for the rows of many series.
 
     Notes
     -----

@@ -2,7 +2,7 @@
 
 Each new combination of architecture, batch size and number of time steps costs seconds to compile, a repeated one
 milliseconds: the tests keep to the shapes below. Programs are compiled once per process, so the tests of a file run in
-one worker of pytest-xdist (``--dist loadgroup``), unless an `xdist_group` of their own says otherwise.
+one worker of pytest-xdist (``--dist loadfile``).
 """
 
 import os
@@ -13,15 +13,6 @@ import numpy as np
 import pytest
 
 import skrnn
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a file in one worker."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
 
 N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 3
 

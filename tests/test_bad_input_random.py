@@ -25,7 +25,6 @@ from skrnn import (
 )
 
 pytestmark = [
-    pytest.mark.xdist_group("bad_input"),
     # What scikit-learn and skrnn warn of, and go on with.
     pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names"),
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),

@@ -156,6 +156,23 @@ def test_bad_parameters_of_windows(params, X, message):
     assert_refused(ValueError, message.format("sliding_windows"), lambda: sliding_windows(X, **params))
 
 
+NO_LABELS = [
+    ("a list of columns", [0], FRAME, "groups must be the name of a column or of an index level of X. Got [0] instead"),
+    (
+        "a column of lists",
+        "shop",
+        FRAME.assign(shop=[["north"]] * len(FRAME)),
+        "groups='shop' must name series by text, numbers or dates. Row 0 holds ['north']",
+    ),
+]
+
+
+@pytest.mark.parametrize(("groups", "X", "message"), ids(NO_LABELS))
+def test_groups_that_are_no_labels(groups, X, message):
+    assert_refused(TypeError, message, lambda: SequenceWindower(3, groups=groups).fit(X))
+    assert_refused(TypeError, message, lambda: sliding_windows(X, 3, groups=groups))
+
+
 @pytest.mark.parametrize(
     ("ends", "X", "error", "message"),
     ids(

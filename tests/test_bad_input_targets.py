@@ -10,8 +10,6 @@ from scipy.sparse import csr_array
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, PredefinedSplit
 
-pytestmark = pytest.mark.xdist_group("bad_input")  # the estimators are fitted once
-
 X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 3))
 X_MASKED = with_absent_steps(X)
 LIST = [sequence[: 2 + i % 4] for i, sequence in enumerate(X)]
@@ -62,13 +60,13 @@ def objects(array, index, value):
 # ---------------------------------------------------------------------- targets
 
 NO_TARGETS = {
-    "a number": (5, TypeError, "y must be an array, a list or a frame, for NAME. Got 5 of type int instead", TRAINING),
-    "text": ("w" * N_SAMPLES, TypeError, "y must be an array, a list or a frame, for NAME. Got 'www", TRAINING),
-    "a mapping": (dict(enumerate(Y)), TypeError, "of type dict instead", TRAINING),
-    "a set": (set(Y), TypeError, "of type set instead", TRAINING),
-    "an iterator": (iter([*Y]), TypeError, "of type list_iterator instead", TRAINING),
-    "an object": (object(), TypeError, "of type object instead", TRAINING),
-    "sparse": (csr_array(INDICATORS), TypeError, "Sparse data was passed for y, but NAME takes dense data", TRAINING),
+    "a number": (5, TypeError, "y must be an array, a list or a frame, for NAME. Got 5 of type int instead", ALL),
+    "text": ("w" * N_SAMPLES, TypeError, "y must be an array, a list or a frame, for NAME. Got 'www", ALL),
+    "a mapping": (dict(enumerate(Y)), TypeError, "of type dict instead", ALL),
+    "a set": (set(Y), TypeError, "of type set instead", ALL),
+    "an iterator": (iter([*Y]), TypeError, "of type list_iterator instead", ALL),
+    "an object": (object(), TypeError, "of type object instead", ALL),
+    "sparse": (csr_array(INDICATORS), TypeError, "Sparse data was passed for y, but NAME takes dense data", ALL),
     "none given": (None, ValueError, "NAME estimator requires y to be passed, but the target y is None", TRAINING[:2]),
     "none to validate": (None, TypeError, "y must be an array, a list or a frame, for NAME. Got None", TRAINING[2:]),
 }
@@ -76,42 +74,37 @@ NO_TARGETS = {
 # What is wrong, the error, its message, and the methods that say so.
 TARGETS = {
     "numbers": {
-        "too few": (Y[:-1], ValueError, "X has 40 samples, but y has 39: inconsistent numbers of samples", TRAINING),
-        "too many": (np.append(Y, 0), ValueError, "X has 40 samples, but y has 41: inconsistent numbers", TRAINING),
-        "none": ([], ValueError, "0 sample(s) (shape=(0,))", TRAINING),
-        "NaN": (at(Y, slice(11, 14), np.nan), ValueError, "y contains NaN, first at index 11. NAME takes fi", TRAINING),
-        "infinity": (at(Y, 11, -np.inf), ValueError, "y contains infinity or a value too large for dtype", TRAINING),
-        "too large": (at(Y, 11, 1e39), ValueError, "too large for dtype 'float32', first at index 11", TRAINING),
-        "None": (objects(Y, 11, None), ValueError, "y contains NaN, first at index 11", TRAINING),
-        "NA": (pd.Series(range(40), dtype="Int64").replace(11, pd.NA), ValueError, "NaN, first at index 11", TRAINING),
-        "text": (objects(Y, 11, "wave"), ValueError, "but y has dtype object, and holds 'wave' at index 11", TRAINING),
-        "all text": (["wave"] * 40, ValueError, "but y has dtype <U4, and holds 'wave' at index 0", TRAINING),
-        "an object": (objects(Y, 11, {}), TypeError, "y has dtype object, and holds {} at index 11: float()", TRAINING),
-        "a huge int": (objects(Y, 11, 10**400), ValueError, "at index 11", TRAINING),
-        "complex": (Y + 1j, ValueError, "Complex data not supported, got y of dtype complex128", TRAINING),
-        "dates": (Y.astype("M8[s]"), TypeError, "NAME takes numbers, but y has dtype datetime64[s]", TRAINING),
-        "time differences": (Y.astype("m8[s]"), TypeError, "but y has dtype timedelta64[s]", TRAINING),
-        "no output": (np.empty((40, 0)), ValueError, "0 feature(s) (shape=(40, 0))", TRAINING),
-        "per step": (Y_STEPS[..., None], ValueError, "y has 3 dimensions, shape (40, 5, 1), but NAME takes", TRAINING),
+        "too few": (Y[:-1], ValueError, "X has 40 samples, but y has 39: inconsistent numbers of samples", ALL),
+        "too many": (np.append(Y, 0), ValueError, "X has 40 samples, but y has 41: inconsistent numbers", ALL),
+        "none": ([], ValueError, "0 sample(s) (shape=(0,))", ALL),
+        "NaN": (at(Y, slice(11, 14), np.nan), ValueError, "y contains NaN, first at index 11. NAME takes fi", ALL),
+        "infinity": (at(Y, 11, -np.inf), ValueError, "y contains infinity or a value too large for dtype", ALL),
+        "too large": (at(Y, 11, 1e39), ValueError, "too large for dtype 'float32', first at index 11", ALL),
+        "None": (objects(Y, 11, None), ValueError, "y contains NaN, first at index 11", ALL),
+        "NA": (pd.Series(range(40), dtype="Int64").replace(11, pd.NA), ValueError, "NaN, first at index 11", ALL),
+        "text": (objects(Y, 11, "wave"), ValueError, "but y has dtype object, and holds 'wave' at index 11", ALL),
+        "all text": (["wave"] * 40, ValueError, "but y has dtype <U4, and holds 'wave' at index 0", ALL),
+        "an object": (objects(Y, 11, {}), TypeError, "y has dtype object, and holds {} at index 11: float()", ALL),
+        "a huge int": (objects(Y, 11, 10**400), ValueError, "at index 11", ALL),
+        "complex": (Y + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
+        "dates": (Y.astype("M8[s]"), TypeError, "NAME takes numbers, but y has dtype datetime64[s]", ALL),
+        "time differences": (Y.astype("m8[s]"), TypeError, "but y has dtype timedelta64[s]", ALL),
+        "no output": (np.empty((40, 0)), ValueError, "0 feature(s) (shape=(40, 0))", ALL),
+        "per step": (Y_STEPS[..., None], ValueError, "y has 3 dimensions, shape (40, 5, 1), but NAME takes", ALL),
         "lists of two lengths": (
             [[1.0], [2.0, 3.0]] * 20,
             ValueError,
             "y is a list of lists that differ in length, which NAME does not take: element 1 has 2, element 0 has 1",
-            TRAINING,
+            ALL,
         ),
         "two outputs": (
             np.stack([Y, Y], 1),
             ValueError,
             "y has (2,) output axis, but NAME was fitted wi",
-            TRAINING[1:],
+            LATER,
         ),
         "NaN in two outputs": (at(np.stack([Y, Y], 1), (11, 1), np.nan), ValueError, "first at index (11, 1)", FIRST),
-        # What follows is scikit-learn's: it checks what it scores.
-        "too few to score": (Y[:-1], ValueError, "inconsistent numbers of samples: [39, 40]", ("score",)),
-        "NaN to score": (at(Y, 11, np.nan), ValueError, "Input contains NaN", ("score",)),
-        "two outputs to score": (np.stack([Y, Y], 1), ValueError, "different number of output (2!=1)", ("score",)),
-        "text to score": (["wave"] * 40, ValueError, "could not convert string to float: 'wave'", ("score",)),
-        "nothing to score": (None, ValueError, "must be an array-like. Got None instead", ("score",)),
+        "nothing to score": (None, TypeError, "y must be an array, a list or a frame, for NAME. Got None", ("score",)),
     },
     "labels": {
         "too few": (LABELS[:-1], ValueError, "X has 40 samples, but y has 39: inconsistent numbers of samples", ALL),
@@ -303,20 +296,13 @@ WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize("method", TRAINING)
+@pytest.mark.parametrize("method", ALL)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("damage", WEIGHTS)
 def test_damaged_weights(damage, kind, method, fitted):
     weights, error, message = WEIGHTS[damage]
     given = KINDS[kind][2:]
     assert_refused(fitted, kind, error, message, lambda e: call(e, method, kind, *given, weights))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_too_few_weights_to_score(kind, fitted):
-    message = "inconsistent numbers of samples" if kind in ("numbers", "labels", "several labels") else ""
-    given = KINDS[kind][2:]
-    assert_refused(fitted, kind, ValueError, message, lambda e: e.score(*given, ONES[:-1]))
 
 
 VALIDATION_DATA = {
@@ -378,6 +364,9 @@ PARAMETERS = [
     ),
     ("loss", None, "The 'loss' parameter of NAME must be an instance of 'str' or a callable. Got None instead"),
     ("metrics", 5, "The 'metrics' parameter of NAME must be"),
+    ("metrics", "nope", "The 'metrics' parameter of NAME must hold names that Keras knows, or metrics. Got 'nope' ins"),
+    ("metrics", ["mae", "nope"], "names that Keras knows, or metrics. Got 'nope' instead"),
+    ("optimizer__clipnorm", "a", "The 'optimizer__clipnorm' parameter of NAME must not be text. Got 'a' instead"),
     ("callbacks", 5, "The 'callbacks' parameter of NAME must be"),
     ("epochs", 1.5, "The 'epochs' parameter of NAME must be an int in the range [1, inf). Got 1.5 instead"),
     ("batch_size", 0, "The 'batch_size' parameter of NAME must be an int in the range [1, inf) or None. Got 0 instead"),

@@ -49,17 +49,12 @@ def check_name(check):
 ROUNDING = pytest.mark.xfail(reason="float32 rounds to 6e-8, and the check tolerates 1e-7.", strict=False)
 
 
-def group_of(name):
-    """The process that an estimator's checks run in: those of one cell and task share their programs there."""
-    return name.replace("Recurrent", "GRU")
-
-
 def checks_of(name, only=None, **params):
     """Every check of an estimator, or those named."""
     for estimator, check in estimator_checks_generator(getattr(skrnn, name)(**params)):
         if only is not None and check.func.__name__ not in only:
             continue
-        marks = [pytest.mark.xdist_group(group_of(name))]
+        marks = []
         if (name in SLOW or params) and check.func.__name__ != WEIGHT_CHECK:
             marks.append(pytest.mark.slow)
         if check.func.__name__ == WEIGHT_CHECK and params.get("dtype") != "float64":
@@ -114,9 +109,7 @@ def test_tags_are_true(name):
         assert not tags.classifier_tags.poor_score
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("GRURegressor", "LSTMRegressor")]
-)
+@pytest.mark.parametrize("name", ["GRURegressor", "LSTMRegressor"])
 def test_poor_score_is_a_matter_of_epochs(name):
     # What check_regressors_train would ask for without the tag.
     X, y = _regression_dataset()

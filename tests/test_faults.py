@@ -263,7 +263,6 @@ def lines_of_a_process_with_faults():
     return lines
 
 
-@pytest.mark.xdist_group("process_with_faults")
 def test_a_signal_interrupts_and_changes_nothing(lines_of_a_process_with_faults):
     assert [line for line in lines_of_a_process_with_faults if line.startswith("interrupted")] == [
         "interrupted: fit",
@@ -272,7 +271,6 @@ def test_a_signal_interrupts_and_changes_nothing(lines_of_a_process_with_faults)
     ]
 
 
-@pytest.mark.xdist_group("process_with_faults")
 @pytest.mark.skipif(
     sys.platform != "linux" or os.environ.get("SKRNN_ENGINE") == "keras",
     reason="Reads /proc for what memory is in use; Keras's own prediction ends the process where memory runs out.",

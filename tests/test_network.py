@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from test_cells import last_state, logistic
 
 from skrnn import GRUClassifier, GRURegressor, LSTMRegressor, RecurrentClassifier, RecurrentRegressor
 from skrnn._network import NetworkSpec, build_network
@@ -239,80 +240,10 @@ def test_the_seed_determines_the_initial_weights():
 
 # ---------------------------------------------------------------- the fitted model
 
-FITS = {
-    "gru": lambda: GRURegressor(4, **FEW_EPOCHS),
-    "lstm": lambda: LSTMRegressor(4, **FEW_EPOCHS),
-    "rnn": lambda: RecurrentRegressor("rnn", 4, **FEW_EPOCHS),
-}
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    """Estimators of each cell, fitted on sequences without absent steps."""
-    X = sequences()
-    return {cell: make().fit(X, X[:, -1, 0] - X[:, -2, 1]) for cell, make in FITS.items()}
-
-
-def logistic(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def gru_step(x, h, _, kernel, recurrent, bias):
-    """Reset gate after the product: the form of cuDNN, and of Keras's ``reset_after=True``."""
-    from_x, from_h = np.split(x @ kernel + bias[0], 3, axis=-1), np.split(h @ recurrent + bias[1], 3, axis=-1)
-    update, reset = (logistic(from_x[i] + from_h[i]) for i in (0, 1))
-    candidate = np.tanh(from_x[2] + reset * from_h[2])
-    return update * h + (1 - update) * candidate, None
-
-
-def lstm_step(x, h, c, kernel, recurrent, bias):
-    enter, forget, candidate, leave = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
-    c = logistic(forget) * c + logistic(enter) * np.tanh(candidate)
-    return logistic(leave) * np.tanh(c), c
-
-
-def rnn_step(x, h, _, kernel, recurrent, bias):
-    return np.tanh(x @ kernel + h @ recurrent + bias), None
-
-
-STEPS = {"gru": gru_step, "lstm": lstm_step, "rnn": rnn_step}
-
-
-def last_state(cell, weights, steps):
-    """Hidden state after the present steps of one sequence, in float64."""
-    weights = [w.astype(np.float64) for w in weights]
-    h = c = np.zeros(len(weights[1]))
-    for x in steps[~np.isnan(steps).all(axis=1)]:
-        h, c = STEPS[cell](x, h, c, *weights)
-    return h
-
-
-def predicted_by_numpy(cell, model, X):
-    *weights, head, head_bias = model.get_weights()
-    return np.array([last_state(cell, weights, sequence) @ head + head_bias for sequence in X])[:, 0]
-
-
-@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
-@pytest.mark.parametrize("make_X", [sequences, sequences_with_absent_steps], ids=["whole", "absent"])
-def test_predictions_equal_a_reference_in_numpy(fitted, cell, make_X):
-    est, X = fitted[cell], make_X()
-    for weight in est.model_.get_weights():
-        assert (weight != 0).all()  # else the reference would not see a bias in a wrong place
-    expected = predicted_by_numpy(cell, est.model_, X)
-    assert expected.std() > 0.05
-    assert_allclose(est.predict(X), expected, atol=1e-5)
-
 
 def predicted_by_model(est, X):
     outputs = est.model_.predict_on_batch(est.model_input(X))
     return outputs[..., 0] if outputs.shape[-1] == 1 else outputs
-
-
-@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
-@pytest.mark.parametrize("make_X", [sequences, sequences_with_absent_steps], ids=["whole", "absent"])
-def test_predictions_equal_those_of_the_model(fitted, cell, make_X):
-    est, X = fitted[cell], make_X()
-    assert_allclose(predicted_by_model(est, X), est.predict(X), atol=1e-5)
 
 
 def test_model_of_a_deep_network_with_several_outputs():
@@ -322,18 +253,6 @@ def test_model_of_a_deep_network_with_several_outputs():
     assert est.predict(X).shape == (N_SAMPLES, 2)
     assert est.predict(X).std(axis=0).min() > 1e-3
     assert_allclose(predicted_by_model(est, X), est.predict(X), atol=1e-5)
-
-
-def test_model_in_both_directions():
-    X = sequences_with_absent_steps()
-    est = RecurrentRegressor("rnn", 4, bidirectional=True, **FEW_EPOCHS).fit(X, np.nansum(X[..., 0], axis=1))
-    assert_allclose(predicted_by_model(est, X), est.predict(X), atol=1e-5)
-    layer = est.model_.get_layer("bidirectional_0")
-    ahead, back = layer.forward_layer.get_weights(), layer.backward_layer.get_weights()
-    head, head_bias = est.model_.get_layer("output").get_weights()
-    for sequence, prediction in zip(X, est.predict(X), strict=True):
-        h = np.concatenate([last_state("rnn", ahead, sequence), last_state("rnn", back, sequence[::-1])])
-        assert_allclose(prediction, (h @ head + head_bias)[0], atol=1e-5)
 
 
 def test_model_with_one_output_per_time_step():

@@ -123,7 +123,7 @@ def test_only_the_epochs_after_the_last_save_are_trained(X, labels, tmp_path, cu
 
 
 def test_one_estimator_goes_on_after_an_interrupt_and_then_trains_anew(X, y, tmp_path, cut_off, caplog):
-    regressor = make("GRURegressor", callbacks=[Checkpoint(tmp_path, every=1)]).fit(X, -y)
+    regressor = make("GRURegressor", callbacks=Checkpoint(tmp_path, every=1)).fit(X, -y)
     expected = make("GRURegressor").fit(X, y)
     cut_off(lambda: regressor.fit(X, y), n_saves=2)
     assert_equal_fits(regressor, make("GRURegressor").fit(X, -y))

@@ -5,17 +5,21 @@ from importlib.resources import files
 import pandas as pd
 
 
-def load_airline():
+def load_airline() -> pd.DataFrame:
     """Load the monthly totals of international airline passengers, 1949 to 1960.
 
-    Series G of Box and Jenkins: a trend, and a yearly cycle that grows with it. It is shipped with skrnn: nothing is
-    downloaded.
+    Series G of Box and Jenkins [1]_: a trend, and a yearly cycle that grows with it. It is shipped with skrnn: nothing
+    is downloaded.
 
     Returns
     -------
-    frame : DataFrame of shape (144, 1)
+    DataFrame of shape (144, 1)
         Column ``passengers``: thousands of passengers in the month. The index ``month`` is a monthly PeriodIndex,
         without gaps.
+
+    See Also
+    --------
+    load_sunspots : A series whose cycle varies.
 
     References
     ----------

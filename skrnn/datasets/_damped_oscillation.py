@@ -3,7 +3,10 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval
+
+from skrnn._typing import validate_params
 
 
 @validate_params(
@@ -14,7 +17,9 @@ from sklearn.utils._param_validation import Interval, validate_params
     },
     prefer_skip_nested_validation=True,
 )
-def make_damped_oscillation(n=200, tau=5, stop=5 * np.pi):
+def make_damped_oscillation(
+    n: int = 200, tau: float = 5, stop: float = 5 * np.pi
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Generate a damped oscillation, ``y = exp(-x / tau) * cos(x)``.
 
     The series has no noise, and each value is an exact linear function of the two before it.
@@ -42,6 +47,10 @@ def make_damped_oscillation(n=200, tau=5, stop=5 * np.pi):
     ------
     ValueError
         If a parameter is out of its range.
+
+    See Also
+    --------
+    load_sunspots : A real series with a cycle.
 
     Examples
     --------

@@ -4,13 +4,16 @@ from importlib.resources import files
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
-def load_japanese_vowels():
+def load_japanese_vowels() -> tuple[
+    list[NDArray[np.float64]], list[NDArray[np.float64]], NDArray[np.int64], NDArray[np.int64]
+]:
     """Load the Japanese Vowels: utterances of different lengths, each by one of nine speakers.
 
-    Nine male speakers said the vowels /ae/ one after the other; each utterance is a sequence of 7 to 29 frames of 12
-    cepstrum coefficients of linear prediction, one frame every 6.4 ms. The task is to tell who spoke. It is shipped
+    Nine male speakers said the vowels /ae/ one after the other [1]_; each utterance is a sequence of 7 to 29 frames of
+    12 cepstrum coefficients of linear prediction, one frame every 6.4 ms. The task is to tell who spoke. It is shipped
     with skrnn: nothing is downloaded.
 
     Returns
@@ -24,9 +27,14 @@ def load_japanese_vowels():
     y_test : ndarray of shape (370,)
         Speakers of the test utterances.
 
+    See Also
+    --------
+    SequenceScaler : Scales sequences of different lengths.
+    GRUClassifier : Takes them as they are.
+
     Notes
     -----
-    The split is the published one. ``data/README`` beside this module says where the numbers come from, and under
+    The split is the published one [2]_. ``data/README`` beside this module says where the numbers come from, and under
     which licence (CC BY 4.0).
 
     References

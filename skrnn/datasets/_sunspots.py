@@ -5,7 +5,7 @@ from importlib.resources import files
 import pandas as pd
 
 
-def load_sunspots():
+def load_sunspots() -> pd.DataFrame:
     """Load the yearly sunspot numbers from 1700 to 2008.
 
     A real series with a cycle of about eleven years whose height and length vary. It is shipped with skrnn:
@@ -13,13 +13,17 @@ def load_sunspots():
 
     Returns
     -------
-    frame : DataFrame of shape (309, 1)
+    DataFrame of shape (309, 1)
         Column ``sunspots``: the mean sunspot number of the year, without unit. The index ``year`` is a yearly
         PeriodIndex, without gaps.
 
+    See Also
+    --------
+    load_airline : A series with a trend and a cycle of a year.
+
     Notes
     -----
-    The numbers are those of the National Geophysical Data Center (NOAA), in the scale used until 2015. They
+    The numbers are those of the National Geophysical Data Center (NOAA), in the scale used until 2015 [1]_. They
     are in the public domain; ``data/README`` beside this module says where they come from.
 
     References

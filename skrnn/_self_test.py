@@ -1,0 +1,45 @@
+"""A self test of some ten seconds: does what is installed here train, predict, repeat and save as it should."""
+
+from __future__ import annotations
+
+import pickle
+import time
+
+import numpy as np
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skrnn._estimators import GRURegressor, LSTMClassifier
+from skrnn._windower import SequenceWindower
+
+
+def checks():
+    """Yield, for each check, whether it passed and what it found."""
+    wave = np.sin(np.arange(121) / 4)
+    X, y = wave[:-1, None], wave[1:]
+    windows = SequenceWindower(8).fit_transform(X)[8:]
+
+    start = time.perf_counter()
+    network = GRURegressor(8, epochs=20, optimizer__learning_rate=0.01, random_state=0).fit(windows, y[8:])
+    score, seconds = network.score(windows, y[8:]), time.perf_counter() - start
+    yield score > 0.9, f"GRURegressor learns a sine: R2 {score:.3f}, {seconds:.1f} s with imports and compiling"
+
+    again = GRURegressor(**network.get_params()).fit(windows, y[8:])
+    predictions = network.predict(windows)
+    yield np.array_equal(again.predict(windows), predictions), "the same fit again has the same bits"
+
+    loaded = pickle.loads(pickle.dumps(network))
+    yield np.array_equal(loaded.predict(windows), predictions), "so has what was pickled"
+
+    stock = np.asarray(network.model_.predict_on_batch(network.model_input(windows)))[:, 0]
+    difference = np.abs(stock - predictions).max()
+    yield difference < 1e-5, f"the stock Keras model predicts the same, to {difference:.0e}"
+
+    rising = np.where(np.diff(wave, append=0)[8:-1] > 0, "up", "down")
+    classifier = LSTMClassifier(8, epochs=20, optimizer__learning_rate=0.01, random_state=0).fit(windows, rising)
+    accuracy = classifier.score(windows, rising)
+    yield accuracy > 0.9, f"LSTMClassifier tells up from down: accuracy {accuracy:.2f}"
+
+    pipeline = make_pipeline(SequenceWindower(8, context="assume"), again)
+    scores = cross_val_score(pipeline, X, y, cv=TimeSeriesSplit(3))
+    yield bool(np.isfinite(scores).all()), f"cross-validation in time: R2 {', '.join(f'{s:.2f}' for s in scores)}"
