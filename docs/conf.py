@@ -32,6 +32,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings hold the types, with shapes
 numpydoc_show_class_members = False  # the template lists the members, but those that scikit-learn generates
 
 plot_html_show_source_link = False

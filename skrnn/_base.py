@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from copy import copy
-from numbers import Number
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
@@ -21,8 +20,8 @@ from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._network import NetworkSpec
-from skrnn._numbers import floats_of
-from skrnn._parameters import as_units, is_routed, nearest
+from skrnn._numbers import checked_weights
+from skrnn._parameters import RoutedParametersMixin, as_units
 from skrnn._prediction import fitted_model, predict
 from skrnn._record import TrainedState, TrainingPlan
 from skrnn._targets import make_targets, outputs_as_list, targets_of_list
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 Estimator = TypeVar("Estimator", bound="BaseRecurrent")
 
 
-class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
     """What regressors and classifiers share; subclasses say how ``y`` is encoded.
 
     Subclasses set ``_parameter_constraints``, ``__init__`` and, where the cell is fixed, ``_cell``.
@@ -53,54 +52,6 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
     _state: TrainedState
     _masked: bool
     _encoder: Any  # of regression or classification
-
-    # ------------------------------------------------------------------ parameters
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get parameters, those routed to the optimizer, the loss and the callbacks included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether parameters of parameters that are estimators are included.
-
-        Returns
-        -------
-        dict
-            Parameter name to value.
-        """
-        return super().get_params(deep) | self._routed()
-
-    def set_params(self: Estimator, **params: Any) -> Estimator:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameter name to value; ``optimizer__learning_rate`` and the like are routed. Values are checked by `fit`.
-
-        Returns
-        -------
-        object
-            The estimator itself.
-
-        Raises
-        ------
-        ValueError
-            For a name that is no parameter.
-        """
-        names = self._get_param_names()
-        for name in params:
-            if not is_routed(name) and name.split("__")[0] not in names:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{nearest(name, names)}"
-                )
-        for name in [name for name in params if is_routed(name)]:
-            setattr(self, name, params.pop(name))
-        return super().set_params(**params)
-
-    def _routed(self):
-        return {name: value for name, value in vars(self).items() if is_routed(name)}
 
     # ------------------------------------------------------------------ fitting
 
@@ -189,6 +140,10 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
                 f"validation_split={self.validation_split!r} and no validation_data. Pass a fraction above 0, or "
                 "validation_data to fit."
             )
+        self._train(dataset, validation, reset=reset, epochs=epochs, early_stopping=early_stopping, partial=partial)
+
+    def _train(self, dataset, validation, *, reset, epochs, early_stopping, partial):
+        """Train the network on checked data, and keep what comes of it."""
         if reset:
             self._seed = _seed(self.random_state)
         spec = self._network_spec()
@@ -310,27 +265,7 @@ class BaseRecurrent(SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _given_weights(self, sample_weight, n_samples):
         """Return checked weights of samples, (n_samples,), or None where none are given."""
-        if sample_weight is None:
-            return None
-        if not isinstance(sample_weight, Number):
-            sample_weight = floats_of(
-                sample_weight,
-                type(self).__name__,
-                parameter="sample_weight",
-                words=(),
-                finite=True,
-                allow_nd=True,  # which the next check refuses
-            )
-        with np.errstate(over="ignore"):  # what overflows is refused as infinity
-            weights = _check_sample_weight(
-                sample_weight, np.empty((n_samples, 1)), dtype=np.dtype(self._dtype), copy=True
-            )
-        if (weights < 0).any():
-            at = int(np.argmax(weights < 0))
-            raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
-        if not weights.any():
-            raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
-        return weights
+        return checked_weights(sample_weight, n_samples, self._dtype, type(self).__name__)
 
     # ------------------------------------------------------------------ prediction
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 
+from skrnn._cells import CELLS
+
 _CELL = """
-cell : {"gru", "lstm", "rnn"} or callable, default="gru"
-    The recurrent layer: gated recurrent unit [1]_, long short-term memory [2]_, or the simple network [3]_. A
-    callable ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own.
+cell : {{{names}}} or callable, default="gru"
+    The recurrent layer: {labels}; the first three are those of [1]_, [2]_ and [3]_. A callable
+    ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own.
 """
 
 _NETWORK = """
@@ -129,9 +131,12 @@ def document(cls):
         y_per_step="" if classifies else " or\n    (n_samples, n_timesteps, n_outputs)",
         loss=_LOSS_OF_CLASSIFIERS if classifies else _LOSS_OF_REGRESSORS,
     )
+    cells = _CELL.format(
+        names=", ".join(f'"{name}"' for name in CELLS), labels=", ".join(cell.label for cell in CELLS.values())
+    )
     held_out = _HELD_OUT_BY_CLASSIFIERS if classifies else _HELD_OUT_BY_REGRESSORS
     parameters = [
-        _CELL if "cell" in names else "",
+        cells if "cell" in names else "",
         network,
         _CLASS_WEIGHT if classifies else "",
         _TRAINING.format(held_out=held_out),

@@ -12,22 +12,22 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._conformal import conformal_quantiles, held_out_residuals
-from skrnn._continuation import distance_of, locate, next_times
+from skrnn._continuation import distance_of, locate
+from skrnn._description import block_of_parts
 from skrnn._estimators import GRURegressor
+from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
 from skrnn._forecasting import (
-    Series,
-    closed_loop,
+    continue_series,
     layout_of,
+    one_step_ahead,
     restored,
     training_pairs,
     transformed,
-    windows_at,
 )
-from skrnn._numbers import array_like, floats_of, numbers_of
-from skrnn._series import RowLabels, split_labels
+from skrnn._series import RowLabels
 from skrnn._times import comparable
 from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
@@ -35,7 +35,7 @@ from skrnn._unchanged import unchanged_on_failure
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
 
-class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """Continue a series, or many, with any regressor that predicts from a window.
 
     Each prediction sees the last `window` values of the series and the covariates of the steps that it predicts, and
@@ -191,7 +191,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _fit(self, X, y):
         self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=True)
-        series, self._labels = _sorted(values, covariates, labels)
+        series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
         self._residuals = None
         if self.calibration_size is not None:
@@ -350,7 +350,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
         values = np.concatenate([self._series.y, transformed(self.transformer_, values)])
         covariates = np.concatenate([self._series.covariates, covariates])
-        self._series, self._labels = _sorted(values, covariates, joined)
+        self._series, self._labels = sorted_by_series(values, covariates, joined)
         return self
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
@@ -412,83 +412,6 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         bounds = np.stack([values - reach, values + reach], axis=1)
         return bounds if self._is_2d else bounds[..., 0]
 
-    # ------------------------------------------------------------------ reading
-
-    def _check_given(self, y):
-        """Refuse what is no series at all."""
-        if y is None:
-            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-
-    def _read(self, X, y, *, reset):
-        """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows."""
-        name = type(self).__name__
-        X = None if X is None else array_like(X, "X", name)
-        y = None if y is None else array_like(y, "y", name)
-        if X is None and isinstance(y, (pd.Series, pd.DataFrame)):
-            X = pd.DataFrame(index=y.index)
-        indexed = X if isinstance(X, pd.DataFrame) else y
-        n_rows = _num_samples(y if X is None else X)
-        if self.groups is not None:
-            features, labels = split_labels(X, self.groups)
-        else:
-            features = X
-            has_index = isinstance(indexed, (pd.DataFrame, pd.Series))
-            labels = split_labels(indexed if has_index else np.empty((n_rows, 1)), None)[1]
-        covariates = self._check_covariates(features, n_rows, reset)
-        if y is None:
-            return None, covariates, labels
-        values = floats_of(y, name, parameter="y", finite=True)
-        if len(values) != n_rows:
-            raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
-        is_pandas = isinstance(y, (pd.Series, pd.DataFrame))
-        if is_pandas and isinstance(X, pd.DataFrame) and not y.index.equals(X.index):
-            raise ValueError("X and y have different indexes: pass rows of the same times.")
-        if reset:
-            self._is_2d = values.ndim == 2
-            self.n_outputs_ = values.shape[1] if self._is_2d else 1
-            self._names = (y.columns if self._is_2d else y.name) if is_pandas else None
-            self._gives_pandas = is_pandas
-        elif (values.ndim == 2) != self._is_2d or (self._is_2d and values.shape[1] != self.n_outputs_):
-            raise ValueError(
-                f"y has shape {values.shape}, but SequenceForecaster was fitted on {self.n_outputs_} series."
-            )
-        return values if values.ndim == 2 else values[:, None], covariates, labels
-
-    def _check_covariates(self, features, n_rows, reset):
-        """Return covariates of shape (n_rows, n_covariates)."""
-        # An array without columns is a mistake in fit, unless a column of it named the series.
-        may_be_none = not reset or self.groups is not None or hasattr(features, "columns")
-        none = features is None or (may_be_none and getattr(features, "shape", ())[1:] == (0,))
-        if not none and not reset and not self.n_features_in_:
-            raise ValueError(
-                f"X has columns, shape {np.shape(features)}, but SequenceForecaster was fitted without covariates."
-            )
-        if not none:
-            return numbers_of(
-                features,
-                type(self).__name__,
-                lambda X: validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=reset),
-                finite=True,
-            )
-        if reset:
-            self.n_features_in_ = 0
-            self.__dict__.pop("feature_names_in_", None)
-        elif self.n_features_in_:
-            raise ValueError(f"X has no columns, but SequenceForecaster is expecting {self.n_features_in_} covariates.")
-        return np.empty((n_rows, 0))
-
-    def _check_lengths(self, series):
-        """Refuse series that are too short to be windows."""
-        lengths = np.diff(series.bounds())
-        wanted = self.window + self.output_steps
-        if (lengths < wanted).any():
-            at = int(np.argmax(lengths < wanted))
-            which = "" if self.groups is None else f" of series {self._labels.series.tolist()[at]!r}"
-            raise ValueError(
-                f"y has {lengths[at]} sample(s){which}, but window={self.window} and output_steps={self.output_steps} "
-                f"need at least {wanted}. Pass a longer series, or make the window smaller."
-            )
-
     # ------------------------------------------------------------------ computing
 
     def _fit_on(self, series):
@@ -509,66 +432,24 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         codes, ahead, position = locate(self._series.bounds(), self._labels, self._frequency, labels)
         after = ahead > 0
         values = np.empty((len(codes), self.n_outputs_))
-        values[~after] = self._one_step(position[~after])
+        values[~after] = one_step_ahead(self.estimator_, self._series, self._layout, self._means, position[~after])
         values[after] = self._continue(covariates[after], codes[after], ahead[after])
         return restored(self.transformer_, values), ahead
 
-    def _one_step(self, position):
-        """Predict fitted rows from the true values before them; the first row of a series is its mean."""
-        series = self._series
-        place = position - series.bounds()[series.codes[position]]
-        values = self._means[series.codes[position]]
-        later = place > 0
-        if later.any():
-            X = windows_at(series, position[later] - 1, self._layout, place[later] - 1)
-            values[later] = self.estimator_.predict(X).reshape(int(later.sum()), -1)[:, : self.n_outputs_]
-        return values
-
     def _continue(self, covariates, codes, ahead):
         """Predict steps after the ends of series, in any order."""
-        if not len(codes):
-            return np.empty((0, self.n_outputs_))
-        series, window = self._series, self._layout.window
-        present, row = np.unique(codes, return_inverse=True)
-        n_steps = int(ahead.max())
-        later = np.zeros((len(present), n_steps, covariates.shape[1]))
-        later[row, ahead - 1] = covariates
-        upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
-        later = np.take_along_axis(later, upto[..., None], axis=1)
-        last = series.bounds()[present + 1][:, None] + np.arange(-window, 0)
-        known = np.concatenate([series.covariates[last], later], axis=1)
-        return closed_loop(self.estimator_, series.y[last], known, self._layout, n_steps)[row, ahead - 1]
+        return continue_series(self.estimator_, self._series, self._layout, covariates, codes, ahead)
 
-    # ------------------------------------------------------------------ what comes out
-
-    def _as_fitted(self, values):
-        """Return values of shape (n_rows, n_series) in the shape of the fitted ``y``."""
-        return values if self._is_2d else values[:, 0]
-
-    def _with_index(self, values, n_steps):
-        """Return a forecast, series after series, as pandas where the fitted ``y`` was."""
-        if not self._gives_pandas and self.groups is None:
-            return values
-        ends, time = self._series.bounds()[1:] - 1, self._labels.time
-        steps = [next_times(None if time is None else time[[end]], self._frequency, n_steps) for end in ends]
-        index = steps[0]
-        if self.groups is not None:
-            names = np.repeat(self._labels.series, n_steps)
-            index = pd.MultiIndex.from_arrays([names, steps[0].append(steps[1:])], names=[self.groups, index.name])
-        return pd.DataFrame(values, index, self._names) if self._is_2d else pd.Series(values, index, name=self._names)
+    def _sk_visual_block_(self):
+        """Return what scikit-learn's HTML shows: the fitted parts, once there are some."""
+        fitted = hasattr(self, "estimator_")
+        return block_of_parts(
+            estimator=self.estimator_ if fitted else self.estimator,
+            target_transformer=self.transformer_ if fitted else self.target_transformer,
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.regressor_tags.poor_score = True  # rows of the checks' data are independent: no past predicts them
         return tags
-
-
-def _sorted(values, covariates, labels):
-    """Return rows and labels, those of one series after another."""
-    order = labels.by_series()
-    time = None if labels.time is None else labels.time[order]
-    return (
-        Series(values[order], covariates[order], labels.codes[order]),
-        RowLabels(labels.series, labels.codes[order], time, labels.is_pandas),
-    )

@@ -161,6 +161,32 @@ def closed_loop(estimator, y, covariates, layout, n_steps):
     return timeline[:, window : window + n_steps]
 
 
+def one_step_ahead(estimator, series, layout, means, position):
+    """Predict rows of series from the true values before them; the first row of a series is its mean."""
+    place = position - series.bounds()[series.codes[position]]
+    values = means[series.codes[position]]
+    later = place > 0
+    if later.any():
+        X = windows_at(series, position[later] - 1, layout, place[later] - 1)
+        values[later] = estimator.predict(X).reshape(int(later.sum()), -1)[:, : values.shape[1]]
+    return values
+
+
+def continue_series(estimator, series, layout, covariates, codes, ahead):
+    """Predict steps after the ends of series, so many steps ahead of each, in any order: (n_rows, n_series)."""
+    if not len(codes):
+        return np.empty((0, series.y.shape[1]))
+    present, row = np.unique(codes, return_inverse=True)
+    n_steps = int(ahead.max())
+    later = np.zeros((len(present), n_steps, covariates.shape[1]))
+    later[row, ahead - 1] = covariates
+    upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
+    later = np.take_along_axis(later, upto[..., None], axis=1)
+    last = series.bounds()[present + 1][:, None] + np.arange(-layout.window, 0)
+    known = np.concatenate([series.covariates[last], later], axis=1)
+    return closed_loop(estimator, series.y[last], known, layout, n_steps)[row, ahead - 1]
+
+
 def _parts(estimator):
     """Return an estimator and all that it holds as parameters."""
     held = estimator.get_params(deep=True).values()

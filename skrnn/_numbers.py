@@ -5,11 +5,13 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping, Set
 from functools import partial
+from numbers import Number
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight
 
 NUMBERS = "biuf"  # kinds of numpy's dtypes that are numbers
 
@@ -151,6 +153,29 @@ def _refuse_not_finite(array, columns, parameter, name, words):
         f"Input {parameter} contains {what}, first{place(at, words)}; {name} takes finite numbers. Fill such values, "
         f"or drop the {words[0] if words else 'element'}s that hold them."
     )
+
+
+def checked_weights(sample_weight, n_samples, dtype, name):
+    """Return weights of samples, (n_samples,), that are finite, not negative, and not all zero; None where None is."""
+    if sample_weight is None:
+        return None
+    if not isinstance(sample_weight, Number):
+        sample_weight = floats_of(
+            sample_weight,
+            name,
+            parameter="sample_weight",
+            words=(),
+            finite=True,
+            allow_nd=True,  # which the next check refuses
+        )
+    with np.errstate(over="ignore"):  # what overflows is refused as infinity
+        weights = _check_sample_weight(sample_weight, np.empty((n_samples, 1)), dtype=np.dtype(dtype), copy=True)
+    if (weights < 0).any():
+        at = int(np.argmax(weights < 0))
+        raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
+    if not weights.any():
+        raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
+    return weights
 
 
 def called(value):

@@ -6,9 +6,10 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrnn._cells import CELLS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 Signature = ParamSpec("Signature")
+Routed = TypeVar("Routed", bound="RoutedParametersMixin")
 
 ROUTED_PREFIXES = ("optimizer__", "loss__", "callbacks__")
 
@@ -173,3 +175,53 @@ def as_units(value: Any, name: str, owner: str, *, may_be_empty: bool = False) -
                 f"layer. Got {value!r} instead."
             )
     return tuple(int(unit) for unit in units)
+
+
+class RoutedParametersMixin(BaseEstimator):
+    """Parameters of an estimator that routes some to its optimizer, its loss and its callbacks."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get parameters, those routed to the optimizer, the loss and the callbacks included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether parameters of parameters that are estimators are included.
+
+        Returns
+        -------
+        dict
+            Parameter name to value.
+        """
+        return super().get_params(deep) | self._routed()
+
+    def set_params(self: Routed, **params: Any) -> Routed:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter name to value; ``optimizer__learning_rate`` and the like are routed. Values are checked by `fit`.
+
+        Returns
+        -------
+        object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter.
+        """
+        names = self._get_param_names()
+        for name in params:
+            if not is_routed(name) and name.split("__")[0] not in names:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{nearest(name, names)}"
+                )
+        for name in [name for name in params if is_routed(name)]:
+            setattr(self, name, params.pop(name))
+        return super().set_params(**params)
+
+    def _routed(self):
+        return {name: value for name, value in vars(self).items() if is_routed(name)}

@@ -170,6 +170,7 @@ WORDS = {
     str: {"str"},
     timedelta: {"timedelta"},
     np.timedelta64: {"timedelta"},
+    skrnn.Checkpoint: {"Checkpoint"},
 }
 # What these let pass may be called otherwise as well: a float may be an int, a callable a class.
 OPEN = (Real, callable, "array-like", HasMethods)

@@ -240,6 +240,19 @@ def test_the_seed_determines_the_initial_weights():
 
 # ---------------------------------------------------------------- the fitted model
 
+FITS = {
+    "gru": lambda: GRURegressor(4, **FEW_EPOCHS),
+    "lstm": lambda: LSTMRegressor(4, **FEW_EPOCHS),
+    "rnn": lambda: RecurrentRegressor("rnn", 4, **FEW_EPOCHS),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Estimators of each cell, fitted on sequences without absent steps."""
+    X = sequences()
+    return {cell: make().fit(X, X[:, -1, 0] - X[:, -2, 1]) for cell, make in FITS.items()}
+
 
 def predicted_by_model(est, X):
     outputs = est.model_.predict_on_batch(est.model_input(X))
