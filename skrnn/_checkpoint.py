@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skrnn._guide import see
+
 logger = logging.getLogger("skrnn")
 
 _MAGIC = b"skrnn checkpoint 1\n"  # then the SHA-256 of the rest, then an npz archive
@@ -147,7 +149,7 @@ class SavedFit:
         if not data.startswith(_MAGIC) or hashlib.sha256(payload).digest() != checksum:
             raise ValueError(
                 f"The checkpoint {self.path} is cut short or has been altered, {len(data)} bytes long. Delete it to "
-                "start from the first epoch."
+                "start from the first epoch." + see("resuming", "what-is-the-same-fit")
             )
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             arrays = [archive[f"array_{k}"] for k in range(len(archive.files) - 1)]

@@ -9,6 +9,8 @@ import sys
 import joblib
 import numpy as np
 
+from skrnn._guide import see
+
 ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's own loop
 
 # Numbers of a call: enough batches to make its overhead small, not so many that a signal would wait for long, or that
@@ -99,4 +101,5 @@ def memory_error(name, batch_size, n_timesteps, remedy):
             raise
         raise MemoryError(
             f"{name} ran out of memory with batches of {batch_size} sequences of {n_timesteps} time steps. {remedy}"
+            + see("speed", "memory")
         ) from error

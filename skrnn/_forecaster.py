@@ -27,6 +27,7 @@ from skrnn._forecasting import (
     training_pairs,
     transformed,
 )
+from skrnn._guide import see
 from skrnn._series import RowLabels
 from skrnn._times import comparable
 from skrnn._typing import fit_context
@@ -403,7 +404,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         if self._residuals is None:
             raise ValueError(
                 "predict_interval needs residuals of rows that were not fitted on: set calibration_size, say to 0.2, "
-                "and fit again."
+                "and fit again." + see("forecasting", "how-far-off")
             )
         values, ahead = self._predict(X)
         residuals = self._residuals[: ahead.max(initial=1)]

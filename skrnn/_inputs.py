@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from skrnn._guide import see
 from skrnn._layouts import (
     is_list_of_sequences,
     n_dimensions,
@@ -58,7 +59,7 @@ class SequenceInputMixin:
         elif layout != self._layout:
             raise ValueError(
                 f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X {_what_it_is(X, ndim)}. Pass X in the "
-                "layout of fit."
+                "layout of fit." + see("layouts", "shapes-of-x-and-y")
             )
         if layout == 3:
             if self._tokens:

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skrnn._guide import see
 from skrnn._lengths import length_on_grid
 from skrnn._numbers import as_numbers
 from skrnn._sequences import Sequences
@@ -57,7 +58,7 @@ def sequences_from_2d(X, dtype, name):
         raise ValueError(
             f"Input X contains {_what_is_wrong(X[row, column], dtype)}, first at sample {row}, time step "
             f"{column}; {name} takes finite numbers in 2-D input. For sequences that start late or end early "
-            "pass 3-D input, where steps of NaN at the head or the tail are absent."
+            "pass 3-D input, where steps of NaN at the head or the tail are absent." + see("layouts", "absent-steps")
         )
     return Sequences(
         values=values,
@@ -164,7 +165,7 @@ def _finite(sequences, rows, dtype, name):
         raise ValueError(
             f"Input X contains {_what_is_wrong(rows[row, feature], dtype)}, first at sample {sample}, time step "
             f"{at}, feature {feature}; {name} takes finite numbers, and steps whose features are all NaN only "
-            "before the first or after the last present step of a sequence."
+            "before the first or after the last present step of a sequence." + see("layouts", "absent-steps")
         )
     return _trimmed(sequences, absent, name) if absent.any() else sequences
 

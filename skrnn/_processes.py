@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 
+from skrnn._guide import see
+
 _LOCK = threading.Lock()
 _prepared = False
 _forked_too_late = False
@@ -24,7 +26,7 @@ def prepare_process():
         raise RuntimeError(
             f"Process {os.getpid()} was forked after TensorFlow had run in process {os.getppid()}: its threads do not "
             "survive a fork, and training or predicting would hang. Start workers with joblib's 'loky' backend or "
-            "multiprocessing's 'spawn' or 'forkserver' method, or fork before the first fit."
+            "multiprocessing's 'spawn' or 'forkserver' method, or fork before the first fit." + see("scaling", "forks")
         )
     with _LOCK:
         if not _prepared:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._checkpoint import Checkpoint, SavedFit, classes_of, restore_callbacks, state_of_callbacks
+from skrnn._guide import see
 from skrnn._network import NetworkSpec
 from skrnn._progress import ProgressLine
 
@@ -146,7 +147,7 @@ def diverges(plan, what, value, epoch):
     return (
         f"The {what} of {plan.compile_arguments['name']} became {value} in epoch {plan.first_epoch + epoch + 1}: "
         "training diverges. Clip the gradient (optimizer__clipnorm=1.0), lower optimizer__learning_rate, or scale X "
-        "and y."
+        "and y." + see("faq", "my-loss-is-nan")
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skrnn._context import joined, proves_nothing, rows_before
+from skrnn._guide import see
 from skrnn._numbers import array_like, numbers_of
 from skrnn._series import split_labels
 from skrnn._times import comparable
@@ -70,7 +71,8 @@ class WindowerDataMixin:
             warnings.warn(
                 "The index of X does not tell whether its first row comes right after the rows that SequenceWindower "
                 "was fitted on, so that the first windows are padded. Give both an index of one frequency, or set "
-                "max_gap; or set context='assume' where X always follows, or context=None to pad without this warning.",
+                "max_gap; or set context='assume' where X always follows, or context=None to pad without this warning."
+                + see("windows", "context-the-rows-before-a-test-fold"),
                 UserWarning,
                 stacklevel=4,  # scikit-learn wraps transform
             )
