@@ -100,6 +100,7 @@ def main():
     """Search, score, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--deep", action=argparse.BooleanOptionalAction, default=True, help="try two layers, too")
     parser.add_argument("--output", type=Path, default=Path("quickstart.png"))
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -112,7 +113,7 @@ def main():
         build_model(arguments.epochs),
         {
             "regressor__predict__cell": ["gru", "lstm"],
-            "regressor__predict__units": [8, 24, (16, 16)],
+            "regressor__predict__units": [8, 24, (16, 16)] if arguments.deep else [8, 24],
         },
         cv=TimeSeriesSplit(4),
         scoring="neg_root_mean_squared_error",

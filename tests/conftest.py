@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 import skrnn
+from skrnn._programs import CACHE
+
+CACHE.max_programs = 1000  # files share shapes, and what a worker has compiled takes its memory until it ends
 
 N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 3
 

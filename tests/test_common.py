@@ -109,7 +109,7 @@ def test_tags_are_true(name):
         assert not tags.classifier_tags.poor_score
 
 
-@pytest.mark.parametrize("name", ["GRURegressor", "LSTMRegressor"])
+@pytest.mark.parametrize("name", ["GRURegressor", pytest.param("LSTMRegressor", marks=pytest.mark.slow)])
 def test_poor_score_is_a_matter_of_epochs(name):
     # What check_regressors_train would ask for without the tag.
     X, y = _regression_dataset()

@@ -56,15 +56,27 @@ def test_sentiment_says_what_is_missing(tmp_path):
 
 
 def test_quickstart_prints_its_tables_and_draws(tmp_path):
-    output = run_example("quickstart.py", "--epochs", "15", cwd=tmp_path)
+    output = run_example("quickstart.py", "--epochs", "15", "--no-deep", cwd=tmp_path)
     lines = output.splitlines()
-    assert sum("END" in line for line in lines) == 24  # 2 cells x 3 sizes x 4 folds, each shown when it ends
-    assert sum(line.strip().startswith(("gru", "lstm")) for line in lines) == 6
+    assert sum("END" in line for line in lines) == 16  # 2 cells x 2 sizes x 4 folds, each shown when it ends
+    assert sum(line.strip().startswith(("gru", "lstm")) for line in lines) == 4
     scores = lines[lines.index(next(line for line in lines if line.startswith("Held out"))) + 2 :][:3]
     rmse = {name.strip(): float(value) for name, value in (line.rsplit(maxsplit=3)[:2] for line in scores)}
     [(_, network)] = [(name, value) for name, value in rmse.items() if name.startswith(("GRU", "LSTM"))]
     assert network < rmse["last value repeated"]
     assert (tmp_path / "quickstart.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_tour_forecasts_and_draws(tmp_path):
+    lines = run_example("tour.py", cwd=tmp_path).splitlines()
+    network, ridge = (float(line.split()[-1]) for line in lines if "mean absolute error" in line)
+    assert network < 20  # the eleven years before, again
+    assert ridge < 20
+    [inside] = [int(line.split()[0]) for line in lines if "inside the 90 % interval" in line]
+    assert inside >= 7
+    for name in ("tour_series.png", "tour_forecast.png"):
+        assert (tmp_path / name).stat().st_size > 20_000
 
 
 def test_long_sequences_compares_both_cells(tmp_path, monkeypatch, capsys):

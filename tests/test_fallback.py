@@ -34,7 +34,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = {"gru-masked-bidirectional", "rnn-masked-bidirectional", "lstm-stacked-bidirectional-steps"}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in CASES]
+)
 def test_programs_do_what_keras_does(case, X, X_masked, y, y_steps, labels, monkeypatch, caplog):
     name, params = CASES[case]
     params = dict(params)

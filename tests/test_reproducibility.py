@@ -43,7 +43,12 @@ FITS = {
 # Callable cells always train through Keras's own loop; for the others a variable of the environment asks for it.
 ways_to_train = pytest.mark.parametrize(
     ("kind", "engine"),
-    [("plain", "programs"), ("dropout", "programs"), ("dropout", "keras"), ("callable", "keras")],
+    [
+        ("plain", "programs"),
+        ("dropout", "programs"),
+        pytest.param("dropout", "keras", marks=pytest.mark.slow),
+        pytest.param("callable", "keras", marks=pytest.mark.slow),
+    ],
 )
 
 

@@ -79,7 +79,7 @@ def saves(folder):
 
 
 @READS_THE_RATE
-@pytest.mark.parametrize("engine", ["programs", "keras"])
+@pytest.mark.parametrize("engine", ["programs", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_fit_that_goes_on_is_that_of_an_unbroken_run(engine, X, y, tmp_path, cut_off, monkeypatch):
     if engine == "keras":
         monkeypatch.setenv("SKRNN_ENGINE", "keras")
