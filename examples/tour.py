@@ -93,8 +93,8 @@ print(results.sort_values("mean_test_score", ascending=False).to_string(index=Fa
 # %%
 # 7. Evaluate from many origins
 # -----------------------------
-# How large are the errors so many years ahead? Fitted once, then asked again every four years. The search has seen these
-# years, which flatters the network; the years held out it has not.
+# How large are the errors so many years ahead? Fitted once, then asked again every four years. The search has seen
+# these years, which flatters the network; the years held out it has not.
 from skrnn import backtest
 
 errors = {}
