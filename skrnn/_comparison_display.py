@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    from skrnn._comparison import CellComparison
+
+class Compared(Protocol):
+    """What is drawn of a `CellComparison`, which knows its display, and so cannot be known here."""
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """A row for each fit."""
+
+    @property
+    def histories(self) -> Mapping[str, Any]:
+        """The histories of the fits of each recurrent estimator."""
+
+    @property
+    def scoring(self) -> str:
+        """Name of the score."""
 
 
 class CellComparisonDisplay:
@@ -80,7 +94,7 @@ class CellComparisonDisplay:
 
     @classmethod
     def from_comparison(
-        cls, comparison: CellComparison, *, ax: Sequence[Axes] | NDArray[Any] | None = None, logy: bool = False
+        cls, comparison: Compared, *, ax: Sequence[Axes] | NDArray[Any] | None = None, logy: bool = False
     ) -> CellComparisonDisplay:
         """Draw what `compare_cells` found.
 
