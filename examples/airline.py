@@ -178,7 +178,7 @@ def draw(forecaster, X, truth, past, title, path):
 
 def main():
     """Choose on earlier years, forecast the last two, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Airline passengers, two years ahead")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--cells", nargs="+", choices=("gru", "lstm"), default=["gru", "lstm"])
     parser.add_argument("--networks", type=int, default=5, help="of which a forecast is the mean")

@@ -264,7 +264,7 @@ def findings(truth, predictions, scores, sizes, size_scores):
 
 def main(arguments=None):
     """Train, compare, draw; then the same for returns and for their sizes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Tomorrow's price from sixty days")
     parser.add_argument("--data", type=Path, help="CSV of daily closes; without it, the S&P 500 of the package arch")
     parser.add_argument("--unit", default="USD", help="of the prices in the CSV")
     parser.add_argument("--epochs", type=int, default=50)

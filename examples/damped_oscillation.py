@@ -106,7 +106,7 @@ def draw(x, y, panels, path):
 
 def main():
     """Run the published setting, search for a better one, draw both."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A damped oscillation in closed loop")
     parser.add_argument("--epochs", type=int, default=1000)
     parser.add_argument("--output", type=Path, default=Path("damped_oscillation.png"))
     arguments = parser.parse_args()

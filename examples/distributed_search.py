@@ -61,7 +61,7 @@ def search_of(units, epochs, folds):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A search on a Dask cluster")
     parser.add_argument("--scheduler", help="address of a running scheduler; by default, a cluster on this machine")
     parser.add_argument("--workers", type=int, default=2, help="worker processes of a cluster on this machine")
     parser.add_argument("--epochs", type=int, default=100)

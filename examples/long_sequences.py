@@ -179,7 +179,7 @@ def draw(observed, following, losses, baselines, path):
 
 def main():
     """Make the sequences, train, compare, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Sequences of 20,000 steps")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--sequences", type=int, default=40)

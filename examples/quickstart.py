@@ -98,7 +98,7 @@ def draw(series, years, predictions, path):
 
 def main():
     """Search, score, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A search over GRU and LSTM on sunspots")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--deep", action=argparse.BooleanOptionalAction, default=True, help="try two layers, too")
     parser.add_argument("--output", type=Path, default=Path("quickstart.png"))

@@ -65,7 +65,7 @@ def kill_in_training(folder, epochs):
 
 def main():
     """Kill, go on, and compare with an unbroken run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="A fit that survives a kill")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--train-in", help="only train, with this folder for saves: what the killed process does")
     arguments = parser.parse_args()

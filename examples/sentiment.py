@@ -117,7 +117,7 @@ def fit_recipe(train, test, epochs):
 
 def main():
     """Fit the three, print their accuracy on the test half."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Film reviews from raw text")
     parser.add_argument("--data", type=Path, help="folder with imdb_train.tsv.gz and imdb_test.tsv.gz")
     parser.add_argument("--epochs", type=int, default=6, help="epochs of our pipeline, at most")
     parser.add_argument("--recipe-epochs", type=int, default=10, help="epochs of the recipe; 0 leaves it out")

@@ -55,7 +55,7 @@ def draw(X_train, X_test, y_test, predicted, title, path):
 
 def main():
     """Search on the training half, score the best on the test half with several seeds, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Utterances of different lengths")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("variable_length.png"))

@@ -8,13 +8,11 @@ import platform
 import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's C++ parts log between our lines
-
 import joblib
 
 import skrnn
 
-REQUIRED = ("scikit-learn", "keras", "tensorflow", "scikeras", "numpy", "pandas", "joblib")
+REQUIRED = ("scikit-learn", "keras", "tensorflow", "scikeras", "numpy", "scipy", "pandas", "joblib")
 OPTIONAL = ("matplotlib", "distributed", "skops")
 VARIABLES = ("SKRNN_", "KERAS_", "TF_", "XLA_", "CUDA_", "OMP_")  # prefixes of what changes how networks run
 
@@ -24,22 +22,31 @@ def main():
     print(f"skrnn {skrnn.__version__}, Python {platform.python_version()}, {platform.platform()}")
     for name in (*REQUIRED, *OPTIONAL):
         print(f"  {name:13} {_version(name)}")
-    set_here = {name: value for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)}
-    print("environment   " + (", ".join(f"{name}={value}" for name, value in set_here.items()) or "-"))
+    given = {name: value for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)}
+    print("environment   " + (", ".join(f"{name}={value}" for name, value in given.items()) or "-"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow's C++ parts log between our lines
 
     from skrnn._self_test import checks
 
     start = time.perf_counter()
-    results = list(checks())
+    results = list(_until_one_raises(checks()))
     seconds = time.perf_counter() - start
-    for line in _machine():
-        print(line)
+    for passed, line in _until_one_raises((True, line) for line in _machine()):
+        print(line if passed else f"FAILED {line}")
     print(f"\nself test, {seconds:.0f} s")
     for passed, what in results:
         print(f"  {'ok    ' if passed else 'FAILED'} {what}")
     failed = sum(not passed for passed, _ in results)
     print("All is well." if not failed else f"{failed} of {len(results)} failed: please report all of the above.")
     return int(failed > 0)
+
+
+def _until_one_raises(results):
+    """Yield results and, where making one raises, the error as one that failed: the report is for such cases."""
+    try:
+        yield from results
+    except Exception as error:
+        yield False, f"{type(error).__name__}: {error}"
 
 
 def _version(name):

@@ -257,15 +257,11 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
 
     def _check_weights(self, sample_weight, sequences, y):
         """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
-        weights = self._given_weights(sample_weight, len(sequences))
+        weights = checked_weights(sample_weight, len(sequences), self._dtype, type(self).__name__)
         weights = np.ones(len(sequences), dtype=self._dtype) if weights is None else weights
         if self._per_step:
             weights = np.repeat(weights[:, None], sequences.n_timesteps, axis=1)
         return self._class_weighted(weights, y, sequences).astype(self._dtype, copy=False)
-
-    def _given_weights(self, sample_weight, n_samples):
-        """Return checked weights of samples, (n_samples,), or None where none are given."""
-        return checked_weights(sample_weight, n_samples, self._dtype, type(self).__name__)
 
     # ------------------------------------------------------------------ prediction
 

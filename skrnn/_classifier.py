@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skrnn._base import BaseRecurrent
+from skrnn._numbers import checked_weights
 from skrnn._parameters import any_cell, constraints, constructor
 from skrnn._targets import ClassificationEncoder, present_in_layout, weights_of_steps
 from skrnn._typing import fit_context
@@ -108,13 +109,18 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` is what `predict` refuses, or `y` does not fit to it or holds labels that were not seen at fit.
+            If `X` is what `predict` refuses, or `y` does not fit to it or holds labels that were not seen at fit, or
+            `sample_weight` does not fit to it.
+        TypeError
+            If `X`, `y` or `sample_weight` is no array, list or frame, or is sparse.
+        RuntimeError
+            In a process that was forked after TensorFlow had run.
         """
         outputs, sequences = self._outputs(X)
         labels = self._labels(outputs)
         checked = self._check_targets(y, X, sequences)
         self._encode(checked, sequences)  # refuses unknown labels
-        weights = self._given_weights(sample_weight, len(sequences))
+        weights = checked_weights(sample_weight, len(sequences), "float64", type(self).__name__)
         if self._per_step:
             present = present_in_layout(sequences)
             checked, labels, weights = checked[present], labels[present], weights_of_steps(weights, present)

@@ -183,7 +183,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
             runs backwards in a series; if a parameter is out of its range.
 
         TypeError
-            If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data.
+            If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data; and if
+            `groups` is no label, or a list names a series.
         """
         with unchanged_on_failure(self):
             self._fit(X, y)
@@ -445,7 +446,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         """Return what scikit-learn's HTML shows: the fitted parts, once there are some."""
         fitted = hasattr(self, "estimator_")
         return block_of_parts(
-            estimator=self.estimator_ if fitted else self.estimator,
+            estimator=self.estimator_ if fitted else self.estimator or GRURegressor(),
             target_transformer=self.transformer_ if fitted else self.target_transformer,
         )
 

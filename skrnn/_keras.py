@@ -124,7 +124,8 @@ def _resolve(value, kind, routed, name):
                 f"{nearest(argument, accepted, prefix=prefix)}"
             )
         given = routed[prefix + argument]
-        if kind == "optimizer" and argument != "name" and isinstance(given, str):
+        of_keras = kind == "optimizer" and target.__module__.startswith("keras.")  # others may take text
+        if of_keras and argument != "name" and isinstance(given, str):
             raise ValueError(f"The {prefix + argument!r} parameter of {name} must not be text. Got {given!r} instead.")
     return target
 

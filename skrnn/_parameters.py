@@ -48,7 +48,7 @@ def any_cell(
     early_stopping: bool = False,
     patience: int = 10,
     min_delta: float = 0.0,
-    callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | type | None = None,
+    callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | Checkpoint | type | None = None,
     warm_start: bool = False,
     random_state: int | np.random.RandomState | None = None,
     dtype: Literal["float32", "float64"] = "float32",

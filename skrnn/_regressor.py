@@ -10,6 +10,7 @@ from sklearn.metrics import r2_score
 
 from skrnn._base import BaseRecurrent
 from skrnn._closed_loop import loop_with_program
+from skrnn._numbers import checked_weights
 from skrnn._parameters import any_cell, constraints, constructor
 from skrnn._targets import RegressionEncoder, present_in_layout, weights_of_steps
 from skrnn._typing import fit_context
@@ -76,11 +77,15 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` is what `predict` refuses, or `y` does not fit to it.
+            If `X` is what `predict` refuses, or `y` or `sample_weight` does not fit to it.
+        TypeError
+            If `X`, `y` or `sample_weight` is no array, list or frame, or is sparse.
+        RuntimeError
+            In a process that was forked after TensorFlow had run.
         """
         outputs, sequences = self._outputs(X)
         checked = self._check_targets(y, X, sequences)
-        weights = self._given_weights(sample_weight, len(sequences))
+        weights = checked_weights(sample_weight, len(sequences), "float64", type(self).__name__)
         if not self._per_step:
             return r2_score(y, self._encoder.decode(outputs), sample_weight=weights)
         present = present_in_layout(sequences)
@@ -137,7 +142,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         if reset:
             self._encoder = encoder.fit(y)
         else:
-            encoder.check_again(y)
+            y = encoder.check_again(y)
         return y
 
     def _encode(self, y, sequences):

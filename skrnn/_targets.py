@@ -191,13 +191,14 @@ class RegressionEncoder:
         return y
 
     def check_again(self, y):
-        """Refuse ``y`` of another shape than the fitted one."""
+        """Return ``y`` in the shape of the fitted one, which a single output may have with or without an axis."""
         shape = y.shape[2:] if self.per_step else y.shape[1:]
-        if shape != self.shape:
+        if (*shape, 1)[0] != self.n_outputs:
             raise ValueError(
-                f"y has {shape or 'no'} output axis, but {self.name} was fitted with {self.shape or 'none'}; "
-                "call fit without warm_start to start anew."
+                f"y has {shape or 'no'} output axis, but {self.name} was fitted with {self.shape or 'none'}. Pass y "
+                "in the shape of fit, or call fit without warm_start to start anew."
             )
+        return y.reshape(y.shape[: 2 if self.per_step else 1] + self.shape)
 
     def encode(self, y):
         """Return checked ``y`` with an axis of outputs."""

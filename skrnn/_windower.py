@@ -192,7 +192,8 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
             range.
 
         TypeError
-            If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
+            If `X` is no array, list or frame, or holds what no number stands for; for sparse data; and if `groups` is
+            no label, or a list names a series.
         """
         with unchanged_on_failure(self):
             rows, labels = self._read(X, reset=True)

@@ -90,7 +90,8 @@ def sliding_windows(
         level that `groups` names; if `max_gap` or `ends` cannot be compared with the index, or `ends` has a time before
         the first row; if a parameter is out of its range.
     TypeError
-        If `X` or `ends` is no array, list or frame, or `X` holds what no number stands for; for sparse data.
+        If `X` or `ends` is no array, list or frame, or `X` holds what no number stands for; for sparse data; and if
+        `groups` is no label, or a list names a series.
 
     See Also
     --------

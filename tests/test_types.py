@@ -100,7 +100,7 @@ WRONG = {
     "skrnn.GRURegressor().fit([[1.0], [2.0]])": "call-arg",
     'skrnn.SequenceForecaster().forecast("three")': "arg-type",
     "skrnn.sliding_windows([[1.0], [2.0]])": "call-arg",
-    "skrnn.make_supervised([1.0, 2.0], None, steps_ahead=1.5)": "call-overload",
+    "skrnn.make_supervised(np.zeros(3), None, steps_ahead=1.5)": "call-overload",
     "skrnn.GRURegresor()": "attr-defined",
 }
 
@@ -191,7 +191,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("types")
     (folder / "mypy.ini").write_text(CONFIGURATION)
     (folder / "right.py").write_text(RIGHT)
-    (folder / "wrong.py").write_text("\n".join(["import skrnn", *WRONG]))
+    (folder / "wrong.py").write_text("\n".join(["import numpy as np; import skrnn", *WRONG]))
     process = subprocess.run(
         [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", "cache", "right.py", "wrong.py"],
         cwd=folder,
