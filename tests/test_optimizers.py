@@ -79,3 +79,17 @@ def test_arguments_of_the_loss_are_routed(X, y):
     default = make("GRURegressor", loss="huber").fit(X, y)
     one = make("GRURegressor", loss="huber", loss__delta=1.0).fit(X, y)
     assert_allclose(one.history_["loss"], default.history_["loss"], rtol=1e-6)
+
+
+def test_an_optimizer_of_ones_own_may_take_text(X, y):
+    class Signed(keras.optimizers.SGD):
+        def __init__(self, learning_rate=0.01, direction="down", **options):
+            super().__init__(learning_rate if direction == "down" else -learning_rate, **options)
+
+    params = {"epochs": 2, "optimizer": Signed, "optimizer__learning_rate": 0.05}
+    losses = {
+        direction: make("GRURegressor", **params, optimizer__direction=direction).fit(X, y).history_["loss"]
+        for direction in ("down", "up")
+    }
+    assert losses["down"][1] < losses["down"][0]
+    assert losses["up"][1] > losses["up"][0]

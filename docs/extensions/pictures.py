@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from matplotlib import pyplot as plt
 from sphinx_gallery.scrapers import figure_rst
 
 # The first hour first: from what everybody needs to what few do.
@@ -22,6 +23,7 @@ ORDER = (
 
 def scrape_files(block, block_vars, gallery_conf):
     """Move the pictures that an example has written into the gallery, and return the text that shows them."""
+    plt.close("all")
     source = Path(block_vars["src_file"])
     shown = []
     for picture in sorted(source.parent.glob(f"{source.stem}*.png")):
