@@ -52,7 +52,7 @@ def show(epoch, logs):
 
 def kill_in_training(folder, epochs):
     """Train in another process, show every tenth of its lines, and kill it."""
-    command = [sys.executable, __file__, "--epochs", str(epochs), "--train-in", folder]
+    command = [sys.executable, sys.argv[0], "--epochs", str(epochs), "--train-in", folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if line.startswith(f"epoch {KILLED_AFTER}:"):
