@@ -94,7 +94,7 @@ n_outputs_ : int
     Number of units of the output layer.
 n_features_in_ : int
     Number of features at each time step; for 2-D `X`, its number of time steps.
-feature_names_in_ : ndarray of str, shape (n_features_in_,)
+feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
     Names of the columns of a 2-D frame; only where they are all strings.
 """
 

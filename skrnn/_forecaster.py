@@ -83,7 +83,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
     n_features_in_ : int
         Number of covariates.
 
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
         Names of the covariates; only where they are all strings.
 
     See Also

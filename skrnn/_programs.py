@@ -17,7 +17,9 @@ import numpy as np
 from skrnn._engine import has_gpu
 from skrnn._network import build_network, network_variables
 
-MAX_PROGRAMS = 32  # some hold tens of megabytes
+# TensorFlow (2.21) keeps what it compiled for a program that is forgotten, and compiles it anew when it comes again: a
+# search over more architectures than this grows with every fit.
+MAX_PROGRAMS = 256
 _STEPS_OF_A_LARGE_PROGRAM = 512  # time steps from which memory may run out in a single shard, whose rows are few
 
 

@@ -44,7 +44,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of features of a time step; for 2-D input, whose rows are univariate sequences, of time steps.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of a 2-D frame that are all strings.
 
     See Also

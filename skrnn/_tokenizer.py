@@ -216,7 +216,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, max_len_)
+        ndarray of shape (n_samples, `max_len_`)
             Token ids, int32.
 
         Raises
@@ -240,7 +240,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, max_len_)
+        ndarray of shape (n_samples, `max_len_`)
             Token ids, int32.
 
         Raises

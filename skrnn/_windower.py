@@ -80,10 +80,10 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        Number of features seen during :term:`fit`.
+        Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during :term:`fit`, where `X` has feature names that are all strings.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during `fit`, where `X` has feature names that are all strings.
 
     See Also
     --------
@@ -371,13 +371,13 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,) or None, default=None
+        input_features : array-like of str of shape (`n_features_in_`,) or None, default=None
             Names of the features of `X`. None stands for ``feature_names_in_``, or ``x0``, ``x1``, ... where
             there are none; if ``feature_names_in_`` is defined, `input_features` must equal it.
 
         Returns
         -------
-        ndarray of str of shape (window * n_features_in_,)
+        ndarray of str of shape (window * `n_features_in_`,)
             Names in the order of the columns. Lags count rows: those of ``dilation=2`` are 0, 2, 4 and so on.
 
         Raises
@@ -386,7 +386,7 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
             If the windower is not fitted.
 
         ValueError
-            If `input_features` does not fit the features seen during :term:`fit`.
+            If `input_features` does not fit the features seen during `fit`.
 
         AttributeError
             With ``flatten=False``: 3-D windows have no columns to name.

@@ -282,9 +282,11 @@ def test_memory_that_runs_out_names_batches_and_steps(lines_of_a_process_with_fa
     training, predicting = [line for line in lines_of_a_process_with_faults if line.startswith("MemoryError")]
     assert training == (
         "MemoryError from ResourceExhaustedError: GRURegressor ran out of memory with batches of 32 sequences of "
-        "200000 time steps. Lower batch_size or units, or cut the sequences into shorter windows."
+        "200000 time steps. Lower batch_size or units, or cut the sequences into shorter windows. "
+        "See docs/speed.md#memory."
     )
     assert predicting == (
         "MemoryError from ResourceExhaustedError: GRURegressor ran out of memory with batches of 8 sequences of "
-        "1000000 time steps. Cut the sequences into shorter windows, or fit with fewer units."
+        "1000000 time steps. Cut the sequences into shorter windows, or fit with fewer units. "
+        "See docs/speed.md#memory."
     )
