@@ -60,6 +60,8 @@ suppress_warnings = [
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skrnn {release}"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
