@@ -1,5 +1,7 @@
 """Every kind of target: shapes, labels, weights; partial_fit and warm_start."""
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +33,15 @@ def test_predictions_have_the_shape_of_y(n_outputs, X, y):
     assert regressor.predict(X[:1]).shape == (1, *target.shape[1:])
     assert regressor.n_outputs_ == (n_outputs or 1)
     assert regressor.score(X, target) == r2_score(target, regressor.predict(X))
+
+
+def test_a_single_output_may_have_an_axis_or_none_later(X, y):
+    regressor = make("GRURegressor").fit(X, y)
+    assert regressor.score(X, y[:, None]) == regressor.score(X, y)
+    expected = deepcopy(regressor).partial_fit(X, y).predict(X)
+    assert_array_equal(deepcopy(regressor).partial_fit(X, y[:, None]).predict(X), expected)  # (n_samples,), as at fit
+    column = make("GRURegressor").fit(X, y[:, None])
+    assert column.score(X, y) == regressor.score(X, y)
 
 
 def test_a_column_is_fitted_as_a_vector_is(X, y):
