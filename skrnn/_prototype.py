@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any
 
@@ -52,6 +52,7 @@ class Prototype:
 
 
 _PROTOTYPES = ProgramCache(256)
+_RATE = "optimizer__learning_rate"
 
 
 def compiled_network(plan, seed):
@@ -69,12 +70,22 @@ def find_prototype(plan, targets):
     if arguments.pop("callbacks") is not None or callable(plan.spec.cell):
         return None
     del arguments["name"]
-    arguments["routed"] = sorted(arguments["routed"].items())
+    # Of a rate that is a float only its own variable depends: a search over rates needs one prototype.
+    routed = dict(arguments["routed"])
+    rate = routed.pop(_RATE) if type(routed.get(_RATE)) is float else None
+    arguments["routed"] = sorted(routed.items())
     description = _as_key(list(arguments.values()))
     if description is None:
         return None
-    key = plan.spec, plan.mask_layer, description, targets.values.shape[1], str(targets.values.dtype)
-    return _PROTOTYPES.get("prototype", key, lambda: prototype_of(compiled_network(plan, None)[0], plan, targets))
+    key = plan.spec, plan.mask_layer, description, rate is None, targets.values.shape[1], str(targets.values.dtype)
+    found = _PROTOTYPES.get("prototype", key, lambda: prototype_of(compiled_network(plan, None)[0], plan, targets))
+    if rate is None:
+        return found
+    values = [
+        np.asarray(rate, value.dtype) if is_rate else value
+        for value, is_rate in zip(found.optimizer_values, found.is_rate, strict=True)
+    ]
+    return replace(found, optimizer_values=tuple(values))
 
 
 def prototype_of(network, plan, targets):

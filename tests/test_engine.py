@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import make, needs_programs
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
 from skrnn import GRURegressor, RecurrentRegressor, SequenceWindower
 from skrnn._network import build_network, fresh_values, signature
 from skrnn._programs import CACHE
+from skrnn._prototype import _PROTOTYPES
 from skrnn.datasets import make_damped_oscillation
 
 pytestmark = needs_programs
@@ -75,6 +76,22 @@ def test_numbers_of_the_optimizer_compile_nothing(X, y, grid):
     search = GridSearchCV(make("GRURegressor", optimizer="sgd"), grid, cv=KFold(2)).fit(X, y)
     assert CACHE.n_compiled["train"] == n_before + 1
     assert len(set(search.cv_results_["mean_test_score"])) == 3
+
+
+def test_learning_rates_share_a_prototype_and_change_no_bit(X, y):
+    def fit(rate):
+        return make("GRURegressor", optimizer__learning_rate=rate).fit(X, y).predict(X)
+
+    _PROTOTYPES.clear()
+    alone = {}
+    for rate in (0.003, 0.05):
+        alone[rate] = fit(rate)
+        _PROTOTYPES.clear()
+    n_before = _PROTOTYPES.n_compiled["prototype"]
+    for rate in (0.05, 0.003, 0.05):
+        assert_array_equal(fit(rate), alone[rate])
+    assert _PROTOTYPES.n_compiled["prototype"] == n_before + 1
+    assert (alone[0.003] != alone[0.05]).all()
 
 
 @pytest.mark.parametrize("clipping", ["clipnorm", "global_clipnorm", "clipvalue"])
