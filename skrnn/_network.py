@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._cells import initial_value, recurrent_layer
+from skrnn._processes import forget_kernels
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
     """
     import keras
 
+    forget_kernels()
     seeds = iter(_seeds(0 if seed is None else seed, 256))
     if spec.embedding is not None:
         inputs = [keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="int32", name="tokens")]

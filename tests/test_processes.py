@@ -188,3 +188,32 @@ raise SystemExit(child.exitcode)
     )
     assert process.returncode == 0, process.stderr
     assert_array_equal(np.load(tmp_path / "predictions.npy"), fitted.predict(data()[0]))
+
+
+# ---------------------------------------------------------------- what would be kept for good
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="Reads /proc for the memory in use.")
+def test_networks_that_are_built_leave_no_memory_behind():
+    code = """
+from skrnn._network import build_network
+from tests.test_network import PLAIN
+
+def megabytes():
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024
+
+def build(n):
+    for seed in range(n):
+        build_network(PLAIN, seed)
+
+build(64)
+before = megabytes()
+build(192)
+print(megabytes() - before)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert float(process.stdout) < 30  # some 100 where TensorFlow keeps what each network needed
