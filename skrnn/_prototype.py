@@ -81,10 +81,11 @@ def find_prototype(plan, targets):
     found = _PROTOTYPES.get("prototype", key, lambda: prototype_of(compiled_network(plan, None)[0], plan, targets))
     if rate is None:
         return found
-    values = [
-        np.asarray(rate, value.dtype) if is_rate else value
-        for value, is_rate in zip(found.optimizer_values, found.is_rate, strict=True)
-    ]
+    with np.errstate(over="ignore"):  # an infinite rate shows in the weights
+        values = [
+            np.asarray(rate, value.dtype) if is_rate else value
+            for value, is_rate in zip(found.optimizer_values, found.is_rate, strict=True)
+        ]
     return replace(found, optimizer_values=tuple(values))
 
 
