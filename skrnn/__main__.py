@@ -14,7 +14,20 @@ import skrnn
 
 REQUIRED = ("scikit-learn", "keras", "tensorflow", "scikeras", "numpy", "scipy", "pandas", "joblib")
 OPTIONAL = ("matplotlib", "distributed", "skops")
-VARIABLES = ("SKRNN_", "KERAS_", "TF_", "XLA_", "CUDA_", "OMP_")  # prefixes of what changes how networks run
+# Prefixes of what changes how networks run; TF_ alone is not TensorFlow's.
+VARIABLES = (
+    "SKRNN_",
+    "KERAS_",
+    "TF_CPP_",
+    "TF_ENABLE_",
+    "TF_FORCE_",
+    "TF_GPU_",
+    "TF_NUM_",
+    "TF_XLA_",
+    "XLA_",
+    "CUDA_",
+    "OMP_",
+)
 
 
 def main():
