@@ -58,7 +58,7 @@ def _until_one_raises(results):
     """Yield results and, where making one raises, the error as one that failed: the report is for such cases."""
     try:
         yield from results
-    except Exception as error:
+    except Exception as error:  # whatever it is, it belongs into the report
         yield False, f"{type(error).__name__}: {error}"
 
 

@@ -348,7 +348,7 @@ class _Fused:
 
     def _run(self, inputs: Any, initial: Any, weights: tuple[Any, Any, Any], mask: Any, every_step: bool) -> Any:
         """Return the outputs, of every step or of the last one, and the last states but the outputs."""
-        raise NotImplementedError
+        raise NotImplementedError  # each cell has its own
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Return the last output, all outputs (the last alone, where no more are asked for) and the last states."""

@@ -185,8 +185,8 @@ class RegressionEncoder:
             at = tuple(int(i) for i in np.argwhere(~finite)[0])
             what = "NaN" if np.isnan(y[at]) else f"infinity or a value too large for dtype {self.dtype!r}"
             raise ValueError(
-                f"Input y contains {what}, first at index {at[0] if len(at) == 1 else at}. {self.name} takes "
-                "finite targets; drop those samples, or fill them."
+                f"Input y contains {what}, first{place(at)}. {self.name} takes finite targets; drop those samples, or "
+                "fill them."
             )
         return y
 

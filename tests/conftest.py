@@ -12,7 +12,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported: its C
 
 import numpy as np
 import pytest
-from sklearn.utils.fixes import parse_version as Version
+from sklearn.utils.fixes import parse_version
 
 import skrnn
 from skrnn._programs import CACHE
@@ -20,7 +20,7 @@ from skrnn._programs import CACHE
 CACHE.max_programs = 1000  # files share shapes, and what a worker has compiled takes its memory until it ends
 
 # Known of 2.17, and not of 2.21: some results differ in their last bits from process to process, and from row to row.
-OLD_TENSORFLOW = Version(version("tensorflow")) < Version("2.18")
+OLD_TENSORFLOW = parse_version(version("tensorflow")) < parse_version("2.18")
 
 N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 3
 

@@ -4,12 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from test_cells import last_state, logistic
+from test_cells import N_FEATURES, N_SAMPLES, N_TIMESTEPS, last_state, logistic, sequences
 
 from skrnn import GRUClassifier, GRURegressor, LSTMRegressor, RecurrentClassifier, RecurrentRegressor
 from skrnn._network import NetworkSpec, build_network
-
-N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 2
 
 PLAIN = NetworkSpec(
     cell="gru",
@@ -29,19 +27,6 @@ PLAIN = NetworkSpec(
 
 def network(mask=None, seed=0, **changes):
     return build_network(replace(PLAIN, **changes), seed, mask=mask)
-
-
-def sequences(seed=0):
-    return np.random.default_rng(seed).normal(size=(N_SAMPLES, N_TIMESTEPS, N_FEATURES))
-
-
-def sequences_with_absent_steps():
-    """Sequences that start late, that end early, that do both, and whole ones."""
-    X = sequences(1)
-    X[::4, :2] = np.nan
-    X[1::4, 3:] = np.nan
-    X[2::4, [0, 4]] = np.nan
-    return X
 
 
 def tokens():
@@ -260,7 +245,7 @@ def predicted_by_model(est, X):
 
 
 def test_model_of_a_deep_network_with_several_outputs():
-    X = sequences_with_absent_steps()
+    X = sequences(absent=True)
     Y = np.stack([np.nansum(X[..., 0], axis=1), np.nanmax(X[..., 1], axis=1)], axis=1)
     est = RecurrentRegressor("rnn", (4, 3), dense_units=3, dropout=0.2, **FEW_EPOCHS).fit(X, Y)
     assert est.predict(X).shape == (N_SAMPLES, 2)
@@ -269,7 +254,7 @@ def test_model_of_a_deep_network_with_several_outputs():
 
 
 def test_model_with_one_output_per_time_step():
-    X = sequences_with_absent_steps()
+    X = sequences(absent=True)
     present = ~np.isnan(X).all(axis=2)
     y = np.cumsum(np.nan_to_num(X[..., 0]), axis=1)
     est = GRURegressor(4, return_sequences=True, **FEW_EPOCHS).fit(X, y)
@@ -385,7 +370,7 @@ def test_callable_equals_the_named_cell_with_the_same_weights(fitted):
     assert np.abs(named.predict(X) - est.predict(X)).max() > 0.01  # they started from different weights
     named._state = copy.deepcopy(est._state)
     assert_allclose(named.predict(X), est.predict(X), atol=1e-5)
-    assert_allclose(named.predict(sequences_with_absent_steps()), est.predict(sequences_with_absent_steps()), atol=1e-5)
+    assert_allclose(named.predict(sequences(absent=True)), est.predict(sequences(absent=True)), atol=1e-5)
     # One more epoch of the compiled program is one more epoch of Keras's own loop.
     before = est.predict(X)
     named.partial_fit(X, y)
