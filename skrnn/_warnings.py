@@ -1,0 +1,33 @@
+"""Warnings that point at the line of the caller, and not at one of skrnn or of what it is called through."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from types import FrameType
+
+# A call from a Pipeline or a search passes through these before it arrives here.
+_PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib")
+_FOLDS = "sklearn.model_selection._validation"
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Emit a warning at the innermost line that is neither skrnn's nor of a library that calls it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _package(frame) in _PACKAGES:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def in_cross_validation() -> bool:
+    """Return True within a fit on the training part of a fold, whose rows a split may have taken apart."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == _FOLDS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
