@@ -19,16 +19,17 @@ from skrnn._description import Model, block_of_network
 from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
+from skrnn._losses import check_loss
 from skrnn._network import NetworkSpec
 from skrnn._numbers import checked_weights
 from skrnn._parameters import RoutedParametersMixin, as_units
 from skrnn._prediction import fitted_model, predict
 from skrnn._record import TrainedState, TrainingPlan
-from skrnn._targets import make_targets, outputs_as_list, targets_of_list
+from skrnn._targets import make_targets, outputs_as_list, present_in_layout, targets_of_list
 from skrnn._training import train
 from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
-from skrnn._validation import held_out
+from skrnn._validation import held_out, without_validation_data
 
 if TYPE_CHECKING:
     import keras
@@ -55,6 +56,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
 
     # ------------------------------------------------------------------ fitting
 
+    @without_validation_data
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self: Estimator,
@@ -62,7 +64,9 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        validation_data: tuple[ArrayLike, ...] | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Estimator:
         """Train the network.
 
@@ -78,8 +82,13 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
             (n_samples, n_timesteps, n_outputs); for a list of sequences, a list of as long ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples in the loss, not negative. Those of weight zero count as not passed.
-        validation_data : tuple of (X, y) or (X, y, sample_weight), default=None
-            What to validate on after each epoch, instead of ``validation_split``.
+        X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
+            Sequences to validate on after each epoch, instead of those that ``validation_split`` holds out. A
+            Pipeline transforms them as it does `X` if it has ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of `X_val`, in the shape and the units of `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the samples of `X_val` in the validation loss.
 
         Returns
         -------
@@ -99,11 +108,17 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         Warns
         -----
         UserWarning
-            If `X` is a 2-D frame whose index is dates or periods: it was probably meant for a `SequenceWindower`.
+            If `X` is a 2-D frame whose index is dates or periods: it was probably meant for a `SequenceWindower`. If
+            the validation loss of the first epoch exceeds 100 times the training loss on the same weights: the
+            validation data are probably on another scale.
+        UnscaledTargetWarning
+            If a regression target is on a scale that the network takes many epochs to reach, from
+            :mod:`skrnn.exceptions`.
         """
         with unchanged_on_failure(self):
             again = self.warm_start and hasattr(self, "n_iter_")
-            self._fit(X, y, sample_weight, validation_data, reset=not again, epochs=self.epochs)
+            validation = _given_validation_data(X_val, y_val, sample_weight_val, type(self).__name__)
+            self._fit(X, y, sample_weight, validation, reset=not again, epochs=self.epochs)
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -118,12 +133,15 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         sequences = self._check_X(X, reset=reset)
+        if not reset:
+            self._encoder = self._encoder.with_loss(self.loss)
         if len(sequences) < 2 and not (partial or self._per_step):
             raise ValueError(
                 f"Found array with 1 sample (n_samples=1) while {type(self).__name__} needs at least 2 to fit. Use "
                 "partial_fit for single samples."
             )
         y = self._check_targets(y, X, sequences, reset=reset, classes=classes)
+        self._check_loss(y, sequences)
         weights = self._check_weights(sample_weight, sequences, y)
         kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
         dataset = self._dataset(sequences, y, weights)
@@ -133,12 +151,12 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         if validation_data is None and not partial:
             dataset, validation = self._split(dataset, y, early_stopping)
         else:
-            validation = None if validation_data is None else self._validation_dataset(validation_data)
+            validation = None if validation_data is None else self._validation_dataset(*validation_data)
         if early_stopping and validation is None:
             raise ValueError(
                 f"early_stopping=True watches the loss on held-out data, but {type(self).__name__} got "
-                f"validation_split={self.validation_split!r} and no validation_data. Pass a fraction above 0, or "
-                "validation_data to fit."
+                f"validation_split={self.validation_split!r} and no X_val. Pass a fraction above 0, or X_val and y_val "
+                "to fit."
             )
         self._train(dataset, validation, reset=reset, epochs=epochs, early_stopping=early_stopping, partial=partial)
 
@@ -173,13 +191,14 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
                 "loss": self._encoder.output(self.loss)[2],
                 "metrics": self.metrics,
                 "callbacks": callbacks,
-                "routed": self._routed(),
+                "routed": self._routed_for_keras(),
                 "name": type(self).__name__,
             },
             batch_size=_batch_size(self.batch_size, len(dataset)),
             shuffle=self.shuffle,
             epochs=epochs,
             first_epoch=first_epoch,
+            partial=partial,
             early_stopping=early_stopping,
             patience=self.patience,
             min_delta=self.min_delta,
@@ -197,32 +216,36 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
 
     def _split(self, dataset, y, early_stopping):
         """Hold out validation data as ``validation_split`` says."""
-        codes = self._class_codes(y)
+        groups = [g for g in (self._class_codes(y), dataset.sequences.series) if g is not None]
         train_rows, validation_rows = held_out(
-            self.validation_split, early_stopping, len(dataset), y, codes, type(self).__name__
+            self.validation_split, early_stopping, len(dataset), y, groups, type(self).__name__
         )
         if train_rows is None:
             return dataset, None
         self._check_held_out(y, train_rows, validation_rows)
         return dataset.take(train_rows), dataset.take(validation_rows)
 
-    def _validation_dataset(self, validation_data):
-        """Return the dataset of ``validation_data``."""
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise ValueError(
-                "validation_data must be a tuple (X, y) or (X, y, sample_weight). Got "
-                f"{type(validation_data).__name__} instead."
-            )
-        X, y, sample_weight = (*validation_data, None)[:3]
-        sequences = self._check_X(X, reset=False)
-        y = self._check_targets(y, X, sequences)
-        return self._dataset(sequences, y, self._check_weights(sample_weight, sequences, y))
+    def _validation_dataset(self, X, y, sample_weight):
+        """Return the dataset of ``X_val``, ``y_val`` and ``sample_weight_val``."""
+        try:
+            sequences = self._check_X(X, reset=False)
+            y = self._check_targets(y, X, sequences)
+            return self._dataset(sequences, y, self._check_weights(sample_weight, sequences, y))
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"In X_val and y_val: {error}") from error
 
     def _check_targets(self, y, X, sequences, *, reset=False, classes=None):
         """``y`` as an array of the right shape; what belongs to the steps of a list of sequences is laid out."""
         if self._per_step and is_list_of_sequences(X):
             y = targets_of_list(y, X, sequences.n_timesteps, type(self).__name__)
         return self._check_y(y, sequences, reset=reset, classes=classes)
+
+    def _check_loss(self, y, sequences):
+        """Raise where the loss is not defined for the targets."""
+        valid = y[present_in_layout(sequences)] if self._per_step else y
+        n_outputs = self._encoder.output(self.loss)[0]
+        check_loss(self.loss, self._encoder.kind, valid, n_outputs, self._routed(), type(self).__name__)
 
     def _dataset(self, sequences, y, weights):
         targets = make_targets(self._encode(y, sequences), sequences, weights, self._per_step)
@@ -411,6 +434,16 @@ def _batch_size(batch_size, n_samples):
         step *= 2
     enough = -(-n_samples // step) * step
     return enough if batch_size is None else min(batch_size, enough)
+
+
+def _given_validation_data(X, y, sample_weight, name):
+    """Return the validation data that fit was given, or None; half of them is a mistake."""
+    if X is None and y is None and sample_weight is None:
+        return None
+    if X is None or y is None:
+        missing = "X_val" if X is None else "y_val"
+        raise ValueError(f"{name} needs X_val and y_val together, to validate on. {missing} is None.")
+    return X, y, sample_weight
 
 
 def _joined(history, new, n_before, n_new):

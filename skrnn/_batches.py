@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,16 @@ class Dataset:
         """Return the chosen samples, over the same buffers."""
         return Dataset(self.sequences.take(indices), self.targets.take(indices))
 
+    @cached_property
+    def mean_weight(self):
+        """Total weight of the valid terms of the loss, divided by the number of samples."""
+        return self.targets.mean_weight(self.sequences.lengths)
+
+    @cached_property
+    def mean_terms(self):
+        """Number of valid terms of the loss, divided by the number of samples."""
+        return float(np.mean(self.sequences.lengths)) if self.targets.per_step else 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class BatchOrder:
@@ -40,15 +51,14 @@ class BatchOrder:
         Samples of each batch; the last batch is filled up with -1.
     n_timesteps : ndarray of int, shape (n_batches,)
         Length of the time axis on which each batch is computed.
-    weight_a_sample : float or None
-        What a sample weighs on average, where batches are normalised by it rather than by their own weights. Batches
-        of similar lengths are no random sample of weights and time steps: each divided by its own sum, short
-        sequences would weigh more than long ones.
+    mean_weight : float
+        The loss of a batch is its weighted sum, divided by its number of samples and by this: the total weight of the
+        pass over its samples. Divided by the weights of its own samples, those of small batches would cancel.
     """
 
     samples: NDArray[Any]
     n_timesteps: NDArray[Any]
-    weight_a_sample: float | None = None
+    mean_weight: float
 
     def __len__(self):
         return len(self.samples)
@@ -67,15 +77,8 @@ class BatchOrder:
                 padding = np.full((size - len(part), part.shape[1]), -1)
                 yield n_timesteps, np.concatenate([part, padding]), len(part)
 
-    def normalizers(self, samples, weights):
-        """By what the loss of each batch is divided, from the weights of its samples or of their steps."""
-        if self.weight_a_sample is None:
-            return weights.reshape(len(weights), -1).sum(axis=1)
-        counts = (samples.reshape(len(samples), -1) >= 0).sum(axis=1)
-        return (counts * self.weight_a_sample).astype(weights.dtype)
 
-
-def batch_order(lengths, batch_size, shuffle_seed=None):
+def batch_order(lengths, batch_size, mean_weight=1.0, shuffle_seed=None):
     """Return the batches of one pass over samples in their order, or in a random one.
 
     Parameters
@@ -83,6 +86,8 @@ def batch_order(lengths, batch_size, shuffle_seed=None):
     lengths : ndarray of int, shape (n_samples,)
         Length of the time axis on which each sample may be computed.
     batch_size : int
+    mean_weight : float, default=1.0
+        As in `BatchOrder`.
     shuffle_seed : sequence of int or None, default=None
         Seed of the permutation; None keeps the order.
 
@@ -94,10 +99,10 @@ def batch_order(lengths, batch_size, shuffle_seed=None):
     order = np.arange(n_samples)
     if shuffle_seed is not None:
         order = np.random.default_rng(shuffle_seed).permutation(n_samples)
-    return _in_batches(order, lengths, batch_size)
+    return _in_batches(order, lengths, batch_size, mean_weight)
 
 
-def batch_order_by_length(lengths, batch_size, weight_a_sample, shuffle_seed=None):
+def batch_order_by_length(lengths, batch_size, mean_weight=1.0, shuffle_seed=None):
     """Return the batches of one pass, each of samples of about one length.
 
     Every sample comes once a pass. Which ones share a batch is random among those of one length, as is which ones
@@ -106,10 +111,8 @@ def batch_order_by_length(lengths, batch_size, weight_a_sample, shuffle_seed=Non
 
     Parameters
     ----------
-    lengths, batch_size, shuffle_seed
-        As in `batch_order`. None sorts by length.
-    weight_a_sample : float
-        As in `BatchOrder`.
+    lengths, batch_size, mean_weight, shuffle_seed
+        As in `batch_order`. Without a seed, samples are sorted by length.
 
     Returns
     -------
@@ -124,16 +127,16 @@ def batch_order_by_length(lengths, batch_size, weight_a_sample, shuffle_seed=Non
         runs = np.array_split(full, np.arange(_RUN, len(full), _RUN))
         full = np.concatenate([runs[i] for i in random.permutation(len(runs))])
     order = np.concatenate([full.reshape(-1), order[n_full:]])
-    return replace(_in_batches(order, lengths, batch_size), weight_a_sample=weight_a_sample)
+    return _in_batches(order, lengths, batch_size, mean_weight)
 
 
-def _in_batches(order, lengths, batch_size):
+def _in_batches(order, lengths, batch_size, mean_weight):
     """Cut an order of samples into batches, each as long as its longest sample."""
     n_batches = -(-len(order) // batch_size)
     samples = np.full(n_batches * batch_size, -1)
     samples[: len(order)] = order
     samples = samples.reshape(n_batches, batch_size)
-    return BatchOrder(samples, np.where(samples >= 0, lengths[samples], 0).max(axis=1))
+    return BatchOrder(samples, np.where(samples >= 0, lengths[samples], 0).max(axis=1), mean_weight)
 
 
 def program_inputs(sequences, order, n_timesteps, tokens):
@@ -162,7 +165,8 @@ def program_batches(dataset, order, samples, n_timesteps, shards, tokens):
     targets, weights = dataset.targets.gather(samples, present)
     holds = samples >= 0
     weights = np.where(holds.reshape(holds.shape + (1,) * (weights.ndim - holds.ndim)), weights, 0)
-    return values, present, targets, weights, order.normalizers(samples, weights), counts.astype(weights.dtype)
+    counts = counts.astype(weights.dtype)
+    return values, present, targets, weights, counts * weights.dtype.type(order.mean_weight), counts
 
 
 def keras_inputs(sequences, indices, tokens, n_timesteps=None):
@@ -177,18 +181,17 @@ def keras_inputs(sequences, indices, tokens, n_timesteps=None):
 
 
 def keras_batch(dataset, order, index, dtype, tokens, n_devices=1):
-    """Sequences, targets and weights of one batch for Keras, whose mean loss is then the weighted mean.
+    """Sequences, targets and weights of one batch for Keras, whose loss is their weighted sum divided by the samples.
 
-    Devices that share a batch get as many samples each, some of which weigh nothing, for Keras takes the mean of their
-    means.
+    Devices that share a batch get equal numbers of samples, some of which have zero weight: Keras averages over the
+    devices.
     """
     samples = order.samples[index][order.samples[index] >= 0]
-    samples = np.pad(samples, (0, -len(samples) % n_devices), constant_values=-1)
+    n_samples = len(samples)
+    samples = np.pad(samples, (0, -n_samples % n_devices), constant_values=-1)
     n_timesteps = int(order.n_timesteps.max())  # Keras takes its shapes from the first batches
     present = dataset.sequences.present(samples, n_timesteps)
     targets, weights = dataset.targets.gather(samples, present)
-    n_terms = present.sum() if dataset.targets.per_step else len(samples)
+    weights = weights * (len(samples) / n_samples / order.mean_weight)
     weights[samples < 0] = 0
-    total = order.normalizers(samples[None], weights[None])[0]
-    weights = weights * (n_terms / total) if total else weights
     return keras_inputs(dataset.sequences, samples, tokens, n_timesteps), targets, weights.astype(dtype)

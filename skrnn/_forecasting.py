@@ -117,6 +117,7 @@ def windows_at(series, origins, layout, places=None):
         heads=window - lengths,
         step=1,
         n_timesteps=window,
+        series=series.codes[origins] if series.n_codes > 1 else None,
     )
     return sequences if layout.takes_lazy else np.asarray(sequences)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._parameters import nearest
+from skrnn._parameters import check_learning_rate, nearest
 
 
 def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name):
@@ -41,7 +41,12 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
         # scikeras would turn metrics into instances, and so "mae" into "mean_absolute_error" in the history.
         del compile_kwargs["metrics"]
         model = build()
-        model.compile(**compile_kwargs, weighted_metrics=metric_list(metrics), jit_compile=False)
+        model.compile(
+            **compile_kwargs,
+            weighted_metrics=metric_list(metrics),
+            jit_compile=False,
+            auto_scale_loss=False,  # which a global policy would ask for, although the network has a dtype of its own
+        )
         return model
 
     # One dummy row: scikeras refuses targets of three dimensions, NaN and ragged lists, and needs none of them.
@@ -114,7 +119,11 @@ def _resolve(value, kind, routed, name):
         )
     else:
         # A loss holds no state, and the configuration of some leaves arguments out: only optimizers are copied.
-        return type(value).from_config(value.get_config()) if kind == "optimizer" else value
+        if kind == "loss":
+            return value
+        config = value.get_config()
+        check_learning_rate(config.get("learning_rate"), f"learning rate of the optimizer of {name}")
+        return type(value).from_config(config)
 
     accepted = _argument_names(target)
     for argument in arguments:
@@ -239,13 +248,6 @@ def fit_with_keras(
             epoch, index = divmod(index, n_batches)
             return batch(first_epoch + epoch, index)
 
-    class Validation(keras.utils.PyDataset):
-        def __len__(self):
-            return len(validation_batches)
-
-        def __getitem__(self, index):
-            return validation_batches[index]
-
     class Loop(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             before_training()
@@ -258,8 +260,29 @@ def fit_with_keras(
         steps_per_epoch=n_batches,
         initial_epoch=first_epoch,
         epochs=first_epoch + epochs,
-        validation_data=Validation() if validation_batches else None,
+        validation_data=_as_keras_dataset(validation_batches.__getitem__, len(validation_batches))
+        if validation_batches
+        else None,
         callbacks=[*callbacks, Loop()],
         shuffle=False,
         verbose=0,
     )
+
+
+def evaluate_with_keras(model, batch, n_batches):
+    """Return the loss of a compiled model on ``batch(index)``, for so many batches."""
+    return model.evaluate(_as_keras_dataset(batch, n_batches), verbose=0, return_dict=True)["loss"]
+
+
+def _as_keras_dataset(batch, n_batches):
+    """Return ``batch(index)`` as Keras takes a pass over data."""
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return n_batches
+
+        def __getitem__(self, index):
+            return batch(index)
+
+    return Batches()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Signature = ParamSpec("Signature")
 Routed = TypeVar("Routed", bound="RoutedParametersMixin")
 
+LEARNING_RATE = "optimizer__learning_rate"
 ROUTED_PREFIXES = ("optimizer__", "loss__", "callbacks__")
 
 
@@ -157,6 +158,12 @@ def is_routed(name: str) -> bool:
     return name.startswith(ROUTED_PREFIXES) and not name.endswith("__")
 
 
+def check_learning_rate(rate: Any, what: str) -> None:
+    """Raise for a negative learning rate, which climbs; schedules and callables are left to the optimizer."""
+    if isinstance(rate, Real) and rate < 0:
+        raise ValueError(f"The {what} must not be negative. Got {rate!r} instead.")
+
+
 def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
     """Return a sentence that proposes the valid name most like a wrong one; empty where none is."""
     close = difflib.get_close_matches(name, sorted(names), n=1)
@@ -225,3 +232,12 @@ class RoutedParametersMixin(BaseEstimator):
 
     def _routed(self):
         return {name: value for name, value in vars(self).items() if is_routed(name)}
+
+    def _routed_for_keras(self):
+        """Routed parameters as Keras takes them: Python's numbers for numpy's, and a learning rate that is a float."""
+        routed = {k: v.item() if isinstance(v, np.generic) else v for k, v in self._routed().items()}
+        rate = routed.get(LEARNING_RATE)
+        if isinstance(rate, Integral) and not isinstance(rate, bool):
+            routed[LEARNING_RATE] = float(rate)
+        check_learning_rate(rate, f"{LEARNING_RATE!r} parameter of {type(self).__name__}")
+        return routed

@@ -15,6 +15,7 @@ from skrnn._engine import (
     network_obstacle,
     prediction_threads,
 )
+from skrnn._keras_defaults import keras_defaults
 from skrnn._lengths import MIN_PREDICTION_WORK, program_lengths
 from skrnn._network import assign, build_network, network_variables
 from skrnn._processes import prepare_process
@@ -26,6 +27,12 @@ _ROWS_AT_ONCE = 2**13  # through Keras: windows of one series are laid out in fu
 def predict(spec, state, sequences, *, masked, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
     prepare_process()
+    with keras_defaults():
+        return _predict(spec, state, sequences, masked, mask_layer)
+
+
+def _predict(spec, state, sequences, masked, mask_layer):
+    """Choose what predicts, and on time axes of which lengths."""
     if network_obstacle(spec) is not None:
         predictor = CACHE.get("keras", (spec, mask_layer), lambda: _KerasPredictor(spec, mask_layer))
         return np.concatenate(
@@ -91,12 +98,15 @@ class _KerasPredictor:
         full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % self.BATCH, axis=0)])
         with self._lock:
             assign(network_variables(self._model), weights)
-            return self._model.predict(full, batch_size=self.BATCH, verbose=0)[: len(inputs)]
+            # Not `predict`, which casts to Keras's own dtype first.
+            parts = [self._model.predict_on_batch(part) for part in full.reshape(-1, self.BATCH, *full.shape[1:])]
+        return np.concatenate(parts)[: len(inputs)]
 
 
 def fitted_model(spec, weights, mask_layer):
     """Return a new stock ``keras.Model`` with trained weights."""
     prepare_process()
-    model = build_network(spec, None, mask=mask_layer)
-    assign(network_variables(model), weights)
+    with keras_defaults():
+        model = build_network(spec, None, mask=mask_layer)
+        assign(network_variables(model), weights)
     return model

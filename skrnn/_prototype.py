@@ -17,6 +17,7 @@ import numpy as np
 
 from skrnn._keras import compile_network, metric_list
 from skrnn._network import build_network, signature
+from skrnn._parameters import LEARNING_RATE
 from skrnn._programs import ProgramCache, clipping_of, loss_per_row
 
 
@@ -52,7 +53,6 @@ class Prototype:
 
 
 _PROTOTYPES = ProgramCache(256)
-_RATE = "optimizer__learning_rate"
 
 
 def compiled_network(plan, seed):
@@ -72,7 +72,7 @@ def find_prototype(plan, targets):
     del arguments["name"]
     # Of a rate that is a float only its own variable depends: a search over rates needs one prototype.
     routed = dict(arguments["routed"])
-    rate = routed.pop(_RATE) if type(routed.get(_RATE)) is float else None
+    rate = routed.pop(LEARNING_RATE) if isinstance(routed.get(LEARNING_RATE), float) else None
     arguments["routed"] = sorted(routed.items())
     description = _as_key(list(arguments.values()))
     if description is None:

@@ -49,6 +49,7 @@ class TrainingPlan:
     shuffle: bool
     epochs: int
     first_epoch: int
+    partial: bool  # whether the data are a part of them, as partial_fit gets
     early_stopping: bool
     patience: int
     min_delta: float

@@ -10,8 +10,10 @@ from sklearn.metrics import r2_score
 
 from skrnn._base import BaseRecurrent
 from skrnn._closed_loop import loop_with_program
+from skrnn._keras_defaults import keras_defaults
 from skrnn._numbers import checked_weights
 from skrnn._parameters import any_cell, constraints, constructor
+from skrnn._scale import warn_of_unscaled_target
 from skrnn._targets import RegressionEncoder, present_in_layout, weights_of_steps
 from skrnn._typing import fit_context
 
@@ -134,7 +136,8 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
 
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
         """Predict blocks of steps, each from the ones before it, in one program; None where none can."""
-        return loop_with_program(self._spec, self._state, self._masked, seen, covariates, output_steps, n_blocks)
+        with keras_defaults():
+            return loop_with_program(self._spec, self._state, self._masked, seen, covariates, output_steps, n_blocks)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder
@@ -155,7 +158,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         return None
 
     def _check_trainable(self, y, sequences, partial):
-        """Any finite targets can be learned from."""
+        """Any finite targets can be learned from, but some only slowly."""
+        if not partial:
+            valid = y[present_in_layout(sequences)] if self._per_step else y
+            warn_of_unscaled_target(valid, self.loss, type(self).__name__)
 
     def _check_held_out(self, y, train_rows, validation_rows):
         """Any split of finite targets can be learned from."""

@@ -36,6 +36,9 @@ class Sequences:
         The distance in rows between two steps of a sequence.
     n_timesteps : int
         The length of the time axis.
+    series : ndarray of int, shape (n_samples,), or None, default=None
+        The number of the series that each sequence was cut from. None says that all are of one series, or that
+        nothing is known of it.
 
     See Also
     --------
@@ -62,6 +65,7 @@ class Sequences:
     heads: NDArray[Any]
     step: int
     n_timesteps: int
+    series: NDArray[Any] | None = None
 
     # ------------------------------------------------------------------ as an array
 
@@ -155,7 +159,13 @@ class Sequences:
         >>> windows.take(np.array([5, 2]))
         Sequences(shape=(2, 3, 1), dtype=float64)
         """
-        return replace(self, starts=self.starts[indices], lengths=self.lengths[indices], heads=self.heads[indices])
+        return replace(
+            self,
+            starts=self.starts[indices],
+            lengths=self.lengths[indices],
+            heads=self.heads[indices],
+            series=None if self.series is None else self.series[indices],
+        )
 
     def gather(self, indices: NDArray[Any], n_timesteps: int | None = None) -> NDArray[Any]:
         """Get present steps first, tails filled with the last present step.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
+from skrnn._losses import CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, loss_name
 from skrnn._numbers import NUMBERS, called, numbers_of, place, refuse_no_array
 
 _SPARSE = "sparse_categorical_crossentropy"
@@ -65,8 +67,8 @@ class Targets:
         rows = rows[..., None] + steps
         return self.values[rows], np.where(present, self.weights[rows], 0)
 
-    def weight_a_sample(self, lengths):
-        """Return the mean over samples of their weight, or of the sum of those of their steps."""
+    def mean_weight(self, lengths):
+        """Return the mean over samples of their weight, or of the sum of those of their valid time steps."""
         if not self.per_step:
             return float(np.mean(self.weights[self.starts], dtype=np.float64))
         upto = np.concatenate([[0.0], np.cumsum(self.weights, dtype=np.float64)])
@@ -153,8 +155,14 @@ class RegressionEncoder:
         Name of the estimator, for errors.
     """
 
+    kind = REAL_NUMBERS
+
     def __init__(self, per_step, dtype, name):
         self.per_step, self.dtype, self.name = per_step, dtype, name
+
+    def with_loss(self, loss):
+        """Return the encoder for another loss: targets of regressors are the same for all."""
+        return self
 
     def fit(self, y):
         """Learn the number of outputs from checked ``y``."""
@@ -227,6 +235,17 @@ class ClassificationEncoder:
 
     def __init__(self, per_step, dtype, name, loss):
         self.per_step, self.dtype, self.name, self.loss = per_step, dtype, name, loss
+
+    @property
+    def kind(self):
+        """Kind of the targets, which a loss must be defined for."""
+        return INDICATORS if self.multilabel else TWO_CLASSES if len(self.classes) == 2 else CLASSES
+
+    def with_loss(self, loss):
+        """Return the encoder of the same labels for another loss."""
+        other = copy(self)
+        other.loss = loss
+        return other
 
     def fit(self, y, present, classes=None):
         """Learn the classes from checked ``y``, or take those given."""
@@ -339,13 +358,10 @@ class ClassificationEncoder:
         return not self.multilabel and len(self.classes) == 2 and "categorical" not in self._loss_name()
 
     def _loss_name(self):
-        """Return the loss in snake case; the default is that of the number of classes."""
-        loss = self.loss
-        if isinstance(loss, str):
-            if loss == "auto":
-                return "binary_crossentropy" if len(self.classes) == 2 else _SPARSE
-            return loss if "_" in loss else _snake_case(loss)
-        return _snake_case(getattr(loss, "__name__", type(loss).__name__))
+        """Return the name of the loss; the default is that of the number of classes."""
+        if isinstance(self.loss, str) and self.loss == "auto":
+            return "binary_crossentropy" if len(self.classes) == 2 else _SPARSE
+        return loss_name(self.loss)
 
     def _refuse_unknown(self, labels):
         if len(labels):
@@ -411,7 +427,3 @@ def _check_target_shape(y, sequences, per_step, name):
             f"y has {y.ndim} dimensions, shape {y.shape}, but {name} takes (n_samples,) or (n_samples, "
             "n_outputs). For one output per time step set return_sequences=True."
         )
-
-
-def _snake_case(name):
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

@@ -12,13 +12,15 @@ import numpy as np
 from skrnn._batches import batch_order, batch_order_by_length, keras_batch, program_batches
 from skrnn._checkpoint import SavedFit
 from skrnn._engine import TRAINING_VALUES_A_CALL, batches_a_call, memory_error, n_replicas, n_shards, network_obstacle
-from skrnn._keras import compile_network, fit_with_keras, metric_list
+from skrnn._keras import compile_network, evaluate_with_keras, fit_with_keras, metric_list
+from skrnn._keras_defaults import keras_defaults
 from skrnn._lengths import MIN_TRAINING_WORK, program_lengths
 from skrnn._network import assign, fresh_values, network_variables
 from skrnn._processes import prepare_process
 from skrnn._programs import CACHE, TrainingProgram, built_metrics, loss_per_row, program_network
 from skrnn._prototype import compiled_network, find_prototype, prototype_of, rates_of
 from skrnn._record import TrainedState, TrainingRecord, identity_of
+from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
 
 logger = logging.getLogger("skrnn")
 
@@ -46,7 +48,7 @@ def train(plan, dataset, validation=None):
     if record.ended is None:
         remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
         try:
-            with memory_error(name, plan.batch_size, dataset.sequences.n_timesteps, remedy):
+            with keras_defaults(), memory_error(name, plan.batch_size, dataset.sequences.n_timesteps, remedy):
                 record.end(_train(plan, record, dataset, validation))
         finally:
             record.progress.close()
@@ -111,7 +113,7 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         return TrainedState(arrays[:n_weights], arrays[n_weights:], prototype.optimizer_name, int(lengths.max()))
 
     lengths = _lengths(plan, dataset)
-    held_out_order = None if validation is None else _pass_order(plan, validation, _lengths(plan, validation), None)
+    held_out_order = None if validation is None else _evaluation_order(plan, validation)
     run_epoch = partial(_run_epoch, prototype, plan)
     state = _first_values(
         plan,
@@ -141,6 +143,9 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         state, logs = run_epoch(TrainingProgram.train, state, dataset, _epoch_order(plan, dataset, lengths, epoch))
         if validation is not None:
             _, held_out = run_epoch(TrainingProgram.evaluate, state, validation, held_out_order)
+            if record.n_epochs == 0 and may_be_on_another_scale(logs["loss"], held_out["loss"]):
+                _, trained = run_epoch(TrainingProgram.evaluate, state, dataset, _evaluation_order(plan, dataset))
+                warn_of_validation_scale(trained["loss"], held_out["loss"], plan.compile_arguments["name"])
             logs |= {f"val_{name}": value for name, value in held_out.items()}
         if callbacks:
             assign(_variables(model), state)
@@ -163,17 +168,22 @@ def _lengths(plan, dataset):
 
 def _epoch_order(plan, dataset, lengths, epoch):
     """Return the batches of an epoch."""
+    # What partial_fit is passed is not all there is: relative to its own total, the weight of a single sample is lost.
+    mean_weight = dataset.mean_terms if plan.partial else dataset.mean_weight
     if not plan.shuffle:
-        return batch_order(lengths, plan.batch_size)
-    return _pass_order(plan, dataset, lengths, [plan.seed, epoch])
+        return batch_order(lengths, plan.batch_size, mean_weight)
+    return _pass_order(plan, lengths, mean_weight, [plan.seed, epoch])
 
 
-def _pass_order(plan, dataset, lengths, shuffle_seed):
+def _evaluation_order(plan, dataset):
+    """Return the batches of a pass over data on which nothing is trained."""
+    return _pass_order(plan, _lengths(plan, dataset), dataset.mean_weight, None)
+
+
+def _pass_order(plan, lengths, mean_weight, shuffle_seed):
     """Return the batches of a pass in which the order of samples does not matter."""
-    if (lengths == lengths[0]).all():
-        return batch_order(lengths, plan.batch_size, shuffle_seed)
-    weight = dataset.targets.weight_a_sample(dataset.sequences.lengths)
-    return batch_order_by_length(lengths, plan.batch_size, weight, shuffle_seed)
+    grouped = (lengths != lengths[0]).any()
+    return (batch_order_by_length if grouped else batch_order)(lengths, plan.batch_size, mean_weight, shuffle_seed)
 
 
 def _run_epoch(prototype, plan, call, state, dataset, order):
@@ -199,7 +209,7 @@ def _run_epoch(prototype, plan, call, state, dataset, order):
 def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     """Train through ``keras.Model.fit``."""
     lengths = _lengths(plan, dataset)
-    _compute_loss_in(plan.spec.dtype, model, plan.compile_arguments["metrics"])
+    _compile_weighted_loss(model, plan.spec.dtype, plan.compile_arguments["metrics"])
 
     def state_of_model():
         weights, optimizer = network_variables(model), model.optimizer
@@ -232,8 +242,16 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
 
     held_out = []
     if validation is not None:
-        order = _pass_order(plan, validation, _lengths(plan, validation), None)
+        order = _evaluation_order(plan, validation)
         held_out = [keras_batch(validation, order, index, *form) for index in range(len(order))]
+
+    def after_epoch(logs, stops):
+        if validation is not None and record.n_epochs == 0 and may_be_on_another_scale(logs["loss"], logs["val_loss"]):
+            order = _evaluation_order(plan, dataset)
+            loss = evaluate_with_keras(model, lambda index: keras_batch(dataset, order, index, *form), len(order))
+            warn_of_validation_scale(loss, logs["val_loss"], plan.compile_arguments["name"])
+        return record.after_epoch(logs, state_of_model, stops)
+
     fit_with_keras(
         model,
         batch,
@@ -243,29 +261,40 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
         validation_batches=held_out,
         callbacks=callbacks,
         before_training=restore,
-        after_epoch=lambda logs, stops: record.after_epoch(logs, state_of_model, stops),
+        after_epoch=after_epoch,
     )
     return state_of_model()
 
 
-def _compute_loss_in(dtype, model, metrics):
-    """Compile a model again where its loss would round to Keras's own dtype, float32 by default."""
+def _compile_weighted_loss(model, dtype, metrics):
+    """Compile a model again with the loss of a batch as `keras_batch` weights it: the weighted sum, by the samples.
+
+    Keras would divide by the number of terms instead, and round to its own dtype.
+    """
     import keras
 
-    if dtype == keras.config.floatx():
-        return
-    loss = model.loss
+    loss, config = model.loss, model.get_compile_config()
 
-    class LossInDtype(keras.losses.Loss):
-        def call(self, y_true, y_pred):
-            return loss_per_row(loss, y_true, y_pred)
+    class WeightedLoss(keras.losses.Loss):
+        def __call__(self, y_true, y_pred, sample_weight):
+            losses = loss_per_row(loss, y_true, y_pred)
+            # A loss of one's own may return a value for each output, for each sample, or for the whole batch.
+            while losses.ndim > sample_weight.ndim:
+                losses = keras.ops.mean(losses, axis=-1)
+            while 0 < losses.ndim < sample_weight.ndim:
+                losses = losses[..., None]
+            weighted = losses * keras.ops.cast(sample_weight, losses.dtype)
+            return keras.ops.sum(weighted) / keras.ops.cast(keras.ops.shape(sample_weight)[0], losses.dtype)
 
     model.compile(
         optimizer=model.optimizer,
-        loss=LossInDtype(dtype=dtype),
+        loss=WeightedLoss(dtype=dtype),
         weighted_metrics=metric_list(metrics),
         jit_compile=False,
+        auto_scale_loss=False,
     )
+    model.loss = loss
+    model.get_compile_config = lambda: config  # so that callbacks save a model which loads without skrnn
 
 
 def _training_program(prototype, plan, targets, n_timesteps):

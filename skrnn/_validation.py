@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import reprlib
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, TypeVar
 
 import numpy as np
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 DEFAULT_FRACTION = 0.1  # with early stopping, where validation_split is None
 
 
-def held_out(validation_split, early_stopping, n_samples, y, codes, name):
+def without_validation_data(fit: Fit) -> Fit:
+    """Make ``fit`` name the arguments that replace Keras's ``validation_data``, which no Pipeline would transform."""
+
+    @functools.wraps(fit)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if "validation_data" in kwargs:
+            raise TypeError(
+                f"{type(self).__name__}.fit has no argument 'validation_data'. Pass X_val=..., y_val=... and, for "
+                "weights, sample_weight_val=..."
+            )
+        return fit(self, *args, **kwargs)
+
+    same: Any = checked
+    return same
+
+
+def held_out(validation_split, early_stopping, n_samples, y, groups, name):
     """Split samples into those to train on and those to validate on; nothing is shuffled.
 
     Parameters
@@ -22,8 +43,9 @@ def held_out(validation_split, early_stopping, n_samples, y, codes, name):
     n_samples : int
     y : ndarray of shape (n_samples, ...)
         What a splitter sees.
-    codes : ndarray of shape (n_samples,) or None
-        The class of each sample, where a fraction is taken from every class.
+    groups : list of ndarray of shape (n_samples,)
+        The class and the series of each sample, where they have some. A fraction is taken of the samples of each
+        class within each series.
     name : str
         Name of the estimator, for errors.
 
@@ -36,7 +58,7 @@ def held_out(validation_split, early_stopping, n_samples, y, codes, name):
     if validation_split is None or (isinstance(validation_split, Real) and validation_split == 0):
         return None, None
     if isinstance(validation_split, Real):
-        validation = _last_of_each(validation_split, np.zeros(n_samples, int) if codes is None else codes)
+        validation = _last_of_each(validation_split, np.array([np.zeros(n_samples, dtype=int), *groups]))
         train = np.setdiff1d(np.arange(n_samples), validation)
     else:
         train, validation = _first_fold(validation_split, n_samples, y, name)
@@ -44,7 +66,7 @@ def held_out(validation_split, early_stopping, n_samples, y, codes, name):
         raise ValueError(
             f"validation_split={validation_split!r} of {n_samples} samples leaves {len(train)} to train on and "
             f"{len(validation)} to validate on; {name} needs at least one of each. Pass more samples, another "
-            "fraction, or validation_data to fit."
+            "fraction, or X_val and y_val to fit."
         )
     return train, validation
 
@@ -73,11 +95,12 @@ def _positions(part, n_samples):
     return np.arange(n_samples)[part if part.size else part.astype(int)]
 
 
-def _last_of_each(fraction, codes):
-    """Return the last samples of every class, as many as Keras's validation_split takes of all."""
-    parts = []
-    for code in np.unique(codes):
-        members = np.flatnonzero(codes == code)
-        n_train = int(np.floor(len(members) * (1 - fraction)))
-        parts.append(members[max(n_train, 1) :])
-    return np.sort(np.concatenate(parts))
+def _last_of_each(fraction, groups):
+    """Return the last samples of each group, of which one always remains; groups are the distinct columns."""
+    _, codes = np.unique(groups, axis=1, return_inverse=True)
+    codes = codes.reshape(-1)  # numpy 2.0 gives it another axis
+    order = np.argsort(codes, kind="stable")
+    sizes = np.bincount(codes)
+    place = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    n_train = np.maximum(np.floor(sizes * (1 - fraction)).astype(int), 1)  # as Keras's validation_split rounds
+    return np.sort(order[place >= n_train[codes[order]]])

@@ -7,7 +7,7 @@ import warnings
 from types import FrameType
 
 # A call from a Pipeline or a search passes through these before it arrives here.
-_PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib")
+_PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib", "keras")
 _FOLDS = "sklearn.model_selection._validation"
 
 

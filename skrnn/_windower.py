@@ -17,7 +17,14 @@ from skrnn._sequences import Sequences
 from skrnn._typing import Container, MaxGap, Padding, available_if, fit_context
 from skrnn._unchanged import unchanged_on_failure
 from skrnn._windower_data import WindowerDataMixin, first_label, rows_before_the_first
-from skrnn._windows import ROW_DTYPES, WINDOW_CONSTRAINTS, runs_of_rows, strided_windows, windows_of_runs
+from skrnn._windows import (
+    ROW_DTYPES,
+    WINDOW_CONSTRAINTS,
+    runs_of_rows,
+    series_of_windows,
+    strided_windows,
+    windows_of_runs,
+)
 
 Windower = TypeVar("Windower", bound="SequenceWindower")
 
@@ -292,6 +299,7 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
                 window=self.window,
                 dilation=self.dilation,
                 padding=self._padding(),
+                series=series_of_windows(labels),
             )[n_context:]
         if not self.flatten:
             return windows

@@ -127,9 +127,9 @@ def sliding_windows(
         finite=True,
     )
     at = None if ends is None else _rows_at(ends, labels, groups)
-    runs = runs_of_rows(labels, max_gap)
+    runs, series = runs_of_rows(labels, max_gap), series_of_windows(labels)
     del features, labels  # which a panel in a MultiIndex makes large
-    windows = windows_of_runs(rows, *runs, window=window, dilation=dilation, padding=padding or "mask")
+    windows = windows_of_runs(rows, *runs, window=window, dilation=dilation, padding=padding or "mask", series=series)
     return windows if ends is None else windows[at]
 
 
@@ -154,7 +154,14 @@ def runs_of_rows(labels, max_gap):
     return order, np.maximum.accumulate(np.where(breaks, np.arange(len(order), dtype=order.dtype), 0))
 
 
-def windows_of_runs(rows, order, first, *, window, dilation, padding):
+def series_of_windows(labels):
+    """Return the number of the series of each window, in the smallest type; None where there is one series only."""
+    if len(labels.series) < 2:
+        return None
+    return labels.codes.astype(np.min_scalar_type(len(labels.series)))
+
+
+def windows_of_runs(rows, order, first, *, window, dilation, padding, series):
     """Cut the window that ends with each row.
 
     Parameters
@@ -164,6 +171,8 @@ def windows_of_runs(rows, order, first, *, window, dilation, padding):
         As `runs_of_rows` returns them.
     window, dilation, padding
         As in `sliding_windows`.
+    series : ndarray of int, shape (n_rows,), or None
+        As `series_of_windows` returns it.
 
     Returns
     -------
@@ -184,7 +193,13 @@ def windows_of_runs(rows, order, first, *, window, dilation, padding):
     if is_room is not None:
         values[is_room] = 0
     return Sequences(
-        values=values, starts=starts, lengths=lengths, heads=window - lengths, step=dilation, n_timesteps=window
+        values=values,
+        starts=starts,
+        lengths=lengths,
+        heads=window - lengths,
+        step=dilation,
+        n_timesteps=window,
+        series=series,
     )
 
 

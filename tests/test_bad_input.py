@@ -34,7 +34,7 @@ KINDS = {
     "tokens": ("GRURegressor", {"embedding_dim": 3, "n_tokens": 9}, TOKENS, Y),
     "classifier": ("GRUClassifier", {}, X, LABELS),
 }
-REGRESSORS_DO = ("fit", "partial_fit", "validation_data", "predict", "score", "model_input")
+REGRESSORS_DO = ("fit", "partial_fit", "X_val", "predict", "score", "model_input")
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def fitted():
 def call(estimator, method, X, kind):
     """Pass ``X`` to a method, with all else as it should be."""
     *_, good, y = KINDS[kind]
-    if method == "validation_data":
-        return estimator.fit(good, y, validation_data=(X, y))
+    if method == "X_val":
+        return estimator.fit(good, y, X_val=X, y_val=y)
     if method in ("fit", "partial_fit", "score"):
         return getattr(estimator, method)(X, y)
     return getattr(estimator, method)(X)

@@ -217,14 +217,14 @@ def test_targets_and_weights(kind):
     @examples(150)
     @given(
         bad=anything_like(few[1], [0, 1, 2, 8]),
-        method=st.sampled_from(["partial_fit", "validation_data"]),
+        method=st.sampled_from(["partial_fit", "X_val"]),
     )
     def check(bad, method):
         trained = deepcopy(estimator)
         if method == "partial_fit":
             outcome = answer(trained.partial_fit, few[0], bad)
         else:
-            outcome = answer(lambda: trained.fit(*few, validation_data=(few[0], bad)))
+            outcome = answer(lambda: trained.fit(*few, X_val=few[0], y_val=bad))
         if outcome is None:
             assert_array_equal(trained.predict(good), expected)
         else:

@@ -28,8 +28,8 @@ KINDS = {
     "labels of steps": ("GRUClassifier", {"return_sequences": True}, X_MASKED, LABELS_OF_STEPS),
 }
 FIRST = ("fit",)
-LATER = ("partial_fit", "validation_data", "score")
-TRAINING = ("fit", "partial_fit", "validation_data")
+LATER = ("partial_fit", "y_val", "score")
+TRAINING = ("fit", "partial_fit", "y_val")
 ALL = ("fit", *LATER)
 
 
@@ -41,8 +41,8 @@ def fitted():
 
 def call(estimator, method, kind, X, y, *weights):
     """Pass what is bad to a method, with all else as it should be."""
-    if method == "validation_data":
-        return estimator.fit(*KINDS[kind][2:], validation_data=(X, y, *weights))
+    if method == "y_val":
+        return estimator.fit(*KINDS[kind][2:], X_val=X, y_val=y, sample_weight_val=weights[0] if weights else None)
     return getattr(estimator, method)(X, y, *weights)
 
 
@@ -309,17 +309,16 @@ def test_damaged_weights(damage, kind, method, fitted):
 
 
 VALIDATION_DATA = {
-    "no tuple": (X, "must be a tuple (X, y) or (X, y, sample_weight). Got ndarray instead"),
-    "one element": ((X,), "must be a tuple (X, y) or (X, y, sample_weight). Got tuple instead"),
-    "four elements": ((X, Y, ONES, ONES), "must be a tuple (X, y)"),
-    "a mapping": ({"X": X, "y": Y}, "Got dict instead"),
+    "X alone": ({"X_val": X}, "needs X_val and y_val together, to validate on. y_val is None"),
+    "y alone": ({"y_val": Y}, "needs X_val and y_val together, to validate on. X_val is None"),
+    "weights alone": ({"sample_weight_val": ONES}, "needs X_val and y_val together, to validate on. X_val is None"),
 }
 
 
 @pytest.mark.parametrize("damage", VALIDATION_DATA)
-def test_what_is_no_validation_data(damage, fitted):
+def test_parts_of_validation_data(damage, fitted):
     data, message = VALIDATION_DATA[damage]
-    assert_refused(fitted, "numbers", ValueError, message, lambda e: e.fit(X, Y, validation_data=data))
+    assert_refused(fitted, "numbers", ValueError, message, lambda e: e.fit(X, Y, **data))
 
 
 # ---------------------------------------------------------------------- parameters

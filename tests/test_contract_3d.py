@@ -308,7 +308,7 @@ def test_fit_and_predict_change_no_argument(read_only, X_masked, y):
     copies = [argument.copy() for argument in arguments]
     for argument in arguments:
         argument.flags.writeable = not read_only
-    regressor = make("GRURegressor").fit(X_masked, y, weights, validation_data=held_out)
+    regressor = make("GRURegressor").fit(X_masked, y, weights, X_val=held_out[0], y_val=held_out[1])
     regressor.predict(X_masked)
     regressor.score(X_masked, y, weights)
     regressor.partial_fit(X_masked, y, weights)

@@ -159,7 +159,7 @@ def test_sparse_input(X_2d, y):
         ("2-D", lambda X: X[:, :4, 0], "X has 4 features, but GRURegressor is expecting 5 features"),
     ],
 )
-@pytest.mark.parametrize("method", ["predict", "score", "partial_fit", "validation_data", "model_input"])
+@pytest.mark.parametrize("method", ["predict", "score", "partial_fit", "X_val", "model_input"])
 def test_layouts_after_fit(method, fitted_on, change, message, X, y):
     fitted = X if fitted_on == "3-D" else X[..., 0]
     regressor = make("GRURegressor").fit(fitted, y)
@@ -167,8 +167,8 @@ def test_layouts_after_fit(method, fitted_on, change, message, X, y):
     with pytest.raises(ValueError, match=message):
         if method in ("predict", "model_input"):
             getattr(regressor, method)(bad)
-        elif method == "validation_data":
-            regressor.fit(fitted, y, validation_data=(bad, of(bad)))
+        elif method == "X_val":
+            regressor.fit(fitted, y, X_val=bad, y_val=of(bad))
         else:
             getattr(regressor, method)(bad, of(bad))
 
@@ -253,7 +253,7 @@ def test_y_of_another_shape_than_fitted(X, y):
     with pytest.raises(ValueError, match=r"output axis, but GRURegressor was fitted with none"):
         regressor.partial_fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match=r"GRURegressor was fitted with none"):
-        regressor.fit(X, y, validation_data=(X, np.column_stack([y, y])))
+        regressor.fit(X, y, X_val=X, y_val=np.column_stack([y, y]))
 
 
 def test_values_of_y_per_step(X_masked, y_steps):
@@ -291,7 +291,7 @@ def test_unknown_labels(X, labels):
     with pytest.raises(ValueError, match=r"labels that GRUClassifier does not know: \['sideways'\]; its classes are"):
         classifier.score(X, other)
     with pytest.raises(ValueError, match=r"does not know: \['sideways'\]"):
-        classifier.fit(X, labels, validation_data=(X, other))
+        classifier.fit(X, labels, X_val=X, y_val=other)
     numbers = make("GRUClassifier").fit(X, np.arange(N_SAMPLES) % 3)
     with pytest.raises(ValueError, match=r"does not know: \[3\]; its classes are \[0, 1, 2\]"):
         numbers.score(X, np.arange(N_SAMPLES) % 4)
@@ -326,29 +326,21 @@ def test_weights(weights, message, X, y):
 
 def test_early_stopping_needs_something_to_watch(X, y):
     regressor = make("GRURegressor", early_stopping=True, validation_split=0.0)
-    with pytest.raises(ValueError, match=r"validation_split=0\.0 and no validation_data. Pass a fraction above 0"):
+    with pytest.raises(ValueError, match=r"validation_split=0\.0 and no X_val. Pass a fraction above 0"):
         regressor.fit(X, y)
 
 
-@pytest.mark.parametrize(
-    ("validation_data", "message"),
-    [
-        (7, r"must be a tuple \(X, y\) or \(X, y, sample_weight\). Got int instead"),
-        ("Xy", "Got str instead"),
-        (([1],), r"must be a tuple \(X, y\)"),
-        (([1], [2], [3], [4]), r"must be a tuple \(X, y\)"),
-    ],
-)
-def test_validation_data(validation_data, message, X, y):
-    with pytest.raises(ValueError, match=message):
-        make("GRURegressor").fit(X, y, validation_data=validation_data)
+def test_validation_data_has_other_names(X, y):
+    message = r"GRURegressor.fit has no argument 'validation_data'. Pass X_val=\.\.\., y_val="
+    with pytest.raises(TypeError, match=message):
+        make("GRURegressor").fit(X, y, validation_data=(X, y))
 
 
 def test_validation_data_are_checked_as_training_data_are(X, y):
-    with pytest.raises(ValueError, match="first at sample 2, time step 1, feature 0"):
-        make("GRURegressor").fit(X, y, validation_data=(at(X, (2, 1, 0), np.nan), y))
+    with pytest.raises(ValueError, match=r"In X_val and y_val: .* first at sample 2, time step 1, feature 0"):
+        make("GRURegressor").fit(X, y, X_val=at(X, (2, 1, 0), np.nan), y_val=y)
     with pytest.raises(ValueError, match="X has 40 samples, but y has 39"):
-        make("GRURegressor").fit(X, y, validation_data=(X, y[:-1]))
+        make("GRURegressor").fit(X, y, X_val=X, y_val=y[:-1])
 
 
 def test_a_split_that_leaves_nothing(X, y):

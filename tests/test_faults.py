@@ -128,7 +128,7 @@ def test_a_first_validation_loss_of_nan_is_not_the_best(X, y):
     spoiler = keras.callbacks.LambdaCallback(on_epoch_end=spoil)
     regressor = make("GRURegressor", early_stopping=True, callbacks=[spoiler])
     expected = make("GRURegressor").fit(X, y)
-    assert regressor.fit(X, y, validation_data=(X, y)).best_epoch_ == 2
+    assert regressor.fit(X, y, X_val=X, y_val=y).best_epoch_ == 2
     assert np.isnan(regressor.history_["val_loss"][0])
     assert_array_equal(regressor.predict(X), expected.predict(X))
 

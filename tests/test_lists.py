@@ -220,7 +220,7 @@ def test_validation_is_held_out_of_lists(validation_split, sequences, y):
     X, last = as_objects(sequences), (np.arange(30), np.arange(30, 40))
     train, test = last if validation_split == 0.25 else next(validation_split.split(sequences))
     split = make("GRURegressor", validation_split=validation_split).fit(sequences, y)
-    given = make("GRURegressor").fit(X[train], y[train], validation_data=(X[test], y[test]))
+    given = make("GRURegressor").fit(X[train], y[train], X_val=X[test], y_val=y[test])
     assert_same_fit(split, given)
     without = make("GRURegressor").fit(X[train], y[train])
     mse = np.mean((without.predict(X[test]) - y[test]) ** 2)
@@ -229,7 +229,7 @@ def test_validation_is_held_out_of_lists(validation_split, sequences, y):
 
 def test_validation_data_longer_than_those_of_training(sequences, y):
     longer = [np.concatenate([sequence, sequence])[:8] for sequence in sequences[:10]]
-    regressor = make("GRURegressor").fit(sequences, y, validation_data=(longer, y[:10]))
+    regressor = make("GRURegressor").fit(sequences, y, X_val=longer, y_val=y[:10])
     assert_array_equal(weights_of(regressor), weights_of(make("GRURegressor").fit(sequences, y)))
     mse = np.mean((regressor.predict(longer) - y[:10]) ** 2)
     assert regressor.history_["val_loss"][-1] == pytest.approx(mse, rel=1e-5)

@@ -72,7 +72,7 @@ def test_labels_of_steps(sequences, sums):
 
 def test_validation_data_and_cross_validation(sequences, sums):
     regressor = GRURegressor(return_sequences=True, **SMALL)
-    fitted = regressor.fit(sequences[8:], sums[8:], validation_data=(sequences[:8], sums[:8]))
+    fitted = regressor.fit(sequences[8:], sums[8:], X_val=sequences[:8], y_val=sums[:8])
     truth = np.concatenate(sums[:8])
     squares = (np.concatenate(fitted.predict(sequences[:8])) - truth) ** 2
     assert_allclose(fitted.history_["val_loss"][-1], squares.mean(), rtol=1e-5)

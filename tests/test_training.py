@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 
 from skrnn._progress import ProgressLine
+from skrnn.exceptions import UnscaledTargetWarning
 
 # Learns fast, and soon too much: validation loss falls and rises again.
 OVERFITTING = {"optimizer__learning_rate": 0.05, "epochs": 60}
@@ -29,7 +30,7 @@ def noise(y):
 @pytest.mark.parametrize("validation_split", [0.25, 0.3])
 def test_a_fraction_holds_out_the_last_rows(validation_split, X, y):
     n_train = int(np.floor(N_SAMPLES * (1 - validation_split)))
-    expected = make("GRURegressor").fit(X[:n_train], y[:n_train], validation_data=(X[n_train:], y[n_train:]))
+    expected = make("GRURegressor").fit(X[:n_train], y[:n_train], X_val=X[n_train:], y_val=y[n_train:])
     regressor = make("GRURegressor", validation_split=validation_split).fit(X, y)
     assert regressor.history_ == expected.history_
     assert_array_equal(regressor.predict(X), expected.predict(X))
@@ -45,7 +46,7 @@ def test_validation_loss_is_that_of_the_predictions(X, y):
 
 def test_validation_loss_is_weighted(X, y):
     weights = np.linspace(0.5, 3, 10)
-    regressor = make("GRURegressor").fit(X[:30], y[:30], validation_data=(X[30:], y[30:], weights))
+    regressor = make("GRURegressor").fit(X[:30], y[:30], X_val=X[30:], y_val=y[30:], sample_weight_val=weights)
     loss = np.average((regressor.predict(X[30:]) - y[30:]) ** 2, weights=weights)
     assert regressor.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
     weights = np.linspace(0.5, 3, N_SAMPLES)
@@ -56,25 +57,25 @@ def test_validation_loss_is_weighted(X, y):
 
 def test_validation_changes_nothing_of_training(X, y):
     alone = make("GRURegressor").fit(X, y)
-    watched = make("GRURegressor").fit(X, y, validation_data=(X[:10], y[:10]))
+    watched = make("GRURegressor").fit(X, y, X_val=X[:10], y_val=y[:10])
     assert_array_equal(watched.predict(X), alone.predict(X))
     assert watched.history_["loss"] == alone.history_["loss"]
 
 
 def test_validation_data_override_validation_split(X, y):
-    regressor = make("GRURegressor", validation_split=0.25).fit(X, y, validation_data=(X[:10], y[:10]))
+    regressor = make("GRURegressor", validation_split=0.25).fit(X, y, X_val=X[:10], y_val=y[:10])
     assert_array_equal(regressor.predict(X), make("GRURegressor").fit(X, y).predict(X))
 
 
 def test_validation_data_may_be_longer(X, y):
     longer = np.concatenate([X, X[:, :2]], axis=1)
-    regressor = make("GRURegressor").fit(X, y, validation_data=(longer, y))
+    regressor = make("GRURegressor").fit(X, y, X_val=longer, y_val=y)
     loss = np.mean((regressor.predict(longer) - y) ** 2)
     assert regressor.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
 
 def test_validation_data_may_have_absent_steps(X, X_masked, y):
-    regressor = make("GRURegressor").fit(X, y, validation_data=(X_masked, y))
+    regressor = make("GRURegressor").fit(X, y, X_val=X_masked, y_val=y)
     loss = np.mean((regressor.predict(X_masked) - y) ** 2)
     assert regressor.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
@@ -82,7 +83,7 @@ def test_validation_data_may_have_absent_steps(X, X_masked, y):
 @pytest.mark.parametrize("splitter", [TimeSeriesSplit(3), ShuffleSplit(1, test_size=10, random_state=3)], ids=str)
 def test_the_first_split_of_a_splitter(splitter, X, y):
     train, test = next(iter(splitter.split(X, y)))
-    expected = make("GRURegressor").fit(X[train], y[train], validation_data=(X[test], y[test]))
+    expected = make("GRURegressor").fit(X[train], y[train], X_val=X[test], y_val=y[test])
     regressor = make("GRURegressor", validation_split=splitter).fit(X, y)
     assert regressor.history_ == expected.history_
     assert_array_equal(regressor.predict(X), expected.predict(X))
@@ -91,7 +92,7 @@ def test_the_first_split_of_a_splitter(splitter, X, y):
 def test_a_splitter_sees_the_labels(X, labels):
     splitter = StratifiedKFold(4)
     train, test = next(iter(splitter.split(X, labels)))
-    expected = make("GRUClassifier").fit(X[train], labels[train], validation_data=(X[test], labels[test]))
+    expected = make("GRUClassifier").fit(X[train], labels[train], X_val=X[test], y_val=labels[test])
     classifier = make("GRUClassifier", validation_split=splitter).fit(X, labels)
     assert classifier.history_ == expected.history_
 
@@ -102,7 +103,7 @@ def test_a_fraction_holds_out_the_last_rows_of_each_class(X, labels):
     of_class = [np.flatnonzero(labels == c) for c in np.unique(labels)]
     test = np.concatenate([rows[int(np.floor(len(rows) * 0.75)) :] for rows in of_class])
     train = np.setdiff1d(np.arange(N_SAMPLES), test)
-    expected = make("GRUClassifier").fit(X[train], labels[train], validation_data=(X[test], labels[test]))
+    expected = make("GRUClassifier").fit(X[train], labels[train], X_val=X[test], y_val=labels[test])
     classifier = make("GRUClassifier", validation_split=0.25).fit(X, labels)
     assert classifier.history_ == expected.history_
     assert set(labels[test]) == set(labels)
@@ -155,7 +156,7 @@ def test_early_stopping_holds_out_a_tenth(X, y):
 
 def test_early_stopping_watches_validation_data(X, noise):
     params = {**OVERFITTING, "early_stopping": True, "patience": 3, "validation_split": 0.0}
-    regressor = make("GRURegressor", **params).fit(X[:30], noise[:30], validation_data=(X[30:], noise[30:]))
+    regressor = make("GRURegressor", **params).fit(X[:30], noise[:30], X_val=X[30:], y_val=noise[30:])
     expected = make("GRURegressor", **{**params, "validation_split": 0.25}).fit(X, noise)
     assert regressor.history_ == expected.history_
     assert_array_equal(regressor.predict(X), expected.predict(X))
@@ -189,7 +190,7 @@ def test_history_has_a_value_of_every_metric_for_every_epoch(X, y):
 
 def test_metrics_are_weighted(X, y):
     weights = np.linspace(0.5, 3, 10)
-    regressor = make("GRURegressor", metrics=["mae"]).fit(X, y, validation_data=(X[30:], y[30:], weights))
+    regressor = make("GRURegressor", metrics=["mae"]).fit(X, y, X_val=X[30:], y_val=y[30:], sample_weight_val=weights)
     error = np.average(np.abs(regressor.predict(X[30:]) - y[30:]), weights=weights)
     assert regressor.history_["val_mae"][-1] == pytest.approx(error, rel=1e-5)
 
@@ -198,7 +199,7 @@ def test_metrics_are_weighted(X, y):
 def test_accuracy_is_that_of_the_labels(kind, X, labels, binary_labels):
     target = binary_labels if kind == "binary" else labels
     classifier = make("GRUClassifier", metrics=["accuracy"], optimizer__learning_rate=0.02, epochs=20)
-    classifier.fit(X, target, validation_data=(X[30:], target[30:]))
+    classifier.fit(X, target, X_val=X[30:], y_val=target[30:])
     assert classifier.history_["val_accuracy"][-1] == pytest.approx(classifier.score(X[30:], target[30:]))
 
 
@@ -220,7 +221,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(warm_start, X, y):
     before, history, predictions = dict(vars(regressor)), dict(regressor.history_), regressor.predict(X)
     optimizer = {"optimizer__learning_rate": 1e30, "epochs": 20}
     regressor.set_params(**optimizer)
-    with pytest.raises(ValueError, match="diverges"):
+    with pytest.warns(UnscaledTargetWarning), pytest.raises(ValueError, match="diverges"):
         regressor.fit(X, y * 1e18)
     with pytest.raises(ValueError, match=r"NaN|is expecting 3 features"):
         regressor.fit(X[..., :2], np.full_like(y, np.nan))

@@ -61,7 +61,7 @@ assert_type(windows[10:], Sequences)
 assert_type(windows.shape, tuple[int, int, int])
 
 regressor = GRURegressor(8, epochs=2, optimizer__learning_rate=0.01, validation_split=TimeSeriesSplit(2))
-assert_type(regressor.fit(windows, y, validation_data=(windows, y)), GRURegressor)
+assert_type(regressor.fit(windows, y, X_val=windows, y_val=y), GRURegressor)
 assert_type(regressor.set_params(units=(4, 4)).partial_fit(windows, y), GRURegressor)
 assert_type(regressor.predict(windows), Array)
 assert_type(regressor.score(windows, y), float)

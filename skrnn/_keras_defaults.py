@@ -1,0 +1,55 @@
+"""Keras's global dtype and dtype policy, set to its own defaults while skrnn computes.
+
+Layers have the dtype of their estimator. But variables of optimizers and metrics take Keras's global ``floatx``, and
+models its global policy: an estimator would be another one after ``keras.config.set_floatx("float16")``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+_DEFAULT = "float32"
+
+
+class _SharedFloatx:
+    """The global ``floatx``, which all threads share: the first to need the default sets it, the last restores it."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_users, self._before = threading.Lock(), 0, _DEFAULT
+
+    def acquire(self) -> None:
+        import keras
+
+        with self._lock:
+            if not self._n_users:
+                self._before = keras.config.floatx()
+                keras.config.set_floatx(_DEFAULT)
+            self._n_users += 1
+
+    def release(self) -> None:
+        import keras
+
+        with self._lock:
+            self._n_users -= 1
+            if not self._n_users:
+                keras.config.set_floatx(self._before)
+
+
+_FLOATX = _SharedFloatx()
+
+
+@contextlib.contextmanager
+def keras_defaults() -> Iterator[None]:
+    """Compute as if nobody had set a global dtype or policy, and put back what was set; the policy is the thread's."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    _FLOATX.acquire()
+    try:
+        keras.config.set_dtype_policy(_DEFAULT)
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        _FLOATX.release()

@@ -1,0 +1,133 @@
+"""The weight of a sample, a class or a time step in the loss, whatever batch it is in."""
+
+import numpy as np
+import pytest
+from conftest import N_SAMPLES, make
+from numpy.testing import assert_allclose
+
+from skrnn import GRUClassifier
+
+# Steps so small that all batches of an epoch see the initial weights: the update is a sum of gradients.
+RATE = 1e-7
+PARAMS = {
+    "cell": "rnn",
+    "epochs": 1,
+    "shuffle": False,
+    "dtype": "float64",
+    "optimizer": "sgd",
+    "optimizer__learning_rate": RATE,
+}
+WEIGHTS = np.random.default_rng(1).uniform(0.2, 1, size=N_SAMPLES) * np.tile([1, 19], N_SAMPLES // 2)
+
+
+def bias_of(estimator):
+    """Bias of the output layer, whose gradient for squared errors is twice the error."""
+    return float(estimator.model_.get_weights()[-1][0])
+
+
+def terms(estimator, X, y):
+    """Errors and their weights, per sample or per valid time step, as lists of one array for each sample."""
+    errors = (estimator.predict(X) - y).reshape(len(X), -1)
+    valid = ~np.isnan(errors)
+    return [e[v] for e, v in zip(errors, valid, strict=True)], [
+        np.full(v.sum(), w) for w, v in zip(WEIGHTS, valid, strict=False)
+    ]
+
+
+def expected_update(errors, weights, batch_size, divisor):
+    """Update of the bias in one epoch: each batch divides its weighted sum by its samples and the divisor."""
+    update = 0.0
+    for first in range(0, len(errors), batch_size):
+        batch = range(first, min(first + batch_size, len(errors)))
+        update -= RATE * sum(2 * weights[i] @ errors[i] for i in batch) / (len(batch) * divisor)
+    return update
+
+
+@pytest.fixture(params=["sample", "step"])
+def per_step(request):
+    return request.param == "step"
+
+
+@pytest.fixture
+def target(per_step, y, y_steps):
+    return y_steps if per_step else y
+
+
+@pytest.mark.parametrize(
+    ("engine", "batch_size"), [("", 1), ("", 7), ("", 32), ("", None), ("keras", 1), ("keras", 7), ("keras", None)]
+)
+def test_weights_mean_the_same_at_every_batch_size(engine, batch_size, per_step, X_masked, target, use_engine):
+    use_engine(engine)
+    params = {**PARAMS, "batch_size": batch_size, "return_sequences": per_step, "metrics": ["mae"], "warm_start": True}
+    held_out = X_masked[::-1][:15], target[::-1][:15]
+    regressor = make("RecurrentRegressor", **params).fit(
+        X_masked, target, WEIGHTS, X_val=held_out[0], y_val=held_out[1], sample_weight_val=WEIGHTS[:15]
+    )
+    errors, weights = terms(regressor, X_masked, target)
+    all_errors, all_weights = np.concatenate(errors), np.concatenate(weights)
+    update = expected_update(errors, weights, batch_size or N_SAMPLES, all_weights.sum() / N_SAMPLES)
+    assert bias_of(regressor) == pytest.approx(update, rel=1e-4)
+    assert regressor.history_["loss"] == pytest.approx([np.average(all_errors**2, weights=all_weights)], rel=1e-4)
+    assert regressor.history_["mae"] == pytest.approx([np.average(np.abs(all_errors), weights=all_weights)], rel=1e-4)
+    errors, weights = (np.concatenate(part) for part in terms(regressor, *held_out))
+    assert regressor.history_["val_loss"] == pytest.approx([np.average(errors**2, weights=weights)], rel=1e-4)
+    assert regressor.history_["val_mae"] == pytest.approx([np.average(np.abs(errors), weights=weights)], rel=1e-4)
+
+    assert bias_of(regressor.fit(X_masked, target, WEIGHTS)) == pytest.approx(2 * update, rel=1e-4)  # warm start
+
+
+@pytest.mark.parametrize("engine", ["", "keras"])
+def test_a_partial_fit_divides_by_the_number_of_terms(engine, per_step, X_masked, target, use_engine):
+    use_engine(engine)
+    params = {**PARAMS, "batch_size": 7, "return_sequences": per_step}
+    regressor = make("RecurrentRegressor", **params).partial_fit(X_masked, target, WEIGHTS)
+    errors, weights = terms(regressor, X_masked, target)
+    n_terms = len(np.concatenate(errors))
+    assert bias_of(regressor) == pytest.approx(expected_update(errors, weights, 7, n_terms / N_SAMPLES), rel=1e-4)
+    alone = make("RecurrentRegressor", **params).partial_fit(X_masked[:1], target[:1], [19.0])
+    once = make("RecurrentRegressor", **params).partial_fit(X_masked[:1], target[:1])
+    assert bias_of(alone) == pytest.approx(19 * bias_of(once), rel=1e-4)
+
+
+def test_sequences_of_different_lengths_in_a_list(X, y_steps):
+    lengths = np.random.default_rng(2).integers(1, 6, size=N_SAMPLES)
+    sequences = [x[:length] for x, length in zip(X, lengths, strict=True)]
+    targets = [steps[:length] for steps, length in zip(y_steps, lengths, strict=True)]
+    params = {**PARAMS, "batch_size": 7, "return_sequences": True}
+    regressor = make("RecurrentRegressor", **params).fit(sequences, targets, WEIGHTS)
+    errors = [p - t for p, t in zip(regressor.predict(sequences), targets, strict=True)]
+    weights = [np.full(length, weight) for weight, length in zip(WEIGHTS, lengths, strict=True)]
+    update = expected_update(errors, weights, 7, (WEIGHTS * lengths).sum() / N_SAMPLES)
+    assert bias_of(regressor) == pytest.approx(update, rel=1e-4)
+
+
+def test_unweighted_batches_are_divided_by_their_samples(X, y):
+    regressor = make("RecurrentRegressor", **PARAMS, batch_size=7).fit(X, y)
+    errors = list((regressor.predict(X) - y).reshape(-1, 1))
+    update = expected_update(errors, [np.ones(1)] * N_SAMPLES, 7, 1.0)
+    assert bias_of(regressor) == pytest.approx(update, rel=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 32])
+def test_balanced_classes_of_different_size_are_told_apart_evenly(batch_size):
+    # Features that say nothing: with balanced classes the probability that minimizes the loss is one half.
+    random = np.random.default_rng(0)
+    X, y = np.ones((640, 1, 1)), np.zeros(640, dtype=int)
+    y[random.choice(640, 32, replace=False)] = 1
+    params = {"units": 2, "class_weight": "balanced", "epochs": 5, "optimizer": "sgd", "random_state": 0}
+    params["optimizer__learning_rate"] = 0.01 * batch_size**0.5
+    classifier = GRUClassifier(batch_size=batch_size, **params)
+    assert_allclose(classifier.fit(X, y).predict_proba(X)[:, 1], 0.5, atol=0.05)
+
+
+def test_weights_that_are_all_zero(X, y, labels):
+    with pytest.raises(ValueError, match="at least one"):
+        make("GRURegressor").fit(X, y, np.zeros(N_SAMPLES))
+    with pytest.raises(ValueError, match=r"In X_val and y_val: .* at least one"):
+        make("GRURegressor").fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(N_SAMPLES))
+    nothing = {"up": 0, "down": 0, "flat": 0}
+    with pytest.raises(ValueError, match="leaves no sample of the training data a weight above zero"):
+        make("GRUClassifier", class_weight=nothing).fit(X, labels)
+    # No class has weight zero everywhere, but no sample has any.
+    with pytest.raises(ValueError, match="leaves no sample of the training data a weight above zero"):
+        make("GRUClassifier", class_weight={"up": 0}).fit(X, labels, (labels == "up").astype(float))
