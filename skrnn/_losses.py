@@ -33,6 +33,7 @@ _KINDS: dict[str, set[str]] = {
     "binary_focal_crossentropy": _YES_OR_NO,
     "categorical_crossentropy": _ONE_CLASS_OF_SEVERAL,
     "categorical_focal_crossentropy": _ONE_CLASS_OF_SEVERAL,
+    "categorical_generalized_cross_entropy": set(),  # Keras 3.15 computes it for labels without an axis only
     "categorical_hinge": _ONE_CLASS_OF_SEVERAL,
     "circle": set(),  # of pairwise similarities
     "cosine_similarity": {REAL_NUMBERS, CLASSES, INDICATORS},
