@@ -112,13 +112,14 @@ _LOSS_OF_REGRESSORS = """"mse"
     What is minimised, as in Keras."""
 _LOSS_OF_CLASSIFIERS = """"auto"
     What is minimised, as in Keras. "auto" is binary cross-entropy for two classes and for several labels, sparse
-    categorical cross-entropy for more classes. Losses on one-hot targets take those."""
+    categorical cross-entropy for more classes. Labels are one-hot encoded for the losses that take them so. A loss
+    that is not defined for the labels, such as categorical cross-entropy for indicators of several, raises an error."""
 
-_HELD_OUT_BY_REGRESSORS = """a share of the last samples, never shuffled, or the first split of a scikit-learn
-    splitter. None is 0.1 with `early_stopping`, else nothing."""
-_HELD_OUT_BY_CLASSIFIERS = """a share of the last samples of each class (of all samples, for several labels
-    and for labels of time steps), never shuffled, or the first split of a scikit-learn splitter. None is 0.1 with
-    `early_stopping`, else nothing."""
+_HELD_OUT_BY_REGRESSORS = """a fraction of the last samples, of each series where windows were cut from several, never
+    shuffled, or the first split of a scikit-learn splitter. None is 0.1 with `early_stopping`, else nothing."""
+_HELD_OUT_BY_CLASSIFIERS = """a fraction of the last samples of each class (of all samples, for several labels
+    and for labels of time steps) within each series that windows were cut from, never shuffled, or the first split of a
+    scikit-learn splitter. None is 0.1 with `early_stopping`, else nothing."""
 
 
 def document(cls):
