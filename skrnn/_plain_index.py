@@ -1,0 +1,108 @@
+"""Indexes and frequencies of pandas as arrays and plain values, which every format can hold, and back.
+
+A pickle of a pandas index names private classes of pandas, and formats that build known classes only cannot hold it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+_OFFSET = "offset"  # the key that tells a frequency from other values
+
+
+def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
+    """Return an index as a dict of arrays and plain values; its names are kept, what pandas has cached is not."""
+    if index is None:
+        return None
+    if isinstance(index, pd.MultiIndex):
+        levels = [index_to_plain(index.get_level_values(level)) for level in range(index.nlevels)]
+        return {"kind": "levels", "levels": levels}
+    plain: dict[str, Any] = {"kind": "values", "name": _plain_label(index.name)}
+    if isinstance(index, pd.RangeIndex):
+        return plain | {"kind": "range", "bounds": [index.start, index.stop, index.step]}
+    if isinstance(index, pd.PeriodIndex):
+        return plain | {"kind": "periods", "values": index.asi8, "frequency": index.freqstr}
+    if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        is_date = isinstance(index, pd.DatetimeIndex)
+        plain |= {"kind": "dates" if is_date else "durations", "values": index.asi8, "unit": index.unit}
+        plain["frequency"] = frequency_to_plain(index.freq)
+        return plain | ({"zone": _plain_zone(index.tz)} if is_date else {})
+    if index.dtype.kind in "biuf" and isinstance(index.dtype, np.dtype):
+        return plain | {"values": index.to_numpy()}
+    return plain | {"kind": "labels", "values": [_plain_label(label) for label in index], "dtype": str(index.dtype)}
+
+
+def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
+    """Return the index that `index_to_plain` made plain."""
+    if plain is None:
+        return None
+    if plain["kind"] == "levels":
+        return pd.MultiIndex.from_arrays([index_from_plain(level) for level in plain["levels"]])
+    kind, name = plain["kind"], _label(plain["name"])
+    if kind == "range":
+        return pd.RangeIndex(*plain["bounds"], name=name)
+    if kind == "periods":
+        return pd.PeriodIndex.from_ordinals(plain["values"], freq=plain["frequency"], name=name)
+    if kind == "values":
+        return pd.Index(plain["values"], name=name)
+    if kind == "labels":
+        labels = [_label(label) for label in plain["values"]]
+        # Not given a dtype, pandas would make dates of what were objects, and tuples levels.
+        return pd.Index(labels, dtype=plain["dtype"], name=name, tupleize_cols=False)
+    values = plain["values"].view(f"{'M' if kind == 'dates' else 'm'}8[{plain['unit']}]")
+    index = pd.DatetimeIndex(values, name=name) if kind == "dates" else pd.TimedeltaIndex(values, name=name)
+    if plain.get("zone") is not None:
+        index = index.tz_localize("UTC").tz_convert(_zone(plain["zone"]))
+    index.freq = frequency_from_plain(plain["frequency"])
+    return index
+
+
+def frequency_to_plain(frequency: Any) -> Any:
+    """Return the distance between times as pandas writes it; numbers, and offsets without such text, as they are."""
+    if isinstance(frequency, pd.offsets.BaseOffset):
+        text = frequency.freqstr
+        try:
+            is_same = to_offset(text) == frequency
+        except ValueError:  # offsets of one's own
+            is_same = False
+        return {_OFFSET: text} if is_same else frequency
+    return frequency
+
+
+def frequency_from_plain(plain: Any) -> Any:
+    """Return the distance that `frequency_to_plain` made plain."""
+    return to_offset(plain[_OFFSET]) if isinstance(plain, dict) else plain
+
+
+def _plain_label(label: Any) -> Any:
+    """Return the name of an index or of a row as plain values: times are an index of one."""
+    if isinstance(label, (pd.Timestamp, pd.Timedelta, pd.Period)):
+        return {"time": index_to_plain(pd.Index([label]))}
+    return label
+
+
+def _label(plain: Any) -> Any:
+    if isinstance(plain, dict) and plain.keys() == {"time"}:
+        index = index_from_plain(plain["time"])
+        assert index is not None
+        return index[0]
+    return plain
+
+
+def _plain_zone(zone: Any) -> Any:
+    """Return the name of a time zone, or the seconds of a fixed offset; another one as it is."""
+    name = getattr(zone, "key", getattr(zone, "zone", None))  # of zoneinfo, of pytz
+    if zone is None or name is not None:
+        return name
+    if isinstance(zone, datetime.timezone):
+        return zone.utcoffset(None).total_seconds()
+    return zone
+
+
+def _zone(plain: Any) -> Any:
+    return datetime.timezone(datetime.timedelta(seconds=plain)) if isinstance(plain, float) else plain
