@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skrnn._warnings import in_cross_validation, warn
+from skrnn._warnings import in_cross_validation, silenced, warn
 
 
 class Warner(RegressorMixin, BaseEstimator):
@@ -37,6 +37,15 @@ def test_skips_scikit_learn_and_its_own_modules():
     with pytest.warns(UserWarning, match="something") as caught:
         user["through"](make_pipeline(_of_skrnn()), np.zeros((4, 1)), np.zeros(4))
     assert (caught[0].filename, caught[0].lineno) == ("user.py", 3)
+
+
+def test_silenced_for_a_while():
+    with silenced():
+        warn("something")  # as an error of the tests it would fail
+    with pytest.raises(KeyError), silenced():
+        raise KeyError
+    with pytest.warns(UserWarning, match="something"):
+        warn("something")
 
 
 def test_tells_the_fit_of_a_fold():
