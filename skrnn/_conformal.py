@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from skrnn._forecasting import Series, closed_loop, layout_of, restored, transformed
 
 _MAX_ORIGINS = 500  # from which residuals are taken, at even distances
+_MIN_ORIGINS = 100  # of each of many series: their quantiles are their own
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Absolute residuals of forecasts from many origins.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_steps, n_origins, n_series)
+        Of each step ahead, in the units of ``y``; NaN beyond the end of a series.
+    codes : ndarray of int, shape (n_origins,)
+        The number of the series of each origin, sorted.
+    scales : ndarray of shape (n_codes, n_series)
+        What to divide the residuals of each series by, to compare them with those of others.
+    """
+
+    sizes: NDArray[Any]
+    codes: NDArray[Any]
+    scales: NDArray[Any]
+
+    def of(self, code):
+        """Return the residuals of one series."""
+        first, end = np.searchsorted(self.codes, [code, code + 1])
+        return self.sizes[:, first:end]
+
+    def scaled(self):
+        """Return the residuals of all series in units of their scales."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = self.sizes / self.scales[self.codes]
+        return np.where(np.isfinite(scaled), scaled, np.nan)
 
 
 def held_out_residuals(fit_on, series, size, window, output_steps):
@@ -24,8 +59,7 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
 
     Returns
     -------
-    ndarray of shape (n_steps, n_origins, n_series)
-        Absolute residuals of each step ahead, in the units of ``y``; NaN beyond the end of a series.
+    Residuals
 
     Raises
     ------
@@ -49,36 +83,74 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
 
     # Half the rows held out: steps further ahead would have few residuals.
     n_steps = max(int(n_held.max()) // 2, 1)
-    held = np.flatnonzero(~is_head)
-    origins = held[np.unique(np.linspace(0, len(held) - 1, _MAX_ORIGINS).astype(int))] - 1
-    ends = bounds[series.codes[origins] + 1][:, None] - 1
-    seen = origins[:, None] + np.arange(1 - window, 1)
-    asked = origins[:, None] + np.arange(1, n_steps + 1)
-    covariates = series.covariates[np.minimum(np.concatenate([seen, asked], axis=1), ends)]
+    n_most = max(_MAX_ORIGINS // len(lengths), _MIN_ORIGINS)
+    origins = np.concatenate(
+        [
+            end - 1 - n + np.unique(np.linspace(0, n - 1, n_most).astype(int))
+            for end, n in zip(bounds[1:], n_held, strict=True)
+        ]
+    )
     layout = layout_of(estimator, window, output_steps)
-    values = closed_loop(estimator, transformed(transformer, series.y)[seen], covariates, layout, n_steps)
-    residuals = np.abs(series.y[np.minimum(asked, ends)] - restored(transformer, values))
-    residuals[asked > ends] = np.nan
-    return residuals.swapaxes(0, 1)
+    y = transformed(transformer, series.y)
+    parts = []
+    for some in np.array_split(origins, -(-len(origins) // _MAX_ORIGINS)):
+        ends = bounds[series.codes[some] + 1][:, None] - 1
+        seen = some[:, None] + np.arange(1 - window, 1)
+        asked = some[:, None] + np.arange(1, n_steps + 1)
+        covariates = series.covariates[np.minimum(np.concatenate([seen, asked], axis=1), ends)]
+        values = closed_loop(estimator, y[seen], covariates, layout, n_steps)
+        sizes = np.abs(series.y[np.minimum(asked, ends)] - restored(transformer, values))
+        sizes[asked > ends] = np.nan
+        parts.append(sizes.swapaxes(0, 1))
+    sizes = np.concatenate(parts, axis=1)
+    return Residuals(sizes, series.codes[origins], _scales(series, sizes[0], series.codes[origins]))
 
 
-def conformal_quantiles(residuals, coverage):
-    """Return the quantile of the residuals of each step that has enough of them: (n_steps, n_series)."""
+def _scales(series, sizes, codes):
+    """Return the mean absolute difference of neighbouring rows of each series: (n_codes, n_series).
+
+    It is what the mean absolute scaled error divides by: of all rows, where a short series has few residuals, and not a
+    matter of the estimator. Of a constant series it is the mean residual of one step ahead.
+    """
+    scales = np.empty((series.n_codes, series.y.shape[1]))
+    bounds = series.bounds()
+    for code in range(len(scales)):
+        difference = np.abs(np.diff(series.y[bounds[code] : bounds[code + 1]], axis=0)).mean(axis=0)
+        scales[code] = np.where(difference > 0, difference, sizes[codes == code].mean(axis=0))
+    return scales
+
+
+def conformal_quantiles(residuals, coverage, codes):
+    """Return quantiles of the absolute residuals of series, each of its own: (n_codes, n_steps, n_series).
+
+    A step of which a series has too few residuals for the coverage gets the quantile of those of all series, each in
+    units of its scale; where these are too few, it gets that of the step before it.
+    """
+    pooled = _quantiles(residuals.scaled(), coverage) if len(residuals.scales) > 1 else None
     quantiles = []
-    for of_step in residuals:
-        sizes = np.sort(of_step[~np.isnan(of_step[:, 0])], axis=0)
-        rank = _ceil((len(sizes) + 1) * coverage)
-        if rank > len(sizes):
-            break
-        quantiles.append(sizes[rank - 1])
-    if not quantiles:
-        raise ValueError(
-            f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage))} residuals, but "
-            f"calibration_size left {residuals.shape[1]}. Raise it and fit again, or lower coverage."
-        )
+    for code in codes:
+        own = _quantiles(residuals.of(code), coverage)
+        if pooled is not None:
+            own = np.where(np.isnan(own), pooled * residuals.scales[code], own)
+        if np.isnan(own[0]).any():
+            raise ValueError(
+                f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage)):.0f} residuals, but "
+                f"calibration_size left {residuals.sizes.shape[1]}. Raise it and fit again, or lower coverage."
+            )
+        last = np.maximum.accumulate(np.where(np.isnan(own), 0, np.arange(len(own))[:, None]), axis=0)
+        quantiles.append(np.take_along_axis(own, last, axis=0))
     return np.array(quantiles)
+
+
+def _quantiles(sizes, coverage):
+    """Return the quantile of the residuals of each step, (n_steps, n_series); NaN where they are too few."""
+    counts = (~np.isnan(sizes)).sum(axis=1)
+    ranks = _ceil((counts + 1) * coverage).astype(int)
+    enough = ranks <= counts
+    at = np.where(enough, ranks, 1) - 1
+    return np.where(enough, np.take_along_axis(np.sort(sizes, axis=1), at[:, None], axis=1)[:, 0], np.nan)
 
 
 def _ceil(number):
     """Round up, but not what is whole but for rounding: 100 * 0.07 is 7.000000000000001."""
-    return int(np.ceil(np.round(number, 9)))
+    return np.ceil(np.round(number, 9))

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._conformal import conformal_quantiles, held_out_residuals
-from skrnn._continuation import distance_of, locate
+from skrnn._continuation import distance_of
 from skrnn._description import block_of_parts
 from skrnn._estimators import GRURegressor
 from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
@@ -23,13 +23,13 @@ from skrnn._forecasting import (
     continue_series,
     layout_of,
     one_step_ahead,
+    refuse_classifier,
     restored,
     training_pairs,
     transformed,
+    with_covariates,
 )
 from skrnn._guide import see
-from skrnn._series import RowLabels
-from skrnn._times import comparable
 from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
 
@@ -192,6 +192,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
 
     def _fit(self, X, y):
         self._check_given(y)
+        if self.estimator is not None:
+            refuse_classifier(self.estimator)
         values, covariates, labels = self._read(X, y, reset=True)
         series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
@@ -204,6 +206,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         self._layout = layout_of(self.estimator_, self.window, self.output_steps)
         self._frequency = distance_of(labels)
         bounds = self._series.bounds()
+        self._n_fitted = np.diff(bounds)
         self._means = np.add.reduceat(self._series.y, bounds[:-1]) / np.diff(bounds)[:, None]  # (n_codes, n_series)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -296,7 +299,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         n_codes = len(self._labels.series)
         ahead = np.tile(np.arange(1, steps + 1), n_codes)
         codes = np.repeat(np.arange(n_codes), steps)
-        values = self._continue(np.empty((len(ahead), 0)), codes, ahead)
+        none = np.empty((len(ahead), 0))
+        values = continue_series(self.estimator_, self._series, self._layout, none, codes, ahead)
         return self._with_index(self._as_fitted(restored(self.transformer_, values)), steps)
 
     def update(self: Forecaster, X: ArrayLike | None, y: ArrayLike) -> Forecaster:
@@ -340,19 +344,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         check_is_fitted(self, "estimator_")
         self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=False)
-        codes, ahead, _ = locate(self._series.bounds(), self._labels, self._frequency, labels)
-        if (ahead < 1).any():
-            row = int(np.argmax(ahead < 1))
-            raise ValueError(
-                f"update takes new rows, but row {row} ({labels.time[row]}) is part of the series already."
-            )
-        known, time = self._labels, None
-        if comparable(known.time, labels.time):
-            time = known.time.append(labels.time)
-        joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
-        values = np.concatenate([self._series.y, transformed(self.transformer_, values)])
-        covariates = np.concatenate([self._series.covariates, covariates])
-        self._series, self._labels = sorted_by_series(values, covariates, joined)
+        self._append(transformed(self.transformer_, values), covariates, labels)
         return self
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
@@ -407,10 +399,11 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
                 "predict_interval needs residuals of rows that were not fitted on: set calibration_size, say to 0.2, "
                 "and fit again." + see("forecasting", "how-far-off")
             )
-        values, ahead = self._predict(X)
-        residuals = self._residuals[: ahead.max(initial=1)]
-        reach = conformal_quantiles(residuals, coverage)  # (n_calibrated, n_series)
-        reach = reach[np.clip(ahead, 1, len(reach)) - 1]
+        values, codes, ahead = self._predict(X)
+        present, number = np.unique(codes, return_inverse=True)
+        residuals = replace(self._residuals, sizes=self._residuals.sizes[: ahead.max(initial=1)])
+        reach = conformal_quantiles(residuals, coverage, present)  # (n_present, n_calibrated, n_series)
+        reach = reach[number, np.clip(ahead, 1, reach.shape[1]) - 1]
         bounds = np.stack([values - reach, values + reach], axis=1)
         return bounds if self._is_2d else bounds[..., 0]
 
@@ -425,22 +418,21 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         return estimator.fit(*training_pairs(series, layout)), transformer, series
 
     def _predict(self, X):
-        """Return predictions in the units of ``y``, (n_rows, n_series), and how many steps ahead each is."""
+        """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead."""
         if X is None:
             raise ValueError(
                 "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
             )
         _, covariates, labels = self._read(X, None, reset=False)
-        codes, ahead, position = locate(self._series.bounds(), self._labels, self._frequency, labels)
+        codes, ahead, position = self._locate(covariates, labels)
         after = ahead > 0
         values = np.empty((len(codes), self.n_outputs_))
-        values[~after] = one_step_ahead(self.estimator_, self._series, self._layout, self._means, position[~after])
-        values[after] = self._continue(covariates[after], codes[after], ahead[after])
-        return restored(self.transformer_, values), ahead
-
-    def _continue(self, covariates, codes, ahead):
-        """Predict steps after the ends of series, in any order."""
-        return continue_series(self.estimator_, self._series, self._layout, covariates, codes, ahead)
+        series = with_covariates(self._series, position[~after], covariates[~after])
+        values[~after] = one_step_ahead(self.estimator_, series, self._layout, self._means, position[~after])
+        values[after] = continue_series(
+            self.estimator_, series, self._layout, covariates[after], codes[after], ahead[after]
+        )
+        return restored(self.transformer_, values), codes, ahead
 
     def _sk_visual_block_(self):
         """Return what scikit-learn's HTML shows: the fitted parts, once there are some."""
