@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._forecasting import Series, closed_loop, layout_of, restored, transformed
+from skrnn._forecasting import Series, closed_loop, layout_of, one_step_ahead, restored, transformed
 
 _MAX_ORIGINS = 500  # from which residuals are taken, at even distances
 _MIN_ORIGINS = 100  # of each of many series: their quantiles are their own
@@ -16,31 +16,32 @@ _MIN_ORIGINS = 100  # of each of many series: their quantiles are their own
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """Absolute residuals of forecasts from many origins.
+    """Residuals of forecasts from many origins: truth minus forecast.
 
     Parameters
     ----------
-    sizes : ndarray of shape (n_steps, n_origins, n_series)
+    errors : ndarray of shape (n_steps, n_origins, n_series)
         Of each step ahead, in the units of ``y``; NaN beyond the end of a series.
     codes : ndarray of int, shape (n_origins,)
         The number of the series of each origin, sorted.
-    scales : ndarray of shape (n_codes, n_series)
-        What to divide the residuals of each series by, to compare them with those of others.
+    centers, scales : ndarray of shape (n_codes, n_series)
+        What to subtract from the residuals of each series, and to divide them by, to compare them with those of others.
     """
 
-    sizes: NDArray[Any]
+    errors: NDArray[Any]
     codes: NDArray[Any]
+    centers: NDArray[Any]
     scales: NDArray[Any]
 
     def of(self, code):
         """Return the residuals of one series."""
         first, end = np.searchsorted(self.codes, [code, code + 1])
-        return self.sizes[:, first:end]
+        return self.errors[:, first:end]
 
     def scaled(self):
-        """Return the residuals of all series in units of their scales."""
+        """Return the residuals of all series in units of their scales; NaN for a series without any."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = self.sizes / self.scales[self.codes]
+            scaled = (self.errors - self.centers[self.codes]) / self.scales[self.codes]
         return np.where(np.isfinite(scaled), scaled, np.nan)
 
 
@@ -59,7 +60,9 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
 
     Returns
     -------
-    Residuals
+    estimator, transformer
+        The fitted ones.
+    residuals : Residuals
 
     Raises
     ------
@@ -99,56 +102,83 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
         asked = some[:, None] + np.arange(1, n_steps + 1)
         covariates = series.covariates[np.minimum(np.concatenate([seen, asked], axis=1), ends)]
         values = closed_loop(estimator, y[seen], covariates, layout, n_steps)
-        sizes = np.abs(series.y[np.minimum(asked, ends)] - restored(transformer, values))
-        sizes[asked > ends] = np.nan
-        parts.append(sizes.swapaxes(0, 1))
-    sizes = np.concatenate(parts, axis=1)
-    return Residuals(sizes, series.codes[origins], _scales(series, sizes[0], series.codes[origins]))
+        errors = series.y[np.minimum(asked, ends)] - restored(transformer, values)
+        errors[asked > ends] = np.nan
+        parts.append(errors.swapaxes(0, 1))
+    errors, codes = np.concatenate(parts, axis=1), series.codes[origins]
+    rows = np.flatnonzero(place >= window)
+    one_step = one_step_ahead(estimator, replace(series, y=y), layout, np.zeros((len(lengths), y.shape[1])), rows)
+    centers, scales = _centers_and_scales(series, series.y[rows] - restored(transformer, one_step), series.codes[rows])
+    return estimator, transformer, Residuals(errors, codes, centers, scales)
 
 
-def _scales(series, sizes, codes):
-    """Return the mean absolute difference of neighbouring rows of each series: (n_codes, n_series).
+def _centers_and_scales(series, errors, codes):
+    """Return the mean and the spread of the residuals of each series, (n_codes, n_series).
 
-    It is what the mean absolute scaled error divides by: of all rows, where a short series has few residuals, and not a
-    matter of the estimator. Of a constant series it is the mean residual of one step ahead.
+    They are of one step ahead of all its rows: those held out may be too few to tell. The spread is at least that of
+    neighbouring rows, where an estimator knows the rows that it was fitted on by heart.
     """
-    scales = np.empty((series.n_codes, series.y.shape[1]))
+    centers, scales = np.empty((2, series.n_codes, series.y.shape[1]))
     bounds = series.bounds()
     for code in range(len(scales)):
+        mine = errors[codes == code]
+        centers[code] = mine.mean(axis=0)
+        # A new residual lies further from the mean of n, by this factor, than these do, whose mean it is.
+        further = np.sqrt((len(mine) + 1) / max(len(mine) - 1, 1))
         difference = np.abs(np.diff(series.y[bounds[code] : bounds[code + 1]], axis=0)).mean(axis=0)
-        scales[code] = np.where(difference > 0, difference, sizes[codes == code].mean(axis=0))
-    return scales
+        scales[code] = further * np.maximum(np.abs(mine - centers[code]).mean(axis=0), difference)
+    return centers, scales
 
 
-def conformal_quantiles(residuals, coverage, codes):
-    """Return quantiles of the absolute residuals of series, each of its own: (n_codes, n_steps, n_series).
+def conformal_bounds(residuals, coverage, codes, *, signed=False):
+    """Return what to add to forecasts of series for their bounds: (len(codes), n_steps, 2, n_series).
 
-    A step of which a series has too few residuals for the coverage gets the quantile of those of all series, each in
-    units of its scale; where these are too few, it gets that of the step before it.
+    Each series has quantiles of its own. A step of which it has too few residuals for the coverage gets those of all
+    series, each around its center and in units of its scale; where these are too few, the bounds of the step before.
+
+    Parameters
+    ----------
+    residuals : Residuals
+    coverage : float
+    codes : ndarray of int
+        The numbers of the series.
+    signed : bool, default=False
+        Whether errors to one side and to the other have quantiles of their own, where there are enough.
     """
-    pooled = _quantiles(residuals.scaled(), coverage) if len(residuals.scales) > 1 else None
-    quantiles = []
+    pooled = _bounds(residuals.scaled(), coverage, signed) if len(residuals.scales) > 1 else None
+    bounds = []
     for code in codes:
-        own = _quantiles(residuals.of(code), coverage)
+        own = _bounds(residuals.of(code), coverage, signed)
         if pooled is not None:
-            own = np.where(np.isnan(own), pooled * residuals.scales[code], own)
+            own = np.where(np.isnan(own), residuals.centers[code] + pooled * residuals.scales[code], own)
         if np.isnan(own[0]).any():
             raise ValueError(
                 f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage)):.0f} residuals, but "
-                f"calibration_size left {residuals.sizes.shape[1]}. Raise it and fit again, or lower coverage."
+                f"calibration_size left {residuals.errors.shape[1]}. Raise it and fit again, or lower coverage."
             )
-        last = np.maximum.accumulate(np.where(np.isnan(own), 0, np.arange(len(own))[:, None]), axis=0)
-        quantiles.append(np.take_along_axis(own, last, axis=0))
-    return np.array(quantiles)
+        steps = np.arange(len(own)).reshape(-1, 1, 1)
+        last = np.maximum.accumulate(np.where(np.isnan(own), 0, steps), axis=0)
+        bounds.append(np.take_along_axis(own, last, axis=0))
+    return np.array(bounds)
 
 
-def _quantiles(sizes, coverage):
-    """Return the quantile of the residuals of each step, (n_steps, n_series); NaN where they are too few."""
-    counts = (~np.isnan(sizes)).sum(axis=1)
+def _bounds(errors, coverage, signed):
+    """Return lower and upper quantiles of the residuals of each step, (n_steps, 2, n_series); NaN for too few."""
+    counts = (~np.isnan(errors)).sum(axis=1)
     ranks = _ceil((counts + 1) * coverage).astype(int)
-    enough = ranks <= counts
-    at = np.where(enough, ranks, 1) - 1
-    return np.where(enough, np.take_along_axis(np.sort(sizes, axis=1), at[:, None], axis=1)[:, 0], np.nan)
+    size = _of_rank(np.abs(errors), np.where(ranks <= counts, ranks, 0))
+    bounds = np.stack([-size, size], axis=1)
+    if not signed:
+        return bounds
+    left_out = -_ceil(-(counts + 1) * (1 - coverage) / 2).astype(int)  # beyond each bound
+    lower, upper = (_of_rank(errors, np.where(left_out > 0, rank, 0)) for rank in (left_out, counts + 1 - left_out))
+    return np.where(left_out[:, None] > 0, np.stack([lower, upper], axis=1), bounds)
+
+
+def _of_rank(values, ranks):
+    """Return the k-th smallest of axis 1, for ranks of shape (n_steps, n_series); NaN for a rank of 0."""
+    at = np.maximum(ranks, 1) - 1
+    return np.where(ranks > 0, np.take_along_axis(np.sort(values, axis=1), at[:, None], axis=1)[:, 0], np.nan)
 
 
 def _ceil(number):

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._conformal import conformal_quantiles, held_out_residuals
+from skrnn._conformal import conformal_bounds, held_out_residuals
 from skrnn._continuation import distance_of
 from skrnn._description import block_of_parts
 from skrnn._estimators import GRURegressor
@@ -197,11 +197,14 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         values, covariates, labels = self._read(X, y, reset=True)
         series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
-        self._residuals = None
+        self._calibrated = None
         if self.calibration_size is not None:
-            self._residuals = held_out_residuals(
+            calibrated = held_out_residuals(
                 lambda head: self._fit_on(head)[:2], series, self.calibration_size, self.window, self.output_steps
             )
+            # One estimator of many series may err to one side for one of them, and otherwise when it is fitted again:
+            # their bounds lie around the forecasts of the estimator that was calibrated.
+            self._calibrated = calibrated[2:] if self.groups is None else calibrated
         self.estimator_, self.transformer_, self._series = self._fit_on(series)
         self._layout = layout_of(self.estimator_, self.window, self.output_steps)
         self._frequency = distance_of(labels)
@@ -394,17 +397,17 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         check_is_fitted(self, "estimator_")
         if not isinstance(coverage, Real) or not 0 < coverage < 1:
             raise ValueError(f"coverage must be a number between 0 and 1. Got {coverage!r}.")
-        if self._residuals is None:
+        if self._calibrated is None:
             raise ValueError(
                 "predict_interval needs residuals of rows that were not fitted on: set calibration_size, say to 0.2, "
                 "and fit again." + see("forecasting", "how-far-off")
             )
-        values, codes, ahead = self._predict(X)
+        *fitted, residuals = self._calibrated
+        values, codes, ahead = self._predict(X, *fitted)
         present, number = np.unique(codes, return_inverse=True)
-        residuals = replace(self._residuals, sizes=self._residuals.sizes[: ahead.max(initial=1)])
-        reach = conformal_quantiles(residuals, coverage, present)  # (n_present, n_calibrated, n_series)
-        reach = reach[number, np.clip(ahead, 1, reach.shape[1]) - 1]
-        bounds = np.stack([values - reach, values + reach], axis=1)
+        residuals = replace(residuals, errors=residuals.errors[: ahead.max(initial=1)])
+        reach = conformal_bounds(residuals, coverage, present, signed=bool(fitted))  # (n_present, n_steps, 2, n_series)
+        bounds = values[:, None] + reach[number, np.clip(ahead, 1, reach.shape[1]) - 1]
         return bounds if self._is_2d else bounds[..., 0]
 
     # ------------------------------------------------------------------ computing
@@ -417,8 +420,11 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         layout = layout_of(estimator, self.window, self.output_steps)
         return estimator.fit(*training_pairs(series, layout)), transformer, series
 
-    def _predict(self, X):
-        """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead."""
+    def _predict(self, X, *other):
+        """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead.
+
+        They are those of the fitted estimator and transformer, or of another pair.
+        """
         if X is None:
             raise ValueError(
                 "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
@@ -426,13 +432,16 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         _, covariates, labels = self._read(X, None, reset=False)
         codes, ahead, position = self._locate(covariates, labels)
         after = ahead > 0
-        values = np.empty((len(codes), self.n_outputs_))
         series = with_covariates(self._series, position[~after], covariates[~after])
-        values[~after] = one_step_ahead(self.estimator_, series, self._layout, self._means, position[~after])
-        values[after] = continue_series(
-            self.estimator_, series, self._layout, covariates[after], codes[after], ahead[after]
-        )
-        return restored(self.transformer_, values), codes, ahead
+        estimator, transformer, means = self.estimator_, self.transformer_, self._means
+        if other:
+            estimator, transformer = other
+            y, means = (transformed(transformer, restored(self.transformer_, of)) for of in (series.y, means))
+            series = replace(series, y=y)
+        values = np.empty((len(codes), self.n_outputs_))
+        values[~after] = one_step_ahead(estimator, series, self._layout, means, position[~after])
+        values[after] = continue_series(estimator, series, self._layout, covariates[after], codes[after], ahead[after])
+        return restored(transformer, values), codes, ahead
 
     def _sk_visual_block_(self):
         """Return what scikit-learn's HTML shows: the fitted parts, once there are some."""

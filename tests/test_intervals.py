@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skrnn import SequenceForecaster
-from skrnn._conformal import Residuals, conformal_quantiles
+from skrnn._conformal import Residuals, conformal_bounds
 
 WINDOW = 2
 
@@ -180,22 +180,22 @@ def test_many_origins_are_thinned_out():
     assert_allclose(widths(fitted, 1, 0.9), quantile([errors[at] for at in kept], 0.9))
 
 
-def own_quantile(sizes, coverage):
-    """The quantile of one step of one series."""
-    sizes = np.asarray(sizes)[None, :, None]
-    residuals = Residuals(sizes, np.zeros(sizes.shape[1], dtype=int), np.ones((1, 1)))
-    return conformal_quantiles(residuals, coverage, [0]).tolist()
+def bounds_of(errors, coverage):
+    """Lower and upper bound of one step of one series."""
+    errors = np.asarray(errors)[None, :, None]
+    residuals = Residuals(errors, np.zeros(errors.shape[1], dtype=int), np.zeros((1, 1)), np.ones((1, 1)))
+    return conformal_bounds(residuals, coverage, [0])[0, 0, :, 0].tolist()
 
 
 def test_rank_is_not_a_matter_of_rounding():
     residuals = np.arange(1.0, 100)  # 99 of them: 1, 2, ... 99
     assert 100 * 0.07 > 7  # in floating point
-    assert own_quantile(residuals, 0.07) == [[[7]]]
-    assert own_quantile(residuals, 0.071) == [[[8]]]
-    assert own_quantile(residuals, 0.99) == [[[99]]]
+    assert bounds_of(residuals, 0.07) == [-7, 7]
+    assert bounds_of(residuals, 0.071) == [-8, 8]
+    assert bounds_of(residuals, 0.99) == [-99, 99]
     with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 8\."):
-        own_quantile(residuals[:8], 0.9)
-    assert own_quantile(residuals[:9], 0.9) == [[[9]]]
+        bounds_of(residuals[:8], 0.9)
+    assert bounds_of(residuals[:9], 0.9) == [-9, 9]
 
 
 # ---------------------------------------------------------------- errors
