@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from skrnn._forecasting import Series, closed_loop, layout_of, one_step_ahead, restored, transformed
 
-_MAX_ORIGINS = 500  # from which residuals are taken, at even distances
-_MIN_ORIGINS = 100  # of each of many series: their quantiles are their own
+# Origins from which residuals are taken, at even distances: of each series, and of all; at least so many of each.
+_MAX_ORIGINS, _MAX_TOTAL, _MIN_ORIGINS = 500, 5000, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
 
     # Half the rows held out: steps further ahead would have few residuals.
     n_steps = max(int(n_held.max()) // 2, 1)
-    n_most = max(_MAX_ORIGINS // len(lengths), _MIN_ORIGINS)
+    n_most = min(_MAX_ORIGINS, max(_MAX_TOTAL // len(lengths), _MIN_ORIGINS))
     origins = np.concatenate(
         [
             end - 1 - n + np.unique(np.linspace(0, n - 1, n_most).astype(int))

@@ -79,12 +79,17 @@ def layout_of(estimator, window, output_steps):
 def refuse_classifier(estimator):
     """Raise for classifiers, and for Pipelines, searches and other wrappers of one."""
     if is_classifier(estimator):
-        inner = [type(part).__name__ for part in _parts(estimator)[1:] if is_classifier(part)]
-        held = f" that holds {inner[-1]}" if inner else ""
+        inner = [part for part in _held_classifiers(estimator) if not _held_classifiers(part)]
+        held = f" that holds {type(inner[0]).__name__}" if inner else ""
         raise ValueError(
             "The 'estimator' parameter of SequenceForecaster must be a regressor, which predicts numbers. "
             f"Got {type(estimator).__name__}{held}, a classifier, instead: pass a regressor, such as GRURegressor()."
         )
+
+
+def _held_classifiers(estimator):
+    """Return the classifiers that an estimator holds."""
+    return [part for part in _parts(estimator)[1:] if is_classifier(part)]
 
 
 def training_pairs(series, layout):
