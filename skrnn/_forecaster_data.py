@@ -8,20 +8,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, validate_data
 
-from skrnn._continuation import locate, next_times
+from skrnn._continuation import next_times
 from skrnn._forecasting import Series
 from skrnn._numbers import array_like, floats_of, numbers_of
-from skrnn._positions import (
-    check_default_index,
-    check_not_default,
-    check_same_kind,
-    columns_as_fitted,
-    kind_of,
-    row_index,
-)
+from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
 from skrnn._series import RowLabels, split_labels
-from skrnn._times import comparable
-from skrnn._warnings import warn
 
 
 class ForecasterDataMixin:
@@ -132,51 +123,6 @@ class ForecasterDataMixin:
                 f"y has {lengths[at]} sample(s){which}, but window={self.window} and output_steps={self.output_steps} "
                 f"need at least {wanted}. Pass a longer series, or make the window smaller."
             )
-
-    # ------------------------------------------------------------------ where rows lie
-
-    def _locate(self, covariates, labels):
-        """Tell where rows stand, as `locate` does."""
-        check_default_index(labels, covariates, self._labels, self._series, self._n_fitted, self.groups is None)
-        return locate(self._series.bounds(), self._labels, self._frequency, labels)
-
-    def _append(self, values, covariates, labels):
-        """Append rows after the ends of their series, values as the estimator sees them."""
-        bounds, known = self._series.bounds(), self._labels
-        check_not_default(labels, known, bounds)
-        codes, ahead, _ = locate(bounds, known, self._frequency, labels)
-        if (ahead < 1).any():
-            row = int(np.argmax(ahead < 1))
-            raise ValueError(
-                f"update takes new rows, but row {row} ({labels.time[row]}) is part of the series already."
-            )
-        time = self._joined_times(codes, labels)
-        joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
-        values = np.concatenate([self._series.y, values])
-        covariates = np.concatenate([self._series.covariates, covariates])
-        self._times_lost |= known.time is not None and time is None
-        self._series, self._labels = sorted_by_series(values, covariates, joined)
-
-    def _joined_times(self, codes, labels):
-        """Return the times of the series and of the rows that `update` appends; None where they are not known."""
-        known = self._labels.time
-        if comparable(known, labels.time):
-            return known.append(labels.time)
-        if known is None:
-            return None
-        if self._frequency is None:
-            warn(
-                "update was given an array, and the fitted index has no frequency that tells the times of its rows: "
-                "the forecaster no longer knows any times, and takes arrays only. Pass rows with an index."
-            )
-            return None
-        order, ends = np.argsort(codes, kind="stable"), self._series.bounds()[1:] - 1
-        counts = np.bincount(codes, minlength=len(ends))
-        for end, n_steps in zip(ends, counts, strict=True):
-            known = known.append(next_times(self._labels.time[[end]], self._frequency, n_steps))
-        place = np.empty(len(order), dtype=int)
-        place[order] = np.arange(len(order))
-        return known.take(np.concatenate([np.arange(len(self._series)), len(self._series) + place]))
 
     # ------------------------------------------------------------------ what comes out
 
