@@ -106,13 +106,15 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
         errors[asked > ends] = np.nan
         parts.append(errors.swapaxes(0, 1))
     errors, codes = np.concatenate(parts, axis=1), series.codes[origins]
-    rows = np.flatnonzero(place >= window)
-    one_step = one_step_ahead(estimator, replace(series, y=y), layout, np.zeros((len(lengths), y.shape[1])), rows)
-    centers, scales = _centers_and_scales(series, series.y[rows] - restored(transformer, one_step), series.codes[rows])
+    centers, scales = np.zeros((len(lengths), y.shape[1])), np.ones((len(lengths), y.shape[1]))
+    if len(lengths) > 1:
+        rows = np.flatnonzero(place >= window)
+        one_step = one_step_ahead(estimator, replace(series, y=y), layout, centers, rows)
+        centers, scales = _centers_and_scales(series, series.y[rows] - restored(transformer, one_step), rows)
     return estimator, transformer, Residuals(errors, codes, centers, scales)
 
 
-def _centers_and_scales(series, errors, codes):
+def _centers_and_scales(series, errors, rows):
     """Return the mean and the spread of the residuals of each series, (n_codes, n_series).
 
     They are of one step ahead of all its rows: those held out may be too few to tell. The spread is at least that of
@@ -121,7 +123,7 @@ def _centers_and_scales(series, errors, codes):
     centers, scales = np.empty((2, series.n_codes, series.y.shape[1]))
     bounds = series.bounds()
     for code in range(len(scales)):
-        mine = errors[codes == code]
+        mine = errors[series.codes[rows] == code]
         centers[code] = mine.mean(axis=0)
         # A new residual lies further from the mean of n, by this factor, than these do, whose mean it is.
         further = np.sqrt((len(mine) + 1) / max(len(mine) - 1, 1))

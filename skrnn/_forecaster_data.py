@@ -43,6 +43,7 @@ class ForecasterDataMixin:
         name = type(self).__name__
         X = None if X is None else array_like(X, "X", name)
         y = None if y is None else array_like(y, "y", name)
+        holder = "X" if isinstance(X, pd.DataFrame) or self.groups is not None else "y"  # of the index
         if X is None and isinstance(y, (pd.Series, pd.DataFrame)):
             X = pd.DataFrame(index=y.index)
         indexed = X if isinstance(X, pd.DataFrame) or self.groups is not None else y
@@ -57,7 +58,7 @@ class ForecasterDataMixin:
         if reset:
             self._index_kind, self._times_lost = kind, False
         else:
-            self._check_index(kind, labels, "y" if indexed is y else "X")
+            self._check_index(kind, labels, holder)
         covariates = self._check_covariates(features, n_rows, reset)
         if y is None:
             return None, covariates, labels

@@ -221,6 +221,9 @@ def test_sequences_hold_the_covariates_that_are_passed():
     # Row 21 sees the price of row 20 as well, which is passed; row 9 sees that of row 8, which is not.
     expected = [y[8] / 2 - 100 + MONTH[8], y[19] / 2 - 120 + MONTH[19], y[20] / 2 - 140 + 60]
     assert_allclose(fitted.predict(X), expected)
+    # So does the first row after the series.
+    X = frame([80.0, 90.0], DAYS[[35, 36]])
+    assert_allclose(fitted.predict(X), [y[34] / 2 - 160 + MONTH[34], y[35] / 2 - 180 + 80])
 
 
 def test_later_covariates_of_several_steps_at_once():
@@ -289,7 +292,7 @@ def test_another_kind_of_index(fitted_on, grouped):
 def test_the_kind_of_index_of_y():
     fitted = forecaster(window=2).fit(None, pd.Series(np.arange(20.0), DAYS[:20]))
     for X in (None, np.empty((2, 0))):
-        with pytest.raises(ValueError, match=r"^The index of \w holds text, .* \(pd.to_datetime makes dates of text\)"):
+        with pytest.raises(ValueError, match=r"^The index of y holds text, .* \(pd.to_datetime makes dates of text\)"):
             fitted.update(X, pd.Series([20.0, 21.0], KINDS["text"][20:22]))
     assert_allclose(fitted.forecast(1), [20])
 
@@ -445,7 +448,7 @@ def test_an_array_that_loses_the_dates():
             ValueError, match="X has an index, but where it lies is not known: update was given an array"
         ):
             fitted.predict(pd.DataFrame(index=rows))
-    with pytest.raises(ValueError, match="X has an index, but where it lies is not known"):
+    with pytest.raises(ValueError, match="y has an index, but where it lies is not known"):
         fitted.update(None, pd.Series([12.0], DAYS[[20]]))
     assert_allclose(fitted.predict(np.empty((2, 0))), [12, 13])
     assert fitted.forecast(2).index.tolist() == [1, 2]

@@ -231,6 +231,29 @@ def test_coverage_of_a_series_with_few_rows(size, bias):
         assert abs(np.mean(shares) - 0.8) < 0.06, name
 
 
+def test_bounds_of_a_panel_in_the_units_of_y():
+    series = {name: 100 + scale * autoregression(90, scale) for name, scale in (("a", 3), ("b", 40))}
+    past = panel({name: y[:80] for name, y in series.items()})
+    plain = forecaster(groups="series", calibration_size=30).fit(*past)
+    scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler()).fit(*past)
+    for fitted in (plain, scaled):
+        fitted.update(rows_of("b", 80, 85), series["b"][80:85])
+    heads = {name: y[:50] for name, y in series.items()}
+    model = LinearRegression().fit(
+        [y[now - 2 : now] for y in heads.values() for now in range(2, 50)],
+        np.concatenate([y[2:] for y in heads.values()]),
+    )
+    errors = np.sort(series["b"][50:80] - model.predict([series["b"][now - 2 : now] for now in range(50, 80)]))
+    # Rows of the series, one that was appended, and the next step: around the forecast of what was fitted on the heads.
+    for row in (60, 83, 85):
+        (bounds,) = plain.predict_interval(rows_of("b", row, row + 1), 0.8)
+        forecast = model.predict([series["b"][row - 2 : row]])[0]
+        assert_allclose(bounds, forecast + errors[[2, -3]])
+    # A linear regression is the same in any units.
+    rows = pd.concat([rows_of("a", 70, 84), rows_of("b", 80, 89)])
+    assert_allclose(scaled.predict_interval(rows, 0.8), plain.predict_interval(rows, 0.8))
+
+
 def test_too_few_residuals_of_all_series():
     series = {name: autoregression(30, seed) for seed, name in enumerate("ab")}
     fitted = forecaster(groups="series", calibration_size=3).fit(*panel(series))
