@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-from skrnn._forecasting import Series, closed_loop, layout_of, restored, transformed
+from skrnn._forecasting import Series, closed_loop, layout_of, one_step_ahead, restored, transformed
 
-_MAX_ORIGINS = 500  # from which residuals are taken, at even distances
+# Origins from which residuals are taken, at even distances: of each series, and of all; at least so many of each.
+_MAX_ORIGINS, _MAX_TOTAL, _MIN_ORIGINS = 500, 5000, 100
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Residuals of forecasts from many origins: truth minus forecast.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_steps, n_origins, n_series)
+        Of each step ahead, in the units of ``y``; NaN beyond the end of a series.
+    codes : ndarray of int, shape (n_origins,)
+        The number of the series of each origin, sorted.
+    centers, scales : ndarray of shape (n_codes, n_series)
+        What to subtract from the residuals of each series, and to divide them by, to compare them with those of others.
+    """
+
+    errors: NDArray[Any]
+    codes: NDArray[Any]
+    centers: NDArray[Any]
+    scales: NDArray[Any]
+
+    def of(self, code):
+        """Return the residuals of one series."""
+        first, end = np.searchsorted(self.codes, [code, code + 1])
+        return self.errors[:, first:end]
+
+    def scaled(self):
+        """Return the residuals of all series in units of their scales; NaN for a series without any."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = (self.errors - self.centers[self.codes]) / self.scales[self.codes]
+        return np.where(np.isfinite(scaled), scaled, np.nan)
 
 
 def held_out_residuals(fit_on, series, size, window, output_steps):
@@ -24,8 +60,9 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
 
     Returns
     -------
-    ndarray of shape (n_steps, n_origins, n_series)
-        Absolute residuals of each step ahead, in the units of ``y``; NaN beyond the end of a series.
+    estimator, transformer
+        The fitted ones.
+    residuals : Residuals
 
     Raises
     ------
@@ -49,36 +86,103 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
 
     # Half the rows held out: steps further ahead would have few residuals.
     n_steps = max(int(n_held.max()) // 2, 1)
-    held = np.flatnonzero(~is_head)
-    origins = held[np.unique(np.linspace(0, len(held) - 1, _MAX_ORIGINS).astype(int))] - 1
-    ends = bounds[series.codes[origins] + 1][:, None] - 1
-    seen = origins[:, None] + np.arange(1 - window, 1)
-    asked = origins[:, None] + np.arange(1, n_steps + 1)
-    covariates = series.covariates[np.minimum(np.concatenate([seen, asked], axis=1), ends)]
+    n_most = min(_MAX_ORIGINS, max(_MAX_TOTAL // len(lengths), _MIN_ORIGINS))
+    origins = np.concatenate(
+        [
+            end - 1 - n + np.unique(np.linspace(0, n - 1, n_most).astype(int))
+            for end, n in zip(bounds[1:], n_held, strict=True)
+        ]
+    )
     layout = layout_of(estimator, window, output_steps)
-    values = closed_loop(estimator, transformed(transformer, series.y)[seen], covariates, layout, n_steps)
-    residuals = np.abs(series.y[np.minimum(asked, ends)] - restored(transformer, values))
-    residuals[asked > ends] = np.nan
-    return residuals.swapaxes(0, 1)
+    y = transformed(transformer, series.y)
+    parts = []
+    for some in np.array_split(origins, -(-len(origins) // _MAX_ORIGINS)):
+        ends = bounds[series.codes[some] + 1][:, None] - 1
+        seen = some[:, None] + np.arange(1 - window, 1)
+        asked = some[:, None] + np.arange(1, n_steps + 1)
+        covariates = series.covariates[np.minimum(np.concatenate([seen, asked], axis=1), ends)]
+        values = closed_loop(estimator, y[seen], covariates, layout, n_steps)
+        errors = series.y[np.minimum(asked, ends)] - restored(transformer, values)
+        errors[asked > ends] = np.nan
+        parts.append(errors.swapaxes(0, 1))
+    errors, codes = np.concatenate(parts, axis=1), series.codes[origins]
+    centers, scales = np.zeros((len(lengths), y.shape[1])), np.ones((len(lengths), y.shape[1]))
+    if len(lengths) > 1:
+        rows = np.flatnonzero(place >= window)
+        one_step = one_step_ahead(estimator, replace(series, y=y), layout, centers, rows)
+        centers, scales = _centers_and_scales(series, series.y[rows] - restored(transformer, one_step), rows)
+    return estimator, transformer, Residuals(errors, codes, centers, scales)
 
 
-def conformal_quantiles(residuals, coverage):
-    """Return the quantile of the residuals of each step that has enough of them: (n_steps, n_series)."""
-    quantiles = []
-    for of_step in residuals:
-        sizes = np.sort(of_step[~np.isnan(of_step[:, 0])], axis=0)
-        rank = _ceil((len(sizes) + 1) * coverage)
-        if rank > len(sizes):
-            break
-        quantiles.append(sizes[rank - 1])
-    if not quantiles:
-        raise ValueError(
-            f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage))} residuals, but "
-            f"calibration_size left {residuals.shape[1]}. Raise it and fit again, or lower coverage."
-        )
-    return np.array(quantiles)
+def _centers_and_scales(series, errors, rows):
+    """Return the mean and the spread of the residuals of each series, (n_codes, n_series).
+
+    They are of one step ahead of all its rows: those held out may be too few to tell. The spread is at least that of
+    neighbouring rows, where an estimator knows the rows that it was fitted on by heart.
+    """
+    centers, scales = np.empty((2, series.n_codes, series.y.shape[1]))
+    bounds = series.bounds()
+    for code in range(len(scales)):
+        mine = errors[series.codes[rows] == code]
+        centers[code] = mine.mean(axis=0)
+        # A new residual lies further from the mean of n, by this factor, than these do, whose mean it is.
+        further = np.sqrt((len(mine) + 1) / max(len(mine) - 1, 1))
+        difference = np.abs(np.diff(series.y[bounds[code] : bounds[code + 1]], axis=0)).mean(axis=0)
+        scales[code] = further * np.maximum(np.abs(mine - centers[code]).mean(axis=0), difference)
+    return centers, scales
+
+
+def conformal_bounds(residuals, coverage, codes, *, signed=False):
+    """Return what to add to forecasts of series for their bounds: (len(codes), n_steps, 2, n_series).
+
+    Each series has quantiles of its own. A step of which it has too few residuals for the coverage gets those of all
+    series, each around its center and in units of its scale; where these are too few, the bounds of the step before.
+
+    Parameters
+    ----------
+    residuals : Residuals
+    coverage : float
+    codes : ndarray of int
+        The numbers of the series.
+    signed : bool, default=False
+        Whether errors to one side and to the other have quantiles of their own, where there are enough.
+    """
+    pooled = _bounds(residuals.scaled(), coverage, signed) if len(residuals.scales) > 1 else None
+    bounds = []
+    for code in codes:
+        own = _bounds(residuals.of(code), coverage, signed)
+        if pooled is not None:
+            own = np.where(np.isnan(own), residuals.centers[code] + pooled * residuals.scales[code], own)
+        if np.isnan(own[0]).any():
+            raise ValueError(
+                f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage)):.0f} residuals, but "
+                f"calibration_size left {residuals.errors.shape[1]}. Raise it and fit again, or lower coverage."
+            )
+        steps = np.arange(len(own)).reshape(-1, 1, 1)
+        last = np.maximum.accumulate(np.where(np.isnan(own), 0, steps), axis=0)
+        bounds.append(np.take_along_axis(own, last, axis=0))
+    return np.array(bounds)
+
+
+def _bounds(errors, coverage, signed):
+    """Return lower and upper quantiles of the residuals of each step, (n_steps, 2, n_series); NaN for too few."""
+    counts = (~np.isnan(errors)).sum(axis=1)
+    ranks = _ceil((counts + 1) * coverage).astype(int)
+    size = _of_rank(np.abs(errors), np.where(ranks <= counts, ranks, 0))
+    bounds = np.stack([-size, size], axis=1)
+    if not signed:
+        return bounds
+    left_out = -_ceil(-(counts + 1) * (1 - coverage) / 2).astype(int)  # beyond each bound
+    lower, upper = (_of_rank(errors, np.where(left_out > 0, rank, 0)) for rank in (left_out, counts + 1 - left_out))
+    return np.where(left_out[:, None] > 0, np.stack([lower, upper], axis=1), bounds)
+
+
+def _of_rank(values, ranks):
+    """Return the k-th smallest of axis 1, for ranks of shape (n_steps, n_series); NaN for a rank of 0."""
+    at = np.maximum(ranks, 1) - 1
+    return np.where(ranks > 0, np.take_along_axis(np.sort(values, axis=1), at[:, None], axis=1)[:, 0], np.nan)
 
 
 def _ceil(number):
     """Round up, but not what is whole but for rounding: 100 * 0.07 is 7.000000000000001."""
-    return int(np.ceil(np.round(number, 9)))
+    return np.ceil(np.round(number, 9))

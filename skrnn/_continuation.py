@@ -44,13 +44,16 @@ def locate(bounds, known, frequency, labels):
         for code in np.unique(codes[inside]):
             mine = inside & (codes == code)
             of_series = fitted[bounds[code] : bounds[code + 1]]
-            found = np.minimum(np.searchsorted(of_series, times[mine]), len(of_series) - 1)
-            position[mine] = np.where(of_series[found] == times[mine], bounds[code] + found, -1)
+            # Rows of one time are those of that time, in their order.
+            found = np.searchsorted(of_series, times[mine]) + _repetitions(times[mine])
+            at = np.minimum(found, len(of_series) - 1)
+            position[mine] = np.where((at == found) & (of_series[at] == times[mine]), bounds[code] + at, -1)
         if (inside & (position < 0)).any():
             row = int(np.argmax(inside & (position < 0)))
-            raise ValueError(
-                f"Row {row} of X ({labels.time[row]}) does not lie after the fitted series, and is none of its rows."
-            )
+            why = "does not lie after the fitted series, and is none of its rows"
+            if (fitted[bounds[codes[row]] : bounds[codes[row] + 1]] == times[row]).any():
+                why = "stands there more often than in the fitted series"
+            raise ValueError(f"Row {row} of X ({labels.time[row]}) {why}.")
     ahead = np.zeros(len(codes), dtype=int)
     after = np.flatnonzero(~inside)
     in_order = after[np.argsort(codes[after], kind="stable")]
@@ -65,6 +68,11 @@ def locate(bounds, known, frequency, labels):
                 f"{known.time[bounds[codes[row] + 1] - 1]}: the steps to predict must follow it one by one."
             )
     return codes, ahead, position
+
+
+def _repetitions(times):
+    """Return for each of sorted times how many rows of the same time stand before it."""
+    return np.arange(len(times)) - np.searchsorted(times, times)
 
 
 def distance_of(labels):

@@ -14,29 +14,28 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._conformal import conformal_quantiles, held_out_residuals
-from skrnn._continuation import distance_of, locate
+from skrnn._conformal import conformal_bounds, held_out_residuals
+from skrnn._continuation import distance_of
 from skrnn._description import block_of_parts
 from skrnn._estimators import GRURegressor
-from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
+from skrnn._forecaster_data import sorted_by_series
+from skrnn._forecaster_rows import ForecasterRowsMixin
 from skrnn._forecasting import (
     continue_series,
     layout_of,
-    one_step_ahead,
+    refuse_classifier,
     restored,
     training_pairs,
     transformed,
 )
 from skrnn._guide import see
-from skrnn._series import RowLabels
-from skrnn._times import comparable
 from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
 
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
 
-class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """Continue a series, or many, with any regressor that predicts from a window.
 
     Each prediction sees the last `window` values of the series and the covariates of the steps that it predicts, and
@@ -46,10 +45,10 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
     Parameters
     ----------
     estimator : estimator, default=None
-        Any regressor of scikit-learn's kind; None is ``GRURegressor()``. One that takes sequences (by its tags, or
-        those of what it holds) sees steps of shape (window, n_series + n_covariates), whose covariates are those of
-        `output_steps` later, so that the last ones belong to the steps to predict (the last `window` of them, where
-        there are more). Any other sees a row: the last values, oldest first, and then those covariates.
+        Any regressor of scikit-learn's kind, not a classifier; None is ``GRURegressor()``. One that takes sequences (by
+        its tags, or those of what it holds) sees steps of shape (window, n_series + n_covariates), whose covariates are
+        those of `output_steps` later, so that the last ones belong to the steps to predict (the last `window` of them,
+        where there are more). Any other sees a row: the last values, oldest first, and then those covariates.
 
     window : int, default=20
         Number of values that a prediction sees.
@@ -100,6 +99,12 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
     estimator that is fitted again on all rows, which as a rule errs less than the one that was calibrated. Residuals
     are known up to half as many steps ahead as rows were held out, or as far as there are enough for the coverage:
     steps further ahead get the width of the last one.
+
+    With `groups` each series has quantiles of its own residuals, of those below and of those above the forecast where
+    there are enough for both. As one estimator may err to one side for a series, and otherwise after another fit, they
+    are put around the forecast of the estimator that was calibrated: the prediction, of the one that is fitted on all
+    rows, need not lie in the middle. Where a series has too few residuals for the coverage, those of all series stand
+    in, each relative to the mean and the spread of its series.
 
     References
     ----------
@@ -180,7 +185,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         ValueError
             If a series has fewer than ``window + output_steps`` rows, or too few to hold out as many as
             `calibration_size` says; if `X` or `y` holds NaN or infinity; if they differ in length or index; if time
-            runs backwards in a series; if a parameter is out of its range.
+            runs backwards in a series; if `estimator` is a classifier, or a parameter is out of its range.
 
         TypeError
             If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data; and if
@@ -192,18 +197,24 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
 
     def _fit(self, X, y):
         self._check_given(y)
+        if self.estimator is not None:
+            refuse_classifier(self.estimator)
         values, covariates, labels = self._read(X, y, reset=True)
         series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
-        self._residuals = None
+        self._calibrated = None
         if self.calibration_size is not None:
-            self._residuals = held_out_residuals(
+            calibrated = held_out_residuals(
                 lambda head: self._fit_on(head)[:2], series, self.calibration_size, self.window, self.output_steps
             )
+            # One estimator of many series may err to one side for one of them, and otherwise when it is fitted again:
+            # their bounds lie around the forecasts of the estimator that was calibrated.
+            self._calibrated = calibrated[2:] if self.groups is None else calibrated
         self.estimator_, self.transformer_, self._series = self._fit_on(series)
         self._layout = layout_of(self.estimator_, self.window, self.output_steps)
         self._frequency = distance_of(labels)
         bounds = self._series.bounds()
+        self._n_fitted = np.diff(bounds)
         self._means = np.add.reduceat(self._series.y, bounds[:-1]) / np.diff(bounds)[:, None]  # (n_codes, n_series)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -214,7 +225,9 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         X : array-like of shape (n_rows, n_covariates), or a frame without columns
             Covariates of the steps to predict, those of a series in time order. Rows of an index that continues the
             fitted one, and rows of an array, are the steps after the end of the series. Rows of the fitted index get
-            predictions one step ahead, from the true values before them.
+            predictions one step ahead, from the true values before them and the covariates that are passed. A default
+            index (0, 1, 2, ...) does not tell which of these its rows are: after a fit on an index of numbers, it is
+            that of the fitted rows where they are all there, with the same values, and raises otherwise.
 
         Returns
         -------
@@ -227,8 +240,9 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
             If the forecaster is not fitted.
 
         ValueError
-            If `X` has other columns than at fit, an index that does not continue the fitted one, or a series that was
-            not fitted, or is None, which does not say how many steps there are.
+            If `X` has other columns than at fit, or in another order; if its index does not continue the fitted one, is
+            of another kind, such as dates with a time zone, periods or text instead of dates, or does not tell where
+            its rows lie; for a series that was not fitted; if `X` is None, which does not say how many steps there are.
 
         TypeError
             If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
@@ -296,7 +310,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         n_codes = len(self._labels.series)
         ahead = np.tile(np.arange(1, steps + 1), n_codes)
         codes = np.repeat(np.arange(n_codes), steps)
-        values = self._continue(np.empty((len(ahead), 0)), codes, ahead)
+        none = np.empty((len(ahead), 0))
+        values = continue_series(self.estimator_, self._series, self._layout, none, codes, ahead)
         return self._with_index(self._as_fitted(restored(self.transformer_, values)), steps)
 
     def update(self: Forecaster, X: ArrayLike | None, y: ArrayLike) -> Forecaster:
@@ -308,7 +323,9 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
             Covariates of the new rows.
 
         y : array-like of shape (n_rows,) or (n_rows, n_series)
-            What the series were, in time order.
+            Observed values, in time order. Columns of a DataFrame are matched by name with those of the fitted `y`.
+            Rows of arrays continue the fitted index by its frequency; where it has none, a warning says that times are
+            no longer known, and :meth:`predict` then takes arrays only.
 
         Returns
         -------
@@ -321,7 +338,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
             If the forecaster is not fitted.
 
         ValueError
-            If the rows do not continue the series, and for other columns, or values, than :meth:`fit` takes.
+            If the rows do not continue the series, or have an index of another kind; if the columns or the name of `y`
+            are not the fitted ones; and for values that :meth:`fit` does not take.
 
         TypeError
             If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data.
@@ -340,19 +358,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         check_is_fitted(self, "estimator_")
         self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=False)
-        codes, ahead, _ = locate(self._series.bounds(), self._labels, self._frequency, labels)
-        if (ahead < 1).any():
-            row = int(np.argmax(ahead < 1))
-            raise ValueError(
-                f"update takes new rows, but row {row} ({labels.time[row]}) is part of the series already."
-            )
-        known, time = self._labels, None
-        if comparable(known.time, labels.time):
-            time = known.time.append(labels.time)
-        joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
-        values = np.concatenate([self._series.y, transformed(self.transformer_, values)])
-        covariates = np.concatenate([self._series.covariates, covariates])
-        self._series, self._labels = sorted_by_series(values, covariates, joined)
+        self._append(transformed(self.transformer_, values), covariates, labels)
         return self
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
@@ -402,16 +408,17 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         check_is_fitted(self, "estimator_")
         if not isinstance(coverage, Real) or not 0 < coverage < 1:
             raise ValueError(f"coverage must be a number between 0 and 1. Got {coverage!r}.")
-        if self._residuals is None:
+        if self._calibrated is None:
             raise ValueError(
                 "predict_interval needs residuals of rows that were not fitted on: set calibration_size, say to 0.2, "
                 "and fit again." + see("forecasting", "how-far-off")
             )
-        values, ahead = self._predict(X)
-        residuals = self._residuals[: ahead.max(initial=1)]
-        reach = conformal_quantiles(residuals, coverage)  # (n_calibrated, n_series)
-        reach = reach[np.clip(ahead, 1, len(reach)) - 1]
-        bounds = np.stack([values - reach, values + reach], axis=1)
+        *fitted, residuals = self._calibrated
+        values, codes, ahead = self._predict(X, *fitted)
+        present, number = np.unique(codes, return_inverse=True)
+        residuals = replace(residuals, errors=residuals.errors[: ahead.max(initial=1)])
+        reach = conformal_bounds(residuals, coverage, present, signed=bool(fitted))  # (n_present, n_steps, 2, n_series)
+        bounds = values[:, None] + reach[number, np.clip(ahead, 1, reach.shape[1]) - 1]
         return bounds if self._is_2d else bounds[..., 0]
 
     # ------------------------------------------------------------------ computing
@@ -423,24 +430,6 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         estimator = GRURegressor() if self.estimator is None else clone(self.estimator)
         layout = layout_of(estimator, self.window, self.output_steps)
         return estimator.fit(*training_pairs(series, layout)), transformer, series
-
-    def _predict(self, X):
-        """Return predictions in the units of ``y``, (n_rows, n_series), and how many steps ahead each is."""
-        if X is None:
-            raise ValueError(
-                "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
-            )
-        _, covariates, labels = self._read(X, None, reset=False)
-        codes, ahead, position = locate(self._series.bounds(), self._labels, self._frequency, labels)
-        after = ahead > 0
-        values = np.empty((len(codes), self.n_outputs_))
-        values[~after] = one_step_ahead(self.estimator_, self._series, self._layout, self._means, position[~after])
-        values[after] = self._continue(covariates[after], codes[after], ahead[after])
-        return restored(self.transformer_, values), ahead
-
-    def _continue(self, covariates, codes, ahead):
-        """Predict steps after the ends of series, in any order."""
-        return continue_series(self.estimator_, self._series, self._layout, covariates, codes, ahead)
 
     def _sk_visual_block_(self):
         """Return what scikit-learn's HTML shows: the fitted parts, once there are some."""

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 from skrnn._continuation import next_times
 from skrnn._forecasting import Series
 from skrnn._numbers import array_like, floats_of, numbers_of
+from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
 from skrnn._series import RowLabels, split_labels
 
 
@@ -25,6 +26,10 @@ class ForecasterDataMixin:
     _series: Series
     _labels: Any  # RowLabels
     _frequency: Any
+    _names: Any  # of the columns of the fitted y
+    _index_kind: str | None  # of the fitted index
+    _times_lost: bool  # whether `update` was given rows whose times are not known
+    _n_fitted: Any  # rows of each series that `fit` was given
 
     # ------------------------------------------------------------------ reading
 
@@ -38,9 +43,10 @@ class ForecasterDataMixin:
         name = type(self).__name__
         X = None if X is None else array_like(X, "X", name)
         y = None if y is None else array_like(y, "y", name)
+        holder = "X" if isinstance(X, pd.DataFrame) or self.groups is not None else "y"  # of the index
         if X is None and isinstance(y, (pd.Series, pd.DataFrame)):
             X = pd.DataFrame(index=y.index)
-        indexed = X if isinstance(X, pd.DataFrame) else y
+        indexed = X if isinstance(X, pd.DataFrame) or self.groups is not None else y
         n_rows = _num_samples(y if X is None else X)
         if self.groups is not None:
             features, labels = split_labels(X, self.groups)
@@ -48,9 +54,15 @@ class ForecasterDataMixin:
             features = X
             has_index = isinstance(indexed, (pd.DataFrame, pd.Series))
             labels = split_labels(indexed if has_index else np.empty((n_rows, 1)), None)[1]
+        kind = kind_of(row_index(indexed, self.groups))
+        if reset:
+            self._index_kind, self._times_lost = kind, False
+        else:
+            self._check_index(kind, labels, holder)
         covariates = self._check_covariates(features, n_rows, reset)
         if y is None:
             return None, covariates, labels
+        y = y if reset else columns_as_fitted(y, self._names)
         values = floats_of(y, name, parameter="y", finite=True)
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
@@ -67,6 +79,16 @@ class ForecasterDataMixin:
                 f"y has shape {values.shape}, but SequenceForecaster was fitted on {self.n_outputs_} series."
             )
         return values if values.ndim == 2 else values[:, None], covariates, labels
+
+    def _check_index(self, kind, labels, what):
+        """Refuse an index that does not tell where its rows lie."""
+        if self._times_lost and kind is not None:
+            raise ValueError(
+                f"{what} has an index, but where it lies is not known: update was given an array, and the fitted index "
+                "has no frequency that tells the times of its rows. Pass an array, whose rows are the next steps, or "
+                "fit again with an index."
+            )
+        check_same_kind(kind, self._index_kind, labels.time, self._labels.time, what)
 
     def _check_covariates(self, features, n_rows, reset):
         """Return covariates of shape (n_rows, n_covariates)."""

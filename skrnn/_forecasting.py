@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import get_tags
 
 from skrnn._base import BaseRecurrent
@@ -74,6 +74,22 @@ def layout_of(estimator, window, output_steps):
         takes_sequences=any(get_tags(part).input_tags.three_d_array for part in parts),
         takes_lazy=any(isinstance(part, BaseRecurrent) for part in parts),
     )
+
+
+def refuse_classifier(estimator):
+    """Raise for classifiers, and for Pipelines, searches and other wrappers of one."""
+    if is_classifier(estimator):
+        inner = [part for part in _held_classifiers(estimator) if not _held_classifiers(part)]
+        held = f" that holds {type(inner[0]).__name__}" if inner else ""
+        raise ValueError(
+            "The 'estimator' parameter of SequenceForecaster must be a regressor, which predicts numbers. "
+            f"Got {type(estimator).__name__}{held}, a classifier, instead: pass a regressor, such as GRURegressor()."
+        )
+
+
+def _held_classifiers(estimator):
+    """Return the classifiers that an estimator holds."""
+    return [part for part in _parts(estimator)[1:] if is_classifier(part)]
 
 
 def training_pairs(series, layout):
@@ -160,6 +176,15 @@ def closed_loop(estimator, y, covariates, layout, n_steps):
             X = np.concatenate([seen.reshape(n, -1), covariates[:, now : now + ahead].reshape(n, -1)], axis=1)
         timeline[:, now : now + ahead] = np.asarray(estimator.predict(X)).reshape(n, ahead, n_series)
     return timeline[:, window : window + n_steps]
+
+
+def with_covariates(series, position, covariates):
+    """Return series whose rows at positions have other covariates."""
+    if not len(position):
+        return series
+    changed = series.covariates.copy()
+    changed[position] = covariates
+    return replace(series, covariates=changed)
 
 
 def one_step_ahead(estimator, series, layout, means, position):

@@ -202,6 +202,25 @@ BAD_STEPS = [
         lambda f: f.update(ROWS[:5], Y),
         "X has 5 rows, but y has 30: inconsistent numbers of samples",
     ),
+    ("a time zone", "frames", lambda f: f.predict(FRAME.tz_localize("UTC")), "but SequenceForecaster was fitted on an"),
+    (
+        "periods",
+        "no covariates",
+        lambda f: f.update(None, SERIES.set_axis(DAYS.to_period("D"))),
+        "The index of y holds period[D], but",
+    ),
+    (
+        "another name",
+        "frames",
+        lambda f: f.update(pd.DataFrame(ROWS[:3], LATER, ["a", "b"]), pd.Series(Y[:3], LATER, name="price")),
+        "y is called 'price', but SequenceForecaster was fitted on 'load'",
+    ),
+    (
+        "another order",
+        "frames",
+        lambda f: f.update(pd.DataFrame(ROWS[:3], LATER, ["b", "a"]), Y[:3]),
+        "Feature names must be in the same order as they were in fit",
+    ),
     ("indexes", "frames", lambda f: f.update(FRAME[:20], SERIES[10:]), "X and y have different indexes"),
 ]
 

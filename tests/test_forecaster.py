@@ -9,17 +9,17 @@ import pytest
 from conftest import make, needs_programs
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_series_equal
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skrnn import GRURegressor, SequenceForecaster, SequenceScaler
+from skrnn import GRURegressor, SequenceForecaster, SequenceScaler, backtest
 from skrnn._closed_loop import ClosedLoopProgram
 from skrnn._programs import CACHE
 
@@ -514,6 +514,43 @@ def test_wrong_covariates(change, message):
         fitted.predict(change(frame[20:]))
     with pytest.raises(ValueError, match=r"was fitted with 2 covariates: pass those of the steps .* to predict\(X\)"):
         fitted.forecast(2)
+
+
+class ThirdPartyClassifier(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        raise AssertionError("is not to be fitted")
+
+    predict = fit
+
+
+@pytest.mark.parametrize(
+    ("estimator", "named"),
+    [
+        (LogisticRegression(), "LogisticRegression"),
+        (make("GRUClassifier"), "GRUClassifier"),
+        (ThirdPartyClassifier(), "ThirdPartyClassifier"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), "Pipeline that holds LogisticRegression"),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "GridSearchCV that holds LogisticRegression"),
+        (
+            GridSearchCV(make_pipeline(SequenceScaler(), make("GRUClassifier")), {}),
+            "GridSearchCV that holds GRUClassifier",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_classifier_inside(estimator, named):
+    y = np.tile([0.0, 1.0, 1.0], 10)
+    fitted = forecaster(LinearRegression(), calibration_size=9).fit(None, y)
+    expected, before = fitted.forecast(3), dict(vars(fitted))
+    message = rf"^The 'estimator' parameter of SequenceForecaster must be a regressor, .* Got {named}, a classifier"
+    with pytest.raises(ValueError, match=message):
+        forecaster(estimator).fit(None, y)
+    with pytest.raises(ValueError, match=message):
+        backtest(forecaster(estimator), None, y, initial=20, steps=2)
+    with pytest.raises(ValueError, match=message):
+        fitted.set_params(estimator=estimator).fit(None, y)
+    assert all(vars(fitted)[name] is value for name, value in before.items() if name != "estimator")
+    assert_array_equal(fitted.forecast(3), expected)
 
 
 def test_unknown_series_and_unfitted():

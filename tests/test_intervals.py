@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skrnn import SequenceForecaster
-from skrnn._conformal import conformal_quantiles
+from skrnn._conformal import Residuals, conformal_bounds
 
 WINDOW = 2
 
@@ -148,28 +148,126 @@ def test_several_series_have_widths_of_their_own():
     assert column.predict_interval(steps(4)).shape == (4, 2, 1)
 
 
-@pytest.mark.parametrize("size", [10, 0.25])
-def test_groups_share_their_residuals(size):
-    lengths = {"a": 40, "b": 60}
-    series = {name: autoregression(n_rows, n_rows) for name, n_rows in lengths.items()}
-    index = [(name, row) for name, n_rows in lengths.items() for row in range(n_rows)]
+# ---------------------------------------------------------------- many series
+
+
+def panel(series):
+    """A frame without columns, and the values of series by name, (n_rows,) or (n_rows, n_columns)."""
+    index = [(name, row) for name, y in series.items() for row in range(len(y))]
     frame = pd.DataFrame(index=pd.MultiIndex.from_tuples(index, names=["series", "row"]))
-    fitted = forecaster(groups="series", calibration_size=size).fit(frame, np.concatenate([*series.values()]))
-    heads = {name: n_rows - (size if size == 10 else n_rows // 4) for name, n_rows in lengths.items()}
+    return frame, np.concatenate([*series.values()])
+
+
+def rows_of(name, first, end):
+    return pd.DataFrame(index=pd.MultiIndex.from_product([[name], range(first, end)], names=["series", "row"]))
+
+
+@pytest.mark.parametrize("size", [24, 0.4])
+def test_each_series_has_quantiles_of_its_own(size):
+    lengths = {"a": 60, "b": 90}
+    series = {name: (1 + n_rows / 10) * autoregression(n_rows, n_rows) for name, n_rows in lengths.items()}
+    heads = {name: n_rows - (24 if size == 24 else round(0.4 * n_rows)) for name, n_rows in lengths.items()}
     rows = [(y[now - 2 : now], y[now]) for name, y in series.items() for now in range(2, heads[name])]
     model = LinearRegression().fit([window for window, _ in rows], [target for _, target in rows])
-    errors = [
-        abs(y[now] - model.predict([y[now - 2 : now]])[0])
-        for name, y in series.items()
-        for now in range(heads[name], len(y))
-    ]
-    assert len(errors) == (20 if size == 10 else 25)
-    later = pd.DataFrame(index=pd.MultiIndex.from_tuples([("b", 60), ("a", 40), ("b", 61)], names=["series", "row"]))
-    bounds = fitted.predict_interval(later, 0.8)
-    width = (bounds[:, 1] - bounds[:, 0]) / 2
-    assert_allclose(width[:2], quantile(errors, 0.8))
-    assert_allclose(bounds.mean(axis=1), fitted.predict(later))
-    assert abs(width[2] - width[0]) > 1e-3
+    fitted = forecaster(groups="series", calibration_size=size).fit(*panel(series))
+    for name, y in series.items():
+        errors = sorted(y[now] - model.predict([y[now - 2 : now]])[0] for now in range(heads[name], len(y)))
+        (bounds,) = fitted.predict_interval(rows_of(name, len(y), len(y) + 1), 0.8)
+        # Around the forecast of the estimator that was calibrated, so many smaller and larger errors are left out.
+        left_out = int((len(errors) + 1) * 0.1)
+        forecast = model.predict([y[-2:]])[0]
+        assert_allclose(bounds, [forecast + errors[left_out - 1], forecast + errors[-left_out]])
+    # 0.95 leaves none out on either side of 24 or 36: the largest absolute error of as many as it needs.
+    y, absolute = series["a"], []
+    for now in range(heads["a"], 60):
+        absolute.append(abs(y[now] - model.predict([y[now - 2 : now]])[0]))
+    (bounds,) = fitted.predict_interval(rows_of("a", 60, 61), 0.95)
+    assert_allclose(bounds, model.predict([y[-2:]])[0] + np.array([-1, 1]) * quantile(absolute, 0.95))
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), Ridge(fit_intercept=False)], ids=["biased", "not biased"])
+@pytest.mark.parametrize("n_columns", [None, 2])
+@pytest.mark.parametrize("size", [300, 0.5])
+def test_coverage_of_each_of_two_scales(size, n_columns, estimator):
+    scales = {"small": np.array([1.0, 50.0])[: n_columns or 1], "large": np.full(n_columns or 1, 1000.0)}
+    inside, widths = {"small": [], "large": []}, {"small": [], "large": []}
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        series = {name: scale * rng.normal(size=(720, len(scale))) for name, scale in scales.items()}
+        fitted = forecaster(estimator, groups="series", calibration_size=size)
+        X, y = panel({name: y[:600] for name, y in series.items()})
+        fitted.fit(X, y if n_columns else y[:, 0])
+        for name, y in series.items():
+            bounds = fitted.predict_interval(rows_of(name, 600, 720), 0.9)
+            assert bounds.shape == ((120, 2, 2) if n_columns else (120, 2))
+            low, high = bounds.reshape(120, 2, -1).swapaxes(0, 1)
+            inside[name].append(((low <= y[600:]) & (y[600:] <= high)).mean(axis=0))
+            widths[name].append((high - low).mean(axis=0))
+    for name, scale in scales.items():
+        assert_allclose(np.mean(inside[name], axis=0), 0.9, atol=0.03)
+        # 1.645 standard deviations of the noise to either side, and a little for the error of what was fitted.
+        assert_allclose(np.mean(widths[name], axis=0), 2 * 1.645 * scale, rtol=0.1)
+
+
+@pytest.mark.parametrize("bias", [0.0, 100.0])
+@pytest.mark.parametrize("size", [6, 0.3])
+def test_coverage_of_a_series_with_few_rows(size, bias):
+    class Biased(Ridge):
+        def predict(self, X):
+            return super().predict(X) + bias
+
+    inside = {"small": [], "large": [], "short": []}
+    scales = {"small": 1.0, "large": 1000.0, "short": 30.0}
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        ends = {"small": 300, "large": 300, "short": 15}
+        series = {name: scale * rng.normal(size=ends[name] + 60) for name, scale in scales.items()}
+        fitted = forecaster(Biased(fit_intercept=False), groups="series", calibration_size=size)
+        fitted.fit(*panel({name: y[: ends[name]] for name, y in series.items()}))
+        for name, y in series.items():
+            low, high = fitted.predict_interval(rows_of(name, ends[name], ends[name] + 60), 0.8).T
+            inside[name].append(np.mean((low <= y[ends[name] :]) & (y[ends[name] :] <= high)))
+    for name, shares in inside.items():
+        assert abs(np.mean(shares) - 0.8) < 0.06, name
+
+
+def test_bounds_of_a_panel_in_the_units_of_y():
+    series = {name: 100 + scale * autoregression(90, scale) for name, scale in (("a", 3), ("b", 40))}
+    past = panel({name: y[:80] for name, y in series.items()})
+    plain = forecaster(groups="series", calibration_size=30).fit(*past)
+    scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler()).fit(*past)
+    for fitted in (plain, scaled):
+        fitted.update(rows_of("b", 80, 85), series["b"][80:85])
+    heads = {name: y[:50] for name, y in series.items()}
+    model = LinearRegression().fit(
+        [y[now - 2 : now] for y in heads.values() for now in range(2, 50)],
+        np.concatenate([y[2:] for y in heads.values()]),
+    )
+    errors = np.sort(series["b"][50:80] - model.predict([series["b"][now - 2 : now] for now in range(50, 80)]))
+    # Rows of the series, one that was appended, and the next step: around the forecast of what was fitted on the heads.
+    for row in (60, 83, 85):
+        (bounds,) = plain.predict_interval(rows_of("b", row, row + 1), 0.8)
+        forecast = model.predict([series["b"][row - 2 : row]])[0]
+        assert_allclose(bounds, forecast + errors[[2, -3]])
+    # A linear regression is the same in any units.
+    rows = pd.concat([rows_of("a", 70, 84), rows_of("b", 80, 89)])
+    assert_allclose(scaled.predict_interval(rows, 0.8), plain.predict_interval(rows, 0.8))
+
+
+def test_too_few_residuals_of_all_series():
+    series = {name: autoregression(30, seed) for seed, name in enumerate("ab")}
+    fitted = forecaster(groups="series", calibration_size=3).fit(*panel(series))
+    with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 6\."):
+        fitted.predict_interval(rows_of("a", 30, 31), 0.9)
+    (low, high), *_ = fitted.predict_interval(rows_of("a", 30, 32), 0.8)  # 6 scaled residuals of both
+    assert low < fitted.forecast(1)["a"].item() < high
+
+
+def test_a_constant_series_in_a_panel():
+    series = {"flat": np.full(12, 5.0), "noise": autoregression(200)}
+    fitted = forecaster(LinearRegression(), groups="series", calibration_size=0.25).fit(*panel(series))
+    bounds = fitted.predict_interval(rows_of("flat", 12, 16), 0.8)  # 3 residuals
+    assert np.isfinite(bounds).all() and (bounds[:, 0] <= bounds[:, 1]).all()
 
 
 def test_many_origins_are_thinned_out():
@@ -180,15 +278,22 @@ def test_many_origins_are_thinned_out():
     assert_allclose(widths(fitted, 1, 0.9), quantile([errors[at] for at in kept], 0.9))
 
 
+def bounds_of(errors, coverage):
+    """Lower and upper bound of one step of one series."""
+    errors = np.asarray(errors)[None, :, None]
+    residuals = Residuals(errors, np.zeros(errors.shape[1], dtype=int), np.zeros((1, 1)), np.ones((1, 1)))
+    return conformal_bounds(residuals, coverage, [0])[0, 0, :, 0].tolist()
+
+
 def test_rank_is_not_a_matter_of_rounding():
-    residuals = np.arange(1.0, 100)[None, :, None]  # 99 of them: 1, 2, ... 99
+    residuals = np.arange(1.0, 100)  # 99 of them: 1, 2, ... 99
     assert 100 * 0.07 > 7  # in floating point
-    assert conformal_quantiles(residuals, 0.07).tolist() == [[7]]
-    assert conformal_quantiles(residuals, 0.071).tolist() == [[8]]
-    assert conformal_quantiles(residuals, 0.99).tolist() == [[99]]
+    assert bounds_of(residuals, 0.07) == [-7, 7]
+    assert bounds_of(residuals, 0.071) == [-8, 8]
+    assert bounds_of(residuals, 0.99) == [-99, 99]
     with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 8\."):
-        conformal_quantiles(residuals[:, :8], 0.9)
-    assert conformal_quantiles(residuals[:, :9], 0.9).tolist() == [[9]]
+        bounds_of(residuals[:8], 0.9)
+    assert bounds_of(residuals[:9], 0.9) == [-9, 9]
 
 
 # ---------------------------------------------------------------- errors

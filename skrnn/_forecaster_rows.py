@@ -1,0 +1,91 @@
+"""Rows by where they lie: those of the series and those after its end, which are predicted, or appended to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from skrnn._continuation import locate, next_times
+from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
+from skrnn._forecasting import continue_series, one_step_ahead, restored, transformed, with_covariates
+from skrnn._positions import check_default_index, check_not_default
+from skrnn._series import RowLabels
+from skrnn._times import comparable
+from skrnn._warnings import warn
+
+
+class ForecasterRowsMixin(ForecasterDataMixin):
+    """Predicting and appending rows, for `SequenceForecaster`."""
+
+    estimator_: Any
+    transformer_: Any
+    _layout: Any
+    _means: Any  # of each series, (n_codes, n_series)
+
+    def _predict(self, X, *other):
+        """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead.
+
+        They are those of the fitted estimator and transformer, or of another pair.
+        """
+        if X is None:
+            raise ValueError(
+                "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
+            )
+        _, covariates, labels = self._read(X, None, reset=False)
+        codes, ahead, position = self._locate(covariates, labels)
+        after = ahead > 0
+        series = with_covariates(self._series, position[~after], covariates[~after])
+        estimator, transformer, means = self.estimator_, self.transformer_, self._means
+        if other:
+            estimator, transformer = other
+            y, means = (transformed(transformer, restored(self.transformer_, of)) for of in (series.y, means))
+            series = replace(series, y=y)
+        values = np.empty((len(codes), self.n_outputs_))
+        values[~after] = one_step_ahead(estimator, series, self._layout, means, position[~after])
+        values[after] = continue_series(estimator, series, self._layout, covariates[after], codes[after], ahead[after])
+        return restored(transformer, values), codes, ahead
+
+    def _locate(self, covariates, labels):
+        """Tell where rows stand, as `locate` does."""
+        check_default_index(labels, covariates, self._labels, self._series, self._n_fitted, self.groups is None)
+        return locate(self._series.bounds(), self._labels, self._frequency, labels)
+
+    def _append(self, values, covariates, labels):
+        """Append rows after the ends of their series, values as the estimator sees them."""
+        bounds, known = self._series.bounds(), self._labels
+        check_not_default(labels, known, bounds)
+        codes, ahead, _ = locate(bounds, known, self._frequency, labels)
+        if (ahead < 1).any():
+            row = int(np.argmax(ahead < 1))
+            raise ValueError(
+                f"update takes new rows, but row {row} ({labels.time[row]}) is part of the series already."
+            )
+        time = self._joined_times(codes, labels)
+        joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
+        values = np.concatenate([self._series.y, values])
+        covariates = np.concatenate([self._series.covariates, covariates])
+        self._times_lost |= known.time is not None and time is None
+        self._series, self._labels = sorted_by_series(values, covariates, joined)
+
+    def _joined_times(self, codes, labels):
+        """Return the times of the series and of the rows that `update` appends; None where they are not known."""
+        known = self._labels.time
+        if comparable(known, labels.time):
+            return known.append(labels.time)
+        if known is None:
+            return None
+        if self._frequency is None:
+            warn(
+                "update was given an array, and the fitted index has no frequency that tells the times of its rows: "
+                "the forecaster no longer knows any times, and takes arrays only. Pass rows with an index."
+            )
+            return None
+        order, ends = np.argsort(codes, kind="stable"), self._series.bounds()[1:] - 1
+        counts = np.bincount(codes, minlength=len(ends))
+        for end, n_steps in zip(ends, counts, strict=True):
+            known = known.append(next_times(self._labels.time[[end]], self._frequency, n_steps))
+        place = np.empty(len(order), dtype=int)
+        place[order] = np.arange(len(order))
+        return known.take(np.concatenate([np.arange(len(self._series)), len(self._series) + place]))

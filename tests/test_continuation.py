@@ -1,0 +1,487 @@
+"""Where rows lie to the fitted ones, by their index; y = y_before / 2 - 2 price, which a regression learns exactly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import TimeSeriesSplit, cross_validate
+
+from skrnn import SequenceForecaster, backtest
+
+N_ROWS = 36
+MONTH = np.arange(N_ROWS) % 12.0
+DAYS = pd.date_range("2024-01-01", periods=N_ROWS + 5)
+BOTH = r"does not tell what its \d+ rows.* are: the \d+ fitted rows, or the steps after them"
+
+
+def decayed(price, before=8.0, noise=0.0):
+    """The series of a price."""
+    y, rng = [], np.random.default_rng(0)
+    for value in price:
+        before = before / 2 - 2 * value + noise * rng.normal()
+        y.append(before)
+    return np.array(y)
+
+
+def forecaster(**params):
+    return SequenceForecaster(LinearRegression(), **{"window": 1, **params})
+
+
+def frame(price, index=None):
+    return pd.DataFrame({"price": np.asarray(price, dtype=float)}, index)
+
+
+class LastStep(RegressorMixin, BaseEstimator):
+    """Predicts half of the last value of a sequence minus twice the price beside it, plus the price before that one."""
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return X[:, -1, 0] / 2 - 2 * X[:, -1, 1] + np.nan_to_num(X[:, -2, 1])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+# ---------------------------------------------------------------- a default index
+
+METHODS = {
+    "predict": lambda fitted, X: fitted.predict(X),
+    "predict_interval": lambda fitted, X: fitted.predict_interval(X, 0.5).mean(axis=1),
+}
+FUTURES = {
+    "other prices": [100.0, 200.0, 300.0],
+    "prices of the first rows": MONTH[:3],
+    "one row": MONTH[:1],
+    "as many rows, other prices": MONTH[::-1],
+    "as many rows, one other price": [*MONTH[:-1], 5.0],
+    "more rows, which begin as the fitted ones": [*MONTH, 0.0, 1.0],
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("price", FUTURES.values(), ids=FUTURES)
+def test_a_default_index_says_nothing(price, method):
+    fitted = forecaster(calibration_size=9).fit(frame(MONTH), pd.Series(decayed(MONTH)))
+    ask = METHODS[method]
+    with pytest.raises(ValueError, match=BOTH) as caught:
+        ask(fitted, frame(price))
+    assert "If these are the steps after, give them an index that continues the fitted one, such as X.index + 36" in (
+        str(caught.value)
+    )
+    assert "or an array. If these are the fitted rows, pass all of them" in str(caught.value)
+    later = frame(price)
+    expected = decayed([*MONTH, *price])[N_ROWS:]
+    assert_allclose(ask(fitted, later.set_axis(later.index + 36)), expected, atol=1e-9)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        assert_allclose(ask(fitted, later.to_numpy()), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_fitted_rows_with_a_default_index(method):
+    y = decayed(MONTH, noise=1.0)
+    fitted = forecaster(calibration_size=9).fit(frame(MONTH), y)
+    dated = forecaster(calibration_size=9).fit(frame(MONTH, DAYS[:N_ROWS]), y)
+    expected = [y.mean(), *(fitted.estimator_.predict(np.column_stack([y[:-1], MONTH[1:]])))]
+    for given in (frame(MONTH), frame(MONTH, pd.Index(range(N_ROWS))), frame(MONTH * (1 + 1e-14))):
+        assert_allclose(METHODS[method](fitted, given), expected)
+    assert_allclose(METHODS[method](dated, frame(MONTH, DAYS[:N_ROWS])), expected)
+    assert fitted.score(frame(MONTH), y) == pytest.approx(dated.score(frame(MONTH, DAYS[:N_ROWS]), y))
+
+
+def test_an_index_of_numbers_that_starts_elsewhere():
+    y = decayed(MONTH, noise=1.0)
+    fitted = forecaster().fit(frame(MONTH), y)
+    X = frame([7.0, 3.0, 5.0, 2.0], range(34, 38))  # two rows of the series, two after it
+    one_step = fitted.estimator_.predict([[y[33], 7.0], [y[34], 3.0]])
+    third = fitted.estimator_.predict([[y[35], 5.0]])[0]
+    fourth = fitted.estimator_.predict([[third, 2.0]])[0]
+    assert_allclose(fitted.predict(X), [*one_step, third, fourth])
+
+
+def test_rows_without_columns():
+    y = pd.Series(np.arange(20.0))
+    fitted = forecaster(window=2).fit(None, y)
+    with pytest.raises(ValueError, match=r"what its 3 rows are: the 20 fitted rows, .*; or call forecast\(3\)\."):
+        fitted.predict(pd.DataFrame(index=range(3)))
+    assert_allclose(fitted.predict(pd.DataFrame(index=range(20, 23))), [20, 21, 22])
+    assert_allclose(fitted.predict(pd.DataFrame(index=range(20)))[2:], np.arange(2.0, 20))  # as many as were fitted
+    assert_allclose(fitted.predict(np.empty((20, 0))), np.arange(20.0, 40))
+    of_array = forecaster(window=2).fit(None, y.to_numpy())  # rows of an array have no place that an index could mean
+    assert_allclose(of_array.predict(pd.DataFrame(index=range(3))), [20, 21, 22])
+
+
+def test_a_default_index_that_continues_negative_numbers():
+    fitted = forecaster().fit(frame(MONTH, range(-N_ROWS, 0)), decayed(MONTH))
+    assert_allclose(fitted.predict(frame([3.0, 1.0])), decayed([*MONTH, 3.0, 1.0])[N_ROWS:], atol=1e-9)
+
+
+def test_a_default_index_after_update():
+    price = np.concatenate([MONTH, [4.0, 1.0]])
+    y = decayed(price, noise=1.0)
+    fitted = forecaster().fit(frame(MONTH), y[:N_ROWS])
+    before = fitted.predict(frame(MONTH))
+    for known in (frame([4.0, 1.0], range(36, 38)), np.array([[4.0], [1.0]])):
+        updated = forecaster().fit(frame(MONTH), y[:N_ROWS])
+        if isinstance(known, np.ndarray):
+            with pytest.warns(UserWarning, match="X does not have valid feature names"):
+                updated.update(known, y[N_ROWS:])
+        else:
+            updated.update(known, y[N_ROWS:])
+        assert_allclose(updated.predict(frame(MONTH)), before)  # the rows that were fitted
+        expected = [*before, *updated.estimator_.predict(np.column_stack([y[35:37], price[36:]]))]
+        assert_allclose(updated.predict(frame(price)), expected)  # with those that came since
+        with pytest.raises(ValueError, match=BOTH):
+            updated.predict(frame(price[:37]))
+        after = updated.estimator_.predict([[y[37], 9.0]])
+        assert_allclose(updated.predict(frame([9.0], [38])), after)
+    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 \(0\) is part .* such as index \+ 36, or"):
+        fitted.update(frame([4.0, 1.0]), y[N_ROWS:])
+    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 \(0\) is part of .* by a default index"):
+        forecaster().fit(None, pd.Series(y)).update(None, pd.Series([1.0]))
+
+
+def test_folds_of_a_default_index():
+    y = decayed(MONTH, noise=1.0)
+    of = {}
+    for name, index in {"default": None, "days": DAYS[:N_ROWS]}.items():
+        X, given = frame(MONTH, index), pd.Series(y, index)
+        of[name] = cross_validate(forecaster(), X, given, cv=TimeSeriesSplit(3), return_train_score=True)
+    for part in ("train_score", "test_score"):
+        assert_allclose(of["default"][part], of["days"][part])
+    model = forecaster().fit(frame(MONTH[:27]), y[:27]).estimator_
+    one_step = [y[:27].mean(), *model.predict(np.column_stack([y[:26], MONTH[1:27]]))]
+    assert of["default"]["train_score"][-1] == pytest.approx(r2_score(y[:27], one_step))
+
+
+# ---------------------------------------------------------------- a default index in panels
+
+
+def panel(index, price, y=None):
+    """Two shops, of which each has its rows beside one another, with the prices of both."""
+    names = np.repeat(["north", "south"], len(price) // 2)
+    rows = pd.DataFrame({"shop": names, "price": price} | ({} if y is None else {"y": y}))
+    if index == "levels":
+        number = np.arange(len(price)) % (len(price) // 2)
+        return rows.set_index(pd.MultiIndex.from_arrays([names, number], names=["shop", "row"])).drop(columns="shop")
+    return rows
+
+
+@pytest.mark.parametrize("index", ["column", "levels"])
+def test_a_default_index_in_a_panel(index):
+    y = [decayed(MONTH), 100 + decayed(MONTH[::-1])]
+    past = panel(index, np.concatenate([MONTH, MONTH[::-1]]), np.concatenate(y))
+    X = past.drop(columns="y")
+    fitted = forecaster(groups="shop").fit(X, past["y"].to_numpy())
+    assert_allclose(fitted.predict(X)[[0, N_ROWS]], [y[0].mean(), y[1].mean()])
+    coming = panel(index, np.array([7.0, 8.0, 9.0, 10.0]))
+    for given in (coming, panel(index, np.concatenate([MONTH, MONTH]))):
+        with pytest.raises(ValueError, match=BOTH) as caught:
+            fitted.predict(given)
+        assert "rows of series " in str(caught.value) and "or an array" not in str(caught.value)
+    if index == "levels":
+        south = fitted.predict(X.loc[["south"]])  # all rows of one series
+        assert_allclose(south, fitted.predict(X)[N_ROWS:])
+        coming.index = coming.index.set_levels(coming.index.levels[1] + N_ROWS, level=1)
+    else:
+        coming.index += 2 * N_ROWS
+    model = fitted.estimator_
+    first = model.predict([[y[0][-1], 7.0], [y[1][-1], 9.0]])
+    second = model.predict([[first[0], 8.0], [first[1], 10.0]])
+    assert_allclose(fitted.predict(coming), [first[0], second[0], first[1], second[1]])
+
+
+# ---------------------------------------------------------------- covariates of fitted rows
+
+
+@pytest.mark.parametrize(
+    "index", [DAYS, pd.period_range("2024-01", periods=N_ROWS + 5, freq="M")], ids=["dates", "periods"]
+)
+def test_covariates_that_are_passed_for_fitted_rows(index):
+    y = decayed(MONTH, noise=1.0)
+    fitted = forecaster().fit(frame(MONTH, index[:N_ROWS]), y)
+    at = np.array([1, 7, 20, 35])
+    other = np.array([5.0, 50.0, -3.0, 0.5])
+    expected = fitted.estimator_.predict(np.column_stack([y[at - 1], other]))
+    assert_allclose(fitted.predict(frame(other, index[at])), expected)
+    assert_allclose(fitted.predict(frame(MONTH[at], index[at])), fitted.predict(frame(MONTH, index[:N_ROWS]))[at])
+    assert_array_equal(fitted._series.covariates[:, 0], MONTH)  # nothing of it stays
+
+
+def test_sequences_hold_the_covariates_that_are_passed():
+    y = decayed(MONTH, noise=1.0)
+    fitted = SequenceForecaster(LastStep(), window=2).fit(frame(MONTH, DAYS[:N_ROWS]), y)
+    X = frame([50.0, 60.0, 70.0], DAYS[[9, 20, 21]])
+    # Row 21 sees the price of row 20 as well, which is passed; row 9 sees that of row 8, which is not.
+    expected = [y[8] / 2 - 100 + MONTH[8], y[19] / 2 - 120 + MONTH[19], y[20] / 2 - 140 + 60]
+    assert_allclose(fitted.predict(X), expected)
+    # So does the first row after the series.
+    X = frame([80.0, 90.0], DAYS[[35, 36]])
+    assert_allclose(fitted.predict(X), [y[34] / 2 - 160 + MONTH[34], y[35] / 2 - 180 + 80])
+
+
+def test_later_covariates_of_several_steps_at_once():
+    y = decayed(MONTH, noise=1.0)
+    fitted = forecaster(output_steps=2).fit(frame(MONTH, DAYS[:N_ROWS]), y)
+    X = frame([50.0, 60.0], DAYS[[20, 21]])
+    seen = [[y[19], 50.0, 60.0], [y[20], 60.0, MONTH[22]]]
+    assert_allclose(fitted.predict(X), fitted.estimator_.predict(seen)[:, 0])
+
+
+def test_rows_of_one_time_are_taken_in_their_order():
+    index = DAYS[[0, 1, 1, 2, 3, 4, 5, 6]]
+    y = np.array([1.0, 5.0, 2.0, 8.0, 3.0, 9.0, 4.0, 7.0])
+    price = np.array([0.0, 1.0, 2.0, 3.0, 1.0, 0.0, 2.0, 1.0])
+    fitted = forecaster().fit(frame(price, index), y)
+    expected = fitted.estimator_.predict(np.column_stack([y[:-1], price[1:]]))
+    assert_allclose(fitted.predict(frame(price, index))[1:], expected)
+    with pytest.raises(
+        ValueError, match=r"Row 1 of X \(2024-01-04.* stands there more often than in the fitted series"
+    ):
+        fitted.predict(frame([1.0, 2.0], DAYS[[3, 3]]))
+
+
+# ---------------------------------------------------------------- an index of another kind
+
+KINDS = {
+    "dates": DAYS,
+    "dates of a zone": DAYS.tz_localize("UTC"),
+    "dates of another zone": DAYS.tz_localize("America/New_York"),
+    "days": DAYS.to_period("D"),
+    "months": pd.period_range("2024-01", periods=len(DAYS), freq="M"),
+    "text": DAYS.strftime("%Y-%m-%d"),
+    "numbers": pd.RangeIndex(100, 100 + len(DAYS)),
+    "default": pd.RangeIndex(len(DAYS)),
+    "durations": pd.timedelta_range("1h", periods=len(DAYS), freq="h"),
+}
+SAME = [{"numbers", "default"}]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("fitted_on", KINDS)
+def test_another_kind_of_index(fitted_on, grouped):
+    y = np.arange(float(len(DAYS)))
+
+    def rows(kind, first, end):
+        index = KINDS[kind][first:end]
+        if grouped:
+            index = pd.MultiIndex.from_arrays([["a"] * len(index), index], names=["shop", "time"])
+        return pd.DataFrame(index=index)
+
+    fitted = forecaster(window=2, groups="shop" if grouped else None)
+    fitted.fit(rows(fitted_on, 0, N_ROWS), y[:N_ROWS])
+    assert_allclose(fitted.predict(rows(fitted_on, N_ROWS, N_ROWS + 2)), [36, 37])
+    for kind in KINDS:
+        if kind == fitted_on or {kind, fitted_on} in SAME:
+            continue
+        for first in (4, N_ROWS):
+            X = rows(kind, first, first + 2)
+            for method in (fitted.predict, lambda X, fitted=fitted: fitted.update(X, [1.0, 2.0])):
+                with pytest.raises(ValueError, match=r"The index of X holds .*, but .* was fitted on an index of"):
+                    method(X)
+    if not grouped:
+        assert_allclose(fitted.predict(np.empty((2, 0))), [36, 37])  # an array is the next steps
+
+
+def test_the_kind_of_index_of_y():
+    fitted = forecaster(window=2).fit(None, pd.Series(np.arange(20.0), DAYS[:20]))
+    for X in (None, np.empty((2, 0))):
+        with pytest.raises(ValueError, match=r"^The index of y holds text, .* \(pd.to_datetime makes dates of text\)"):
+            fitted.update(X, pd.Series([20.0, 21.0], KINDS["text"][20:22]))
+    assert_allclose(fitted.forecast(1), [20])
+
+
+def test_units_and_zones_of_one_kind():
+    y = pd.Series(np.arange(float(N_ROWS)), DAYS[:N_ROWS].as_unit("ns").tz_localize("UTC"))
+    fitted = forecaster(window=2).fit(None, y)
+    assert_allclose(fitted.predict(pd.DataFrame(index=DAYS[35:38].as_unit("s").tz_localize("UTC"))), [35, 36, 37])
+    dates = pd.DataFrame(index=pd.Index([day.date() for day in DAYS[36:38]]))
+    assert_allclose(forecaster(window=2).fit(None, y.tz_localize(None)).predict(dates), [36, 37])
+
+
+def test_rows_in_no_order():
+    fitted = forecaster(window=2).fit(None, pd.Series(np.arange(20.0)))
+    with pytest.raises(ValueError, match=r"^The index of X is not in increasing order, .* X\.sort_index\(\)"):
+        fitted.predict(pd.DataFrame(index=[3, 1, 2]))
+    shuffled = forecaster(window=2).fit(None, pd.Series(np.arange(20.0), np.roll(np.arange(20), 3)))
+    assert_allclose(shuffled.predict(pd.DataFrame(index=[3, 1])), [20, 21])  # numbers that someone has shuffled
+
+
+def test_a_panel_whose_index_holds_the_names_only():
+    y = np.arange(20.0)
+    names = pd.Index(["a"] * 20, name="shop")
+    dated = pd.DataFrame(index=pd.MultiIndex.from_arrays([names, DAYS[:20]], names=["shop", "day"]))
+    fitted = forecaster(window=2, groups="shop").fit(dated, y)
+    assert_allclose(fitted.predict(pd.DataFrame(index=names[:2])), [20, 21])  # no times: the next steps, as an array
+    assert fitted.update(pd.DataFrame(index=names[:1]), [20.0]).forecast(1).index.tolist() == [("a", DAYS[21])]
+
+
+# ---------------------------------------------------------------- names of what is observed
+
+
+def two_series(n_rows, names=("a", "b")):
+    rng = np.random.default_rng(0)
+    y = np.column_stack([np.sin(np.arange(n_rows)), 1000 + rng.normal(size=n_rows).cumsum()])
+    return pd.DataFrame(y, DAYS[:n_rows], columns=list(names))
+
+
+@pytest.mark.parametrize("names", [("a", "b"), (0, 1), (("x", 1), ("x", 2))], ids=["text", "default", "tuples"])
+def test_update_takes_columns_by_name(names):
+    y = two_series(40, names)
+    expected = forecaster(window=2).fit(None, y[:38]).update(None, y[38:]).forecast(2)
+    assert expected.columns.tolist() == list(names)
+    swapped = y[38:][[names[1], names[0]]]
+    assert_allclose(forecaster(window=2).fit(None, y[:38]).update(None, swapped).forecast(2), expected)
+    assert_allclose(forecaster(window=2).fit(None, y[:38]).update(None, y[38:].to_numpy()).forecast(2), expected)
+    unnamed = pd.DataFrame(y[38:].to_numpy(), y.index[38:])
+    assert_allclose(forecaster(window=2).fit(None, y[:38]).update(None, unnamed).forecast(2), expected)
+    of_array = forecaster(window=2).fit(None, y[:38].to_numpy()).update(None, y[38:])
+    assert_allclose(of_array.forecast(2), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda y: y.set_axis(["a", "c"], axis=1),
+            r"y has the columns \['a', 'c'\], but .* fitted on \['a', 'b'\]",
+        ),
+        (
+            lambda y: y.set_axis(["a", "a"], axis=1),
+            r"y has the columns \['a', 'a'\], but .* fitted on \['a', 'b'\]",
+        ),
+        (lambda y: y.assign(c=1.0), r"y has shape \(2, 3\), but SequenceForecaster was fitted on 2 series"),
+        (lambda y: y[["b"]], r"y has shape \(2, 1\), but SequenceForecaster was fitted on 2 series"),
+    ],
+)
+def test_other_columns(change, message):
+    y = two_series(40)
+    fitted = forecaster(window=2).fit(None, y[:38])
+    expected = fitted.forecast(1)
+    with pytest.raises(ValueError, match=message):
+        fitted.update(None, change(y[38:]))
+    pd.testing.assert_frame_equal(fitted.forecast(1), expected)
+
+
+def test_the_name_of_one_series():
+    y = pd.Series(np.arange(20.0), DAYS[:20], name="load")
+    for name in ("load", None):
+        assert_allclose(forecaster(window=2).fit(None, y[:18]).update(None, y[18:].rename(name)).forecast(1), [20])
+    unnamed = forecaster(window=2).fit(None, y[:18].rename(None)).update(None, y[18:])
+    assert_allclose(unnamed.forecast(1), [20])
+    with pytest.raises(ValueError, match="y is called 'price', but SequenceForecaster was fitted on 'load'"):
+        forecaster(window=2).fit(None, y[:18]).update(None, y[18:].rename("price"))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_covariates_in_another_order(grouped):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(30, 2)), DAYS[:30], columns=["a", "b"]).assign(shop="north")
+    X = X if grouped else X.drop(columns="shop")
+    y = rng.normal(size=30)
+    fitted = forecaster(groups="shop" if grouped else None, calibration_size=9).fit(X[:26], y[:26])
+    swapped = X[26:][[*X.columns[1::-1], *X.columns[2:]]]
+    for method in (
+        fitted.predict,
+        fitted.predict_interval,
+        lambda X: fitted.update(X, y[26:]),
+        lambda X: fitted.score(X, y[26:]),
+    ):
+        with pytest.raises(ValueError, match="Feature names must be in the same order as they were in fit"):
+            method(swapped)
+
+
+# ---------------------------------------------------------------- arrays that update an index
+
+FREQUENCIES = {
+    "days": DAYS,
+    "business days, inferred": pd.DatetimeIndex(pd.date_range("2024-01-01", periods=41, freq="B").to_numpy()),
+    "months": pd.period_range("2020-01", periods=41, freq="M"),
+    "every other number": pd.RangeIndex(10, 92, 2),
+    "zone": DAYS.tz_localize("Europe/Berlin"),
+}
+
+
+@pytest.mark.parametrize("index", FREQUENCIES.values(), ids=FREQUENCIES)
+def test_an_array_continues_the_dates(index):
+    y = decayed(np.arange(41.0) % 7)
+    fitted = forecaster(window=2).fit(None, pd.Series(y[:36], index[:36]))
+    of_index = (
+        forecaster(window=2).fit(None, pd.Series(y[:36], index[:36])).update(None, pd.Series(y[36:39], index[36:39]))
+    )
+    fitted.update(None, y[36:38]).update(None, y[38:39])
+    assert fitted.forecast(2).index.tolist() == index[39:].tolist()
+    assert_allclose(fitted.forecast(2), of_index.forecast(2))
+    rows = pd.DataFrame(index=index[30:41])
+    assert_allclose(fitted.predict(rows), of_index.predict(rows))
+    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 .* is part of the series already"):
+        fitted.update(None, pd.Series(y[38:39], index[38:39]))
+
+
+def test_arrays_continue_the_dates_of_every_series():
+    y = np.arange(20.0)
+    index = pd.MultiIndex.from_arrays([["a"] * 10 + ["b"] * 10, [*DAYS[:10], *DAYS[5:15]]], names=["shop", "day"])
+    fitted = forecaster(window=2, groups="shop").fit(pd.DataFrame(index=index), y)
+    fitted.update(pd.DataFrame({"shop": ["b", "a", "b"]}).set_index("shop"), [20.0, 10.0, 21.0])
+    assert fitted.forecast(1).index.tolist() == [("a", DAYS[11]), ("b", DAYS[17])]
+    assert_allclose(fitted.forecast(1), [11, 22])
+
+
+def test_an_array_that_loses_the_dates():
+    index = DAYS[[0, 1, 2, 4, 7, 8, 9, 12, 13, 14]]
+    y = pd.Series(np.arange(10.0), index)
+    fitted = forecaster(window=2).fit(None, y)
+    with pytest.warns(
+        UserWarning, match="the fitted index has no frequency that tells the times of its rows"
+    ) as caught:
+        fitted.update(None, [10.0])
+    assert caught[0].filename == __file__
+    fitted.update(None, [11.0])  # said once
+    for rows in (index[3:5], DAYS[20:22], pd.RangeIndex(2)):
+        with pytest.raises(
+            ValueError, match="X has an index, but where it lies is not known: update was given an array"
+        ):
+            fitted.predict(pd.DataFrame(index=rows))
+    with pytest.raises(ValueError, match="y has an index, but where it lies is not known"):
+        fitted.update(None, pd.Series([12.0], DAYS[[20]]))
+    assert_allclose(fitted.predict(np.empty((2, 0))), [12, 13])
+    assert fitted.forecast(2).index.tolist() == [1, 2]
+    assert_allclose(fitted.fit(None, y).predict(pd.DataFrame(index=index[3:5])), [3, 4])  # known again
+
+
+def test_an_update_that_warns_as_an_error_changes_nothing():
+    index = DAYS[[0, 1, 2, 4, 7, 8, 9, 12, 13, 14]]
+    fitted = forecaster(window=2).fit(None, pd.Series(np.arange(10.0), index))
+    before = dict(vars(fitted))
+    with pytest.raises(UserWarning, match="has no frequency"):
+        fitted.update(None, [10.0])
+    assert all(vars(fitted)[name] is value for name, value in before.items())
+
+
+# ---------------------------------------------------------------- backtests
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_backtest_of_a_default_index(refit):
+    y = decayed(MONTH, noise=1.0)
+    expected = backtest(forecaster(), MONTH[:, None], y, initial=20, steps=3, stride=2, refit=refit)
+    for index in (None, DAYS[:N_ROWS], range(N_ROWS, 2 * N_ROWS), DAYS[:N_ROWS].strftime("%d.%m.")):
+        table = backtest(
+            forecaster(), frame(MONTH, index), pd.Series(y, index), initial=20, steps=3, stride=2, refit=refit
+        )
+        assert_allclose(table["prediction"], expected["prediction"])
+    assert len(expected) == 21 and expected["prediction"].nunique() > 20
+
+
+def test_backtest_of_columns_by_name():
+    y = two_series(40)
+    table = backtest(forecaster(window=2), None, y, initial=30, steps=2, stride=4)
+    swapped = backtest(forecaster(window=2), None, y[["b", "a"]], initial=30, steps=2, stride=4)
+    for column in ("truth_a", "truth_b", "prediction_a", "prediction_b"):
+        assert_allclose(swapped[column], table[column])
