@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, validate_data
 
-from skrnn._continuation import next_times
 from skrnn._forecasting import Series
+from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._series import RowLabels, split_labels
 
@@ -114,7 +114,12 @@ class ForecasterDataMixin:
         if not self._gives_pandas and self.groups is None:
             return values
         ends, time = self._series.bounds()[1:] - 1, self._labels.time
-        steps = [next_times(None if time is None else time[[end]], self._frequency, n_steps) for end in ends]
+        # One kind of times for all: numbers of steps where a series has no distance.
+        frequencies = (None,) * len(ends) if None in self._frequency else self._frequency
+        steps = [
+            next_times(None if time is None else time[[end]], frequency, n_steps)
+            for end, frequency in zip(ends, frequencies, strict=True)
+        ]
         index = steps[0]
         if self.groups is not None:
             names = np.repeat(self._labels.series, n_steps)

@@ -30,7 +30,7 @@ WINDOW_CONSTRAINTS: dict[str, list[Any]] = {
     "dilation": [Interval(Integral, 1, None, closed="left")],
     "padding": [StrOptions({"mask", "edge", "zeros"}), None],
     # An Interval last: numpy.timedelta64 is registered as a number, but cannot be compared with its bounds.
-    "max_gap": [timedelta, np.timedelta64, Interval(Real, 0, None, closed="neither"), None],
+    "max_gap": [str, timedelta, np.timedelta64, Interval(Real, 0, None, closed="neither"), None],
 }
 
 

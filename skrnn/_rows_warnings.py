@@ -1,0 +1,139 @@
+"""Warnings of rows that are probably not the one series, without holes, that they are taken for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from skrnn._frequencies import frequency_of
+from skrnn._guide import see
+from skrnn._times import as_scalar, as_times, is_ordered, time_values
+from skrnn._warnings import in_cross_validation, warn
+
+# One distance that is so many times the median is a hole, where so large a part of all distances is about the median.
+_HOLE, _REGULAR, _ABOUT = 10, 0.75, 0.1
+_NUMBERS = {"integer", "floating"}
+
+
+def warn_of_panel(index, caller, remedy):
+    """Warn where a MultiIndex holds series and times, and nothing says that its rows are of several series.
+
+    Parameters
+    ----------
+    index : Index or None
+    caller : str
+        Who takes the rows for one series.
+    remedy : str
+        What to do, with ``{level}`` for the level that names the series.
+    """
+    level = _level_of_series(index) if isinstance(index, pd.MultiIndex) else None
+    if level is None:
+        return
+    names = ", ".join(repr(name) for name in index.names)
+    count = index.get_level_values(level).nunique()
+    shown = level if index.names[level] is None else index.names[level]
+    warn(
+        f"{caller} takes all rows for one series, but the index of X ({names}) holds {count} series in its level "
+        f"{shown!r}: windows reach from one into the next. {remedy.format(level=repr(shown))}"
+        + see("panels", "windows-within-a-series")
+    )
+
+
+def _level_of_series(index):
+    """Return the number of the level that names several series, where another one holds times; None otherwise."""
+    levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    dates = [number for number, level in enumerate(levels) if is_ordered(level) and level.inferred_type not in _NUMBERS]
+    # Whole numbers beside text count steps; beside other numbers nothing tells which names what.
+    steps = [number for number, level in enumerate(levels) if level.inferred_type == "integer"]
+    at = dates or (steps if len(steps) < len(levels) else [])
+    if len(at) != 1:
+        return None
+    others = [number for number in range(len(levels)) if number != at[0] and levels[number].nunique() > 1]
+    if not others:
+        return None
+    series = max(others, key=lambda number: levels[number].nunique())
+    codes = levels[series].factorize()[0]
+    time = as_times(levels[at[0]])
+    in_blocks = (np.diff(codes) != 0).sum() == codes.max()
+    # Parts of one series, such as the years of its days, or training and test rows.
+    return None if in_blocks and time.is_monotonic_increasing and time.is_unique else series
+
+
+def warn_of_hole(labels, caller, consequence, remedy):
+    """Warn of the first hole in time of rows at even distances, outside of cross-validation, which makes holes.
+
+    Parameters
+    ----------
+    labels : RowLabels
+    caller : str
+        Who takes rows for neighbours in time.
+    consequence, remedy : str
+        What comes of it, and what to do.
+    """
+    hole = None if in_cross_validation() else _first_hole(labels)
+    if hole is None:
+        return
+    before, after, usual = hole
+    of_series = "" if len(labels.series) == 1 else f" of series {labels.series.tolist()[labels.codes[after]]!r}"
+    warn(
+        f"{caller}: rows{of_series} are missing between {labels.time[before]} (row {before}) and {labels.time[after]} "
+        f"(row {after}), where neighbours lie {usual} apart. {consequence} {remedy}"
+        + see("windows", "holes-in-time")
+    )
+
+
+def _first_hole(labels):
+    """Return the rows before and after the first hole of the first series that has one, and the usual distance."""
+    time = labels.time
+    # Whole numbers may do no more than count rows, of which some were taken.
+    if time is None or time.inferred_type == "integer":
+        return None
+    order = labels.by_series()
+    values, codes = time_values(time)[order], labels.codes[order]
+    at = np.flatnonzero(codes[1:] == codes[:-1])
+    steps, codes = values[at + 1] - values[at], codes[at]
+    large = steps > _HOLE * _medians(steps, codes, len(labels.series))[codes]
+    for code in np.unique(codes[large]):
+        mine = at[codes == code]
+        rows = order[np.append(mine, mine[-1] + 1)]
+        if frequency_of(_as_given(time, rows)) is not None:
+            continue
+        distances, unit = _distances(time[rows])
+        median = np.median(distances)
+        regular = np.mean(np.abs(distances - median) <= _ABOUT * median) >= _REGULAR
+        holes = distances > _HOLE * median
+        if regular and holes.any():
+            hole = int(np.argmax(holes))
+            usual = as_scalar(np.asarray(median * unit)[()]) if not isinstance(time, pd.PeriodIndex) else median
+            return int(rows[hole]), int(rows[hole + 1]), usual
+    return None
+
+
+def _as_given(time, rows):
+    """Return the times of a series: those of all rows keep the frequency that they were given."""
+    return time if len(rows) == len(time) else time[rows]
+
+
+def _distances(time):
+    """Return the distances between neighbours as numbers, and their unit; business days are counted as such."""
+    values = time_values(time)
+    steps = np.diff(values)
+    if values.dtype.kind != "m" and values.dtype.kind != "M":
+        return steps, 1
+    if isinstance(time, pd.DatetimeIndex):
+        wall = time if time.tz is None else time.tz_localize(None)
+        days = wall.to_numpy().astype("M8[D]")
+        if wall.dayofweek.max() < 5 and np.median(np.diff(days).astype(int)) == 1:
+            return np.busday_count(days[:-1], days[1:]), np.timedelta64(1, "D")
+    unit = np.timedelta64(1, np.datetime_data(steps.dtype)[0])
+    return steps / unit, unit
+
+
+def _medians(steps, codes, n_series):
+    """Return the lower median of the steps of each series; zero where it has none."""
+    ascending = steps[np.lexsort((steps, codes))]
+    bounds = np.searchsorted(codes, np.arange(n_series + 1))
+    medians = np.zeros(n_series, dtype=steps.dtype)
+    some = bounds[1:] > bounds[:-1]
+    medians[some] = ascending[((bounds[:-1] + bounds[1:] - 1) // 2)[some]]
+    return medians
