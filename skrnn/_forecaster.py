@@ -193,6 +193,7 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
     def _fit(self, X, y):
         self._check_given(y)
         values, covariates, labels = self._read(X, y, reset=True)
+        self._warn_of_rows(X, y, labels)
         series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
         self._residuals = None

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 from skrnn._forecasting import Series
 from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
+from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
 
 
@@ -90,6 +91,18 @@ class ForecasterDataMixin:
         elif self.n_features_in_:
             raise ValueError(f"X has no columns, but SequenceForecaster is expecting {self.n_features_in_} covariates.")
         return np.empty((n_rows, 0))
+
+    def _warn_of_rows(self, X, y, labels):
+        """Warn where rows that are taken for neighbours in time are none."""
+        name = type(self).__name__
+        if self.groups is None:
+            warn_of_panel(getattr(y if X is None else X, "index", getattr(y, "index", None)), name, PASS_GROUPS)
+        warn_of_hole(
+            labels,
+            name,
+            "To a forecaster rows follow each other: fill the hole, which y.asfreq makes rows for, or fit on the rows "
+            "after it; drop the index (reset_index(drop=True)) where order alone counts.",
+        )
 
     def _check_lengths(self, series):
         """Refuse series that are too short to be windows."""

@@ -197,6 +197,7 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
         """
         with unchanged_on_failure(self):
             rows, labels = self._read(X, reset=True)
+            self._warn_of_rows(X, labels)
         self._history = history_of(rows, labels, self._n_remembered(), first_label(X))
         return self
 

@@ -15,6 +15,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._numbers import array_like, numbers_of, refuse_no_array
+from skrnn._row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
 from skrnn._sequences import Sequences
 from skrnn._series import positions_dtype, split_labels
 from skrnn._times import as_gap, as_times, time_values
@@ -126,6 +127,10 @@ def sliding_windows(
         lambda X: check_array(X, dtype=ROW_DTYPES, ensure_all_finite=False, input_name="X", estimator=name),
         finite=True,
     )
+    if window > 1 and groups is None:
+        warn_of_panel(getattr(X, "index", None), name, PASS_GROUPS)
+    if window > 1 and max_gap is None:
+        warn_of_hole(labels, name, SET_MAX_GAP)
     at = None if ends is None else _rows_at(ends, labels, groups)
     runs = runs_of_rows(labels, max_gap)
     del features, labels  # which a panel in a MultiIndex makes large

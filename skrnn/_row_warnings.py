@@ -12,7 +12,10 @@ from skrnn._warnings import in_cross_validation, warn
 
 # One distance that is so many times the median is a hole, where so large a part of all distances is about the median.
 _HOLE, _REGULAR, _ABOUT = 10, 0.75, 0.1
-_NUMBERS = {"integer", "floating"}
+_NUMBERS, _NAMES = {"integer", "floating"}, {"string", "categorical"}
+
+PASS_GROUPS = "Pass groups={level}: without it, windows reach from one series into the next."
+SET_MAX_GAP = "Windows reach over the hole: set max_gap to end them there, or fill it, which X.asfreq makes rows for."
 
 
 def warn_of_panel(index, caller, remedy):
@@ -34,8 +37,7 @@ def warn_of_panel(index, caller, remedy):
     shown = level if index.names[level] is None else index.names[level]
     warn(
         f"{caller} takes all rows for one series, but the index of X ({names}) holds {count} series in its level "
-        f"{shown!r}: windows reach from one into the next. {remedy.format(level=repr(shown))}"
-        + see("panels", "windows-within-a-series")
+        f"{shown!r}. {remedy.format(level=repr(shown))}" + see("panels", "windows-within-a-series")
     )
 
 
@@ -43,12 +45,13 @@ def _level_of_series(index):
     """Return the number of the level that names several series, where another one holds times; None otherwise."""
     levels = [index.get_level_values(number) for number in range(index.nlevels)]
     dates = [number for number, level in enumerate(levels) if is_ordered(level) and level.inferred_type not in _NUMBERS]
-    # Whole numbers beside text count steps; beside other numbers nothing tells which names what.
-    steps = [number for number, level in enumerate(levels) if level.inferred_type == "integer"]
-    at = dates or (steps if len(steps) < len(levels) else [])
+    # Whole numbers after text count steps; before it, they may be the years of months.
+    last = levels[-1].inferred_type == "integer" and levels[0].inferred_type in _NAMES
+    at = dates or ([len(levels) - 1] if last else [])
     if len(at) != 1:
         return None
     others = [number for number in range(len(levels)) if number != at[0] and levels[number].nunique() > 1]
+    others = [number for number in others if levels[number].has_duplicates]  # otherwise it names rows
     if not others:
         return None
     series = max(others, key=lambda number: levels[number].nunique())
@@ -59,7 +62,7 @@ def _level_of_series(index):
     return None if in_blocks and time.is_monotonic_increasing and time.is_unique else series
 
 
-def warn_of_hole(labels, caller, consequence, remedy):
+def warn_of_hole(labels, caller, remedy):
     """Warn of the first hole in time of rows at even distances, outside of cross-validation, which makes holes.
 
     Parameters
@@ -67,7 +70,7 @@ def warn_of_hole(labels, caller, consequence, remedy):
     labels : RowLabels
     caller : str
         Who takes rows for neighbours in time.
-    consequence, remedy : str
+    remedy : str
         What comes of it, and what to do.
     """
     hole = None if in_cross_validation() else _first_hole(labels)
@@ -77,8 +80,7 @@ def warn_of_hole(labels, caller, consequence, remedy):
     of_series = "" if len(labels.series) == 1 else f" of series {labels.series.tolist()[labels.codes[after]]!r}"
     warn(
         f"{caller}: rows{of_series} are missing between {labels.time[before]} (row {before}) and {labels.time[after]} "
-        f"(row {after}), where neighbours lie {usual} apart. {consequence} {remedy}"
-        + see("windows", "holes-in-time")
+        f"(row {after}), where neighbours lie {usual} apart. {remedy}" + see("windows", "holes-in-time")
     )
 
 
