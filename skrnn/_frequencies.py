@@ -65,7 +65,7 @@ def frequencies_of(labels):
     time, codes = labels.time[order], labels.codes[order]
     bounds = np.searchsorted(codes, np.arange(n_series + 1))
     lengths = np.diff(bounds)
-    found, pending, n_rows = [None] * n_series, lengths > 1, {}
+    found, pending, n_rows = [None] * n_series, _may_be_regular(time, codes, bounds), {}
     # The longest first: three days of business days look like any three days.
     for code in np.argsort(-lengths, kind="stable"):
         frequency = frequency_of(time[bounds[code] : bounds[code + 1]]) if pending[code] else None
@@ -167,6 +167,24 @@ def _period_grid(time):
     if not isinstance(time, pd.PeriodIndex):
         return None
     return int(np.gcd.reduce(np.diff(time.asi8))) or time.freq.n
+
+
+def _may_be_regular(time, codes, bounds):
+    """Tell which series pandas may find a frequency for: asking it about each of thousands takes seconds."""
+    lengths = np.diff(bounds)
+    steps = np.diff(time_values(time))
+    if steps.dtype.kind != "m":
+        return lengths > 1
+    hours = steps / np.timedelta64(1, "h")
+    within = codes[1:] == codes[:-1]
+    smallest, largest = np.full(len(lengths), np.inf), np.zeros(len(lengths))
+    np.minimum.at(smallest, codes[1:][within], hours[within])
+    np.maximum.at(largest, codes[1:][within], hours[within])
+    two_days = np.bincount(codes[1:][within & (hours > 36) & (hours < 60)], minlength=len(lengths)) > 0
+    calendar = largest <= 1.5 * smallest  # third Fridays are four or five weeks apart
+    business_days = (smallest > 22) & (largest < 74) & ~two_days
+    business_hours = (smallest == 1) & np.isin(largest, [17, 65])
+    return (lengths > 1) & (calendar | business_days | business_hours)
 
 
 def _agreeing(time, codes, which, frequency):

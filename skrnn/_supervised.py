@@ -213,7 +213,7 @@ def _check_time_order(index):
         )
         return
     row = int(np.argmin(increases)) + 1
-    if index[row] == index[row - 1]:
+    if time[row] == time[row - 1]:
         raise ValueError(f"The index of frame must increase, but {repeated(index, row - 1, row)}")
     raise ValueError(
         f"The index of frame must increase, but row {row} ({index[row]}) does not come after row {row - 1} "
