@@ -179,8 +179,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         ------
         ValueError
             If a series has fewer than ``window + output_steps`` rows, or too few to hold out as many as
-            `calibration_size` says; if `X` or `y` holds NaN or infinity; if they differ in length or index; if time
-            runs backwards in a series; if a parameter is out of its range.
+            `calibration_size` says; if `X` or `y` holds NaN or infinity; if they differ in length or index; if times do
+            not increase within a series; if a parameter is out of its range.
 
         TypeError
             If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data; and if
@@ -215,7 +215,8 @@ class SequenceForecaster(ForecasterDataMixin, MetaEstimatorMixin, RegressorMixin
         X : array-like of shape (n_rows, n_covariates), or a frame without columns
             Covariates of the steps to predict, those of a series in time order. Rows of an index that continues the
             fitted one, and rows of an array, are the steps after the end of the series. Rows of the fitted index get
-            predictions one step ahead, from the true values before them.
+            predictions one step ahead, from the true values before them. Dates without a frequency continue it up to
+            twice the largest fitted distance from the row before.
 
         Returns
         -------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
@@ -65,7 +67,8 @@ def frequencies_of(labels):
     time, codes = labels.time[order], labels.codes[order]
     bounds = np.searchsorted(codes, np.arange(n_series + 1))
     lengths = np.diff(bounds)
-    found, pending, n_rows = [None] * n_series, _may_be_regular(time, codes, bounds), {}
+    found, pending = [None] * n_series, _may_be_regular(time, codes, bounds)
+    n_rows: dict[Any, int] = {}  # of the series of each frequency
     # The longest first: three days of business days look like any three days.
     for code in np.argsort(-lengths, kind="stable"):
         frequency = frequency_of(time[bounds[code] : bounds[code + 1]]) if pending[code] else None

@@ -72,6 +72,11 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         If `target` is not in `frame`, if `frame` has too few rows, if its index does not increase from row to
         row (dates and numbers are checked, text is not), or if `steps_ahead` is not a positive int.
 
+    Warns
+    -----
+    UserWarning
+        If the index is a MultiIndex of several series and their times, or if there is a hole in its times.
+
     See Also
     --------
     SequenceWindower : Gives each row the rows before it.

@@ -66,9 +66,10 @@ def sliding_windows(
         What stands before the first row of a series: absent steps, the first row repeated, or zeros. None is "mask",
         which takes no memory; the others add ``(window - 1) * dilation`` rows to each series.
 
-    max_gap : int, float, timedelta or None, default=None
+    max_gap : int, float, timedelta, str or None, default=None
         The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
-        (or what `padding` says). An int for an index of periods or whole numbers, a float for one of floats.
+        (or what `padding` says). An int for an index of periods or whole numbers, a float for one of floats,
+        a timedelta, or text that pandas reads as one, such as "2h", for dates.
 
     groups : hashable or None, default=None
         The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
@@ -87,12 +88,18 @@ def sliding_windows(
     Raises
     ------
     ValueError
-        If `X` is not 2-D, or holds NaN or infinity; if time runs backwards inside a series; if there is no column or
+        If `X` is not 2-D, or holds NaN or infinity; if times do not increase within a series; if there is no column or
         level that `groups` names; if `max_gap` or `ends` cannot be compared with the index, or `ends` has a time before
         the first row; if a parameter is out of its range.
     TypeError
         If `X` or `ends` is no array, list or frame, or `X` holds what no number stands for; for sparse data; and if
         `groups` is no label, or a list names a series.
+
+    Warns
+    -----
+    UserWarning
+        If the index is a MultiIndex of series and times and `groups` is None, or if the times of a series have a hole
+        and `max_gap` is None.
 
     See Also
     --------
