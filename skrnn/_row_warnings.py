@@ -36,7 +36,7 @@ def warn_of_panel(index, caller, remedy):
     count = index.get_level_values(level).nunique()
     shown = level if index.names[level] is None else index.names[level]
     warn(
-        f"{caller} takes all rows for one series, but the index of X ({names}) holds {count} series in its level "
+        f"{caller} takes all rows for one series, but their index ({names}) holds {count} series in its level "
         f"{shown!r}. {remedy.format(level=repr(shown))}" + see("panels", "windows-within-a-series")
     )
 

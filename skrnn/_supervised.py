@@ -127,7 +127,7 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     warn_of_panel(
         frame.index,
         "make_supervised",
-        "Pass one series at a time, or shift the target within each, frame.groupby({level})[target].shift(-1).",
+        "Pass one series at a time, or shift the target within each, frame.groupby(level={level})[target].shift(-1).",
     )
     _check_time_order(frame.index)
     # Copies: a column added to X by the caller must not reach, or warn about, the frame it came from.

@@ -16,6 +16,7 @@ from skrnn import (
     make_supervised,
     sliding_windows,
 )
+from skrnn._comparison import _timed_fit
 from skrnn._frequencies import frequencies_of, frequency_of, periods_of
 from skrnn._series import split_labels
 
@@ -462,6 +463,11 @@ def test_a_fold_has_holes_by_nature():
     with pytest.warns(UserWarning, match="rows are missing between") as caught:
         search.fit(X.drop(X.index[100:130]), y.drop(X.index[100:130]))
     assert len(caught) == 1  # of the refit
+
+
+def test_the_folds_of_compare_cells_have_holes_by_nature():
+    windower, _ = _timed_fit(SequenceWindower(3), series(HOLE).to_frame(), None)
+    assert windower.n_features_in_ == 1
 
 
 class SequenceWindowerThenLine(LinearRegression):
