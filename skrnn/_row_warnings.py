@@ -91,24 +91,33 @@ def _first_hole(labels):
     if time is None or time.inferred_type == "integer":
         return None
     order = labels.by_series()
-    values, codes = time_values(time)[order], labels.codes[order]
-    at = np.flatnonzero(codes[1:] == codes[:-1])
-    steps, codes = values[at + 1] - values[at], codes[at]
-    large = steps > _HOLE * _medians(steps, codes, len(labels.series))[codes]
-    for code in np.unique(codes[large]):
-        mine = at[codes == code]
-        rows = order[np.append(mine, mine[-1] + 1)]
-        if frequency_of(_as_given(time, rows)) is not None:
-            continue
+    codes = labels.codes[order]
+    bounds = np.searchsorted(codes, np.arange(len(labels.series) + 1))
+    for code in _series_of_unlike_steps(time_values(time)[order], bounds):
+        rows = order[bounds[code] : bounds[code + 1]]
         distances, unit = _distances(time[rows])
         median = np.median(distances)
-        regular = np.mean(np.abs(distances - median) <= _ABOUT * median) >= _REGULAR
         holes = distances > _HOLE * median
-        if regular and holes.any():
+        regular = np.mean(np.abs(distances - median) <= _ABOUT * median) >= _REGULAR
+        if regular and holes.any() and frequency_of(_as_given(time, rows)) is None:
             hole = int(np.argmax(holes))
-            usual = as_scalar(np.asarray(median * unit)[()]) if not isinstance(time, pd.PeriodIndex) else median
+            usual = as_scalar(np.asarray(median * unit)[()]) if not isinstance(time, pd.PeriodIndex) else int(median)
             return int(rows[hole]), int(rows[hole + 1]), usual
     return None
+
+
+def _series_of_unlike_steps(values, bounds):
+    """Return the series with a distance so much larger than the smallest one that it may be a hole."""
+    steps = np.diff(values)
+    starts, ends = bounds[:-1], bounds[1:] - 1  # the steps of a series, which has one fewer than rows
+    several = np.flatnonzero(ends - starts > 1)
+    if not len(several):
+        return several
+    # Between two series stands a step of neither, which reduceat leaves out where the places alternate.
+    places = np.column_stack([starts[several], ends[several]]).ravel()
+    places = places[:-1] if places[-1] == len(steps) else places
+    largest, smallest = (reduce.reduceat(steps, places)[::2] for reduce in (np.maximum, np.minimum))
+    return several[largest > _HOLE * smallest]
 
 
 def _as_given(time, rows):
@@ -129,13 +138,3 @@ def _distances(time):
             return np.busday_count(days[:-1], days[1:]), np.timedelta64(1, "D")
     unit = np.ones(1, dtype=steps.dtype)[0]
     return steps / unit, unit
-
-
-def _medians(steps, codes, n_series):
-    """Return the lower median of the steps of each series; zero where it has none."""
-    ascending = steps[np.lexsort((steps, codes))]
-    bounds = np.searchsorted(codes, np.arange(n_series + 1))
-    medians = np.zeros(n_series, dtype=steps.dtype)
-    some = bounds[1:] > bounds[:-1]
-    medians[some] = ascending[((bounds[:-1] + bounds[1:] - 1) // 2)[some]]
-    return medians
