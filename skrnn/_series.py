@@ -189,7 +189,8 @@ def _check_time(labels, groups, may_repeat):
         before, row = int(order[at]), int(order[at + 1])
         where = "" if groups is None else f" in series {labels.series.tolist()[labels.codes[row]]!r}"
         if values[at] == values[at + 1]:
-            raise ValueError(f"The times of X must increase{where}, but {repeated(labels.time, before, row)}")
+            also = "" if groups is not None else " Where rows are of several series, pass groups."
+            raise ValueError(f"The times of X must increase{where}, but {repeated(labels.time, before, row)}{also}")
         raise ValueError(
             f"Time runs backwards in X{where}: row {row} ({labels.time[row]}) stands after row {before} "
             f"({labels.time[before]}). A window holds the rows before its own: sort X by time, X.sort_index()."
@@ -200,8 +201,8 @@ def repeated(time, before, row):
     """Say that a row repeats the time of another one, and what to do."""
     return (
         f"row {row} ({time[row]}) repeats that of row {before}. Keep one row for each time, such as the mean of those "
-        "that share one (groupby(level=0).mean()), and pass one series at a time; or drop the index where order alone "
-        "counts (reset_index(drop=True))."
+        "that share one (groupby(level=0).mean()), or drop the index where order alone counts "
+        "(reset_index(drop=True))."
     )
 
 

@@ -219,7 +219,9 @@ def _check_time_order(index):
         return
     row = int(np.argmin(increases)) + 1
     if time[row] == time[row - 1]:
-        raise ValueError(f"The index of frame must increase, but {repeated(index, row - 1, row)}")
+        raise ValueError(
+            f"The index of frame must increase, but {repeated(index, row - 1, row)} Pass one series at a time."
+        )
     raise ValueError(
         f"The index of frame must increase, but row {row} ({index[row]}) does not come after row {row - 1} "
         f"({index[row - 1]}). Sort the frame first (frame.sort_index()), or drop an index that is no time "
