@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._frequencies import frequencies_of, periods_of
 from skrnn._series import RowLabels
-from skrnn._times import as_gap, comparable, frequency_of, periods_of, time_values
+from skrnn._times import as_gap, comparable, time_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +23,8 @@ class History:
         Rows, those of one series after another.
     last_labels, first_labels : RowLabels
         Their series, numbered alike, and times.
-    frequency : DateOffset, int or None
-        The distance between the times that were fitted, where there is one.
+    frequencies : tuple
+        The distance between the times that were fitted, for each series; None where there is none.
     start : object
         The label of the first row that was fitted; None without an index.
     """
@@ -32,7 +33,7 @@ class History:
     last_labels: RowLabels
     first: NDArray[Any]
     first_labels: RowLabels
-    frequency: object
+    frequencies: tuple[Any, ...]
     start: object
 
 
@@ -60,7 +61,7 @@ def history_of(rows, labels, n_last, start=None):
         _labels_at(labels, last),
         rows[first],
         _labels_at(labels, first),
-        frequency_of(labels.time),
+        frequencies_of(labels),
         start,
     )
 
@@ -74,8 +75,11 @@ def continued(history, rows, labels, n_last):
     time = known.time.append(new.time) if comparable(known.time, new.time) else None
     labels = RowLabels(series, codes, time, known.is_pandas and new.is_pandas)
     later = history_of(np.concatenate([history.last, rows]), labels, n_last)
-    frequency = None if time is None else history.frequency or later.frequency
-    return History(later.last, later.last_labels, history.first, history.first_labels, frequency, history.start)
+    frequencies = later.frequencies  # None for all without times
+    if time is not None:
+        earlier = history.frequencies + (None,) * (len(series) - len(known.series))
+        frequencies = tuple(mine or its for mine, its in zip(earlier, frequencies, strict=True))
+    return History(later.last, later.last_labels, history.first, history.first_labels, frequencies, history.start)
 
 
 def rows_before(history, rows, labels, context, max_gap):
@@ -114,7 +118,9 @@ def rows_before(history, rows, labels, context, max_gap):
             follows &= (step > np.zeros(1, dtype=step.dtype)) & (step <= as_gap(max_gap, known.time))
             usable = np.ones(len(known.codes), dtype=bool)
         else:
-            before, periods = periods_of(known.time, labels.time, history.frequency)
+            before, periods = periods_of(
+                known.time, known.codes, labels.time, number[labels.codes], history.frequencies
+            )
             follows &= periods[first] - before[last[number]] == 1
             irregular = (np.diff(periods[order]) != 1) & (np.diff(labels.codes[order]) == 0)
             follows[labels.codes[order[1:]][irregular]] = False
@@ -143,9 +149,14 @@ def proves_nothing(history, index, labels, max_gap):
         return False
     if not comparable(known.time, labels.time):
         return True
-    if max_gap is not None or history.frequency is not None:
+    if max_gap is not None:
         return False
-    return bool(time_values(labels.time).min() > time_values(known.time).max())  # it may follow, for all we know
+    number = known.series.get_indexer(labels.series)[labels.codes]
+    irregular = np.array([frequency is None for frequency in history.frequencies])
+    last = np.cumsum(np.bincount(known.codes, minlength=len(known.series))) - 1
+    later = time_values(labels.time) > time_values(known.time)[last[number]]
+    starts = np.unique(labels.codes, return_index=True)[1]
+    return bool((later & (number >= 0) & irregular[number])[starts].any())  # it may follow, for all we know
 
 
 def _starts_as_fitted(history, rows, labels, number):

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from skrnn._times import comparable, frequency_of, periods_of, time_values
+from skrnn._frequencies import frequencies_of, periods_of
+from skrnn._times import as_scalar, comparable, time_values
+
+# Where an index has no frequency, the next row lies no farther than so many times the largest distance so far: business
+# days go on over a longer holiday, and not over a month.
+_FARTHEST = 2
 
 
-def locate(bounds, known, frequency, labels):
+def locate(bounds, known, frequencies, labels):
     """Tell where rows stand: in the series that were fitted, or so many steps after.
 
     Parameters
@@ -17,8 +22,8 @@ def locate(bounds, known, frequency, labels):
         The first row of each fitted series, and the end of the last.
     known : RowLabels
         Labels of the fitted rows.
-    frequency : DateOffset, int or None
-        Distance between fitted times.
+    frequencies : tuple
+        Distance between fitted times, for each series; None where there is none.
     labels : RowLabels
         Labels of the rows to locate.
 
@@ -44,7 +49,7 @@ def locate(bounds, known, frequency, labels):
         for code in np.unique(codes[inside]):
             mine = inside & (codes == code)
             of_series = fitted[bounds[code] : bounds[code + 1]]
-            # Rows of one time are those of that time, in their order.
+            # Whole numbers may repeat: rows of one number are those of that number, in their order.
             found = np.searchsorted(of_series, times[mine]) + _repetitions(times[mine])
             at = np.minimum(found, len(of_series) - 1)
             position[mine] = np.where((at == found) & (of_series[at] == times[mine]), bounds[code] + at, -1)
@@ -58,15 +63,8 @@ def locate(bounds, known, frequency, labels):
     after = np.flatnonzero(~inside)
     in_order = after[np.argsort(codes[after], kind="stable")]
     ahead[in_order] = np.arange(len(after)) - np.searchsorted(codes[in_order], codes[in_order]) + 1
-    if len(after) and frequency is not None and comparable(known.time, labels.time):
-        ends, periods = periods_of(known.time, labels.time, frequency)
-        wrong = ~inside & (periods - ends[bounds[codes + 1] - 1] != ahead)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"Row {row} of X ({labels.time[row]}) does not continue the series, whose last row is of "
-                f"{known.time[bounds[codes[row] + 1] - 1]}: the steps to predict must follow it one by one."
-            )
+    if len(after) and comparable(known.time, labels.time):
+        _check_continues(bounds, known, frequencies, labels, codes, ahead)
     return codes, ahead, position
 
 
@@ -75,21 +73,50 @@ def _repetitions(times):
     return np.arange(len(times)) - np.searchsorted(times, times)
 
 
+def _check_continues(bounds, known, frequencies, labels, codes, ahead):
+    """Raise where a row that is so many steps ahead is not of that time."""
+    last = bounds[codes + 1] - 1
+    ends, periods = periods_of(known.time, known.codes, labels.time, codes, frequencies)
+    regular = np.array([frequency is not None for frequency in frequencies])[codes]
+    wrong = (ahead > 0) & regular & (periods - ends[last] != ahead)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"Row {row} of X ({labels.time[row]}) does not continue the series, whose last row is of "
+            f"{known.time[last[row]]}: the steps to predict must follow it one by one."
+        )
+    fitted, times = time_values(known.time), time_values(labels.time)
+    rows = np.flatnonzero((ahead > 0) & ~regular)
+    is_number = fitted.dtype.kind in "iu" and not isinstance(known.time, pd.PeriodIndex)
+    if is_number or not len(rows):  # whole numbers may do no more than count rows
+        return
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    before = np.concatenate([times[:1], times[rows[:-1]]])
+    steps = times[rows] - np.where(ahead[rows] == 1, fitted[last[rows]], before)
+    largest = _largest_steps(fitted, bounds)[codes[rows]]
+    too_far = steps > _FARTHEST * largest
+    if too_far.any():
+        at = int(np.argmax(too_far))
+        row, step, usual = int(rows[at]), as_scalar(steps[at]), as_scalar(largest[at])
+        raise ValueError(
+            f"Row {row} of X ({labels.time[row]}) cannot be placed after the series, whose last row is of "
+            f"{known.time[last[row]]}: the fitted index has no frequency, and {step} after the row before it is more "
+            f"than {_FARTHEST} times the largest distance between fitted rows, {usual}. Give the fitted index a "
+            "frequency (y.asfreq), or pass the steps that come next as an array, or call forecast(steps)."
+        )
+
+
+def _largest_steps(values, bounds):
+    """Return the largest distance between neighbours in each series."""
+    steps = np.diff(values, prepend=values[:1])
+    steps[bounds[:-1]] = np.zeros(1, dtype=steps.dtype)
+    return np.maximum.reduceat(steps, bounds[:-1])
+
+
 def distance_of(labels):
-    """Return the distance between neighbouring times of a series; None where there is none, or nothing tells it."""
+    """Return for each series the distance between neighbouring times; None where there is none, or nothing tells it."""
     time = labels.time
     # Of several series: whole numbers that differ for every row are those of the rows, and count no time.
     if time is not None and len(labels.series) > 1 and time.inferred_type == "integer" and time.is_unique:
-        return None
-    return frequency_of(time)
-
-
-def next_times(last, frequency, n_steps):
-    """Return the times of the steps after the last one; their numbers where there is no frequency."""
-    if last is None or frequency is None:
-        return pd.RangeIndex(1, n_steps + 1, name="step")
-    if isinstance(last, pd.PeriodIndex):
-        return pd.PeriodIndex([last[0] + frequency * i for i in range(1, n_steps + 1)], freq=last.freq, name=last.name)
-    if isinstance(last, pd.DatetimeIndex):
-        return pd.date_range(last[0], periods=n_steps + 1, freq=frequency, name=last.name)[1:]
-    return pd.Index([last[0] + frequency * i for i in range(1, n_steps + 1)], name=last.name)
+        return (None,) * len(labels.series)
+    return frequencies_of(labels)

@@ -184,8 +184,8 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
         ------
         ValueError
             If a series has fewer than ``window + output_steps`` rows, or too few to hold out as many as
-            `calibration_size` says; if `X` or `y` holds NaN or infinity; if they differ in length or index; if time
-            runs backwards in a series; if `estimator` is a classifier, or a parameter is out of its range.
+            `calibration_size` says; if `X` or `y` holds NaN or infinity; if they differ in length or index; if times do
+            not increase within a series; if `estimator` is a classifier, or a parameter is out of its range.
 
         TypeError
             If `X` or `y` is no array, list or frame, or holds what no number stands for; for sparse data; and if
@@ -200,6 +200,7 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
         if self.estimator is not None:
             refuse_classifier(self.estimator)
         values, covariates, labels = self._read(X, y, reset=True)
+        self._warn_of_rows(X, y, labels)
         series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
         self._calibrated = None
@@ -212,7 +213,7 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
             self._calibrated = calibrated[2:] if self.groups is None else calibrated
         self.estimator_, self.transformer_, self._series = self._fit_on(series)
         self._layout = layout_of(self.estimator_, self.window, self.output_steps)
-        self._frequency = distance_of(labels)
+        self._frequencies = distance_of(labels)
         bounds = self._series.bounds()
         self._n_fitted = np.diff(bounds)
         self._means = np.add.reduceat(self._series.y, bounds[:-1]) / np.diff(bounds)[:, None]  # (n_codes, n_series)
@@ -225,9 +226,10 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
         X : array-like of shape (n_rows, n_covariates), or a frame without columns
             Covariates of the steps to predict, those of a series in time order. Rows of an index that continues the
             fitted one, and rows of an array, are the steps after the end of the series. Rows of the fitted index get
-            predictions one step ahead, from the true values before them and the covariates that are passed. A default
-            index (0, 1, 2, ...) does not tell which of these its rows are: after a fit on an index of numbers, it is
-            that of the fitted rows where they are all there, with the same values, and raises otherwise.
+            predictions one step ahead, from the true values before them and the covariates that are passed. Dates
+            without a frequency continue it up to twice the largest fitted distance from the row before. A default index
+            (0, 1, 2, ...) does not tell which of these its rows are: after a fit on an index of numbers, it is that of
+            the fitted rows where they are all there, with the same values, and raises otherwise.
 
         Returns
         -------

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, validate_data
 
-from skrnn._continuation import next_times
 from skrnn._forecasting import Series
+from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
+from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
 
 
@@ -25,7 +26,7 @@ class ForecasterDataMixin:
     n_features_in_: int
     _series: Series
     _labels: Any  # RowLabels
-    _frequency: Any
+    _frequencies: Any  # of each series, as `frequencies_of` returns them
     _names: Any  # of the columns of the fitted y
     _index_kind: str | None  # of the fitted index
     _times_lost: bool  # whether `update` was given rows whose times are not known
@@ -113,6 +114,18 @@ class ForecasterDataMixin:
             raise ValueError(f"X has no columns, but SequenceForecaster is expecting {self.n_features_in_} covariates.")
         return np.empty((n_rows, 0))
 
+    def _warn_of_rows(self, X, y, labels):
+        """Warn where rows that are taken for neighbours in time are none."""
+        name = type(self).__name__
+        if self.groups is None:
+            warn_of_panel(getattr(y if X is None else X, "index", getattr(y, "index", None)), name, PASS_GROUPS)
+        warn_of_hole(
+            labels,
+            name,
+            "To a forecaster rows follow each other: fill the hole, which y.asfreq makes rows for, or fit on the rows "
+            "after it; drop the index (reset_index(drop=True)) where order alone counts.",
+        )
+
     def _check_lengths(self, series):
         """Refuse series that are too short to be windows."""
         lengths = np.diff(series.bounds())
@@ -136,7 +149,12 @@ class ForecasterDataMixin:
         if not self._gives_pandas and self.groups is None:
             return values
         ends, time = self._series.bounds()[1:] - 1, self._labels.time
-        steps = [next_times(None if time is None else time[[end]], self._frequency, n_steps) for end in ends]
+        # One kind of times for all: numbers of steps where a series has no distance.
+        frequencies = (None,) * len(ends) if None in self._frequencies else self._frequencies
+        steps = [
+            next_times(None if time is None else time[[end]], frequency, n_steps)
+            for end, frequency in zip(ends, frequencies, strict=True)
+        ]
         index = steps[0]
         if self.groups is not None:
             names = np.repeat(self._labels.series, n_steps)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._continuation import locate, next_times
+from skrnn._continuation import locate
 from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
 from skrnn._forecasting import continue_series, one_step_ahead, restored, transformed, with_covariates
+from skrnn._frequencies import next_times
 from skrnn._positions import check_default_index, check_not_default
 from skrnn._series import RowLabels
 from skrnn._times import comparable
@@ -50,13 +51,13 @@ class ForecasterRowsMixin(ForecasterDataMixin):
     def _locate(self, covariates, labels):
         """Tell where rows stand, as `locate` does."""
         check_default_index(labels, covariates, self._labels, self._series, self._n_fitted, self.groups is None)
-        return locate(self._series.bounds(), self._labels, self._frequency, labels)
+        return locate(self._series.bounds(), self._labels, self._frequencies, labels)
 
     def _append(self, values, covariates, labels):
         """Append rows after the ends of their series, values as the estimator sees them."""
         bounds, known = self._series.bounds(), self._labels
         check_not_default(labels, known, bounds)
-        codes, ahead, _ = locate(bounds, known, self._frequency, labels)
+        codes, ahead, _ = locate(bounds, known, self._frequencies, labels)
         if (ahead < 1).any():
             row = int(np.argmax(ahead < 1))
             raise ValueError(
@@ -76,7 +77,7 @@ class ForecasterRowsMixin(ForecasterDataMixin):
             return known.append(labels.time)
         if known is None:
             return None
-        if self._frequency is None:
+        if None in self._frequencies:
             warn(
                 "update was given an array, and the fitted index has no frequency that tells the times of its rows: "
                 "the forecaster no longer knows any times, and takes arrays only. Pass rows with an index."
@@ -84,8 +85,8 @@ class ForecasterRowsMixin(ForecasterDataMixin):
             return None
         order, ends = np.argsort(codes, kind="stable"), self._series.bounds()[1:] - 1
         counts = np.bincount(codes, minlength=len(ends))
-        for end, n_steps in zip(ends, counts, strict=True):
-            known = known.append(next_times(self._labels.time[[end]], self._frequency, n_steps))
+        for end, frequency, n_steps in zip(ends, self._frequencies, counts, strict=True):
+            known = known.append(next_times(self._labels.time[[end]], frequency, n_steps))
         place = np.empty(len(order), dtype=int)
         place[order] = np.arange(len(order))
         return known.take(np.concatenate([np.arange(len(self._series)), len(self._series) + place]))

@@ -146,12 +146,13 @@ def split_labels(X, groups, max_gap=None):
             time = index.droplevel(groups)
         else:
             time = None  # the index holds the names
-    time = None if time is None else _ordered(time, groups is None and max_gap is None)
+    may_be_numbers = groups is None and max_gap is None  # of rows, which someone has shuffled or drawn
+    time = None if time is None else _ordered(time, may_be_numbers)
     labels = RowLabels(series, codes, time, index is not None)
     if max_gap is not None:
         as_gap(max_gap, time)  # refuses what cannot be compared
     if time is not None:
-        _check_time(labels, groups)
+        _check_time(labels, groups, may_be_numbers and time.inferred_type == "integer")
     return X, labels
 
 
@@ -174,22 +175,35 @@ def _is_hashable(value):
     return True
 
 
-def _check_time(labels, groups):
-    """Raise where a time is missing, or lies before that of the row before it in the same series."""
+def _check_time(labels, groups, may_repeat):
+    """Raise where a time is missing, or is not later than that of the row before it in the same series."""
     missing = labels.time.isna()
     if missing.any():
         raise ValueError(f"The time of row {int(np.argmax(missing))} of X is missing. Drop such rows, or fill it.")
     order = labels.by_series()
-    values = time_values(labels.time)
-    backwards = (values[order[1:]] < values[order[:-1]]) & (labels.codes[order[1:]] == labels.codes[order[:-1]])
-    if backwards.any():
-        at = int(np.argmax(backwards))
+    values = time_values(labels.time)[order]
+    wrong = values[1:] < values[:-1] if may_repeat else values[1:] <= values[:-1]
+    wrong &= labels.codes[order[1:]] == labels.codes[order[:-1]]
+    if wrong.any():
+        at = int(np.argmax(wrong))
         before, row = int(order[at]), int(order[at + 1])
         where = "" if groups is None else f" in series {labels.series.tolist()[labels.codes[row]]!r}"
+        if values[at] == values[at + 1]:
+            also = "" if groups is not None else " Where rows are of several series, pass groups."
+            raise ValueError(f"The times of X must increase{where}, but {repeated(labels.time, before, row)}{also}")
         raise ValueError(
             f"Time runs backwards in X{where}: row {row} ({labels.time[row]}) stands after row {before} "
             f"({labels.time[before]}). A window holds the rows before its own: sort X by time, X.sort_index()."
         )
+
+
+def repeated(time, before, row):
+    """Say that a row repeats the time of another one, and what to do."""
+    return (
+        f"row {row} ({time[row]}) repeats that of row {before}. Keep one row for each time, such as the mean of those "
+        "that share one (groupby(level=0).mean()), or drop the index where order alone counts "
+        "(reset_index(drop=True))."
+    )
 
 
 def positions_dtype(n_rows):

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 
 from skrnn._numbers import array_like
 from skrnn._series import column_or_level
-from skrnn._times import ORDERED_INDEXES
+from skrnn._times import ORDERED_INDEXES, as_times
 
 # TimeSeriesSplit checks none of them, and a negative gap would put test rows into the training set.
 _PARAMETER_CONSTRAINTS = {
@@ -45,7 +45,7 @@ def _times_of_rows(X, time):
     else:
         times = column_or_level(array_like(X, "X", "PanelTimeSeriesSplit"), time, "time")[0]
     _check_order(times, "The index of X" if time is None else f"time={time!r}")
-    return times
+    return as_times(times)
 
 
 def _times_of_index(index):

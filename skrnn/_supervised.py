@@ -12,7 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from skrnn._times import is_ordered
+from skrnn._row_warnings import warn_of_hole, warn_of_panel
+from skrnn._series import RowLabels, repeated
+from skrnn._times import as_times, is_ordered
 from skrnn._typing import validate_params
 
 
@@ -70,6 +72,11 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         If `target` is not in `frame`, if `frame` has too few rows, if its index does not increase from row to
         row (dates and numbers are checked, text is not), or if `steps_ahead` is not a positive int.
 
+    Warns
+    -----
+    UserWarning
+        If the index is a MultiIndex of several series and their times, or if there is a hole in its times.
+
     See Also
     --------
     SequenceWindower : Gives each row the rows before it.
@@ -117,6 +124,11 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         )
     columns = _target_columns(frame, target)
     _check_length(frame, steps_ahead)
+    warn_of_panel(
+        frame.index,
+        "make_supervised",
+        "Pass one series at a time, or shift the target within each, frame.groupby(level={level})[target].shift(-1).",
+    )
     _check_time_order(frame.index)
     # Copies: a column added to X by the caller must not reach, or warn about, the frame it came from.
     X = frame.iloc[:-steps_ahead].copy()
@@ -190,18 +202,25 @@ def _check_length(frame, steps_ahead):
 
 
 def _check_time_order(index):
-    """Raise where an index that can be ordered does not increase from each row to the next."""
+    """Raise where an index that can be ordered does not increase from each row to the next; warn of a hole in it."""
     if not is_ordered(index):
         return
+    time = as_times(index)
     # Comparisons with a missing time are False, so that it counts as out of order.
-    increases = np.asarray(index[1:] > index[:-1], dtype=bool)
+    increases = np.asarray(time[1:] > time[:-1], dtype=bool)
     if increases.all():
+        codes = np.zeros(len(time), dtype=np.int8)
+        warn_of_hole(
+            RowLabels(pd.Index([0]), codes, time, True),
+            "make_supervised",
+            "steps_ahead counts rows, not time: fill the hole, which frame.asfreq makes rows for, or drop the pairs of "
+            "row and target that reach over it.",
+        )
         return
     row = int(np.argmin(increases)) + 1
-    if index[row] == index[row - 1]:
+    if time[row] == time[row - 1]:
         raise ValueError(
-            f"The index of frame must increase, but row {row} ({index[row]}) repeats that of row {row - 1}. "
-            "Keep one row for each time, and pass one series at a time."
+            f"The index of frame must increase, but {repeated(index, row - 1, row)} Pass one series at a time."
         )
     raise ValueError(
         f"The index of frame must increase, but row {row} ({index[row]}) does not come after row {row - 1} "

@@ -9,16 +9,10 @@ import pandas as pd
 
 # What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
 # nothing says that "row10" should come after "row9", or that a date starts with its year.
-ORDERED_INDEXES = {
-    "date",
-    "datetime",
-    "datetime64",
-    "floating",
-    "integer",
-    "period",
-    "timedelta",
-    "timedelta64",
-}
+_DATES = {"date", "datetime", "datetime64"}
+_DURATIONS = {"timedelta", "timedelta64"}
+_NUMBERS = {"floating", "integer"}
+ORDERED_INDEXES = _DATES | _DURATIONS | _NUMBERS | {"period"}
 
 
 def is_ordered(index):
@@ -27,10 +21,21 @@ def is_ordered(index):
 
 
 def as_times(index):
-    """Return an index of objects as one of what they are, so that they can be subtracted: dates, periods, numbers."""
+    """Return an index as one of numpy's dtypes, that can be subtracted: dates, periods, numbers.
+
+    Objects become what they are; timestamps, durations and numbers of pyarrow, and numbers that may be missing, lose
+    their extension dtype.
+    """
     index = index.infer_objects() if index.dtype == object else index
-    # pandas leaves datetime.date an object.
-    return pd.DatetimeIndex(index) if index.inferred_type in {"date", "datetime"} else index
+    kind = index.inferred_type
+    if kind in _DATES and not isinstance(index, pd.DatetimeIndex):  # pandas leaves datetime.date an object
+        return pd.DatetimeIndex(index)
+    if kind in _DURATIONS and not isinstance(index, pd.TimedeltaIndex):
+        return pd.TimedeltaIndex(index)
+    if kind in _NUMBERS and isinstance(index.dtype, pd.api.extensions.ExtensionDtype):
+        values = index.to_numpy(dtype=float, na_value=np.nan) if index.hasnans else index.to_numpy()
+        return pd.Index(values, name=index.name)
+    return index
 
 
 def time_values(time):
@@ -40,6 +45,11 @@ def time_values(time):
     return time.to_numpy() if getattr(time, "tz", None) is None else time.tz_convert("UTC").tz_localize(None).to_numpy()
 
 
+def as_scalar(distance):
+    """Return a distance of numpy as what reads well in a message."""
+    return pd.Timedelta(distance) if isinstance(distance, np.timedelta64) else distance.item()
+
+
 def as_gap(max_gap, time):
     """Return the largest gap as what differences of `time_values` are compared with."""
     if time is None:
@@ -47,16 +57,29 @@ def as_gap(max_gap, time):
             f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame whose index (or the level beside that "
             "of groups) holds dates, periods or numbers."
         )
-    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)  # to numpy it is an Integral
     kind = time_values(time).dtype.kind
-    if (
-        is_number != (kind in "iuf")
-        or (is_number and max_gap <= 0)
-        or (not is_number and pd.Timedelta(max_gap).value <= 0)
-    ):
-        wanted = "a positive number" if kind in "iuf" else "a positive timedelta, such as pd.Timedelta('1D')"
+    gap = _as_duration(max_gap) if isinstance(max_gap, str) else max_gap
+    is_number = isinstance(gap, Real) and not isinstance(gap, np.timedelta64)  # to numpy it is an Integral
+    if is_number != (kind in "iuf") or (is_number and gap <= 0) or (not is_number and not pd.Timedelta(gap).value > 0):
+        wanted = "a positive number" if kind in "iuf" else "a positive timedelta, such as pd.Timedelta('1D') or '1D'"
         raise ValueError(f"max_gap must be {wanted} where the times of the rows are {time.dtype}. Got {max_gap!r}.")
-    return max_gap if is_number else pd.Timedelta(max_gap).to_timedelta64()
+    return gap if is_number else pd.Timedelta(gap).to_timedelta64()
+
+
+def _as_duration(text):
+    """Read text as pandas does, which takes a number without a unit for nanoseconds: here it is an error."""
+    try:
+        float(text)
+    except ValueError:
+        try:
+            return pd.Timedelta(text)
+        except ValueError as error:
+            problem = str(error)
+    else:
+        problem = "it has no unit"
+    raise ValueError(
+        f"max_gap={text!r} cannot be read as a timedelta: {problem}. Pass a number and a unit, such as '2h' or '1D'."
+    )
 
 
 def comparable(time, other):
@@ -75,50 +98,3 @@ def _both_zoned_alike(time, other):
     kinds = (pd.DatetimeIndex, pd.TimedeltaIndex)
     # pandas < 3 makes objects of one time zone of pytz and one of zoneinfo, whatever their names.
     return isinstance(time, kinds) and isinstance(time[:0].append(other[:0]), kinds)
-
-
-def frequency_of(time):
-    """Return the distance between distinct times: given, inferred by pandas, or constant; None where there is none."""
-    if time is None:
-        return None
-    if getattr(time, "freq", None) is not None:
-        return time.freq
-    distinct = time.unique().sort_values()
-    if isinstance(distinct, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        # Not pd.infer_freq, which warns from pandas 3.1 on, and will return something else. Two times infer nothing.
-        return type(distinct)(distinct, freq="infer").freq
-    if isinstance(time, pd.RangeIndex):
-        return time.step
-    if distinct.dtype.kind in "iu" and len(distinct) > 2:
-        steps = np.diff(distinct.to_numpy())
-        return int(steps[0]) if (steps == steps[0]).all() else None
-    return None
-
-
-def periods_of(time, later, frequency):
-    """Return the number of the period of a frequency at which each time lies: NaN, or a fraction, between two.
-
-    Returns
-    -------
-    numbers, later_numbers : ndarray of float, one for each time
-    """
-    both = time.append(later)
-    if frequency is None:
-        numbers = np.full(len(both), np.nan)
-    elif isinstance(both, pd.DatetimeIndex) and not _is_fixed(frequency):
-        calendar = pd.date_range(both.min(), both.max(), freq=frequency)
-        numbers = calendar.get_indexer(both).astype(float)
-        numbers[numbers < 0] = np.nan
-    else:
-        values = time_values(both)
-        if isinstance(both, pd.PeriodIndex):
-            step = frequency.n
-        else:
-            step = pd.Timedelta(frequency).to_timedelta64() if values.dtype.kind in "mM" else frequency
-        numbers = (values - values.min()) / step
-    return numbers[: len(time)], numbers[len(time) :]
-
-
-def _is_fixed(frequency):
-    """Tell frequencies of so many hours, minutes or less: days differ in length where clocks change."""
-    return isinstance(frequency, pd.offsets.Tick) and not isinstance(frequency, pd.offsets.Day)

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if as _available_if
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 Container = Literal["default", "pandas", "polars"]
-MaxGap = float | timedelta | np.timedelta64
+MaxGap = float | str | timedelta | np.timedelta64
 Padding = Literal["mask", "edge", "zeros"]
 
 

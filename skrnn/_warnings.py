@@ -11,7 +11,7 @@ from types import FrameType
 
 # A call from a Pipeline or a search passes through these before it arrives here.
 _PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib", "keras")
-_FOLDS = "sklearn.model_selection._validation"
+_FOLDS = ("sklearn.model_selection._validation", "skrnn._comparison")
 
 _SILENCED: ContextVar[bool] = ContextVar("_SILENCED", default=False)
 
@@ -40,7 +40,7 @@ def in_cross_validation() -> bool:
     """Return True within a fit on the training part of a fold, whose rows a split may have taken apart."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame.f_globals.get("__name__") == _FOLDS:
+        if frame.f_globals.get("__name__") in _FOLDS:
             return True
         frame = frame.f_back
     return False

@@ -65,15 +65,17 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
 
         - "index": where the index of both, pandas objects, proves it: the first row is of the next period of the
           frequency of the fitted index (its own, or the one that pandas infers, or the constant step of whole
-          numbers), and so is each row after it; with `max_gap`, where it comes no later than that.
+          numbers), and so is each row after it; with `max_gap`, where it comes no later than that. Each series has a
+          frequency of its own.
         - "assume": the caller declares that whatever is transformed follows what was fitted, as the test folds of
           ``TimeSeriesSplit`` do with ``gap=0``. For arrays, which have no index.
         - None: never.
 
-    max_gap : int, float, timedelta or None, default=None
+    max_gap : int, float, timedelta, str or None, default=None
         The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
         (or what `padding` says), so that windows bridge no hole: one in the data, or one that a shuffled split has
-        cut. An int for an index of periods or whole numbers, a float for one of floats.
+        cut. An int for an index of periods or whole numbers, a float for one of floats, a timedelta, or text that
+        pandas reads as one, such as "2h", for dates.
 
     groups : hashable or None, default=None
         The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
@@ -194,16 +196,23 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not 2-D, or holds NaN or infinity, if time runs backwards in a series, if there is no column or
-            level that `groups` names, if `max_gap` cannot be compared with the index, or if a parameter is out of its
-            range.
+            If `X` is not 2-D, or holds NaN or infinity, if times do not increase within a series, if there is no column
+            or level that `groups` names, if `max_gap` cannot be compared with the index, or if a parameter is out of
+            its range.
 
         TypeError
             If `X` is no array, list or frame, or holds what no number stands for; for sparse data; and if `groups` is
             no label, or a list names a series.
+
+        Warns
+        -----
+        UserWarning
+            If the index is a MultiIndex of series and times and `groups` is None, or if the times of a series have a
+            hole and `max_gap` is None; not in the folds of scikit-learn's cross-validation, which have holes.
         """
         with unchanged_on_failure(self):
             rows, labels = self._read(X, reset=True)
+            self._warn_of_rows(X, labels)
         self._history = history_of(rows, labels, self._n_remembered(), first_label(X))
         return self
 

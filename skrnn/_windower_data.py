@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,10 @@ from sklearn.utils.validation import validate_data
 from skrnn._context import joined, proves_nothing, rows_before
 from skrnn._guide import see
 from skrnn._numbers import array_like, numbers_of
+from skrnn._row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
 from skrnn._series import split_labels
 from skrnn._times import comparable
+from skrnn._warnings import warn
 from skrnn._windows import ROW_DTYPES
 
 
@@ -51,6 +52,15 @@ class WindowerDataMixin:
         features, labels = split_labels(X, self.groups, self.max_gap)
         return self._numbers(features, reset), labels
 
+    def _warn_of_rows(self, X, labels):
+        """Warn where windows reach over what rows of one series do not have."""
+        if not self._n_before():
+            return
+        if self.groups is None:
+            warn_of_panel(getattr(X, "index", None), type(self).__name__, PASS_GROUPS)
+        if self.max_gap is None:
+            warn_of_hole(labels, type(self).__name__, SET_MAX_GAP)
+
     def _numbers(self, X, reset):
         """Check that rows are finite numbers."""
         return numbers_of(
@@ -68,13 +78,11 @@ class WindowerDataMixin:
         if self.context == "assume" and self.max_gap is not None:
             self._check_same_times(history.last_labels.time, labels.time)
         if self.context == "index" and proves_nothing(history, getattr(X, "index", None), labels, self.max_gap):
-            warnings.warn(
+            warn(
                 "The index of X does not tell whether its first row comes right after the rows that SequenceWindower "
                 "was fitted on, so that the first windows are padded. Give both an index of one frequency, or set "
                 "max_gap; or set context='assume' where X always follows, or context=None to pad without this warning."
-                + see("windows", "context-the-rows-before-a-test-fold"),
-                UserWarning,
-                stacklevel=4,  # scikit-learn wraps transform
+                + see("windows", "context-the-rows-before-a-test-fold")
             )
         return joined(history, rows_before(history, rows, labels, self.context, self.max_gap), rows, labels)
 

@@ -15,6 +15,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrnn._numbers import array_like, numbers_of, refuse_no_array
+from skrnn._row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
 from skrnn._sequences import Sequences
 from skrnn._series import positions_dtype, split_labels
 from skrnn._times import as_gap, as_times, time_values
@@ -30,7 +31,7 @@ WINDOW_CONSTRAINTS: dict[str, list[Any]] = {
     "dilation": [Interval(Integral, 1, None, closed="left")],
     "padding": [StrOptions({"mask", "edge", "zeros"}), None],
     # An Interval last: numpy.timedelta64 is registered as a number, but cannot be compared with its bounds.
-    "max_gap": [timedelta, np.timedelta64, Interval(Real, 0, None, closed="neither"), None],
+    "max_gap": [str, timedelta, np.timedelta64, Interval(Real, 0, None, closed="neither"), None],
 }
 
 
@@ -65,9 +66,10 @@ def sliding_windows(
         What stands before the first row of a series: absent steps, the first row repeated, or zeros. None is "mask",
         which takes no memory; the others add ``(window - 1) * dilation`` rows to each series.
 
-    max_gap : int, float, timedelta or None, default=None
+    max_gap : int, float, timedelta, str or None, default=None
         The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
-        (or what `padding` says). An int for an index of periods or whole numbers, a float for one of floats.
+        (or what `padding` says). An int for an index of periods or whole numbers, a float for one of floats,
+        a timedelta, or text that pandas reads as one, such as "2h", for dates.
 
     groups : hashable or None, default=None
         The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
@@ -86,12 +88,18 @@ def sliding_windows(
     Raises
     ------
     ValueError
-        If `X` is not 2-D, or holds NaN or infinity; if time runs backwards inside a series; if there is no column or
+        If `X` is not 2-D, or holds NaN or infinity; if times do not increase within a series; if there is no column or
         level that `groups` names; if `max_gap` or `ends` cannot be compared with the index, or `ends` has a time before
         the first row; if a parameter is out of its range.
     TypeError
         If `X` or `ends` is no array, list or frame, or `X` holds what no number stands for; for sparse data; and if
         `groups` is no label, or a list names a series.
+
+    Warns
+    -----
+    UserWarning
+        If the index is a MultiIndex of series and times and `groups` is None, or if the times of a series have a hole
+        and `max_gap` is None.
 
     See Also
     --------
@@ -126,6 +134,10 @@ def sliding_windows(
         lambda X: check_array(X, dtype=ROW_DTYPES, ensure_all_finite=False, input_name="X", estimator=name),
         finite=True,
     )
+    if window > 1 and groups is None:
+        warn_of_panel(getattr(X, "index", None), name, PASS_GROUPS)
+    if window > 1 and max_gap is None:
+        warn_of_hole(labels, name, SET_MAX_GAP)
     at = None if ends is None else _rows_at(ends, labels, groups)
     runs, series = runs_of_rows(labels, max_gap), series_of_windows(labels)
     del features, labels  # which a panel in a MultiIndex makes large

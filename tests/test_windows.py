@@ -47,7 +47,7 @@ def numbered(index):
 def panels(draw):
     """Interleaved series of unequal length: the name and the time of each row."""
     names = draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=25))
-    steps = draw(st.lists(st.integers(0, 4), min_size=len(names), max_size=len(names)))
+    steps = draw(st.lists(st.integers(1, 4), min_size=len(names), max_size=len(names)))
     now, times = {}, []
     for name, step in zip(names, steps, strict=True):
         now[name] = now.get(name, 0) + step
@@ -94,7 +94,7 @@ def test_windows_of_a_panel_equal_a_plain_loop(panel, window, dilation, padding,
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=25), st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=25), st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
 def test_windows_of_one_series_bridge_no_gap(steps, window, dilation, max_gap):
     times = np.cumsum(steps)
     frame = numbered(times)
@@ -213,7 +213,13 @@ TWO_LEVELS = pd.MultiIndex.from_arrays([["a", "a", "b"], DAYS[[0, 1, 0]]], names
         (numbered(DAYS), {"dilation": 0}, "The 'dilation' parameter of .* must be an int in the range"),
         (numbered(DAYS), {"padding": "wrap"}, "The 'padding' parameter of .* must be a str among"),
         (numbered(DAYS), {"max_gap": 0}, r"The 'max_gap' parameter of .* a float in the range \(0.0, inf\).*Got 0 "),
-        (numbered(DAYS), {"max_gap": "1D"}, "The 'max_gap' parameter of .* 'datetime.timedelta'.*Got '1D'"),
+        (numbered(DAYS), {"max_gap": "soon"}, "max_gap='soon' cannot be read as a timedelta: .* such as '2h' or '1D'"),
+        (numbered(DAYS), {"max_gap": "5"}, "max_gap='5' cannot be read as a timedelta: it has no unit"),
+        (numbered(DAYS), {"max_gap": "-1D"}, "max_gap must be a positive timedelta.* Got '-1D'"),
+        (numbered(DAYS), {"max_gap": "NaT"}, "max_gap must be a positive timedelta.* Got 'NaT'"),
+        (numbered(DAYS), {"max_gap": ["1D"]}, r"The 'max_gap' parameter of .* 'datetime.timedelta'.*Got \['1D'\]"),
+        (numbered(range(3)), {"max_gap": "2h"}, "max_gap must be a positive number .* int64. Got '2h'"),
+        (numbered(DAYS.to_period("D")), {"max_gap": "1D"}, r"must be a positive number .* period\[D\]"),
         (numbered(DAYS), {"window": 0}, r"The 'window' parameter of .* must be an int in the range \[1, inf\)"),
         (numbered(DAYS), {"window": 2.0}, "The 'window' parameter of .* must be an int"),
     ],
@@ -233,6 +239,12 @@ def test_errors(X, params, message):
     ("index", "max_gap"),
     [
         (DAYS[[0, 1, 3, 4]], pd.Timedelta("1D")),
+        (DAYS[[0, 1, 3, 4]], "36h"),
+        (DAYS[[0, 1, 3, 4]].astype("timestamp[ns][pyarrow]"), "1D"),
+        (DAYS[[0, 1, 3, 4]].tz_localize("Europe/Berlin").astype("timestamp[us, tz=Europe/Berlin][pyarrow]"), "1D"),
+        (DAYS[[0, 1, 3, 4]].astype("date32[pyarrow]"), "1D"),
+        ((DAYS - DAYS[0])[[0, 1, 3, 4]].astype("duration[ns][pyarrow]"), "1D"),
+        (pd.Index([0, 1, 3, 4], dtype="int64[pyarrow]"), 1),
         (DAYS[[0, 1, 3, 4]], datetime.timedelta(hours=47)),
         (DAYS[[0, 1, 3, 4]], np.timedelta64(1, "D")),
         (DAYS.as_unit("s")[[0, 1, 3, 4]], pd.Timedelta("1D")),
@@ -250,7 +262,6 @@ def test_errors(X, params, message):
     ],
 )
 def test_gaps_between_times_of_every_kind(index, max_gap):
-    max_gap = pd.Timedelta(max_gap) if isinstance(max_gap, str) else max_gap
     expected = loop_windows(numbered(range(4)), 3, times=[0, 1, 3, 4], max_gap=1)
     assert_array_equal(sliding_windows(numbered(index), 3, max_gap=max_gap), expected)
 
@@ -268,7 +279,7 @@ def test_gaps_between_times_of_every_kind(index, max_gap):
         (HOURS.to_period("h"), HOURS.to_period("h")[[7, 71]], [7, 71]),
         (HOURS - HOURS[0], pd.to_timedelta(["90min", "5h"]), [1, 5]),
         (pd.RangeIndex(0, 60, 10), [0, 9, 10, 1000], [0, 0, 1, 5]),
-        (pd.Index([0.5, 1.5, 1.5, 4.0]), [0.5, 1.5, 3.99], [0, 2, 2]),
+        (pd.Index([0.5, 1.0, 1.5, 4.0]), [0.5, 1.5, 3.99], [0, 2, 2]),
         (pd.Index([day.date() for day in DAYS], dtype=object), [DAYS[1].date(), DAYS[4].date()], [1, 4]),
         (HOURS, [], []),
     ],
