@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from skrnn._frames import as_pandas
 from skrnn._guide import see
 from skrnn._layouts import (
     is_list_of_sequences,
@@ -19,6 +19,7 @@ from skrnn._layouts import (
     sequences_from_tokens,
 )
 from skrnn._numbers import called, numbers_of, refuse_no_array
+from skrnn._warnings import warn
 
 _MAX_TOKENS = 2**31 - 1  # ids are int32
 _MAX_FLOAT = 2.0**53  # whole numbers up to here are exact as float64, and all fit into int64
@@ -47,6 +48,7 @@ class SequenceInputMixin:
         """Sequences of any layout, checked against those of fit unless ``reset``."""
         name = type(self).__name__
         refuse_no_array(X, "X", name)
+        X = as_pandas(X)
         ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(
@@ -70,11 +72,9 @@ class SequenceInputMixin:
                 )
             return self._check_3d(X, reset)
         if reset and _is_series_of_rows(X):
-            warnings.warn(
+            warn(
                 f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
-                "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline.",
-                UserWarning,
-                stacklevel=2,
+                "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline."
             )
         dtype = "numeric" if self._tokens else self._numeric_dtypes(X)
         X = numbers_of(

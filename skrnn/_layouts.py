@@ -7,13 +7,15 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skrnn._frames import as_pandas, is_frame
 from skrnn._guide import see
 from skrnn._lengths import length_on_grid
-from skrnn._numbers import as_numbers
+from skrnn._numbers import as_numbers, refuse_dtypes
 from skrnn._sequences import Sequences
 
 _AXES = ("sample", "time step", "feature")
@@ -32,7 +34,7 @@ def n_dimensions(X):
 def is_list_of_sequences(X):
     """Tell a list, or an object array or Series, of sequences, which may differ in length; an empty one is one, too."""
     if isinstance(X, (list, tuple)):
-        if not X or any(getattr(sequence, "ndim", None) == 2 for sequence in X):
+        if not X or any(_is_table(sequence) for sequence in X):
             return True
         try:
             return np.asarray(X).ndim == 3
@@ -45,7 +47,7 @@ def is_list_of_sequences(X):
 
 
 def _is_table(sequence):
-    return getattr(sequence, "ndim", None) == 2
+    return getattr(sequence, "ndim", None) == 2 or is_frame(sequence)
 
 
 def sequences_from_2d(X, dtype, name):
@@ -114,6 +116,9 @@ def _sequences_from_list(X, dtype, name):
                 f"Sparse data was passed for sample {sample} of X, of shape {sequence.shape}, but {name} takes dense "
                 "data only. Use its toarray()."
             )
+        sequence = as_pandas(sequence)
+        if isinstance(sequence, pd.DataFrame):
+            refuse_dtypes(sequence, f"sample {sample} of X", name)
         try:
             array = np.asarray(sequence)
         except ValueError:

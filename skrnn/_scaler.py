@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skrnn._frames import as_pandas
 from skrnn._layouts import is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
 from skrnn._numbers import numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
@@ -196,6 +197,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         """Check sequences of any layout; return them, and the function that puts scaled ones back into it."""
         name = type(self).__name__
         refuse_no_array(X, "X", name)
+        X = as_pandas(X)
         ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes 2-D or 3-D input.")

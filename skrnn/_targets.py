@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
+from skrnn._frames import as_pandas
 from skrnn._numbers import NUMBERS, called, numbers_of, place, refuse_no_array
 
 _SPARSE = "sparse_categorical_crossentropy"
@@ -109,7 +110,7 @@ def targets_of_list(y, X, n_timesteps, name):
     targets = []
     for sample, steps in enumerate(y):
         try:
-            targets.append(np.asarray(steps))
+            targets.append(np.asarray(as_pandas(steps)))
         except ValueError:
             raise ValueError(
                 f"Sample {sample} of y is a list whose steps differ in length; {name} takes (n_timesteps,) or "
@@ -357,6 +358,7 @@ class ClassificationEncoder:
 
 def _array_of_labels(y, name, parameter="y"):
     """Return labels as something with a dtype, unless they are complex, or lists of different lengths."""
+    y = as_pandas(y)
     try:
         y = y if hasattr(y, "dtype") or hasattr(y, "iloc") else np.asarray(y)
     except ValueError:

@@ -7,6 +7,8 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from skrnn._frames import NO_INDEX
+
 # What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
 # nothing says that "row10" should come after "row9", or that a date starts with its year.
 ORDERED_INDEXES = {
@@ -44,8 +46,8 @@ def as_gap(max_gap, time):
     """Return the largest gap as what differences of `time_values` are compared with."""
     if time is None:
         raise ValueError(
-            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame whose index (or the level beside that "
-            "of groups) holds dates, periods or numbers."
+            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame of pandas whose index (or the level "
+            f"beside that of groups) holds dates, periods or numbers. {NO_INDEX}"
         )
     is_number = isinstance(max_gap, Real) and not isinstance(max_gap, np.timedelta64)  # to numpy it is an Integral
     kind = time_values(time).dtype.kind

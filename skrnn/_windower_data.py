@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skrnn._context import joined, proves_nothing, rows_before
+from skrnn._frames import as_pandas, index_of
 from skrnn._guide import see
 from skrnn._numbers import array_like, numbers_of
 from skrnn._series import split_labels
 from skrnn._times import comparable
+from skrnn._warnings import warn
 from skrnn._windows import ROW_DTYPES
 
 
@@ -44,6 +45,7 @@ class WindowerDataMixin:
 
     def _read(self, X, *, reset):
         """Check rows, and tell their series and times."""
+        X = as_pandas(X)
         if self.groups is None:
             rows = self._numbers(X, reset)
             return rows, split_labels(X, None, self.max_gap)[1]
@@ -67,14 +69,12 @@ class WindowerDataMixin:
             return rows, labels
         if self.context == "assume" and self.max_gap is not None:
             self._check_same_times(history.last_labels.time, labels.time)
-        if self.context == "index" and proves_nothing(history, getattr(X, "index", None), labels, self.max_gap):
-            warnings.warn(
+        if self.context == "index" and proves_nothing(history, index_of(X), labels, self.max_gap):
+            warn(
                 "The index of X does not tell whether its first row comes right after the rows that SequenceWindower "
                 "was fitted on, so that the first windows are padded. Give both an index of one frequency, or set "
                 "max_gap; or set context='assume' where X always follows, or context=None to pad without this warning."
-                + see("windows", "context-the-rows-before-a-test-fold"),
-                UserWarning,
-                stacklevel=4,  # scikit-learn wraps transform
+                + see("windows", "context-the-rows-before-a-test-fold")
             )
         return joined(history, rows_before(history, rows, labels, self.context, self.max_gap), rows, labels)
 
@@ -89,8 +89,8 @@ class WindowerDataMixin:
 
 def first_label(X):
     """Return the label of the first row of a pandas object."""
-    index = getattr(X, "index", None)
-    return index[0] if index is not None and hasattr(index, "inferred_type") else None
+    index = index_of(X)
+    return None if index is None else index[0]
 
 
 def rows_before_the_first(rows, n_before, padding):
