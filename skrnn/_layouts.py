@@ -20,6 +20,8 @@ from skrnn._sequences import Sequences
 
 _AXES = ("sample", "time step", "feature")
 
+TRANSPOSE_EACH = "[sequence.T for sequence in X]"
+
 
 def n_dimensions(X):
     """Return the number of axes of an array-like, found without converting what knows it; 3 for lists of sequences."""
@@ -44,6 +46,11 @@ def is_list_of_sequences(X):
         # Lists first: they may be ragged, which np.ndim refuses.
         return not len(X) or any(isinstance(sequence, (list, np.ndarray)) or _is_table(sequence) for sequence in X)
     return False
+
+
+def is_writeable(X):
+    """Return False for a read-only array, such as the windows of a `SequenceWindower`, which overlap."""
+    return getattr(getattr(X, "flags", None), "writeable", True)
 
 
 def _is_table(sequence):
@@ -138,7 +145,7 @@ def _sequences_from_list(X, dtype, name):
         if arrays and array.shape[1] != arrays[0].shape[1]:
             raise ValueError(
                 f"Sample {sample} of X has {array.shape[1]} features, but sample 0 has {arrays[0].shape[1]}; {name} "
-                "takes sequences that differ in length alone."
+                "takes sequences that differ in length alone." + _other_axes(X)
             )
         arrays.append(array)
     with np.errstate(over="ignore"):
@@ -153,6 +160,17 @@ def _sequences_from_list(X, dtype, name):
         n_timesteps=length_on_grid(int(lengths.max())),
     )
     return _finite(sequences, rows, dtype, name)
+
+
+def _other_axes(X):
+    """Say what to do with sequences that agree in their first axis alone: the features, if the axes are swapped."""
+    shapes = [getattr(sequence, "shape", None) or np.shape(sequence) for sequence in X]
+    if any(len(shape) != 2 or shape[0] != shapes[0][0] for shape in shapes):
+        return ""
+    return (
+        f" Their first axes are all of length {shapes[0][0]}: if they are of shape (n_features, n_timesteps), pass "
+        f"{TRANSPOSE_EACH}." + see("layouts", "axes-in-another-order")
+    )
 
 
 def _finite(sequences, rows, dtype, name):
