@@ -67,21 +67,18 @@ def _types(package, *names):
 
 
 def _values(column):
-    """Return a column of polars or pyarrow as an array, or as a pandas Series of categories or text."""
+    """Return a column of polars or pyarrow as an array, or as a pandas Series."""
     if isinstance(column, _types("polars", "Series")):
-        # Lists of one number each would else be numbers, and numpy has no integers of 128 bits.
-        values = _objects(column.to_list()) if _has_no_dtype(column.dtype) else column.to_numpy()
-    elif sys.modules["pyarrow"].types.is_nested(column.type):
+        # Lists of one number each would be numbers otherwise, and numpy has no integers of 128 bits.
+        is_object = column.dtype.is_nested() or str(column.dtype) in ("Int128", "UInt128")
+        values = _objects(column.to_list()) if is_object else column.to_numpy()
+    elif sys.modules["pyarrow"].types.is_nested(column.type) or "string" in str(column.type):
         values = _objects(column.to_pylist())
     else:
         values = column.to_pandas(date_as_object=False)
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             values = values.dt.tz_convert(None)  # as polars gives them to numpy
     return values.astype(np.float64) if values.dtype == np.float16 else values  # of which pandas has no index
-
-
-def _has_no_dtype(dtype):
-    return dtype.is_nested() or str(dtype) in ("Int128", "UInt128")
 
 
 def _objects(values):
