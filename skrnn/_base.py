@@ -99,7 +99,9 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         Warns
         -----
         UserWarning
-            If `X` is a 2-D frame whose index is dates or periods: it was probably meant for a `SequenceWindower`.
+            If `X` is a 2-D frame whose index is dates or periods, and whose columns are not lags of each other: it was
+            probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features: its
+            axes are probably in another order. If token id 0, which is padding, stands between other ids.
         """
         with unchanged_on_failure(self):
             again = self.warm_start and hasattr(self, "n_iter_")

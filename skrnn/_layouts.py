@@ -117,6 +117,7 @@ def _sequences_from_list(X, dtype, name):
     if not len(X):
         raise ValueError(f"Found a list of 0 sample(s) while a minimum of 1 is required by {name}.")
     arrays: list[NDArray[Any]] = []
+    names: Any = None  # of the columns of the first frame
     for sample, sequence in enumerate(X):
         if issparse(sequence):
             raise TypeError(
@@ -126,6 +127,8 @@ def _sequences_from_list(X, dtype, name):
         sequence = as_pandas(sequence)
         if isinstance(sequence, pd.DataFrame):
             refuse_dtypes(sequence, f"sample {sample} of X", name)
+            names = list(sequence.columns) if names is None else names
+            _check_order(names, list(sequence.columns), sample, name)
         try:
             array = np.asarray(sequence)
         except ValueError:
@@ -160,6 +163,15 @@ def _sequences_from_list(X, dtype, name):
         n_timesteps=length_on_grid(int(lengths.max())),
     )
     return _finite(sequences, rows, dtype, name)
+
+
+def _check_order(names, columns, sample, name):
+    """Raise for a frame that has the columns of another one in another order."""
+    if columns != names and sorted(map(str, columns)) == sorted(map(str, names)):
+        raise ValueError(
+            f"Sample {sample} of X has columns {columns}, but the frames before it have {names}: {name} takes features "
+            "of sequences by position. Select the columns in one order."
+        )
 
 
 def _other_axes(X):

@@ -383,6 +383,17 @@ def test_lists_of_frames_are_lists_of_sequences(frame, X, y):
         assert_array_equal(theirs, ours)
 
 
+@every_frame
+def test_frames_in_a_list_have_their_columns_in_one_order(frame):
+    first, second = frame(NUMBERS), frame({"wind": NUMBERS["wind"], "load": NUMBERS["load"]})
+    with pytest.raises(
+        ValueError, match=r"Sample 1 of X has columns \['wind', 'load'\], but .* \['load', 'wind'\]: Seq"
+    ):
+        SequenceScaler().fit([first, second])
+    other = frame({"power": NUMBERS["load"], "sun": NUMBERS["wind"]})  # features are what they are by position
+    assert SequenceScaler().fit([first, other]).n_features_in_ == 2
+
+
 @every_column
 def test_labels(column, X):
     labels = np.where(X[:, 0, 0] > 0, "up", "down")
