@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _num_samples
 
+from skrnn._frames import as_pandas, index_of
 from skrnn._numbers import floats_of, refuse_no_array
 from skrnn._typing import validate_params
 
@@ -102,6 +103,7 @@ def backtest(
             "one, or cross-validate with PanelTimeSeriesSplit."
         )
     refuse_no_array(y, "y", "backtest")
+    X, y = as_pandas(X), as_pandas(y)
     check_consistent_length(X, y)
     n_rows = _num_samples(y)
     origins = range(initial, n_rows - steps + 1, stride)
@@ -112,7 +114,8 @@ def backtest(
         return None if data is None else _safe_indexing(data, np.arange(first, end))
 
     columns = _columns(y)
-    index = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else pd.RangeIndex(n_rows)
+    index = index_of(y)
+    index = pd.RangeIndex(n_rows) if index is None else index
     truth = floats_of(y, "backtest", parameter="y").reshape(n_rows, -1)
     model, known, parts = clone(forecaster), 0, []
     for origin in origins:

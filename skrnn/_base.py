@@ -108,9 +108,11 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         Warns
         -----
         UserWarning
-            If `X` is a 2-D frame whose index is dates or periods: it was probably meant for a `SequenceWindower`. If
-            the validation loss of the first epoch exceeds 100 times the training loss on the same weights: the
-            validation data are probably on another scale.
+            If `X` is a 2-D frame whose index is dates or periods, and whose columns are not lags of each other: it was
+            probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features: its
+            axes are probably in another order. If token id 0, which is padding, stands between other ids. If the
+            validation loss of the first epoch exceeds 100 times the training loss on the same weights: the validation
+            data are probably on another scale.
         UnscaledTargetWarning
             If a regression target is on a scale that the network takes many epochs to reach, from
             :mod:`skrnn.exceptions`.

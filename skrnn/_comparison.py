@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_random_state
 
 from skrnn._base import BaseRecurrent
+from skrnn._frames import as_pandas
 from skrnn._parts import fitted_parts
 from skrnn._programs import CACHE
 from skrnn._typing import Splitter, validate_params
@@ -215,7 +216,7 @@ def compare_cells(
     Name: parameters, dtype: Int64
     """
     path = _path_to_recurrent(estimator)
-    X, y = indexable(X, y)
+    X, y = indexable(as_pandas(X), as_pandas(y))
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=n_repeats)
     candidates = {}

@@ -31,6 +31,7 @@ from skrnn._forecasting import (
 from skrnn._guide import see
 from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
+from skrnn._warnings import silenced
 
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
@@ -205,9 +206,10 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
         self._check_lengths(series)
         self._calibrated = None
         if self.calibration_size is not None:
-            calibrated = held_out_residuals(
-                lambda head: self._fit_on(head)[:2], series, self.calibration_size, self.window, self.output_steps
-            )
+            with silenced():  # the fit on all rows warns
+                calibrated = held_out_residuals(
+                    lambda head: self._fit_on(head)[:2], series, self.calibration_size, self.window, self.output_steps
+                )
             # One estimator of many series may err to one side for one of them, and otherwise when it is fitted again:
             # their bounds lie around the forecasts of the estimator that was calibrated.
             self._calibrated = calibrated[2:] if self.groups is None else calibrated

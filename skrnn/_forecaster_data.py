@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._forecasting import Series
+from skrnn._frames import index_of
 from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
@@ -44,17 +45,16 @@ class ForecasterDataMixin:
         name = type(self).__name__
         X = None if X is None else array_like(X, "X", name)
         y = None if y is None else array_like(y, "y", name)
-        holder = "X" if isinstance(X, pd.DataFrame) or self.groups is not None else "y"  # of the index
-        if X is None and isinstance(y, (pd.Series, pd.DataFrame)):
+        holder = "X" if index_of(X) is not None or self.groups is not None else "y"  # of the index
+        if X is None and index_of(y) is not None:
             X = pd.DataFrame(index=y.index)
-        indexed = X if isinstance(X, pd.DataFrame) or self.groups is not None else y
+        indexed = y if index_of(X) is None and self.groups is None else X
         n_rows = _num_samples(y if X is None else X)
         if self.groups is not None:
             features, labels = split_labels(X, self.groups)
         else:
             features = X
-            has_index = isinstance(indexed, (pd.DataFrame, pd.Series))
-            labels = split_labels(indexed if has_index else np.empty((n_rows, 1)), None)[1]
+            labels = split_labels(np.empty((n_rows, 1)) if index_of(indexed) is None else indexed, None)[1]
         kind = kind_of(row_index(indexed, self.groups))
         if reset:
             self._index_kind, self._times_lost = kind, False
@@ -67,13 +67,13 @@ class ForecasterDataMixin:
         values = floats_of(y, name, parameter="y", finite=True)
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
-        is_pandas = isinstance(y, (pd.Series, pd.DataFrame))
-        if is_pandas and isinstance(X, pd.DataFrame) and not y.index.equals(X.index):
+        is_pandas = index_of(y) is not None
+        if is_pandas and index_of(X) is not None and not y.index.equals(X.index):
             raise ValueError("X and y have different indexes: pass rows of the same times.")
         if reset:
             self._is_2d = values.ndim == 2
             self.n_outputs_ = values.shape[1] if self._is_2d else 1
-            self._names = (y.columns if self._is_2d else y.name) if is_pandas else None
+            self._names = getattr(y, "columns" if self._is_2d else "name", None)
             self._gives_pandas = is_pandas
         elif (values.ndim == 2) != self._is_2d or (self._is_2d and values.shape[1] != self.n_outputs_):
             raise ValueError(

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from skrnn._frames import as_pandas, index_of
 from skrnn._guide import see
+from skrnn._lag_columns import is_series_of_rows
 from skrnn._layouts import (
+    TRANSPOSE_EACH,
     is_list_of_sequences,
+    is_writeable,
     n_dimensions,
     sequences_from_2d,
     sequences_from_3d,
     sequences_from_tokens,
 )
 from skrnn._numbers import called, numbers_of, refuse_no_array
+from skrnn._sequences import Sequences
+from skrnn._warnings import warn
 
 _MAX_TOKENS = 2**31 - 1  # ids are int32
 _MAX_FLOAT = 2.0**53  # whole numbers up to here are exact as float64, and all fit into int64
+_MANY_FEATURES = 8  # of a single time step: hardly meant
 _LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
 
 
@@ -47,6 +52,7 @@ class SequenceInputMixin:
         """Sequences of any layout, checked against those of fit unless ``reset``."""
         name = type(self).__name__
         refuse_no_array(X, "X", name)
+        X = as_pandas(X)
         ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(
@@ -69,13 +75,7 @@ class SequenceInputMixin:
                     f"n_timesteps), shorter ones padded with 0; got {got}. SequenceTokenizer makes them from text."
                 )
             return self._check_3d(X, reset)
-        if reset and _is_series_of_rows(X):
-            warnings.warn(
-                f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
-                "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline.",
-                UserWarning,
-                stacklevel=2,
-            )
+        index, names = index_of(X), getattr(X, "columns", ())
         dtype = "numeric" if self._tokens else self._numeric_dtypes(X)
         X = numbers_of(
             X,
@@ -83,12 +83,18 @@ class SequenceInputMixin:
             lambda X: validate_data(self, X, reset=reset, dtype=dtype, ensure_all_finite=False),
             words=("sample", "time step"),
         )
+        if reset and is_series_of_rows(X, index, names):
+            warn(
+                f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
+                "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline."
+            )
         return self._check_tokens(X, reset) if self._tokens else sequences_from_2d(X, self._dtype, name)
 
     def _check_3d(self, X, reset):
         name = type(self).__name__
         sequences = sequences_from_3d(X, self._dtype, name)
         if reset:
+            _warn_of_other_axes(X, sequences, name)
             self.n_features_in_ = sequences.n_features
             vars(self).pop("feature_names_in_", None)
         elif sequences.n_features != self.n_features_in_:
@@ -120,6 +126,8 @@ class SequenceInputMixin:
             self._vocabulary = max(int(X.max()) + 1, 2) if self._infers_tokens else self.n_tokens
         elif self._infers_tokens:
             X = np.where(self._vocabulary <= X, 1, X)  # unknown, as ids that were never trained on are
+        if reset:
+            _warn_of_padding_inside(X, name)
         return sequences_from_tokens(X, self._vocabulary, name)
 
     def _numeric_dtypes(self, X):
@@ -128,16 +136,41 @@ class SequenceInputMixin:
         return [np.dtype(of_other), np.dtype(np.float64), np.dtype(np.float32)]
 
 
+def _warn_of_padding_inside(X, name):
+    """Warn of token ids 0 between other ones, which a vocabulary that numbers tokens from 0 would give."""
+    tokens = X != 0
+    inside = np.logical_or.accumulate(tokens, axis=1) & ~tokens
+    inside &= np.logical_or.accumulate(tokens[:, ::-1], axis=1)[:, ::-1]
+    if inside.any():
+        row, column = np.argwhere(inside)[0]
+        warn(
+            f"Token id 0 stands between other ids, first at sample {row}, time step {column} of X. To {name} 0 is "
+            "padding, which is skipped as if it were absent. If it is a token, number the tokens from 2 on: 1 is an "
+            "unknown one." + see("layouts", "token-ids")
+        )
+
+
+def _warn_of_other_axes(X, sequences, name):
+    """Warn of sequences of one time step and many features: univariate ones whose axes are in another order."""
+    n_features = sequences.n_features
+    if n_features < _MANY_FEATURES or (sequences.lengths > 1).any() or isinstance(X, Sequences):
+        return
+    if is_list_of_sequences(X):
+        has_one_step, remedy = all(len(sequence) == 1 for sequence in X), TRANSPOSE_EACH
+    else:
+        # The windows of a SequenceWindower are a read-only view.
+        has_one_step, remedy = np.shape(X)[1] == 1 and is_writeable(X), "X.transpose(0, 2, 1)"
+    if has_one_step:
+        warn(
+            f"Each sample of X has 1 time step of {n_features} features. {name} takes 3-D input of shape (n_samples, "
+            f"n_timesteps, n_features): if these are {n_features} time steps of 1 feature, pass {remedy}."
+            + see("layouts", "axes-in-another-order")
+        )
+
+
 def _what_it_is(X, ndim):
     """Say which layout X has, and its shape."""
     if is_list_of_sequences(X):
         return f"is {_LAYOUTS[3]}, a list of {len(X)} sequences"
     of_shape = f"of shape {np.shape(X)}"
     return f"is {_LAYOUTS[ndim]}, {of_shape}" if ndim in _LAYOUTS else f"has {ndim} dimension(s), {of_shape}"
-
-
-def _is_series_of_rows(X):
-    """Tell a 2-D frame whose rows are points in time from one of windows, as the windower flattens them."""
-    if not isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.PeriodIndex)):
-        return False
-    return not all("_lag" in str(column) for column in getattr(X, "columns", ()))

@@ -7,16 +7,20 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skrnn._frames import as_pandas, is_frame
 from skrnn._guide import see
 from skrnn._lengths import length_on_grid
-from skrnn._numbers import as_numbers
+from skrnn._numbers import as_numbers, refuse_dtypes
 from skrnn._sequences import Sequences
 
 _AXES = ("sample", "time step", "feature")
+
+TRANSPOSE_EACH = "[sequence.T for sequence in X]"
 
 
 def n_dimensions(X):
@@ -32,7 +36,7 @@ def n_dimensions(X):
 def is_list_of_sequences(X):
     """Tell a list, or an object array or Series, of sequences, which may differ in length; an empty one is one, too."""
     if isinstance(X, (list, tuple)):
-        if not X or any(getattr(sequence, "ndim", None) == 2 for sequence in X):
+        if not X or any(_is_table(sequence) for sequence in X):
             return True
         try:
             return np.asarray(X).ndim == 3
@@ -44,8 +48,13 @@ def is_list_of_sequences(X):
     return False
 
 
+def is_writeable(X):
+    """Return False for a read-only array, such as the windows of a `SequenceWindower`, which overlap."""
+    return getattr(getattr(X, "flags", None), "writeable", True)
+
+
 def _is_table(sequence):
-    return getattr(sequence, "ndim", None) == 2
+    return getattr(sequence, "ndim", None) == 2 or is_frame(sequence)
 
 
 def sequences_from_2d(X, dtype, name):
@@ -108,12 +117,18 @@ def _sequences_from_list(X, dtype, name):
     if not len(X):
         raise ValueError(f"Found a list of 0 sample(s) while a minimum of 1 is required by {name}.")
     arrays: list[NDArray[Any]] = []
+    names: Any = None  # of the columns of the first frame
     for sample, sequence in enumerate(X):
         if issparse(sequence):
             raise TypeError(
                 f"Sparse data was passed for sample {sample} of X, of shape {sequence.shape}, but {name} takes dense "
                 "data only. Use its toarray()."
             )
+        sequence = as_pandas(sequence)
+        if isinstance(sequence, pd.DataFrame):
+            refuse_dtypes(sequence, f"sample {sample} of X", name)
+            names = list(sequence.columns) if names is None else names
+            _check_order(names, list(sequence.columns), sample, name)
         try:
             array = np.asarray(sequence)
         except ValueError:
@@ -133,7 +148,7 @@ def _sequences_from_list(X, dtype, name):
         if arrays and array.shape[1] != arrays[0].shape[1]:
             raise ValueError(
                 f"Sample {sample} of X has {array.shape[1]} features, but sample 0 has {arrays[0].shape[1]}; {name} "
-                "takes sequences that differ in length alone."
+                "takes sequences that differ in length alone." + _other_axes(X)
             )
         arrays.append(array)
     with np.errstate(over="ignore"):
@@ -148,6 +163,26 @@ def _sequences_from_list(X, dtype, name):
         n_timesteps=length_on_grid(int(lengths.max())),
     )
     return _finite(sequences, rows, dtype, name)
+
+
+def _check_order(names, columns, sample, name):
+    """Raise for a frame that has the columns of another one in another order."""
+    if columns != names and sorted(map(str, columns)) == sorted(map(str, names)):
+        raise ValueError(
+            f"Sample {sample} of X has columns {columns}, but the frames before it have {names}: {name} takes features "
+            "of sequences by position. Select the columns in one order."
+        )
+
+
+def _other_axes(X):
+    """Say what to do with sequences that agree in their first axis alone: the features, if the axes are swapped."""
+    shapes = [getattr(sequence, "shape", None) or np.shape(sequence) for sequence in X]
+    if any(len(shape) != 2 or shape[0] != shapes[0][0] for shape in shapes):
+        return ""
+    return (
+        f" Their first axes are all of length {shapes[0][0]}: if they are of shape (n_features, n_timesteps), pass "
+        f"{TRANSPOSE_EACH}." + see("layouts", "axes-in-another-order")
+    )
 
 
 def _finite(sequences, rows, dtype, name):

@@ -13,6 +13,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
+from skrnn._frames import as_pandas
+
 NUMBERS = "biuf"  # kinds of numpy's dtypes that are numbers
 
 _OF_ARRAYS = ("__len__", "shape", "__array__", "__array_interface__", "__dataframe__")
@@ -29,12 +31,14 @@ def refuse_no_array(given, parameter, name):
         raise TypeError(
             f"{parameter} must be an array, a list or a frame, for {name}. Got {reprlib.repr(given)} of type "
             f"{type(given).__name__} instead."
+            + (" Pass what its collect() returns." if type(given).__name__ == "LazyFrame" else "")
         )
 
 
 def array_like(given, parameter, name, words=("row", "column")):
-    """Return an array or a frame as it is, and a list as an array; one of lists that differ in length is none."""
+    """Return an array or a pandas object as it is, another frame as `as_pandas` does, and a list as an array."""
     refuse_no_array(given, parameter, name)
+    given = as_pandas(given)
     if isinstance(given, np.ndarray) and given.dtype == np.float16:
         return given.astype(np.float64)  # pandas has no index of half floats
     try:
@@ -83,15 +87,17 @@ def numbers_of(given, name, check, *, parameter="X", words=("row", "column"), fi
         raise ValueError(
             f"Found array with 0 feature(s) (shape={given.shape}) while a minimum of 1 is required by {name}."
         )
-    for dtype, column in _dtypes_of(given):
-        _refuse_dtype(dtype, f"{parameter}{column}", name)
+    refuse_dtypes(given, parameter, name)
     try:
         array = check(given)
     except (TypeError, ValueError, OverflowError):
         array = np.asarray(given)
         if array.dtype.kind not in NUMBERS:
             refuse_no_numbers(array, parameter, name, words)
-        raise
+        filled = _missing_as_nan(array)
+        if filled is None:
+            raise
+        array = check(pd.DataFrame(filled, columns=given.columns) if isinstance(given, pd.DataFrame) else filled)
     if finite:
         _refuse_not_finite(array, getattr(given, "columns", None), parameter, name, words)
     return array
@@ -114,19 +120,22 @@ def as_numbers(array, parameter, name, words, sample=None):
     """Return an array, text and objects that stand for numbers converted; where one does not, say which."""
     if array.dtype.kind in NUMBERS:
         return array
-    _refuse_dtype(array.dtype, parameter if sample is None else f"sample {sample} of {parameter}", name)
+    refuse_dtypes(array, parameter if sample is None else f"sample {sample} of {parameter}", name)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         refuse_no_numbers(array, parameter, name, words, sample)
-        raise
+        filled = _missing_as_nan(array)
+        if filled is None:
+            raise
+        return filled.astype(np.float64)
 
 
 def refuse_no_numbers(array, parameter, name, words, sample=None):
-    """Raise for the first value of an array of text or objects that is no number; None is one that is missing."""
+    """Raise for the first value of an array of text or objects that is no number; None and pd.NA are missing ones."""
     for index, value in np.ndenumerate(array):
         value = value.item() if isinstance(value, np.generic) else value
-        if value is None:
+        if value is None or value is pd.NA:
             continue
         said = f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and holds {reprlib.repr(value)}" + (
             place(index if sample is None else (sample, *index), words)
@@ -196,6 +205,18 @@ def _length(row):
         return len(row)
     except TypeError:
         return 0
+
+
+def refuse_dtypes(given, parameter, name):
+    """Raise for an array, or a column of a frame, of a dtype that numpy would make numbers of, and that are none."""
+    for dtype, column in _dtypes_of(given):
+        _refuse_dtype(dtype, f"{parameter}{column}", name)
+
+
+def _missing_as_nan(array):
+    """Return an array of objects with NaN for pd.NA, which numpy makes no number of; None where there is none."""
+    missing = array.dtype == object and pd.isna(array)
+    return np.where(missing, np.nan, array) if np.any(missing) else None
 
 
 def _dtypes_of(given):

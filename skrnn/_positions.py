@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skrnn._frames import index_of
 from skrnn._times import ORDERED_INDEXES, as_times, comparable, time_values
 
 _NUMBERS = "whole or floating numbers"
@@ -15,9 +16,9 @@ _TEXT = "text"
 
 def row_index(rows, groups):
     """Return the index of rows without the level that names their series; None where there is none."""
-    if not isinstance(rows, (pd.DataFrame, pd.Series)):
+    index = index_of(rows)
+    if index is None:
         return None
-    index = rows.index
     if groups is None or groups in getattr(rows, "columns", ()):
         return index
     return index.droplevel(groups) if isinstance(index, pd.MultiIndex) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skrnn._layouts import is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
+from skrnn._frames import as_pandas
+from skrnn._layouts import is_list_of_sequences, is_writeable, n_dimensions, rows_in_use, sequences_from_3d
 from skrnn._numbers import numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
 from skrnn._typing import Container, fit_context
@@ -196,6 +198,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         """Check sequences of any layout; return them, and the function that puts scaled ones back into it."""
         name = type(self).__name__
         refuse_no_array(X, "X", name)
+        X = as_pandas(X)
         ndim = n_dimensions(X)
         if ndim > 3:
             raise ValueError(f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes 2-D or 3-D input.")
@@ -226,7 +229,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             return sequences, lambda scaled: scaled
         if is_list_of_sequences(X):
             return sequences, lambda scaled: _as_list(scaled, X)
-        return sequences, _as_array
+        return sequences, partial(_as_array, writeable=is_writeable(X))
 
     def _apply(self, function, X):
         sequences, restore = self._read(X, reset=False)
@@ -274,13 +277,18 @@ def _present_rows(sequences, part):
     return some.gather(indices)[some.present(indices)]
 
 
-def _as_array(sequences):
-    """Return the scaled sequences of an array as one; windows of one series share its rows, as they did before."""
+def _as_array(sequences, writeable):
+    """Return the scaled sequences of an array as one; windows of one series share its rows, as they did before.
+
+    Those of a read-only array are read-only, too: it tells windows from what a user has made.
+    """
     n_samples, n_timesteps, _ = sequences.shape
     starts = sequences.starts[:2] - sequences.step * sequences.heads[:2]
     stride = int(starts[1] - starts[0]) if n_samples > 1 else n_timesteps
     if (stride, sequences.step) == (n_timesteps, 1):
-        return sequences.values.reshape(sequences.shape)
+        array = sequences.values.reshape(sequences.shape)
+        array.flags.writeable = writeable
+        return array
     by_row, by_feature = sequences.values.strides
     strides = stride * by_row, sequences.step * by_row, by_feature
     return as_strided(sequences.values, sequences.shape, strides, writeable=False)

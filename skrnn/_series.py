@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn._frames import NO_INDEX, as_pandas, index_of
 from skrnn._times import as_gap, as_times, is_ordered, time_values
 
 _NUMBERS = {"integer", "floating"}
@@ -42,7 +43,7 @@ def column_or_level(X, label, parameter):
     if not _is_hashable(label):
         raise TypeError(f"{parameter} must be the name of a column or of an index level of X. Got {label!r} instead.")
     columns: Any = getattr(X, "columns", ())
-    index: Any = getattr(X, "index", None)
+    index: Any = index_of(X)
     if not isinstance(X, (pd.DataFrame, pd.Series)):
         n_columns = np.shape(X)[1]
         if not isinstance(label, Integral) or not -n_columns <= int(label) < n_columns:
@@ -52,7 +53,8 @@ def column_or_level(X, label, parameter):
             )
         return pd.Index(np.asarray(X)[:, label]), True
     is_column = label in columns
-    is_level = label is not None and label in index.names
+    level_names = [] if index is None else index.names
+    is_level = label is not None and label in level_names
     if is_column and is_level:
         raise ValueError(
             f"{parameter}={label!r} is a column of X and a level of its index as well: rename one of them."
@@ -65,7 +67,9 @@ def column_or_level(X, label, parameter):
     n_levels = index.nlevels if isinstance(index, pd.MultiIndex) else 0
     if is_level or (isinstance(label, Integral) and -n_levels <= int(label) < n_levels):
         return index.get_level_values(label), False
-    names = ", ".join(repr(name) for name in [*columns, *(n for n in index.names if n is not None)][:10])
+    names = ", ".join(repr(name) for name in [*columns, *(n for n in level_names if n is not None)][:10])
+    if index is None:
+        raise ValueError(f"{parameter}={label!r} is not a column of X; there are {names}. {NO_INDEX}")
     raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index; there are {names}.")
 
 
@@ -120,12 +124,13 @@ def split_labels(X, groups, max_gap=None):
     TypeError
         Where a label is no name of a series, such as a list.
     """
-    index = X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
+    X = as_pandas(X)
+    index = index_of(X)
     if groups is None:
         n_rows = len(X) if hasattr(X, "__len__") else 0
         series, codes, time = pd.Index([0]), np.zeros(n_rows, dtype=np.int8), index
     else:
-        X = X if index is not None else np.asarray(X)
+        X = X if isinstance(X, (pd.DataFrame, pd.Series)) else np.asarray(X)
         if index is None and X.ndim != 2:
             raise ValueError(f"groups={groups!r} needs rows of shape (n_rows, n_columns), got shape {X.shape}.")
         names, is_column = column_or_level(X, groups, "groups")
@@ -141,7 +146,7 @@ def split_labels(X, groups, max_gap=None):
         codes = codes.astype(positions_dtype(len(series)))
         time = index
         if is_column:
-            X = np.delete(X, groups, axis=1) if index is None else X.drop(columns=[groups])
+            X = np.delete(X, groups, axis=1) if isinstance(X, np.ndarray) else X.drop(columns=[groups])
         elif isinstance(index, pd.MultiIndex):
             time = index.droplevel(groups)
         else:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skrnn._frames import NO_INDEX, Rows, as_pandas
 from skrnn._numbers import array_like
 from skrnn._series import column_or_level
 from skrnn._times import ORDERED_INDEXES, as_times
@@ -29,6 +30,11 @@ _DATETIME_LIKE = ORDERED_INDEXES - {"integer", "floating"}
 
 def _times_of_rows(X, time):
     """Return the time of each row, checked to be present and to have an order: an Index of length n_rows."""
+    X = as_pandas(X)
+    if isinstance(X, Rows) and time is None:
+        raise ValueError(
+            f"time=None takes the index of X for time: pass the name of the column that holds it. {NO_INDEX}"
+        )
     if isinstance(X, (pd.DataFrame, pd.Series)):
         times = _times_of_index(X.index) if time is None else column_or_level(X, time, "time")[0]
     elif not isinstance(X, np.ndarray) or X.ndim != 2:

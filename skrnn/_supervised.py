@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
+from skrnn._frames import column_names, is_frame
 from skrnn._row_warnings import warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, repeated
 from skrnn._times import as_times, is_ordered
@@ -30,6 +31,10 @@ def make_supervised(
 ) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame, pd.DataFrame]: ...
 
 
+@overload
+def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[Any, Any, Any]: ...  # polars, pyarrow
+
+
 @validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
 def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[Any, Any, Any]:
     """Pair each row with the value that the target takes some rows later.
@@ -41,7 +46,8 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     ----------
     frame : DataFrame or ndarray of shape (n_rows, n_columns), Series or ndarray of shape (n_rows,)
         One series in time order, one row per time step, at even distances: "later" counts rows, not time.
-        Pass several series one by one. A Series or 1-D array is a frame of one column.
+        Pass several series one by one. A Series or 1-D array is a frame of one column. DataFrames of polars, and
+        tables of pyarrow, have no index, and no order is checked.
 
     target : hashable, int or list of them
         What to predict. For a DataFrame a column name; for a Series its name, or None; for an array a column
@@ -53,7 +59,8 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     Returns
     -------
     X : DataFrame or ndarray of shape (n_rows - steps_ahead, n_columns)
-        The rows that have a `y`: all but the last `steps_ahead`.
+        The rows that have a `y`: all but the last `steps_ahead`. A frame of the library of `frame`, as `y` and
+        `X_latest` are.
 
     y : Series, DataFrame or ndarray of shape (n_rows - steps_ahead,) or (n_rows - steps_ahead, n_targets)
         The target `steps_ahead` rows later, under its own name. It carries the index of `X`, so that both are
@@ -65,7 +72,7 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     Raises
     ------
     TypeError
-        If `frame` is neither a pandas object nor an array, or if `target` cannot be an index of an array's
+        If `frame` is neither a DataFrame nor a Series nor an array, or if `target` cannot be an index of an array's
         columns.
 
     ValueError
@@ -114,15 +121,17 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     """
     if isinstance(frame, np.ndarray):
         return _from_array(frame, target, steps_ahead)
+    if is_frame(frame):
+        return _from_other_frame(frame, target, steps_ahead)
     if isinstance(frame, pd.Series):
         target = frame.name if target is None else target
         frame = frame.to_frame(name=frame.name)
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
-            "make_supervised takes a pandas DataFrame or Series, or a numpy array, as frame. "
+            "make_supervised takes a DataFrame, a pandas Series or a numpy array as frame. "
             f"Got {type(frame).__name__} instead: convert it first, for example with pd.DataFrame(frame)."
         )
-    columns = _target_columns(frame, target)
+    columns = _target_columns(frame.columns, target)
     _check_length(frame, steps_ahead)
     warn_of_panel(
         frame.index,
@@ -162,8 +171,17 @@ def _from_array(array, target, steps_ahead):
     return array[:-steps_ahead].copy(), array[steps_ahead:, columns].copy(), array[-steps_ahead:].copy()
 
 
-def _target_columns(frame, target):
-    """Return a column label, or a list of labels, that is known to be in the frame."""
+def _from_other_frame(frame, target, steps_ahead):
+    """Do the work of make_supervised for a frame of polars or pyarrow, which cannot be changed in place."""
+    columns = _target_columns(column_names(frame), target)
+    _check_length(frame, steps_ahead)
+    y = frame.select(columns) if isinstance(columns, list) else frame[columns]
+    n_rows = len(frame) - steps_ahead
+    return frame.slice(0, n_rows), y.slice(steps_ahead), frame.slice(n_rows)
+
+
+def _target_columns(names, target):
+    """Return a column label, or a list of labels, that is known to be among the names of columns."""
     several = isinstance(target, (list, np.ndarray, pd.Index))
     labels = list(target) if several else [target]
     if not labels:
@@ -175,9 +193,9 @@ def _target_columns(frame, target):
                 "instead."
             )
         # Hashes first: what is no name may not give a truth value when compared.
-        n_found = sum(hash(label) == hash(column) and label == column for column in frame.columns)
+        n_found = sum(hash(label) == hash(column) and label == column for column in names)
         if n_found == 0:
-            raise ValueError(f"target {label!r} is not a column of frame. {_suggest_column(label, frame.columns)}")
+            raise ValueError(f"target {label!r} is not a column of frame. {_suggest_column(label, names)}")
         if n_found > 1:
             raise ValueError(f"target {label!r} is the name of {n_found} columns of frame: give each its own name.")
     return labels if several else target

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import check_array
 
+from skrnn._frames import as_pandas
 from skrnn._losses import CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, loss_name
 from skrnn._numbers import NUMBERS, called, numbers_of, place, refuse_no_array
+from skrnn._warnings import warn
 
 _SPARSE = "sparse_categorical_crossentropy"
 
@@ -111,7 +114,7 @@ def targets_of_list(y, X, n_timesteps, name):
     targets = []
     for sample, steps in enumerate(y):
         try:
-            targets.append(np.asarray(steps))
+            targets.append(np.asarray(as_pandas(steps)))
         except ValueError:
             raise ValueError(
                 f"Sample {sample} of y is a list whose steps differ in length; {name} takes (n_timesteps,) or "
@@ -294,7 +297,12 @@ class ClassificationEncoder:
         y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
         _check_labels(y, np.ones(y.shape, dtype=bool), self.name)
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+                "(n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
+            y = y[:, 0]
         _check_target_shape(y, sequences, False, self.name)
         return y
 
@@ -373,6 +381,7 @@ class ClassificationEncoder:
 
 def _array_of_labels(y, name, parameter="y"):
     """Return labels as something with a dtype, unless they are complex, or lists of different lengths."""
+    y = as_pandas(y)
     try:
         y = y if hasattr(y, "dtype") or hasattr(y, "iloc") else np.asarray(y)
     except ValueError:

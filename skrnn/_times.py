@@ -7,6 +7,8 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from skrnn._frames import NO_INDEX
+
 # What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
 # nothing says that "row10" should come after "row9", or that a date starts with its year.
 _DATES = {"date", "datetime", "datetime64"}
@@ -54,8 +56,8 @@ def as_gap(max_gap, time):
     """Return the largest gap as what differences of `time_values` are compared with."""
     if time is None:
         raise ValueError(
-            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame whose index (or the level beside that "
-            "of groups) holds dates, periods or numbers."
+            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame of pandas whose index (or the level "
+            f"beside that of groups) holds dates, periods or numbers. {NO_INDEX}"
         )
     kind = time_values(time).dtype.kind
     gap = _as_duration(max_gap) if isinstance(max_gap, str) else max_gap

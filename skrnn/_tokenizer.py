@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._frames import as_pandas
 from skrnn._numbers import array_like
 from skrnn._typing import Container, fit_context
 
@@ -44,7 +45,7 @@ def _texts(X):
             "Pass a list of texts: [text] where there is one."
         )
     try:
-        texts = iter(X)
+        texts = iter(as_pandas(X))
     except TypeError:
         raise TypeError(
             f"SequenceTokenizer takes an iterable of texts, but X is {reprlib.repr(X)} of type {type(X).__name__}. "

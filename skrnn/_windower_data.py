@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skrnn._context import joined, proves_nothing, rows_before
+from skrnn._frames import as_pandas, index_of
 from skrnn._guide import see
 from skrnn._numbers import array_like, numbers_of
 from skrnn._row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
@@ -45,6 +46,7 @@ class WindowerDataMixin:
 
     def _read(self, X, *, reset):
         """Check rows, and tell their series and times."""
+        X = as_pandas(X)
         if self.groups is None:
             rows = self._numbers(X, reset)
             return rows, split_labels(X, None, self.max_gap)[1]
@@ -77,7 +79,7 @@ class WindowerDataMixin:
             return rows, labels
         if self.context == "assume" and self.max_gap is not None:
             self._check_same_times(history.last_labels.time, labels.time)
-        if self.context == "index" and proves_nothing(history, getattr(X, "index", None), labels, self.max_gap):
+        if self.context == "index" and proves_nothing(history, index_of(X), labels, self.max_gap):
             warn(
                 "The index of X does not tell whether its first row comes right after the rows that SequenceWindower "
                 "was fitted on, so that the first windows are padded. Give both an index of one frequency, or set "
@@ -97,8 +99,8 @@ class WindowerDataMixin:
 
 def first_label(X):
     """Return the label of the first row of a pandas object."""
-    index = getattr(X, "index", None)
-    return index[0] if index is not None and hasattr(index, "inferred_type") else None
+    index = index_of(X)
+    return None if index is None else index[0]
 
 
 def rows_before_the_first(rows, n_before, padding):

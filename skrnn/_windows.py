@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skrnn._frames import NO_INDEX, as_pandas
 from skrnn._numbers import array_like, numbers_of, refuse_no_array
 from skrnn._row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
 from skrnn._sequences import Sequences
@@ -268,7 +269,9 @@ def _rows_at(ends, labels, groups):
         ends = as_times(_as_index(ends))
         return _found(_searched(time, ends), ends)
     if labels.time is None:
-        raise ValueError("ends needs the times of the rows: an index, or a level of it beside that of groups.")
+        raise ValueError(
+            f"ends needs the times of the rows: an index, or a level of it beside that of groups. {NO_INDEX}"
+        )
     if not isinstance(ends, pd.MultiIndex) or ends.nlevels != 2:
         raise ValueError(
             f"With groups={groups!r}, ends must be a MultiIndex of two levels, series and time, as "
@@ -296,6 +299,7 @@ def _rows_at(ends, labels, groups):
 def _as_index(ends):
     """Return an array-like of times as an index."""
     refuse_no_array(ends, "ends", "sliding_windows")
+    ends = as_pandas(ends)
     try:
         index = ends if isinstance(ends, pd.Index) else pd.Index(ends)
     except (TypeError, ValueError):

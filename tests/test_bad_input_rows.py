@@ -227,7 +227,7 @@ SUPERVISED = [
         "load",
         {},
         TypeError,
-        "takes a pandas DataFrame or Series, or a numpy array, as frame. Got li",
+        "takes a DataFrame, a pandas Series or a numpy array as frame. Got li",
     ),
     ("None", None, "load", {}, TypeError, "Got NoneType instead"),
     ("sparse", csr_array(ROWS), 0, {}, TypeError, "Got csr_array instead"),

@@ -203,7 +203,11 @@ TWO_LEVELS = pd.MultiIndex.from_arrays([["a", "a", "b"], DAYS[[0, 1, 0]]], names
         (numbered(DAYS.to_period("D")), {"max_gap": pd.Timedelta("1D")}, r"must be a positive number .* period\[D\]"),
         (numbered(DAYS), {"max_gap": -pd.Timedelta("1D")}, "max_gap must be a positive timedelta"),
         (numbered(DAYS), {"max_gap": np.timedelta64(-1, "D")}, "max_gap must be a positive timedelta"),
-        (numbered(list("abc")), {"max_gap": 1}, "max_gap=1 needs the times of the rows: pass a DataFrame whose"),
+        (
+            numbered(list("abc")),
+            {"max_gap": 1},
+            "max_gap=1 needs the times of the rows: pass a DataFrame of pandas whose",
+        ),
         (np.zeros((4, 1)), {"max_gap": 1}, "max_gap=1 needs the times of the rows"),
         (numbered(TWO_LEVELS), {"max_gap": 1}, "max_gap=1 needs the times of the rows"),
         (GROUPS["index"][0], {"max_gap": 1, "groups": "shop"}, "max_gap=1 needs the times of the rows"),

@@ -1,0 +1,161 @@
+"""Warnings of input that can be read, and is hardly meant."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make
+from sklearn.exceptions import DataConversionWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skrnn import SequenceForecaster, SequenceScaler, SequenceWindower, sliding_windows
+
+N_SAMPLES, N_STEPS = 40, 8
+ROWS = np.random.default_rng(0).normal(size=(N_SAMPLES, N_STEPS))
+Y = ROWS[:, -1]
+TRANSPOSE = r"has 1 time step of 8 features.*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. See docs"
+
+
+def tiny(**params):
+    return make("RecurrentRegressor", cell="rnn", **{"epochs": 1, **params})
+
+
+def caught_from(function):
+    """Return the warnings of a call, which may raise."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+    return caught
+
+
+# ---------------------------------------------------------------------- axes in another order
+
+
+def test_one_time_step_of_many_features():
+    with pytest.warns(UserWarning, match=TRANSPOSE):
+        model = tiny().fit(ROWS[:, None, :], Y)
+    model.predict(ROWS[:, None, :])  # once, in fit
+    tiny().fit(ROWS[:, None, :-1], Y)  # fewer features may well be meant
+    tiny().fit(ROWS[:, None, :].transpose(0, 2, 1), Y)
+
+
+def test_a_list_of_sequences_of_one_time_step():
+    sequences = [row[None, :] for row in ROWS]
+    with pytest.warns(UserWarning, match=r"pass \[sequence\.T for sequence in X\]\. See docs"):
+        tiny().fit(sequences, Y)
+    tiny().fit([*sequences[:-1], ROWS[:2]], Y)  # one is longer
+
+
+def test_windows_of_one_row_are_meant():
+    windower = SequenceWindower(window=1)
+    for pipeline in (
+        make_pipeline(windower, tiny()),
+        make_pipeline(windower, SequenceScaler(), tiny()),
+        make_pipeline(SequenceWindower(window=1, max_gap=1), tiny()),
+    ):
+        pipeline.fit(pd.DataFrame(ROWS), Y)
+    tiny().fit(sliding_windows(ROWS, window=1), Y)
+    SequenceForecaster(tiny(), window=1).fit(ROWS, Y)
+    with pytest.warns(UserWarning, match=TRANSPOSE):
+        make_pipeline(SequenceScaler(), tiny()).fit(ROWS[:, None, :], Y)
+
+
+def test_scaled_windows_are_read_only_as_windows_are():
+    windows = SequenceWindower(window=1).fit_transform(ROWS)
+    assert not SequenceScaler().fit_transform(windows).flags.writeable
+    assert SequenceScaler().fit_transform(windows.copy()).flags.writeable
+
+
+def test_lists_of_sequences_whose_features_come_first():
+    sequences = [ROWS[:2, :5], ROWS[:2, :5], ROWS[:2, :7]]
+    remedy = (
+        r"Sample 2 of X has 7 features, but sample 0 has 5; .* Their first axes are all of length 2: if they are of "
+        r"shape \(n_features, n_timesteps\), pass \[sequence\.T for sequence in X\]\. See docs"
+    )
+    for refused in (lambda: tiny().fit(sequences, Y[:3]), lambda: SequenceScaler().fit(sequences)):
+        with pytest.raises(ValueError, match=remedy):
+            refused()
+    with pytest.raises(ValueError, match=remedy):
+        tiny().fit([pd.DataFrame(sequence) for sequence in sequences], Y[:3])
+    with pytest.raises(ValueError, match=r"takes sequences that differ in length alone\.$"):
+        tiny().fit([*sequences, ROWS[:3, :5]], Y[:4])
+    assert SequenceScaler().fit([sequence.T for sequence in sequences]).n_features_in_ == 2
+
+
+# ---------------------------------------------------------------------- padding between tokens
+
+
+def test_padding_between_tokens():
+    ids = np.full((N_SAMPLES, 5), 2)
+    ids[:, 0], ids[:, -1] = 0, 0  # before and after
+    tiny(embedding_dim=2).fit(ids, Y)
+    ids[3, 2] = 0
+    ids[7, 3] = 0  # at the end of what is there
+    message = (
+        "Token id 0 stands between other ids, first at sample 3, time step 2 of X. To RecurrentRegressor 0 is padding"
+    )
+    caught = caught_from(lambda: tiny(embedding_dim=2).fit(ids, Y, X_val=ids, y_val=Y).predict(ids))
+    assert len(caught) == 1
+    assert str(caught[0].message).startswith(message)
+    assert caught[0].category is UserWarning
+
+
+def test_padding_changes_nothing_wherever_it_stands():
+    ids = np.tile([2, 3, 4, 0, 0], (N_SAMPLES, 1))
+    model = tiny(embedding_dim=2).fit(ids, Y)
+    np.testing.assert_array_equal(model.predict([[2, 0, 3, 0, 4]]), model.predict([[2, 3, 4, 0, 0]]))
+
+
+# ---------------------------------------------------------------------- whose line
+
+
+def read_by_time():
+    frame = pd.DataFrame(ROWS, index=pd.date_range("2024", periods=N_SAMPLES))
+    return make_pipeline(FunctionTransformer(), tiny()), frame, "rows of X are indexed by time"
+
+
+def read_in_another_order():
+    return make_pipeline(SequenceScaler(), tiny()), ROWS[:, None, :], "has 1 time step of 8 features"
+
+
+def read_with_padding_inside():
+    ids = np.tile([2, 0, 3], (N_SAMPLES, 1))
+    return make_pipeline(FunctionTransformer(), tiny(embedding_dim=2)), ids, "Token id 0 stands between"
+
+
+@pytest.mark.parametrize("case", [read_by_time, read_in_another_order, read_with_padding_inside])
+def test_warnings_of_fit_name_the_line_of_the_caller(case):
+    pipeline, X, message = case()
+    with pytest.warns(UserWarning, match=message) as caught:
+        line = inspect.currentframe().f_lineno + 1
+        pipeline.fit(X, Y)
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
+
+
+def test_warnings_of_transform_name_the_line_of_the_caller():
+    pipeline = make_pipeline(FunctionTransformer(), SequenceWindower(2))
+    pipeline.fit(pd.DataFrame(ROWS, index=[f"row {row}" for row in range(N_SAMPLES)]))
+    with pytest.warns(UserWarning, match="index of X does not tell") as caught:
+        line = inspect.currentframe().f_lineno + 1
+        pipeline.transform(pd.DataFrame(ROWS, index=[f"later {row}" for row in range(N_SAMPLES)]))
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
+
+
+def test_warnings_of_a_column_for_labels_name_the_line_of_the_caller():
+    labels = np.tile([["a"], ["b"]], (N_SAMPLES // 2, 1))
+    classifier = make("RecurrentClassifier", cell="rnn", epochs=1)
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed") as caught:
+        line = inspect.currentframe().f_lineno + 1
+        make_pipeline(FunctionTransformer(), classifier).fit(ROWS, labels)
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
+
+
+def test_lags_are_sequences():
+    series = pd.Series(np.cumsum(ROWS.ravel()), pd.date_range("2024", periods=ROWS.size, freq="h"))
+    frame = pd.DataFrame({f"x(t-{lag})": series.shift(lag) for lag in range(N_STEPS, 0, -1)}).dropna()[:N_SAMPLES]
+    tiny().fit(frame, Y)
+    with pytest.warns(UserWarning, match="indexed by time"):
+        tiny().fit(frame.sample(n=5, random_state=0), Y[:5])
