@@ -21,6 +21,7 @@ _HOME = {
     "PanelTimeSeriesSplit": "skrnn._splits",
     "RecurrentClassifier": "skrnn._estimators",
     "RecurrentRegressor": "skrnn._estimators",
+    "SKOPS_TRUSTED": "skrnn._skops",
     "SequenceForecaster": "skrnn._forecaster",
     "SequenceScaler": "skrnn._scaler",
     "SequenceTokenizer": "skrnn._tokenizer",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from skrnn._loss_display import LossCurveDisplay as LossCurveDisplay
     from skrnn._scaler import SequenceScaler as SequenceScaler
     from skrnn._sequences import Sequences as Sequences
+    from skrnn._skops import SKOPS_TRUSTED as SKOPS_TRUSTED
     from skrnn._splits import PanelTimeSeriesSplit as PanelTimeSeriesSplit
     from skrnn._supervised import make_supervised as make_supervised
     from skrnn._tokenizer import SequenceTokenizer as SequenceTokenizer

@@ -12,6 +12,14 @@ from skrnn._forecasting import Series
 from skrnn._frames import index_of
 from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
+from skrnn._plain_index import (
+    frequency_from_plain,
+    frequency_to_plain,
+    index_from_plain,
+    index_to_plain,
+    label_from_plain,
+    label_to_plain,
+)
 from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
 from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
@@ -32,6 +40,25 @@ class ForecasterDataMixin:
     _index_kind: str | None  # of the fitted index
     _times_lost: bool  # whether `update` was given rows whose times are not known
     _n_fitted: Any  # rows of each series that `fit` was given
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain values, and no object of pandas: what is saved outlives its versions."""
+        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[misc]  # of BaseEstimator
+        if "_names" in state:
+            names, frequencies = state["_names"], state["_frequencies"]
+            state["_names"] = index_to_plain(names) if isinstance(names, pd.Index) else label_to_plain(names)
+            state["_frequencies"] = [frequency_to_plain(frequency) for frequency in frequencies]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_names" in state:
+            names, frequencies = state["_names"], state["_frequencies"]
+            is_index = isinstance(names, dict) and "kind" in names
+            state = state | {
+                "_names": index_from_plain(names) if is_index else label_from_plain(names),
+                "_frequencies": tuple(frequency_from_plain(frequency) for frequency in frequencies),
+            }
+        super().__setstate__(state)  # type: ignore[misc]  # of BaseEstimator, right of this class
 
     # ------------------------------------------------------------------ reading
 

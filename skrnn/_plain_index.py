@@ -22,7 +22,7 @@ def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
     if isinstance(index, pd.MultiIndex):
         levels = [index_to_plain(index.get_level_values(level)) for level in range(index.nlevels)]
         return {"kind": "levels", "levels": levels}
-    plain: dict[str, Any] = {"kind": "values", "name": _plain_label(index.name)}
+    plain: dict[str, Any] = {"kind": "values", "name": label_to_plain(index.name)}
     if isinstance(index, pd.RangeIndex):
         return plain | {"kind": "range", "bounds": [index.start, index.stop, index.step]}
     if isinstance(index, pd.PeriodIndex):
@@ -34,7 +34,7 @@ def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
         return plain | ({"zone": _plain_zone(index.tz)} if is_date else {})
     if index.dtype.kind in "biuf" and isinstance(index.dtype, np.dtype):
         return plain | {"values": index.to_numpy()}
-    return plain | {"kind": "labels", "values": [_plain_label(label) for label in index], "dtype": str(index.dtype)}
+    return plain | {"kind": "labels", "values": [label_to_plain(label) for label in index], "dtype": str(index.dtype)}
 
 
 def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
@@ -43,7 +43,7 @@ def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
         return None
     if plain["kind"] == "levels":
         return pd.MultiIndex.from_arrays([index_from_plain(level) for level in plain["levels"]])
-    kind, name = plain["kind"], _label(plain["name"])
+    kind, name = plain["kind"], label_from_plain(plain["name"])
     if kind == "range":
         return pd.RangeIndex(*plain["bounds"], name=name)
     if kind == "periods":
@@ -51,7 +51,7 @@ def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
     if kind == "values":
         return pd.Index(plain["values"], name=name)
     if kind == "labels":
-        labels = [_label(label) for label in plain["values"]]
+        labels = [label_from_plain(label) for label in plain["values"]]
         # Not given a dtype, pandas would make dates of what were objects, and tuples levels.
         return pd.Index(labels, dtype=plain["dtype"], name=name, tupleize_cols=False)
     values = plain["values"].view(f"{'M' if kind == 'dates' else 'm'}8[{plain['unit']}]")
@@ -79,19 +79,28 @@ def frequency_from_plain(plain: Any) -> Any:
     return to_offset(plain[_OFFSET]) if isinstance(plain, dict) else plain
 
 
-def _plain_label(label: Any) -> Any:
-    """Return the name of an index or of a row as plain values: times are an index of one."""
+def label_to_plain(label: Any) -> Any:
+    """Return the name of an index or of a row as plain values: a time is an index of one, levels are a list."""
     if isinstance(label, (pd.Timestamp, pd.Timedelta, pd.Period)):
         return {"time": index_to_plain(pd.Index([label]))}
+    if isinstance(label, datetime.date) and not isinstance(label, datetime.datetime):
+        return {"date": label.isoformat()}
+    if isinstance(label, tuple):
+        return {"levels": [label_to_plain(part) for part in label]}
     return label
 
 
-def _label(plain: Any) -> Any:
-    if isinstance(plain, dict) and plain.keys() == {"time"}:
-        index = index_from_plain(plain["time"])
-        assert index is not None
-        return index[0]
-    return plain
+def label_from_plain(plain: Any) -> Any:
+    """Return the label that `label_to_plain` made plain."""
+    if not isinstance(plain, dict):
+        return plain
+    if "levels" in plain:
+        return tuple(label_from_plain(part) for part in plain["levels"])
+    if "date" in plain:
+        return datetime.date.fromisoformat(plain["date"])
+    index = index_from_plain(plain["time"])
+    assert index is not None  # None stands for no index, and a time is one
+    return index[0]
 
 
 def _plain_zone(zone: Any) -> Any:

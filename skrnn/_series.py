@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn._frames import NO_INDEX, as_pandas, index_of
+from skrnn._plain_index import index_from_plain, index_to_plain
 from skrnn._times import as_gap, as_times, is_ordered, time_values
 
 _NUMBERS = {"integer", "floating"}
@@ -93,6 +94,13 @@ class RowLabels:
     codes: NDArray[Any]
     time: pd.Index | None
     is_pandas: bool
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain values, and no object of pandas: what is saved outlives its versions."""
+        return vars(self) | {"series": index_to_plain(self.series), "time": index_to_plain(self.time)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {name: index_from_plain(state[name]) for name in ("series", "time")})
 
     def by_series(self):
         """Positions of the rows, those of one series after another, in their order."""

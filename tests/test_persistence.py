@@ -277,40 +277,6 @@ def test_a_pickle_of_the_oldest_dependencies_works():
     assert_allclose(regressor.predict(X), saved["expected_further"], rtol=0, atol=1e-6)
 
 
-# ---------------------------------------------------------------- skops
-
-
-# What docs/saving.md tells users to trust.
-TRUSTED = [
-    "skrnn._estimators.GRUClassifier",
-    "skrnn._estimators.GRURegressor",
-    "skrnn._network.NetworkSpec",
-    "skrnn._record.TrainedState",
-    "skrnn._targets.ClassificationEncoder",
-    "skrnn._targets.RegressionEncoder",
-]
-
-
-def test_skops(fitted):
-    skops = pytest.importorskip("skops.io", reason="skops is an optional format, of no extra but the tests'.")
-    X, y = data()
-    classifier = GRUClassifier(UNITS, epochs=2, random_state=0).fit(X, np.where(y > 0, "up", "down"))
-    contents = [skops.dumps(estimator) for estimator in (fitted, classifier, regressor())]
-    untrusted = [skops.get_untrusted_types(data=content) for content in contents]
-    assert sorted(set().union(*untrusted)) == TRUSTED
-    for content in contents:
-        with pytest.raises(skops.exceptions.UntrustedTypesFoundException, match="GRU"):
-            skops.loads(content)
-    again, classifier_again, unfitted = (
-        skops.loads(content, trusted=types) for content, types in zip(contents, untrusted, strict=True)
-    )
-    assert unfitted.get_params() == regressor().get_params()
-    assert_array_equal(again.predict(X), fitted.predict(X))
-    assert_array_equal(classifier_again.predict_proba(X), classifier.predict_proba(X))
-    again.partial_fit(X, y)
-    assert_array_equal(again.predict(X), copy.deepcopy(fitted).partial_fit(X, y).predict(X))
-
-
 # ---------------------------------------------------------------- files of Keras
 
 

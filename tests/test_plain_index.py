@@ -30,6 +30,7 @@ INDEXES = {
     "text": pd.Index(["b", "a", "b"], name="shop"),
     "objects": pd.Index(["a", 1, (2, "b"), None], dtype=object),
     "timestamps as objects": pd.Index([DAYS[0], pd.Timestamp("2024-05-01", tz="UTC"), 7], dtype=object),
+    "dates as objects": pd.Index([datetime.date(2024, 1, 1), "a", ("b", DAYS[0])], dtype=object),
     "a name that is a time": pd.Index([1, 2], name=DAYS[0]),
     "missing times": pd.DatetimeIndex(["2024-01-01", pd.NaT]),
     "levels": pd.MultiIndex.from_arrays([["a", "a", "b"], DAYS[[0, 1, 0]]], names=["shop", "day"]),
