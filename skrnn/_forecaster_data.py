@@ -13,6 +13,7 @@ from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
+from skrnn._times import same_labels
 
 
 class ForecasterDataMixin:
@@ -56,7 +57,7 @@ class ForecasterDataMixin:
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
         is_pandas = isinstance(y, (pd.Series, pd.DataFrame))
-        if is_pandas and isinstance(X, pd.DataFrame) and not y.index.equals(X.index):
+        if is_pandas and isinstance(X, pd.DataFrame) and not same_labels(y.index, X.index):
             raise ValueError("X and y have different indexes: pass rows of the same times.")
         if reset:
             self._is_2d = values.ndim == 2

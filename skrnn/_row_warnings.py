@@ -134,7 +134,9 @@ def _distances(time):
     if isinstance(time, pd.DatetimeIndex):
         wall = time if time.tz is None else time.tz_localize(None)
         days = wall.to_numpy().astype("M8[D]")
-        weekmask = np.bincount(wall.day_of_week, minlength=7) > 0  # of Monday to Friday, or another week
+        weekmask = np.minimum(
+            np.bincount(wall.day_of_week, minlength=7), 1
+        ).tolist()  # of Monday to Friday, or another week
         if np.median(np.diff(days).astype(int)) == 1:
             return np.busday_count(days[:-1], days[1:], weekmask=weekmask), np.timedelta64(1, "D")
     unit = np.ones(1, dtype=steps.dtype)[0]

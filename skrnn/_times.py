@@ -38,6 +38,13 @@ def as_times(index):
     return index
 
 
+def same_labels(index, other):
+    """Tell whether two indexes hold the same labels, be they of numpy or of pyarrow."""
+    if index.equals(other) or isinstance(index, pd.MultiIndex) or isinstance(other, pd.MultiIndex):
+        return index.equals(other)
+    return as_times(index).equals(as_times(other))
+
+
 def time_values(time):
     """Return times as an array that can be compared and subtracted: datetimes, timedeltas, or numbers."""
     if isinstance(time, pd.PeriodIndex):

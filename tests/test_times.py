@@ -237,6 +237,11 @@ def test_timestamps_of_pyarrow_are_dates(dtype):
     table = backtest(SequenceForecaster(LinearRegression(), window=2), None, y, initial=30, steps=2, stride=4)
     assert_allclose(table["prediction"], table["truth"])
 
+    mixed = SequenceForecaster(LinearRegression(), window=2).fit(pd.DataFrame({"x": 0.0}, DAYS), y)
+    assert_allclose(mixed.predict(pd.DataFrame({"x": 0.0}, DAYS[-1:] + pd.Timedelta("1D"))), [40])
+    with pytest.raises(ValueError, match="X and y have different indexes"):
+        mixed.fit(pd.DataFrame({"x": 0.0}, DAYS + pd.Timedelta("1D")), y)
+
     assert_array_equal(windows_after(y[:30], index[30:31]), [[28, 29, -1]])
     assert_array_equal(windows_after(y[:30], index[31:32]), [[np.nan, np.nan, -1]])
     windows = np.asarray(sliding_windows(y.to_frame()[::3], 2, max_gap="2D", ends=index[[0, 4]]))
