@@ -23,6 +23,7 @@ from skrnn._plain_index import (
 from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
 from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
+from skrnn._times import same_labels
 
 
 class ForecasterDataMixin:
@@ -95,7 +96,7 @@ class ForecasterDataMixin:
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
         is_pandas = index_of(y) is not None
-        if is_pandas and index_of(X) is not None and not y.index.equals(X.index):
+        if is_pandas and index_of(X) is not None and not same_labels(y.index, X.index):
             raise ValueError("X and y have different indexes: pass rows of the same times.")
         if reset:
             self._is_2d = values.ndim == 2

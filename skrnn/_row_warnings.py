@@ -12,6 +12,7 @@ from skrnn._warnings import in_cross_validation, warn
 
 # One distance that is so many times the median is a hole, where so large a part of all distances is about the median.
 _HOLE, _REGULAR, _ABOUT = 10, 0.75, 0.1
+_BREAKS = 5  # of about one length are the nights between sessions of trading or measuring
 _NUMBERS, _NAMES = {"integer", "floating"}, {"string", "categorical"}
 
 PASS_GROUPS = "Pass groups={level}: without it, windows reach from one series into the next."
@@ -98,12 +99,19 @@ def _first_hole(labels):
         distances, unit = _distances(time[rows])
         median = np.median(distances)
         holes = distances > _HOLE * median
-        regular = np.mean(np.abs(distances - median) <= _ABOUT * median) >= _REGULAR
-        if regular and holes.any() and frequency_of(_as_given(time, rows)) is None:
+        regular = _share_about(distances, median) >= _REGULAR
+        lengths = distances[holes]
+        between_sessions = len(lengths) >= _BREAKS and _share_about(lengths, np.median(lengths)) > 0.5
+        if regular and holes.any() and not between_sessions and frequency_of(_as_given(time, rows)) is None:
             hole = int(np.argmax(holes))
             usual = as_scalar(np.asarray(median * unit)[()]) if not isinstance(time, pd.PeriodIndex) else int(median)
             return int(rows[hole]), int(rows[hole + 1]), usual
     return None
+
+
+def _share_about(distances, median):
+    """Return the share of distances that are about their median."""
+    return np.mean(np.abs(distances - median) <= _ABOUT * median)
 
 
 def _series_of_unlike_steps(values, bounds):
@@ -134,7 +142,9 @@ def _distances(time):
     if isinstance(time, pd.DatetimeIndex):
         wall = time if time.tz is None else time.tz_localize(None)
         days = wall.to_numpy().astype("M8[D]")
-        weekmask = np.bincount(wall.day_of_week, minlength=7) > 0  # of Monday to Friday, or another week
+        weekmask = np.minimum(
+            np.bincount(wall.day_of_week, minlength=7), 1
+        ).tolist()  # of Monday to Friday, or another week
         if np.median(np.diff(days).astype(int)) == 1:
             return np.busday_count(days[:-1], days[1:], weekmask=weekmask), np.timedelta64(1, "D")
     unit = np.ones(1, dtype=steps.dtype)[0]

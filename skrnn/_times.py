@@ -40,6 +40,16 @@ def as_times(index):
     return index
 
 
+def same_labels(index, other):
+    """Tell whether two indexes hold the same labels, be they of numpy or of pyarrow."""
+    if index.equals(other) or isinstance(index, pd.MultiIndex) or isinstance(other, pd.MultiIndex):
+        return index.equals(other)
+    times, others = as_times(index), as_times(other)
+    if len(times) != len(others) or not is_ordered(times) or not comparable(times, others):
+        return False
+    return bool((time_values(times) == time_values(others)).all())  # of other units, too
+
+
 def time_values(time):
     """Return times as an array that can be compared and subtracted: datetimes, timedeltas, or numbers."""
     if isinstance(time, pd.PeriodIndex):

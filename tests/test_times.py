@@ -237,6 +237,11 @@ def test_timestamps_of_pyarrow_are_dates(dtype):
     table = backtest(SequenceForecaster(LinearRegression(), window=2), None, y, initial=30, steps=2, stride=4)
     assert_allclose(table["prediction"], table["truth"])
 
+    mixed = SequenceForecaster(LinearRegression(), window=2).fit(pd.DataFrame({"x": 0.0}, DAYS), y)
+    assert_allclose(mixed.predict(pd.DataFrame({"x": 0.0}, DAYS[-1:] + pd.Timedelta("1D"))), [40])
+    with pytest.raises(ValueError, match="X and y have different indexes"):
+        mixed.fit(pd.DataFrame({"x": 0.0}, DAYS + pd.Timedelta("1D")), y)
+
     assert_array_equal(windows_after(y[:30], index[30:31]), [[28, 29, -1]])
     assert_array_equal(windows_after(y[:30], index[31:32]), [[np.nan, np.nan, -1]])
     windows = np.asarray(sliding_windows(y.to_frame()[::3], 2, max_gap="2D", ends=index[[0, 4]]))
@@ -456,10 +461,17 @@ def _ticks():
     return pd.Timestamp("2024-01-01") + pd.to_timedelta(np.concatenate([seconds, seconds + 1e5]), unit="s")
 
 
+def _sessions():
+    """Bars of five minutes, from 9:30 to 16:00 on ten business days: the nights are no holes."""
+    days = pd.bdate_range("2024-01-01", periods=10)
+    return days[:1].append([pd.date_range(day + pd.Timedelta("9.5h"), periods=78, freq="5min") for day in days])[1:]
+
+
 @pytest.mark.parametrize(
     "index",
     [
         _prices().index,
+        _sessions(),
         pd.bdate_range("2024-01-01", periods=60).delete(range(20, 29)),  # two weeks without trading
         pd.date_range(
             "2024-01-01", periods=60, freq=pd.offsets.CustomBusinessDay(weekmask="Sun Mon Tue Wed Thu")
