@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._frequencies import frequencies_of, periods_of
+from skrnn._frequencies import frequencies_of, periods_of, times_of_next_rows
 from skrnn._plain_index import frequency_from_plain, frequency_to_plain, label_from_plain, label_to_plain
 from skrnn._series import RowLabels
 from skrnn._times import as_gap, comparable, time_values
@@ -76,19 +76,35 @@ def history_of(rows, labels, n_last, start=None):
 
 
 def continued(history, rows, labels, n_last):
-    """Remember rows that follow those of a history."""
+    """Remember rows that follow those of a history; the times of an array are the next ones of each series."""
     known, new = history.last_labels, labels
     _check_follows(known, new)
     series = known.series.append(new.series[~new.series.isin(known.series)])
     codes = np.concatenate([known.codes, series.get_indexer(new.series)[new.codes]])
-    time = known.time.append(new.time) if comparable(known.time, new.time) else None
-    labels = RowLabels(series, codes, time, known.is_pandas and new.is_pandas)
+    time = _joined_times(history, codes[len(known.codes) :], new)
+    labels = RowLabels(series, codes, time, known.is_pandas and (new.is_pandas or time is not None))
     later = history_of(np.concatenate([history.last, rows]), labels, n_last)
     frequencies = later.frequencies  # None for all without times
     if time is not None:
         earlier = history.frequencies + (None,) * (len(series) - len(known.series))
         frequencies = tuple(mine or its for mine, its in zip(earlier, frequencies, strict=True))
     return History(later.last, later.last_labels, history.first, history.first_labels, frequencies, history.start)
+
+
+def _joined_times(history, codes, new):
+    """Return the remembered times and those of new rows; None where either are not known."""
+    known = history.last_labels
+    if known.time is None or comparable(known.time, new.time):
+        return None if known.time is None else known.time.append(new.time)
+    if new.is_pandas:
+        kind = "no times" if new.time is None else str(new.time.dtype)
+        raise ValueError(
+            f"partial_fit takes rows that follow those seen before, whose index is of {known.time.dtype}, but the "
+            f"index of X is of {kind}, which does not tell whether they do. Pass an index of the same kind, or an "
+            "array, whose rows come next."
+        )
+    later = times_of_next_rows(known, codes, history.frequencies)
+    return None if later is None else known.time.append(later)
 
 
 def rows_before(history, rows, labels, context, max_gap):

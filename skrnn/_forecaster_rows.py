@@ -10,7 +10,7 @@ import numpy as np
 from skrnn._continuation import locate
 from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
 from skrnn._forecasting import continue_series, one_step_ahead, restored, transformed, with_covariates
-from skrnn._frequencies import next_times
+from skrnn._frequencies import times_of_next_rows
 from skrnn._positions import check_default_index, check_not_default
 from skrnn._series import RowLabels
 from skrnn._times import comparable
@@ -77,16 +77,11 @@ class ForecasterRowsMixin(ForecasterDataMixin):
             return known.append(labels.time)
         if known is None:
             return None
-        if None in self._frequencies:
+        later = times_of_next_rows(self._labels, codes, self._frequencies)
+        if later is None:
             warn(
                 "update was given an array, and the fitted index has no frequency that tells the times of its rows: "
                 "the forecaster no longer knows any times, and takes arrays only. Pass rows with an index."
             )
             return None
-        order, ends = np.argsort(codes, kind="stable"), self._series.bounds()[1:] - 1
-        counts = np.bincount(codes, minlength=len(ends))
-        for end, frequency, n_steps in zip(ends, self._frequencies, counts, strict=True):
-            known = known.append(next_times(self._labels.time[[end]], frequency, n_steps))
-        place = np.empty(len(order), dtype=int)
-        place[order] = np.arange(len(order))
-        return known.take(np.concatenate([np.arange(len(self._series)), len(self._series) + place]))
+        return known.append(later)

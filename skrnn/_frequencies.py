@@ -150,6 +150,36 @@ def next_times(last, frequency, n_steps):
     return pd.Index([last[0] + step * int(i) for i in steps], name=last.name)
 
 
+def times_of_next_rows(known, codes, frequencies):
+    """Return the times of rows without an index, which come next in their series.
+
+    Parameters
+    ----------
+    known : RowLabels
+        Labels of earlier rows, those of one series after another.
+    codes : ndarray of int, shape (n_rows,)
+        The number of the series of each new row, among those of `known`.
+    frequencies : tuple
+        As `frequencies_of` returns them.
+
+    Returns
+    -------
+    Index of length n_rows, or None where a series has no frequency
+    """
+    present = np.unique(codes)
+    if not len(present) or present[-1] >= len(frequencies) or any(frequencies[code] is None for code in present):
+        return None
+    order, last = np.argsort(codes, kind="stable"), np.searchsorted(known.codes, present, side="right") - 1
+    counts = np.bincount(codes)[present]
+    parts = [
+        next_times(known.time[[end]], frequencies[code], count)
+        for end, code, count in zip(last, present, counts, strict=True)
+    ]
+    place = np.empty(len(order), dtype=int)
+    place[order] = np.arange(len(order))
+    return parts[0].append(parts[1:]).take(place)
+
+
 def _plain(offset):
     """Return an offset as its alias, where that says all."""
     if offset is None:

@@ -16,6 +16,7 @@ from skrnn._numbers import numbers_of
 from skrnn._sequences import Sequences
 from skrnn._typing import Container, MaxGap, Padding, available_if, fit_context
 from skrnn._unchanged import unchanged_on_failure
+from skrnn._warnings import warn
 from skrnn._windower_data import WindowerDataMixin, first_label, rows_before_the_first
 from skrnn._windows import (
     ROW_DTYPES,
@@ -236,10 +237,15 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As :meth:`fit` does, and if the index of `X` says that its rows do not follow.
+            As :meth:`fit` does, and if the index of `X` says that its rows do not follow, or is of another kind.
 
         TypeError
             As :meth:`fit` does.
+
+        Warns
+        -----
+        UserWarning
+            With ``context="index"``, if `X` is an array and the index seen before has no frequency to continue.
 
         Examples
         --------
@@ -253,7 +259,14 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             return self.fit(X)
         rows, labels = self._read(X, reset=False)
-        self._history = continued(self._history, rows, labels, self._n_remembered())
+        before = self._history
+        self._history = continued(before, rows, labels, self._n_remembered())
+        if self.context == "index" and before.last_labels.time is not None and self._history.last_labels.time is None:
+            warn(
+                "partial_fit was given an array, and the index seen before has no frequency that tells the times of "
+                "its rows: SequenceWindower no longer knows any times, so that the first windows will be padded. Pass "
+                "rows with an index, or set context='assume'."
+            )
         return self
 
     # Any: what set_output asked for.

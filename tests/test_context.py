@@ -514,3 +514,48 @@ def test_pickle_keeps_the_context_and_clone_does_not():
     assert fresh.get_params() == restored.get_params()
     with pytest.raises(NotFittedError):
         fresh.transform(shops)
+
+
+# ---------------------------------------------------------------------- rows of another kind that are remembered
+
+
+def test_an_array_that_is_remembered_continues_the_dates():
+    rows = pd.DataFrame(np.arange(10.0), index=pd.date_range("2024-01-01", periods=10))
+    windower = SequenceWindower(3).fit(rows[:5]).partial_fit(rows[5:7].to_numpy())
+    assert windower.transform(rows[7:8])[0, :, 0].tolist() == [5.0, 6.0, 7.0]
+    assert np.isnan(windower.transform(rows[8:9])[0, :2, 0]).all()
+
+
+def test_an_array_of_a_panel_continues_each_series_by_its_own_frequency():
+    times = {0: pd.date_range("2024-01-01", periods=6), 10: pd.date_range("2024-01-01", periods=6, freq="7D")}
+    rows = pd.concat([pd.DataFrame({0: start + np.arange(6.0), 1: start}, index) for start, index in times.items()])
+    windower = SequenceWindower(2, groups=1).fit(rows.groupby(1).head(4))
+    windower.partial_fit(np.array([[14.0, 10.0], [4.0, 0.0]]))
+    coming = rows.groupby(1).tail(1)[::-1]
+    assert np.asarray(windower.transform(coming))[:, :, 0].tolist() == [[14.0, 15.0], [4.0, 5.0]]
+
+
+def test_an_array_after_dates_without_a_frequency_is_warned_of():
+    index = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-09"])
+    rows = pd.DataFrame(np.arange(4.0), index=index)
+    windower = SequenceWindower(2).fit(rows)
+    with pytest.warns(UserWarning, match="no longer knows any times"):
+        windower.partial_fit(np.array([[4.0]]))
+    SequenceWindower(2, context="assume").fit(rows).partial_fit(np.array([[4.0]]))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.date_range("2024-01-06", periods=2, tz="UTC"),
+        pd.period_range("2024-01-06", periods=2),
+        pd.RangeIndex(5, 7),
+        pd.Index(["2024-01-06", "2024-01-07"]),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_an_index_of_another_kind_is_not_remembered(index):
+    windower = SequenceWindower(3).fit(pd.DataFrame({"v": np.arange(5.0)}, pd.date_range("2024-01-01", periods=5)))
+    with pytest.raises(ValueError, match=r"which does not tell whether they do. Pass an index of the same kind"):
+        windower.partial_fit(pd.DataFrame({"v": [5.0, 6.0]}, index=index))
+    assert windower.transform(pd.DataFrame({"v": [7.0]}, index=[pd.Timestamp("2024-01-06")]))[0, 1, 0] == 4.0
