@@ -20,10 +20,17 @@ from skrnn._plain_index import (
     label_from_plain,
     label_to_plain,
 )
-from skrnn._positions import check_same_kind, columns_as_fitted, kind_of, row_index
+from skrnn._positions import (
+    check_not_fitted,
+    check_same_index,
+    check_same_kind,
+    columns_as_fitted,
+    kind_of,
+    row_index,
+    unordered_labels,
+)
 from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
-from skrnn._times import same_labels
 
 
 class ForecasterDataMixin:
@@ -39,6 +46,7 @@ class ForecasterDataMixin:
     _frequencies: Any  # of each series, as `frequencies_of` returns them
     _names: Any  # of the columns of the fitted y
     _index_kind: str | None  # of the fitted index
+    _unordered: Any  # labels of the fitted rows, where these have no order in time
     _times_lost: bool  # whether `update` was given rows whose times are not known
     _n_fitted: Any  # rows of each series that `fit` was given
 
@@ -83,11 +91,13 @@ class ForecasterDataMixin:
         else:
             features = X
             labels = split_labels(np.empty((n_rows, 1)) if index_of(indexed) is None else indexed, None)[1]
-        kind = kind_of(row_index(indexed, self.groups))
+        index = row_index(indexed, self.groups)
         if reset:
-            self._index_kind, self._times_lost = kind, False
+            self._index_kind, self._times_lost = kind_of(index), False
+            self._unordered = unordered_labels(index, labels.time)
         else:
-            self._check_index(kind, labels, holder)
+            self._check_index(kind_of(index), labels, holder)
+            check_not_fitted(index, self._unordered, holder)
         covariates = self._check_covariates(features, n_rows, reset)
         if y is None:
             return None, covariates, labels
@@ -96,8 +106,7 @@ class ForecasterDataMixin:
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
         is_pandas = index_of(y) is not None
-        if is_pandas and index_of(X) is not None and not same_labels(y.index, X.index):
-            raise ValueError("X and y have different indexes: pass rows of the same times.")
+        check_same_index(X, y)
         if reset:
             self._is_2d = values.ndim == 2
             self.n_outputs_ = values.shape[1] if self._is_2d else 1

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._continuation import locate
 from skrnn._forecaster_data import ForecasterDataMixin, sorted_by_series
 from skrnn._forecasting import continue_series, one_step_ahead, restored, transformed, with_covariates
 from skrnn._frequencies import times_of_next_rows
-from skrnn._positions import check_default_index, check_not_default
+from skrnn._numbers import array_like
+from skrnn._positions import check_default_index, check_not_default, check_same_index, columns_as_fitted
 from skrnn._series import RowLabels
 from skrnn._times import comparable
 from skrnn._warnings import warn
@@ -20,10 +25,46 @@ from skrnn._warnings import warn
 class ForecasterRowsMixin(ForecasterDataMixin):
     """Predicting and appending rows, for `SequenceForecaster`."""
 
+    predict: Callable[..., Any]
     estimator_: Any
     transformer_: Any
     _layout: Any
     _means: Any  # of each series, (n_codes, n_series)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Coefficient of determination of the predictions of :meth:`predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a frame without columns
+            As :meth:`predict` takes it.
+
+        y : array-like of shape (n_rows,) or (n_rows, n_series)
+            True values. Columns that have names are matched with those of the fitted `y`.
+
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            R squared, the mean over series where there are several; 1.0 at best.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+
+        ValueError
+            For what :meth:`predict` refuses, and if `y` has other columns than at fit, or another index than `X`.
+
+        TypeError
+            As :meth:`predict` does.
+        """
+        check_is_fitted(self, "estimator_")
+        y = array_like(y, "y", type(self).__name__)
+        check_same_index(X, y)
+        return float(r2_score(columns_as_fitted(y, self._names), self.predict(X), sample_weight=sample_weight))
 
     def _predict(self, X, *other):
         """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead.

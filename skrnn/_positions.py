@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skrnn._frames import index_of
-from skrnn._times import ORDERED_INDEXES, as_times, comparable, time_values
+from skrnn._times import ORDERED_INDEXES, as_times, comparable, same_labels, time_values
 
 _NUMBERS = "whole or floating numbers"
 _TEXT = "text"
@@ -63,6 +63,34 @@ def check_same_kind(kind, known_kind, time, known_time, what):
             f"The index of {what} is not in increasing order, so that it does not tell where the rows lie in the "
             f"series. Sort them by time, {what}.sort_index()."
         )
+
+
+def unordered_labels(index, time):
+    """Return the labels of rows that have no order in time, such as text: an object array, or None for others."""
+    if index is None or time is not None or isinstance(index, pd.MultiIndex):
+        return None
+    return np.asarray(index, dtype=object)
+
+
+def check_not_fitted(index, fitted, what):
+    """Raise for labels without an order that are those of fitted rows: nothing tells what comes before these."""
+    if index is None or fitted is None:
+        return
+    known = index.isin(fitted)
+    if known.any():
+        row = int(np.argmax(known))
+        raise ValueError(
+            f"Row {row} of {what} has the label {index.tolist()[row]!r} of a fitted row, but such labels have no order "
+            "in time, so that it cannot be found in the series. Fit on an index of dates, periods or numbers in "
+            "increasing order; or pass an array, whose rows are the next steps."
+        )
+
+
+def check_same_index(X, y):
+    """Raise where both have an index, and not the same one."""
+    index, other = index_of(X), index_of(y)
+    if index is not None and other is not None and not same_labels(other, index):
+        raise ValueError("X and y have different indexes: pass rows of the same times.")
 
 
 def check_default_index(labels, covariates, known, series, n_fitted, may_be_array):

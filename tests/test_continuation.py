@@ -308,7 +308,7 @@ def test_rows_in_no_order():
     with pytest.raises(ValueError, match=r"^The index of X is not in increasing order, .* X\.sort_index\(\)"):
         fitted.predict(pd.DataFrame(index=[3, 1, 2]))
     shuffled = forecaster(window=2).fit(None, pd.Series(np.arange(20.0), np.roll(np.arange(20), 3)))
-    assert_allclose(shuffled.predict(pd.DataFrame(index=[3, 1])), [20, 21])  # numbers that someone has shuffled
+    assert_allclose(shuffled.predict(pd.DataFrame(index=[43, 41])), [20, 21])  # numbers that someone has shuffled
 
 
 def test_a_panel_whose_index_holds_the_names_only():
@@ -483,3 +483,38 @@ def test_backtest_of_columns_by_name():
     swapped = backtest(forecaster(window=2), None, y[["b", "a"]], initial=30, steps=2, stride=4)
     for column in ("truth_a", "truth_b", "prediction_a", "prediction_b"):
         assert_allclose(swapped[column], table[column])
+
+
+# ---------------------------------------------------------------- scores
+
+
+def test_a_score_matches_columns_by_name():
+    y = pd.DataFrame({"a": np.arange(20.0), "b": np.random.default_rng(0).normal(size=20)}, DAYS[:20])
+    fitted = SequenceForecaster(LinearRegression(), window=2).fit(None, y[:15])
+    asked = y[15:][[]]
+    expected = r2_score(y[15:], fitted.predict(asked))
+    assert fitted.score(asked, y[15:]) == expected
+    assert fitted.score(asked, y[15:][["b", "a"]]) == expected
+    assert fitted.score(asked, y[15:].to_numpy()) == expected
+    with pytest.raises(ValueError, match=r"y has the columns \['a', 'c'\], but SequenceForecaster was fitted on"):
+        fitted.score(asked, y[15:].rename(columns={"b": "c"}))
+    with pytest.raises(ValueError, match="X and y have different indexes"):
+        fitted.score(asked, y[14:19])
+
+
+# ---------------------------------------------------------------- labels without an order
+
+
+@pytest.mark.parametrize(
+    "index", [pd.Index([f"row {i}" for i in range(20)]), pd.Index([3, 1, 2, *range(4, 21)])], ids=["text", "shuffled"]
+)
+def test_labels_without_an_order_do_not_say_which_rows_are_the_next(index):
+    y = pd.Series(np.arange(20.0) ** 2, index)
+    fitted = SequenceForecaster(LinearRegression(), window=2).fit(None, y)
+    with pytest.raises(ValueError, match=r"Row 0 of X has the label .* of a fitted row"):
+        fitted.predict(y[5:8].to_frame()[[]])
+    with pytest.raises(ValueError, match=r"Row 1 of y has the label .* of a fitted row"):
+        fitted.update(None, pd.Series([400.0, 441.0], pd.Index([99, index[0]]).astype(index.dtype)))
+    later = pd.DataFrame(index=pd.Index(["a", "b"]) if index.dtype != int else pd.Index([70, 50]))
+    assert_allclose(fitted.predict(later), fitted.forecast(2))
+    assert_allclose(fitted.predict(np.empty((2, 0))), fitted.forecast(2))

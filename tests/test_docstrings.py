@@ -76,7 +76,7 @@ def _is_ours(member):
 
 def _public_objects():
     """Public functions and classes, and the public methods and properties that skrnn defines on them, by name."""
-    names = [name for name in skrnn.__all__ if name not in ("__version__", "datasets")]
+    names = [name for name in skrnn.__all__ if name not in ("SKOPS_TRUSTED", "__version__", "datasets")]
     objects = {f"skrnn.{name}": getattr(skrnn, name) for name in names}
     objects |= {f"skrnn.datasets.{name}": getattr(skrnn.datasets, name) for name in skrnn.datasets.__all__}
     for path, cls in list(objects.items()):
