@@ -86,6 +86,8 @@ def test_every_public_name_resolves_to_what_bears_it(name):
     value = getattr(skrnn, name)
     if name == "__version__":
         assert value.count(".") == 2
+    elif name == "SKOPS_TRUSTED":
+        assert all(type_name.startswith("skrnn.") for type_name in value)
     elif name == "datasets":
         assert value is importlib.import_module("skrnn.datasets")
     else:
