@@ -56,10 +56,10 @@ def kill_in_training(folder, epochs):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if line.startswith(f"epoch {KILLED_AFTER}:"):
-                process.kill()
                 break
             if line.partition(":")[0].endswith("0"):
                 print(line, end="")
+        process.kill()
     print(f"Killed after epoch {KILLED_AFTER}; exit status {process.returncode}.")
 
 

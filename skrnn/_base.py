@@ -354,6 +354,8 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
     def model_(self) -> keras.Model:
         """The network as a plain ``keras.Model`` of stock layers, built when first asked for.
 
+        It can be exported at once, to ONNX for instance. For 2-D `X` the length of its time axis is fixed.
+
         Raises
         ------
         NotFittedError
@@ -362,7 +364,8 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         if not hasattr(self, "n_iter_"):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call fit first.")
         if "_model" not in vars(self):
-            self._model = fitted_model(self._spec, self._state.weights, self._mask_layer())
+            n_timesteps = self.n_features_in_ if self._layout == 2 else None
+            self._model = fitted_model(self._spec, self._state.weights, self._mask_layer(), n_timesteps)
         return self._model
 
     def __getstate__(self) -> dict[str, Any]:

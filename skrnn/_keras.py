@@ -246,7 +246,7 @@ def fit_with_keras(
 
         def __getitem__(self, index):
             epoch, index = divmod(index, n_batches)
-            return batch(first_epoch + epoch, index)
+            return batch((model._initial_epoch or first_epoch) + epoch, index)
 
     class Loop(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):

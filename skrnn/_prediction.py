@@ -103,10 +103,15 @@ class _KerasPredictor:
         return np.concatenate(parts)[: len(inputs)]
 
 
-def fitted_model(spec, weights, mask_layer):
-    """Return a new stock ``keras.Model`` with trained weights."""
+def fitted_model(spec, weights, mask_layer, n_timesteps=None):
+    """Return a new stock ``keras.Model`` with trained weights, its time axis of a fixed length where one is given."""
+    import keras
+
     prepare_process()
     with keras_defaults():
-        model = build_network(spec, None, mask=mask_layer)
+        model = build_network(spec, None, mask=mask_layer, n_timesteps=n_timesteps)
+        # Keras exports only models that have been called. It takes a symbolic call, which computes nothing: a call with
+        # numbers would take its time, and draw from the generators of recurrent dropout.
+        model(keras.KerasTensor(model.input_shape, dtype=model.inputs[0].dtype))
         assign(network_variables(model), weights)
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from functools import lru_cache, partial
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._batches import batch_order, batch_order_by_length, keras_batch, program_batches
+from skrnn._callbacks import callback_list, callback_obstacle, has_validation_hooks, watch_losses
 from skrnn._checkpoint import SavedFit
 from skrnn._engine import TRAINING_VALUES_A_CALL, batches_a_call, memory_error, n_replicas, n_shards, network_obstacle
 from skrnn._keras import compile_network, evaluate_with_keras, fit_with_keras, metric_list
@@ -65,23 +65,11 @@ def _train(plan, record, dataset, validation):
     record.callbacks = callbacks
     if obstacle is None:
         prototype = prototype_of(model, plan, dataset.targets) if prototype is None else prototype
-        obstacle = prototype.obstacle or _callback_obstacle(callbacks)
+        obstacle = prototype.obstacle or callback_obstacle(callbacks, validation is not None)
     if obstacle is None:
         return _train_with_programs(prototype, model, callbacks, plan, record, dataset, validation)
     logger.debug("%s trains through keras.Model.fit: %s", plan.compile_arguments["name"], obstacle)
     return _train_with_keras(model, callbacks, plan, record, dataset, validation)
-
-
-def _callback_obstacle(callbacks):
-    """Say which callback wants to be called more often than programs return, or None where none does."""
-    import keras
-
-    for callback in callbacks:
-        for hook in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
-            inherited = getattr(type(callback), hook) is getattr(keras.callbacks.Callback, hook)
-            if not inherited or inspect.isfunction(vars(callback).get(hook)):
-                return f"{type(callback).__name__} is called for every batch"
-    return None
 
 
 def _first_values(plan, weights, optimizer_name, optimizer_values, is_rate):
@@ -115,6 +103,8 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
     lengths = _lengths(plan, dataset)
     held_out_order = None if validation is None else _evaluation_order(plan, validation)
     run_epoch = partial(_run_epoch, prototype, plan)
+    first_epoch, logs = plan.first_epoch + record.n_epochs, None
+    watches_validation = bool(callbacks) and has_validation_hooks(callbacks)
     state = _first_values(
         plan,
         partial(fresh_values, prototype.variables, plan.seed),
@@ -127,25 +117,34 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         _build_metrics(model, dataset)
         # The last one keeps the logs, to which others may have added, such as the learning rate.
         last: Any = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(last, "logs", dict(logs)))
-        hooks = keras.callbacks.CallbackList(
-            [*callbacks, last], add_history=False, add_progbar=False, model=model, epochs=plan.epochs, verbose=0
-        )
+        n_batches = len(_epoch_order(plan, dataset, lengths, first_epoch))
+        hooks = callback_list([*callbacks, last], model, n_batches=n_batches, epochs=plan.first_epoch + plan.epochs)
         hooks.on_train_begin()
         state = _values(model)
+        first_epoch = model._initial_epoch or first_epoch  # as BackupAndRestore says
     if record.saved is not None:
         state = record.restored_values()
         if callbacks:
             assign(_variables(model), state)
-    for epoch in range(plan.first_epoch + record.n_epochs, plan.first_epoch + plan.epochs):
+    for epoch in range(first_epoch, plan.first_epoch + plan.epochs):
         if callbacks:
             hooks.on_epoch_begin(epoch)
             state = _values(model)
         state, logs = run_epoch(TrainingProgram.train, state, dataset, _epoch_order(plan, dataset, lengths, epoch))
+        if callbacks:
+            watch_losses(callbacks, n_batches, logs)
         if validation is not None:
+            if watches_validation:
+                assign(_variables(model), state)
+                hooks.on_test_begin()
+                state = _values(model)
             _, held_out = run_epoch(TrainingProgram.evaluate, state, validation, held_out_order)
             if record.n_epochs == 0 and may_be_on_another_scale(logs["loss"], held_out["loss"]):
                 _, trained = run_epoch(TrainingProgram.evaluate, state, dataset, _evaluation_order(plan, dataset))
                 warn_of_validation_scale(trained["loss"], held_out["loss"], plan.compile_arguments["name"])
+            if watches_validation:
+                hooks.on_test_end(dict(held_out))
+                state = _values(model)
             logs |= {f"val_{name}": value for name, value in held_out.items()}
         if callbacks:
             assign(_variables(model), state)

@@ -41,6 +41,13 @@ needs_programs = pytest.mark.skipif(
 )
 
 
+def pytest_collection_modifyitems(items):
+    """Give tests marked slow more time than the others, whose limit is in pyproject.toml."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 def make(name, **params):
     """A small estimator by name."""
     return getattr(skrnn, name)(**{**SMALL, **params})

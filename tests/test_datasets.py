@@ -1,11 +1,10 @@
 import hashlib
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from children import run
 from numpy.testing import assert_allclose
 
 import skrnn
@@ -145,4 +144,5 @@ def test_datasets_do_not_import_tensorflow():
         "import sys, skrnn; skrnn.datasets.load_sunspots();"
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    process = run("-c", code)
+    assert process.returncode == 0, process.stderr

@@ -1,12 +1,10 @@
 """What the displays draw: lines where the numbers are, labels, legends, dates."""
 
-import subprocess
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from children import run
 from matplotlib.dates import ConciseDateFormatter, date2num
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import TransformedTargetRegressor
@@ -217,4 +215,5 @@ def test_displays_load_no_matplotlib():
         "import sys; from skrnn import CellComparisonDisplay, ForecastDisplay, LossCurveDisplay;"
         "assert not {'matplotlib', 'tensorflow', 'keras'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    process = run("-c", code)
+    assert process.returncode == 0, process.stderr

@@ -1,12 +1,11 @@
 """One network on several devices: training in the scope of a ``tf.distribute`` strategy."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import VERY_LONG, run
 from numpy.testing import assert_allclose
 
 import skrnn
@@ -51,18 +50,14 @@ def data():
 
 @pytest.mark.slow
 def test_two_devices_train_what_one_does(tmp_path):
-    process = subprocess.run(
-        [sys.executable, "-c", ON_TWO_DEVICES, tmp_path / "results.npz"],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    results_file = tmp_path / "results.npz"
+    process = run("-c", ON_TWO_DEVICES, results_file, cwd=ROOT, env=environment, seconds=VERY_LONG)
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines()[-1] == "2 MirroredVariable"
     if os.environ.get("SKRNN_ENGINE") != "keras":  # which would be named as the reason instead
         assert "trains through keras.Model.fit: a strategy of tf.distribute is in scope" in process.stderr
-    results = np.load(tmp_path / "results.npz")
+    results = np.load(results_file)
     X, y = data()
     one = estimator().fit(X, y)
     assert_allclose(results["within"], one.predict(X), rtol=0, atol=1e-5)

@@ -1,13 +1,13 @@
 """What the compiled programs promise: few compilations, equal bits on any number of threads, little memory."""
 
 import os
-import subprocess
-import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import VERY_LONG, run
 from conftest import make, needs_programs
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
@@ -174,21 +174,15 @@ def digest_of_fit(workload, cell):
 
 @pytest.mark.slow
 def test_weights_are_equal_on_one_two_and_four_threads():
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", THREADS, str(n_threads)],
-            cwd=ROOT,
-            env=os.environ
-            | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n_threads in (1, 2, 4)
-    ]
-    outputs = [process.communicate() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], outputs
-    one, two, four = (set(output.splitlines()) for output, _ in outputs)
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+
+    def run_on(n_threads):
+        return run("-c", THREADS, str(n_threads), cwd=ROOT, env=environment, seconds=VERY_LONG)
+
+    with ThreadPoolExecutor(3) as pool:
+        processes = list(pool.map(run_on, (1, 2, 4)))
+    assert [process.returncode for process in processes] == [0, 0, 0], processes
+    one, two, four = (set(process.stdout.splitlines()) for process in processes)
     assert len(one) == 5
     assert one == two == four
 
@@ -236,6 +230,6 @@ print(resident() - before)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Reads a process's memory from /proc.")
 def test_many_fits_leave_no_memory_behind():
-    process = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, text=True)
+    process = run("-c", RESIDENT, seconds=VERY_LONG)
     assert process.returncode == 0, process.stderr
     assert float(process.stdout) < 7  # a Keras model a fit would leave 12

@@ -1,27 +1,20 @@
 """Every example runs as a user would run it, in a shortened form."""
 
 import itertools
-import os
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import VERY_LONG, run
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def run_example(name, *arguments, cwd):
-    result = subprocess.run(
-        [sys.executable, EXAMPLES / name, *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    result = run(EXAMPLES / name, *arguments, cwd=cwd, env={"TF_CPP_MIN_LOG_LEVEL": "3"}, seconds=VERY_LONG)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -6,7 +6,6 @@ Whatever happens, the estimator is as it was before, and the next fit gives what
 import copy
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from children import started
 from conftest import make, needs_programs
 from numpy.testing import assert_array_equal
 
@@ -163,6 +163,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skrnn import GRURegressor
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that interrupts are ignored
 X = np.random.default_rng(0).normal(size=(40, 5, 3))
 y = X[:, -1, 0] - X[:, -2, 1]
 ENDLESS = 10**9
@@ -245,14 +246,12 @@ assert_array_equal(wide.fit(X, y).predict(X), before)
 
 
 @pytest.fixture(scope="session")
-def lines_of_a_process_with_faults():
+def lines_of_a_process_with_faults(tmp_path_factory):
     """What a process printed that got a signal whenever it asked for one."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
-    command = [sys.executable, "-c", CHILD]
+    environment = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    log = tmp_path_factory.mktemp("faults") / "stderr.txt"  # a pipe that nobody reads yet would hold it up when full
     lines, asks, sent = [], False, 0.0
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with log.open("w") as stderr, started("-c", CHILD, env=environment, stderr=stderr) as process:
         for line in process.stdout:
             asked, asks = asks, line == "interrupt me\n"
             if not asks:
@@ -261,8 +260,8 @@ def lines_of_a_process_with_faults():
             elif not asked or time.monotonic() - sent > 20:
                 process.send_signal(signal.SIGINT)
                 sent = time.monotonic()
-        errors = process.stderr.read()
-    assert process.returncode == 0, errors
+        status = process.wait()
+    assert status == 0, log.read_text()
     return lines
 
 

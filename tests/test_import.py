@@ -1,9 +1,9 @@
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from children import run
 
 import skrnn
 
@@ -28,7 +28,7 @@ ESTIMATORS = [
 
 def heavy_modules_after(code):
     """Names of the heavy modules that a fresh process has loaded once it ran the code."""
-    process = subprocess.run([sys.executable, "-c", code + REPORT], cwd=ROOT, capture_output=True, text=True)
+    process = run("-c", code + REPORT, cwd=ROOT)
     assert process.returncode == 0, process.stderr
     return process.stdout.splitlines()[-1].split()[1:]
 

@@ -1,11 +1,10 @@
 """``python -m skrnn``: the report that bug reports hold."""
 
-import os
-import subprocess
 import sys
 from importlib.metadata import version
 
 import pytest
+from children import run
 
 import skrnn
 from skrnn import _self_test
@@ -13,12 +12,7 @@ from skrnn.__main__ import REQUIRED, main
 
 
 def report(**environment):
-    process = subprocess.run(
-        [sys.executable, "-m", "skrnn"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SKRNN_ENGINE": "", "CUDA_VISIBLE_DEVICES": "", **environment},
-    )
+    process = run("-m", "skrnn", env={"SKRNN_ENGINE": "", "CUDA_VISIBLE_DEVICES": "", **environment})
     return process.returncode, process.stdout
 
 

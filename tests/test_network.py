@@ -3,11 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from test_cells import N_FEATURES, N_SAMPLES, N_TIMESTEPS, last_state, logistic, sequences
 
 from skrnn import GRUClassifier, GRURegressor, LSTMRegressor, RecurrentClassifier, RecurrentRegressor
-from skrnn._network import NetworkSpec, build_network
+from skrnn._network import NetworkSpec, build_network, network_variables
 
 PLAIN = NetworkSpec(
     cell="gru",
@@ -322,6 +323,32 @@ def test_model_follows_a_second_fit():
     est.fit(X, -X[:, -1, 0])
     assert est.model_ is not first
     assert_allclose(predicted_by_model(est, X), est.predict(X), atol=1e-5)
+
+
+def test_model_has_the_time_axis_of_2d_input(fitted):
+    X = sequences()
+    rows = GRURegressor(4, **FEW_EPOCHS).fit(X[..., 0], X[:, -1, 0])
+    assert rows.model_.input_shape == (None, N_TIMESTEPS, 1)
+    assert_allclose(predicted_by_model(rows, X[..., 0]), rows.predict(X[..., 0]), atol=1e-5)
+    ids = GRURegressor(4, embedding_dim=2, **FEW_EPOCHS).fit(tokens(), X[:, -1, 0])
+    assert ids.model_.input_shape == (None, N_TIMESTEPS)
+    assert_allclose(predicted_by_model(ids, tokens()), ids.predict(tokens()), atol=1e-5)
+    assert fitted["gru"].model_.input_shape == (None, None, N_FEATURES)  # whose length may differ at predict
+
+
+@pytest.mark.parametrize("layout", ["rows", "sequences"])
+def test_model_can_be_exported_at_once_as_trained(layout, tmp_path):
+    X, y = sequences(), sequences()[:, -1, 0]
+    X = X[..., 0] if layout == "rows" else X
+    est = GRURegressor(4, dropout=0.2, recurrent_dropout=0.2, **FEW_EPOCHS).fit(X, y)
+    expected, global_state = est.predict(X), np.random.get_state()[1].copy()
+    model = est.model_
+    for variable, value in zip(network_variables(model), est._state.weights, strict=True):
+        assert_array_equal(variable.numpy(), value)  # those of the random generators, too
+    assert_array_equal(np.random.get_state()[1], global_state)
+    model.export(tmp_path / "network", verbose=False)  # Keras would say that it has never been called
+    exported = tf.saved_model.load(tmp_path / "network")
+    assert_allclose(exported.serve(est.model_input(X))[:, 0], expected, rtol=0, atol=1e-5)
 
 
 # ---------------------------------------------------------------- callable cells

@@ -1,8 +1,5 @@
 import copy
-import os
 import pickle
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from children import run
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
@@ -69,13 +67,7 @@ WAYS = pytest.mark.parametrize("travel", [by_pickle, by_joblib, by_deepcopy])
 
 def run_python(code, *arguments, cwd, **environment):
     """Run code in a fresh process and return what it printed."""
-    process = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
-        capture_output=True,
-        text=True,
-    )
+    process = run("-c", code, *map(str, arguments), cwd=cwd, env={"TF_CPP_MIN_LOG_LEVEL": "3"} | environment)
     assert process.returncode == 0, process.stderr
     return process.stdout
 

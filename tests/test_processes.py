@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from children import LONG, VERY_LONG, run, workers_within
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold
@@ -18,8 +18,6 @@ import skrnn
 from skrnn import RecurrentRegressor
 
 ROOT = Path(skrnn.__file__).parents[1]
-
-LONG = 120  # seconds after which a child counts as hanging; none needs a tenth of them
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="This platform has no forks.")
 # Python 3.12 and newer warn of what the test is about.
@@ -78,13 +76,14 @@ def test_searches_in_two_workers_give_the_results_of_one_twice():
     search.set_params(n_jobs=2)
     get_reusable_executor().shutdown(wait=True)  # whoever used workers before gave them other shares
     for _ in range(2):
-        search.fit(X, y)
+        with workers_within():
+            search.fit(X, y)
         for name in ("split0_test_score", "split1_test_score"):
             assert len(set(scores[name])) == 2
             assert_array_equal(search.cv_results_[name], scores[name])
         assert_array_equal(search.predict(X), predictions)
 
-    reports = joblib.Parallel(n_jobs=2)(joblib.delayed(about_this_worker)() for _ in range(4))
+    reports = joblib.Parallel(n_jobs=2, timeout=LONG)(joblib.delayed(about_this_worker)() for _ in range(4))
     for _, share, intra, inter in reports:
         assert share == intra == inter == max(joblib.cpu_count() // 2, 1)
     workers = {pid for pid, *_ in reports}
@@ -157,7 +156,7 @@ def test_the_multiprocessing_backend_of_joblib_says_so_too(fitted):
         pytest.raises(RuntimeError, match="forked after TensorFlow had run"),
         joblib.parallel_config("multiprocessing"),
     ):
-        joblib.Parallel(n_jobs=2)(joblib.delayed(regressor().fit)(X, y) for _ in range(2))
+        joblib.Parallel(n_jobs=2, timeout=LONG)(joblib.delayed(regressor().fit)(X, y) for _ in range(2))
 
 
 @needs_fork
@@ -179,13 +178,8 @@ if child.is_alive():
     raise SystemExit("the child hangs")
 raise SystemExit(child.exitcode)
 """
-    process = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "predictions.npy", str(LONG)],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    process = run("-c", code, tmp_path / "predictions.npy", str(LONG - 60), cwd=ROOT, env=environment)
     assert process.returncode == 0, process.stderr
     assert_array_equal(np.load(tmp_path / "predictions.npy"), fitted.predict(data()[0]))
 
@@ -213,7 +207,7 @@ before = megabytes()
 build(192)
 print(megabytes() - before)
 """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    process = run("-c", code, cwd=ROOT, env=environment, seconds=VERY_LONG)
     assert process.returncode == 0, process.stderr
     assert float(process.stdout) < 30  # some 100 where TensorFlow keeps what each network needed

@@ -2,8 +2,6 @@ import contextlib
 import hashlib
 import os
 import random
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import run
 from conftest import needs_programs
 from numpy.testing import assert_array_equal
 
@@ -104,17 +103,15 @@ np.random.seed(123)
 for kind, make in reversed(FITS.items()):  # the order must not matter
     print(kind, digest(make().fit(*data())))
 """
-    process = subprocess.run(
-        [sys.executable, "-c", code],
+    process = run(
+        "-c",
+        code,
         cwd=ROOT,
-        env=os.environ
-        | {
+        env={
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
             "PYTHONHASHSEED": "7",
         },
-        capture_output=True,
-        text=True,
     )
     assert process.returncode == 0, process.stderr
     elsewhere = dict(line.split() for line in process.stdout.splitlines())

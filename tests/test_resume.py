@@ -3,14 +3,13 @@
 import os
 import pickle
 import re
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from children import run
 from conftest import OLD_TENSORFLOW, make, needs_programs
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -355,9 +354,7 @@ def test_it_is_cloned_shown_and_pickled(X, y, tmp_path):
 
 
 def test_a_killed_process_is_gone_on_from_in_another(tmp_path):
-    result = subprocess.run(
-        [sys.executable, EXAMPLES / "resume.py", "--epochs", "40"], cwd=tmp_path, capture_output=True, text=True
-    )
+    result = run(EXAMPLES / "resume.py", "--epochs", "40", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     before, unbroken = result.stdout.split("Unbroken:\n")
     killed, resumed = before.split("Going on:\n")

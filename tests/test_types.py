@@ -2,13 +2,11 @@
 
 import ast
 import inspect
-import os
 import re
-import subprocess
-import sys
 from importlib.resources import files
 
 import pytest
+from children import run
 from conftest import CLASSIFIERS, REGRESSORS
 
 import skrnn
@@ -192,13 +190,8 @@ def report(tmp_path_factory):
     (folder / "mypy.ini").write_text(CONFIGURATION)
     (folder / "right.py").write_text(RIGHT)
     (folder / "wrong.py").write_text("\n".join(["import numpy as np; import skrnn", *WRONG]))
-    process = subprocess.run(
-        [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", "cache", "right.py", "wrong.py"],
-        cwd=folder,
-        env=os.environ | {"MYPY_FORCE_COLOR": "0", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-    )
+    arguments = ["--config-file", "mypy.ini", "--cache-dir", "cache", "right.py", "wrong.py"]
+    process = run("-m", "mypy", *arguments, cwd=folder, env={"MYPY_FORCE_COLOR": "0", "NO_COLOR": "1"})
     assert process.returncode == 1, process.stdout + process.stderr  # errors were found, and nothing else went wrong
     codes = {}
     for file, line, code in re.findall(r"^(\S+\.py):(\d+): error: .*\[([\w-]+)\]$", process.stdout, re.MULTILINE):
