@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),
     pytest.mark.filterwarnings("ignore:R.2 score is not well-defined with less than two samples"),
     pytest.mark.filterwarnings("ignore:The index of X does not tell whether its first row"),
+    pytest.mark.filterwarnings("ignore::skrnn.exceptions.UnscaledTargetWarning"),
+    pytest.mark.filterwarnings("ignore:The validation loss of"),
 ]
 
 # numpy's, pandas' and Python's words for what should have been refused before they saw it.

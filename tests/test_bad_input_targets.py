@@ -68,7 +68,12 @@ NO_TARGETS = {
     "an object": (object(), TypeError, "of type object instead", ALL),
     "sparse": (csr_array(INDICATORS), TypeError, "Sparse data was passed for y, but NAME takes dense data", ALL),
     "none given": (None, ValueError, "NAME estimator requires y to be passed, but the target y is None", TRAINING[:2]),
-    "none to validate": (None, TypeError, "y must be an array, a list or a frame, for NAME. Got None", TRAINING[2:]),
+    "none to validate": (
+        None,
+        ValueError,
+        "needs X_val and y_val together, to validate on. y_val is None",
+        TRAINING[2:],
+    ),
 }
 
 # What is wrong, the error, its message, and the methods that say so.

@@ -182,7 +182,7 @@ WRAPPERS = {
 @pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 def test_estimators_that_hold_a_network(Xy, by_hand, wrap):
     X, y = Xy
-    X, y = 3 + 5 * X, 100 * y
+    X, y = 3 + 5 * X, 50 * y
     wrapped = compare_cells(wrap(network()), X, y, cv=KFold(3), n_repeats=2, random_state=0)
     for cell in ("gru", "lstm"):
         expected = []
