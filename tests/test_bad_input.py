@@ -18,6 +18,8 @@ from sklearn.linear_model import Ridge
 
 from skrnn import sliding_windows
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 3))
 X_2D = X[..., 0].copy()
 TOKENS = np.random.default_rng(0).integers(1, 9, size=(N_SAMPLES, N_TIMESTEPS))

@@ -20,6 +20,8 @@ from skrnn import (
     compare_cells,
 )
 
+pytestmark = pytest.mark.slow
+
 DAYS = pd.date_range("2024-01-01", periods=30)
 Y = np.sin(np.arange(30.0))
 ROWS = np.random.default_rng(0).normal(size=(30, 2))

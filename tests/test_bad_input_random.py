@@ -25,6 +25,7 @@ from skrnn import (
 )
 
 pytestmark = [
+    pytest.mark.slow,
     # What scikit-learn and skrnn warn of, and go on with.
     pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names"),
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),

@@ -10,6 +10,8 @@ from scipy.sparse import csr_array
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, PredefinedSplit
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 3))
 X_MASKED = with_absent_steps(X)
 LIST = [sequence[: 2 + i % 4] for i, sequence in enumerate(X)]

@@ -14,6 +14,8 @@ from numpy.testing import assert_allclose
 
 from skrnn._callbacks import _BATCH_HOOKS, _VALIDATION_BATCH_HOOKS, RULES, callback_obstacle
 
+pytestmark = pytest.mark.slow
+
 # Keras converts its variables so while it saves them. Remove once Variable.__array__ takes `copy` (missing in 3.15).
 CONVERTS_VARIABLES = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"

@@ -42,6 +42,8 @@ from skrnn import (
 from skrnn._programs import CACHE
 from skrnn.datasets import load_sunspots
 
+pytestmark = pytest.mark.slow
+
 ESTIMATORS = [GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor, RecurrentClassifier, RecurrentRegressor]
 
 # Few distinct shapes: what takes time here is compiling, once for each architecture and shape of batch.

@@ -15,6 +15,8 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 import skrnn
 from skrnn import RecurrentRegressor
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed", reason="Dask clusters need the extra 'dask'.")
 
 EXAMPLE = Path(skrnn.__file__).parents[1] / "examples" / "distributed_search.py"

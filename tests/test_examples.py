@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from children import VERY_LONG, run
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 

@@ -7,6 +7,8 @@ import pytest
 from conftest import make
 from numpy.testing import assert_allclose
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "gru": ("GRURegressor", {}),
     "gru-masked-bidirectional": ("GRURegressor", {"bidirectional": True, "masked": True}),

@@ -10,6 +10,8 @@ import skrnn
 from skrnn import _self_test
 from skrnn.__main__ import REQUIRED, main
 
+pytestmark = pytest.mark.slow
+
 
 def report(**environment):
     process = run("-m", "skrnn", env={"SKRNN_ENGINE": "", "CUDA_VISIBLE_DEVICES": "", **environment})

@@ -17,6 +17,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 import skrnn
 from skrnn import RecurrentRegressor
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(skrnn.__file__).parents[1]
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="This platform has no forks.")

@@ -11,6 +11,8 @@ from test_docs import BLOCK, ROOT
 
 from skrnn import GRUClassifier
 
+pytestmark = pytest.mark.slow
+
 TEXT = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 START, *SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 RECIPES = {section.splitlines()[0]: section for section in SECTIONS}
