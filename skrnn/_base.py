@@ -21,7 +21,6 @@ from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._losses import check_loss
 from skrnn._network import NetworkSpec
-from skrnn._numbers import checked_weights
 from skrnn._parameters import RoutedParametersMixin, as_units
 from skrnn._prediction import fitted_model, predict
 from skrnn._record import TrainedState, TrainingPlan
@@ -29,7 +28,8 @@ from skrnn._targets import make_targets, outputs_as_list, present_in_layout, tar
 from skrnn._training import train
 from skrnn._typing import fit_context
 from skrnn._unchanged import unchanged_on_failure
-from skrnn._validation import held_out, without_validation_data
+from skrnn._validation import given_validation_data, held_out, without_validation_data
+from skrnn._weights import check_total, class_weighted, relative, resolved_class_weight, sample_weights
 
 if TYPE_CHECKING:
     import keras
@@ -119,7 +119,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         """
         with unchanged_on_failure(self):
             again = self.warm_start and hasattr(self, "n_iter_")
-            validation = _given_validation_data(X_val, y_val, sample_weight_val, type(self).__name__)
+            validation = given_validation_data(X_val, y_val, sample_weight_val, type(self).__name__)
             self._fit(X, y, sample_weight, validation, reset=not again, epochs=self.epochs)
         return self
 
@@ -144,16 +144,23 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
             )
         y = self._check_targets(y, X, sequences, reset=reset, classes=classes)
         self._check_loss(y, sequences)
-        weights = self._check_weights(sample_weight, sequences, y)
+        # Of partial_fit weights are absolute: of the data they are a part of, the others are not known.
+        weight_dtype = self._dtype if partial else "float64"
+        weights = sample_weights(sample_weight, sequences, self._per_step, weight_dtype, type(self).__name__)
+        class_weight = resolved_class_weight(getattr(self, "class_weight", None), y, weights)
+        weights = class_weighted(weights, y, class_weight)
+        dataset = self._dataset(sequences, y, weights if partial else relative(weights))
         kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
-        dataset = self._dataset(sequences, y, weights)
-        if len(kept) < len(sequences):
-            dataset, y = dataset.take(kept), y[kept]
-        self._check_trainable(y, dataset.sequences, partial)
-        if validation_data is None and not partial:
-            dataset, validation = self._split(dataset, y, early_stopping)
+        self._check_trainable(y[kept], sequences.take(kept), partial)
+        validation = None
+        if validation_data is not None:
+            validation = self._validation_dataset(validation_data, class_weight)
+        if validation_data is not None or partial:
+            dataset = dataset.take(kept) if len(kept) < len(dataset) else dataset
         else:
-            validation = None if validation_data is None else self._validation_dataset(*validation_data)
+            dataset, validation = self._split(dataset, y, kept, early_stopping)
+        check_total(dataset, "training", type(self).__name__)
+        check_total(validation, "validation", type(self).__name__)
         if early_stopping and validation is None:
             raise ValueError(
                 f"early_stopping=True watches the loss on held-out data, but {type(self).__name__} got "
@@ -216,23 +223,34 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         self.best_epoch_ = first_epoch + record.best_epoch
         self.n_outputs_ = spec.n_outputs
 
-    def _split(self, dataset, y, early_stopping):
-        """Hold out validation data as ``validation_split`` says."""
-        groups = [g for g in (self._class_codes(y), dataset.sequences.series) if g is not None]
+    def _split(self, dataset, y, kept, early_stopping):
+        """Hold out validation data as ``validation_split`` says, and leave out samples that are not kept.
+
+        A splitter knows all samples, a fraction those that are kept.
+        """
+        of_splitter = hasattr(self.validation_split, "split")
+        rows = np.arange(len(dataset)) if of_splitter else kept
+        codes, series = self._class_codes(y[rows]), dataset.sequences.series
+        groups = [g for g in (codes, None if series is None else series[rows]) if g is not None]
         train_rows, validation_rows = held_out(
-            self.validation_split, early_stopping, len(dataset), y, groups, type(self).__name__
+            self.validation_split, early_stopping, len(rows), y[rows], groups, type(self).__name__
         )
         if train_rows is None:
-            return dataset, None
+            return dataset.take(kept) if len(kept) < len(dataset) else dataset, None
+        parts = rows[train_rows], rows[validation_rows]
+        train_rows, validation_rows = (part[np.isin(part, kept)] for part in parts)
         self._check_held_out(y, train_rows, validation_rows)
         return dataset.take(train_rows), dataset.take(validation_rows)
 
-    def _validation_dataset(self, X, y, sample_weight):
+    def _validation_dataset(self, given, class_weight):
         """Return the dataset of ``X_val``, ``y_val`` and ``sample_weight_val``."""
+        X, y, sample_weight = given
         try:
             sequences = self._check_X(X, reset=False)
             y = self._check_targets(y, X, sequences)
-            return self._dataset(sequences, y, self._check_weights(sample_weight, sequences, y))
+            self._check_loss(y, sequences)
+            weights = sample_weights(sample_weight, sequences, self._per_step, "float64", type(self).__name__)
+            return self._dataset(sequences, y, relative(class_weighted(weights, y, class_weight)))
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"In X_val and y_val: {error}") from error
@@ -250,6 +268,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         check_loss(self.loss, self._encoder.kind, valid, n_outputs, self._routed(), type(self).__name__)
 
     def _dataset(self, sequences, y, weights):
+        weights = weights.astype(self._dtype, copy=False)
         targets = make_targets(self._encode(y, sequences), sequences, weights, self._per_step)
         return Dataset(sequences, targets)
 
@@ -279,14 +298,6 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
     def _mask_layer(self):
         """How the stock network finds absent steps; 2-D numbers have none."""
         return "layer" if self._layout == 3 or self._tokens else None
-
-    def _check_weights(self, sample_weight, sequences, y):
-        """Weights of samples, (n_samples,), or of time steps where the classes weigh: (n_samples, n_timesteps)."""
-        weights = checked_weights(sample_weight, len(sequences), self._dtype, type(self).__name__)
-        weights = np.ones(len(sequences), dtype=self._dtype) if weights is None else weights
-        if self._per_step:
-            weights = np.repeat(weights[:, None], sequences.n_timesteps, axis=1)
-        return self._class_weighted(weights, y, sequences).astype(self._dtype, copy=False)
 
     # ------------------------------------------------------------------ prediction
 
@@ -404,10 +415,6 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         """Return checked ``y`` as the loss takes it."""
 
     @abstractmethod
-    def _class_weighted(self, weights, y, sequences):
-        """Weights times those of the classes."""
-
-    @abstractmethod
     def _class_codes(self, y):
         """Return the class of each sample, or None where samples have no single class."""
 
@@ -439,16 +446,6 @@ def _batch_size(batch_size, n_samples):
         step *= 2
     enough = -(-n_samples // step) * step
     return enough if batch_size is None else min(batch_size, enough)
-
-
-def _given_validation_data(X, y, sample_weight, name):
-    """Return the validation data that fit was given, or None; half of them is a mistake."""
-    if X is None and y is None and sample_weight is None:
-        return None
-    if X is None or y is None:
-        missing = "X_val" if X is None else "y_val"
-        raise ValueError(f"{name} needs X_val and y_val together, to validate on. {missing} is None.")
-    return X, y, sample_weight
 
 
 def _joined(history, new, n_before, n_new):

@@ -180,8 +180,8 @@ def keras_inputs(sequences, indices, tokens, n_timesteps=None):
     return values
 
 
-def keras_batch(dataset, order, index, dtype, tokens, n_devices=1):
-    """Sequences, targets and weights of one batch for Keras, whose loss is their weighted sum divided by the samples.
+def keras_batch(dataset, order, index, mean_weight, dtype, tokens, n_devices=1):
+    """Sequences, targets and weights of one batch for Keras, whose loss divides by its samples times ``mean_weight``.
 
     Devices that share a batch get equal numbers of samples, some of which have zero weight: Keras averages over the
     devices.
@@ -192,6 +192,6 @@ def keras_batch(dataset, order, index, dtype, tokens, n_devices=1):
     n_timesteps = int(order.n_timesteps.max())  # Keras takes its shapes from the first batches
     present = dataset.sequences.present(samples, n_timesteps)
     targets, weights = dataset.targets.gather(samples, present)
-    weights = weights * (len(samples) / n_samples / order.mean_weight)
+    weights = weights * (len(samples) / n_samples * mean_weight / order.mean_weight)
     weights[samples < 0] = 0
     return keras_inputs(dataset.sequences, samples, tokens, n_timesteps), targets, weights.astype(dtype)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.class_weight import compute_sample_weight
 
 from skrnn._base import BaseRecurrent
 from skrnn._numbers import checked_weights
@@ -210,32 +208,6 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
 
     def _encode(self, y, sequences):
         return self._encoder.encode(y, present_in_layout(sequences) if self._per_step else None)
-
-    def _class_weighted(self, weights, y, sequences):
-        if self.class_weight is None:
-            return weights
-        self._check_class_weight()
-        if not self._per_step:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        else:
-            present = present_in_layout(sequences)
-            weights[present] *= compute_sample_weight(self.class_weight, y[present])
-        if not weights.any():
-            raise ValueError(
-                f"class_weight={self.class_weight!r} leaves no sample of the training data a weight above zero."
-            )
-        return weights
-
-    def _check_class_weight(self):
-        """Refuse weights that no loss can be weighed by; indicators have a dict of them for each label."""
-        given = self.class_weight
-        for weights in given if isinstance(given, list) else [given]:
-            for label, weight in weights.items() if isinstance(weights, dict) else ():
-                if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
-                    raise ValueError(
-                        f"class_weight must hold finite numbers that are not negative. Got {weight!r} for class "
-                        f"{label!r}."
-                    )
 
     def _class_codes(self, y):
         if self._per_step or self._encoder.multilabel:

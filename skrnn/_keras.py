@@ -164,7 +164,7 @@ def _check_metrics(metrics, name):
     """Refuse names of metrics that Keras does not know."""
     import keras
 
-    of_compile = ("accuracy", "acc", "crossentropy", "ce")  # whose metric depends on the loss
+    of_compile = ("accuracy", "acc")  # whose metric depends on the loss
     for metric in [metrics] if isinstance(metrics, str) else metrics if isinstance(metrics, (list, tuple)) else ():
         if not isinstance(metric, str) or metric in of_compile:
             continue

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-_DEFAULT = "float32"
+_DEFAULT, _POLICY = "float32", "dtype_policy"
 
 
 class _SharedFloatx:
@@ -44,12 +44,13 @@ _FLOATX = _SharedFloatx()
 def keras_defaults() -> Iterator[None]:
     """Compute as if nobody had set a global dtype or policy, and put back what was set; the policy is the thread's."""
     import keras
+    from keras.src.backend.common import global_state  # keras.config.dtype_policy() would set a policy where none is
 
-    policy = keras.config.dtype_policy()
+    policy = global_state.get_global_attribute(_POLICY)
     _FLOATX.acquire()
     try:
         keras.config.set_dtype_policy(_DEFAULT)
         yield
     finally:
-        keras.config.set_dtype_policy(policy)
+        global_state.set_global_attribute(_POLICY, policy)
         _FLOATX.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
@@ -56,12 +57,17 @@ _KINDS: dict[str, set[str]] = {
 # Losses which replace negative targets by zero, or take their logarithm.
 _NOT_NEGATIVE = {"mean_squared_logarithmic_error", "poisson"}
 
+# Classes of Keras that stand for no loss: subclasses of these alone are a user's own.
+_BASES = {"Loss", "LossFunctionWrapper", "KerasSaveable"}
+
 # Relative losses: their value does not depend on the unit of the target.
 SCALE_FREE = {"mean_absolute_percentage_error", "mean_squared_logarithmic_error", "cosine_similarity"}
 
 
 def loss_name(loss: Any) -> str:
     """Return the long name of a loss in snake case, be it given by name, as a class, an instance or a function."""
+    if not isinstance(loss, str):
+        loss = _of_keras(loss) or loss
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     name = name.lower() if name.isupper() or "_" in name else _snake_case(name)
     return _SHORT_NAMES.get(name, name)
@@ -85,7 +91,15 @@ def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, A
     name : str
         Name of the estimator, for errors.
     """
-    if not _is_of_keras(loss):
+    if isinstance(loss, str) and loss == "auto":
+        return
+    reduction = routed.get("loss__reduction", getattr(loss, "reduction", None))
+    if reduction in ("sum", "none"):
+        raise ValueError(
+            f"{name} got a loss with reduction={reduction!r}, but divides the weighted sum of the loss itself. Leave "
+            "reduction out."
+        )
+    if not isinstance(loss, str) and _of_keras(loss) is None:
         return
     long_name = loss_name(loss)
     kinds = _KINDS.get(long_name)
@@ -116,16 +130,24 @@ def _remedy(loss, kind, y):
     return "Use loss='auto'."
 
 
-def _is_of_keras(loss):
-    """Tell losses of Keras, by name or not; "auto" is none."""
-    if isinstance(loss, str):
-        return loss != "auto"
-    owner = loss if inspect.isclass(loss) or inspect.isfunction(loss) else type(loss)
+def _of_keras(loss):
+    """Return the loss of Keras that a loss is, a function or a class of it or of its bases; None for others."""
+    if isinstance(loss, functools.partial):
+        return _of_keras(loss.func)
+    if inspect.isfunction(loss):
+        return loss if _is_in_keras(loss) else None
+    classes = (loss if inspect.isclass(loss) else type(loss)).__mro__
+    return next((cls for cls in classes if _is_in_keras(cls) and cls.__name__ not in _BASES), None)
+
+
+def _is_in_keras(owner):
     return str(getattr(owner, "__module__", "")).startswith("keras.")
 
 
 def _takes_logits(loss):
     """Tell an instance of a loss that expects outputs which no sigmoid or softmax was applied to."""
+    if isinstance(loss, functools.partial):
+        return bool(loss.keywords.get("from_logits"))
     arguments = getattr(loss, "_fn_kwargs", None) or {}  # those of a wrapped function; others are attributes
     return bool(arguments.get("from_logits") or getattr(loss, "from_logits", False) is True)
 

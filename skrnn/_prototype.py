@@ -100,7 +100,9 @@ def prototype_of(network, plan, targets):
         is_rate=rates_of(optimizer),
         clip=0.0 if clipping is None else float(getattr(optimizer, clipping)),
         key=_compile_key(network, plan.compile_arguments["metrics"]),
-        obstacle=_optimizer_obstacle(optimizer) or _loss_obstacle(network.loss, plan.spec, targets),
+        obstacle=_optimizer_obstacle(optimizer)
+        or _loss_obstacle(network.loss, plan.spec, targets)
+        or _metric_obstacle(plan.compile_arguments["metrics"]),
     )
 
 
@@ -136,9 +138,11 @@ def _compile_key(network, metrics):
 
 
 def _identity(value):
-    """Return a loss or a metric as part of a key: those of Keras by what they hold, others by identity."""
-    if not type(value).__module__.startswith("keras.") or inspect.isfunction(value):
+    """Return a loss or a metric as part of a key: instances by what they hold, functions by identity."""
+    if inspect.isfunction(value):
         return value
+    if not type(value).__module__.startswith("keras."):
+        return value, _as_json(getattr(value, "__dict__", None))  # which may have been changed since the last fit
     if hasattr(value, "call"):  # a loss; its configuration may leave arguments out, as that of Huber in Keras 3.15
         return type(value), _as_json(vars(value))
     return type(value), _as_json(value.get_config())
@@ -154,6 +158,15 @@ def _optimizer_obstacle(optimizer):
         return f"the optimizer {type(optimizer).__name__} is not one of Keras's"
     if optimizer.use_ema or optimizer.gradient_accumulation_steps or hasattr(optimizer, "inner_optimizer"):
         return "the optimizer averages weights, accumulates gradients or scales the loss"
+    return None
+
+
+def _metric_obstacle(metrics):
+    """Return which metric may count samples without looking at their weights, which are zero in places; or None."""
+    for metric in metric_list(metrics):
+        owner = metric if inspect.isclass(metric) else type(metric)
+        if hasattr(owner, "update_state") and not owner.__module__.startswith("keras."):
+            return f"the metric {owner.__name__} is not one of Keras's"
     return None
 
 

@@ -151,9 +151,6 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     def _encode(self, y, sequences):
         return self._encoder.encode(y)
 
-    def _class_weighted(self, weights, y, sequences):
-        return weights
-
     def _class_codes(self, y):
         return None
 

@@ -47,6 +47,6 @@ def warn_of_validation_scale(training_loss, validation_loss, name):
     if 0 <= _LARGEST_LOSS_RATIO * training_loss < validation_loss:
         warn(
             f"The validation loss of {name} after the first epoch, {validation_loss:.3g}, is more than 100 times the "
-            f"training loss on the same weights, {training_loss:.3g}. X_val and y_val are probably not transformed as "
-            "X and y are." + see("searching", "validation-data-of-your-own")
+            f"training loss on the same weights, {training_loss:.3g}: they are probably on different scales. X_val and "
+            "y_val, where passed, must be transformed as X and y are." + see("searching", "validation-data-of-your-own")
         )

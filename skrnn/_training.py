@@ -139,7 +139,7 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
                 hooks.on_test_begin()
                 state = _values(model)
             _, held_out = run_epoch(TrainingProgram.evaluate, state, validation, held_out_order)
-            if record.n_epochs == 0 and may_be_on_another_scale(logs["loss"], held_out["loss"]):
+            if epoch == 0 and may_be_on_another_scale(logs["loss"], held_out["loss"]):
                 _, trained = run_epoch(TrainingProgram.evaluate, state, dataset, _evaluation_order(plan, dataset))
                 warn_of_validation_scale(trained["loss"], held_out["loss"], plan.compile_arguments["name"])
             if watches_validation:
@@ -167,11 +167,16 @@ def _lengths(plan, dataset):
 
 def _epoch_order(plan, dataset, lengths, epoch):
     """Return the batches of an epoch."""
-    # What partial_fit is passed is not all there is: relative to its own total, the weight of a single sample is lost.
-    mean_weight = dataset.mean_terms if plan.partial else dataset.mean_weight
+    mean_weight = _mean_weight(plan, dataset)
     if not plan.shuffle:
         return batch_order(lengths, plan.batch_size, mean_weight)
     return _pass_order(plan, lengths, mean_weight, [plan.seed, epoch])
+
+
+def _mean_weight(plan, dataset):
+    """Return what the loss of a batch is divided by for each of its samples."""
+    # What partial_fit is passed is not all there is: relative to its own total, the weight of a single sample is lost.
+    return dataset.mean_terms if plan.partial else dataset.mean_weight
 
 
 def _evaluation_order(plan, dataset):
@@ -208,7 +213,8 @@ def _run_epoch(prototype, plan, call, state, dataset, order):
 def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     """Train through ``keras.Model.fit``."""
     lengths = _lengths(plan, dataset)
-    _compile_weighted_loss(model, plan.spec.dtype, plan.compile_arguments["metrics"])
+    mean_weight = _mean_weight(plan, dataset)
+    _compile_weighted_loss(model, plan.spec.dtype, plan.compile_arguments["metrics"], mean_weight)
 
     def state_of_model():
         weights, optimizer = network_variables(model), model.optimizer
@@ -224,7 +230,7 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     start = _first_values(plan, lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
     assign(_variables(model), start)
     # Here, and not in `batch`: Keras calls that in a thread of its own, where no strategy is in scope.
-    form = plan.spec.dtype, plan.spec.embedding is not None, n_replicas()
+    form = mean_weight, plan.spec.dtype, plan.spec.embedding is not None, n_replicas()
     first_epoch = plan.first_epoch + record.n_epochs
 
     def restore():
@@ -245,7 +251,8 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
         held_out = [keras_batch(validation, order, index, *form) for index in range(len(order))]
 
     def after_epoch(logs, stops):
-        if validation is not None and record.n_epochs == 0 and may_be_on_another_scale(logs["loss"], logs["val_loss"]):
+        is_first = validation is not None and plan.first_epoch + record.n_epochs == 0
+        if is_first and may_be_on_another_scale(logs["loss"], logs["val_loss"]):
             order = _evaluation_order(plan, dataset)
             loss = evaluate_with_keras(model, lambda index: keras_batch(dataset, order, index, *form), len(order))
             warn_of_validation_scale(loss, logs["val_loss"], plan.compile_arguments["name"])
@@ -265,25 +272,28 @@ def _train_with_keras(model, callbacks, plan, record, dataset, validation):
     return state_of_model()
 
 
-def _compile_weighted_loss(model, dtype, metrics):
-    """Compile a model again with the loss of a batch as `keras_batch` weights it: the weighted sum, by the samples.
+def _compile_weighted_loss(model, dtype, metrics, mean_weight):
+    """Compile a model again with the loss of a batch that programs compute, for the weights of `keras_batch`.
 
     Keras would divide by the number of terms instead, and round to its own dtype.
     """
     import keras
 
-    loss, config = model.loss, model.get_compile_config()
+    loss, config = model.loss, model._compile_config
 
     class WeightedLoss(keras.losses.Loss):
-        def __call__(self, y_true, y_pred, sample_weight):
+        def __call__(self, y_true, y_pred, sample_weight=None):
             losses = loss_per_row(loss, y_true, y_pred)
+            if sample_weight is None:  # a callback evaluates the model on data of its own
+                return keras.ops.mean(losses)
             # A loss of one's own may return a value for each output, for each sample, or for the whole batch.
             while losses.ndim > sample_weight.ndim:
                 losses = keras.ops.mean(losses, axis=-1)
             while 0 < losses.ndim < sample_weight.ndim:
                 losses = losses[..., None]
             weighted = losses * keras.ops.cast(sample_weight, losses.dtype)
-            return keras.ops.sum(weighted) / keras.ops.cast(keras.ops.shape(sample_weight)[0], losses.dtype)
+            n_samples = keras.ops.cast(keras.ops.shape(sample_weight)[0], losses.dtype)
+            return keras.ops.sum(weighted) / (n_samples * mean_weight)
 
     model.compile(
         optimizer=model.optimizer,
@@ -292,8 +302,7 @@ def _compile_weighted_loss(model, dtype, metrics):
         jit_compile=False,
         auto_scale_loss=False,
     )
-    model.loss = loss
-    model.get_compile_config = lambda: config  # so that callbacks save a model which loads without skrnn
+    model.loss, model._compile_config = loss, config  # callbacks save a model that loads without skrnn
 
 
 def _training_program(prototype, plan, targets, n_timesteps):

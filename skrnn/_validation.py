@@ -31,6 +31,16 @@ def without_validation_data(fit: Fit) -> Fit:
     return same
 
 
+def given_validation_data(X, y, sample_weight, name):
+    """Return the validation data that fit was given, or None; half of them is a mistake."""
+    if X is None and y is None and sample_weight is None:
+        return None
+    if X is None or y is None:
+        missing = "X_val" if X is None else "y_val"
+        raise ValueError(f"{name} needs X_val and y_val together, to validate on. {missing} is None.")
+    return X, y, sample_weight
+
+
 def held_out(validation_split, early_stopping, n_samples, y, groups, name):
     """Split samples into those to train on and those to validate on; nothing is shuffled.
 

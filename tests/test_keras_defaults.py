@@ -95,3 +95,14 @@ def test_a_negative_rate(rate, X, y):
 def test_schedules_are_left_alone(X, y):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
     assert make("GRURegressor", optimizer__learning_rate=schedule).fit(X, y).n_iter_ == 3
+
+
+def test_no_policy_is_set_where_there_was_none(X, y):
+    from keras.src.backend.common import global_state
+
+    global_state.set_global_attribute("dtype_policy", None)  # as in a process, or a thread, that has built nothing yet
+    try:
+        make("GRURegressor").fit(X, y).predict(X)
+        assert global_state.get_global_attribute("dtype_policy") is None
+    finally:
+        keras.config.set_dtype_policy("float32")

@@ -1,5 +1,8 @@
 """Losses that are not defined for the targets are refused, and which ones those are."""
 
+import functools
+import logging
+
 import keras
 import numpy as np
 import pytest
@@ -113,3 +116,93 @@ def test_a_loss_of_ones_own_takes_any_targets(X, y, labels):
         return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
 
     assert make("GRURegressor", loss=categorical_crossentropy).fit(X, y).n_iter_ == 3
+
+
+class Focused(keras.losses.CategoricalCrossentropy):
+    """A subclass of one of Keras's losses, which takes the same targets."""
+
+
+@pytest.mark.parametrize("engine", ["", "keras"])
+@pytest.mark.parametrize(
+    "loss",
+    [Focused(), Focused, functools.partial(keras.losses.categorical_crossentropy, label_smoothing=0.0)],
+    ids=["instance", "class", "partial"],
+)
+def test_losses_made_of_those_of_keras(loss, engine, X, binary_labels, use_engine):
+    expected = make("GRUClassifier", loss="categorical_crossentropy").fit(X, binary_labels)
+    use_engine(engine)
+    classifier = make("GRUClassifier", loss=loss).fit(X, binary_labels)
+    assert classifier.n_outputs_ == 2
+    np.testing.assert_allclose(classifier.history_["loss"], expected.history_["loss"], rtol=1e-5)
+    with pytest.raises(ValueError, match="not defined for indicators of several labels"):
+        make("GRUClassifier", loss=loss).fit(X, ONE_HOT)
+
+
+def test_logits_of_a_subclass(X, binary_labels):
+    class OfLogits(keras.losses.BinaryCrossentropy):
+        pass
+
+    with pytest.raises(ValueError, match="with from_logits=True"):
+        make("GRUClassifier", loss=OfLogits(from_logits=True)).fit(X, binary_labels)
+
+
+@pytest.mark.parametrize("engine", ["", "keras"])
+def test_a_loss_that_is_changed_between_fits(engine, X, y, use_engine):
+    class Scaled(keras.losses.Loss):
+        factor = 1.0
+
+        def call(self, y_true, y_pred):
+            return self.factor * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    use_engine(engine)
+    loss, params = Scaled(), {"epochs": 1, "optimizer": "sgd", "optimizer__learning_rate": 1e-12}
+    plain = make("GRURegressor", **params).fit(X, y)
+    once = make("GRURegressor", loss=loss, **params).fit(X, y)
+    loss.factor = 5.0
+    again = make("GRURegressor", loss=loss, **params).fit(X, y)
+    assert once.history_["loss"] == pytest.approx([plain.history_["loss"][0]], rel=1e-5)
+    assert again.history_["loss"] == pytest.approx([5 * plain.history_["loss"][0]], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "params", [{"loss": keras.losses.MeanSquaredError(reduction="sum")}, {"loss__reduction": "sum"}]
+)
+def test_a_reduction_of_ones_own(params, X, y):
+    with pytest.raises(ValueError, match="reduction='sum', but divides the weighted sum of the loss itself"):
+        make("GRURegressor", **{"loss": "mse", **params}).fit(X, y)
+
+
+def test_targets_to_validate_on_are_checked_too(X, y):
+    with pytest.raises(ValueError, match=r"In X_val and y_val: .* takes targets that are not negative"):
+        make("GRURegressor", loss="poisson").fit(X, y**2, X_val=X, y_val=-(y**2))
+
+
+def test_a_metric_that_looks_at_no_weights_runs_through_keras(X, y, caplog):
+    class Count(keras.metrics.Metric):
+        def __init__(self, name="count", **kwargs):
+            super().__init__(name=name, **kwargs)
+            self.total = self.add_weight(name="total", initializer="zeros")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.total.assign_add(keras.ops.cast(keras.ops.shape(y_true)[0], self.dtype))
+
+        def result(self):
+            return keras.ops.copy(self.total)
+
+    with caplog.at_level(logging.DEBUG, logger="skrnn"):
+        regressor = make("GRURegressor", metrics=[Count()], validation_split=0.25, batch_size=16).fit(X, y)
+    assert "the metric Count is not one of Keras's" in caplog.text
+    assert regressor.history_["count"] == [30, 30, 30]
+    assert regressor.history_["val_count"] == [10, 10, 10]
+
+
+def test_a_callback_may_evaluate_the_model(X, y, use_engine):
+    use_engine("keras")
+    seen = []
+
+    class Evaluate(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.evaluate(X, y, verbose=0))
+
+    regressor = make("GRURegressor", callbacks=[Evaluate()]).fit(X, y)
+    assert seen[-1] == pytest.approx(np.mean((regressor.predict(X) - y) ** 2), rel=1e-4)

@@ -93,3 +93,10 @@ def test_losses_that_are_nearly_nothing(X):
     fitted = make("GRURegressor", epochs=1, optimizer__learning_rate=1e-9)
     fitted.fit(X / 1e6, y, X_val=X / 1e4, y_val=y)  # both below 1e-6, one 100 times the other
     assert 100 * fitted.history_["loss"][0] < fitted.history_["val_loss"][0] < 1e-6
+
+
+def test_a_fit_that_continues_is_not_warned_of(X, y):
+    params = {"epochs": 60, "optimizer__learning_rate": 0.05, "warm_start": True, "batch_size": 8}
+    regressor = make("GRURegressor", **params).fit(X, y)  # it has learned these by heart
+    regressor.set_params(epochs=1).fit(X, y, X_val=X, y_val=y + 5)
+    assert regressor.history_["val_loss"][-1] > 100 * regressor.history_["loss"][-1]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import N_SAMPLES, make
 from numpy.testing import assert_allclose
+from sklearn.model_selection import PredefinedSplit
 
 from skrnn import GRUClassifier
 
@@ -126,8 +127,79 @@ def test_weights_that_are_all_zero(X, y, labels):
     with pytest.raises(ValueError, match=r"In X_val and y_val: .* at least one"):
         make("GRURegressor").fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(N_SAMPLES))
     nothing = {"up": 0, "down": 0, "flat": 0}
-    with pytest.raises(ValueError, match="leaves no sample of the training data a weight above zero"):
+    with pytest.raises(ValueError, match="leaves no sample a weight above zero"):
         make("GRUClassifier", class_weight=nothing).fit(X, labels)
     # No class has weight zero everywhere, but no sample has any.
-    with pytest.raises(ValueError, match="leaves no sample of the training data a weight above zero"):
+    with pytest.raises(ValueError, match="leaves no sample a weight above zero"):
         make("GRUClassifier", class_weight={"up": 0}).fit(X, labels, (labels == "up").astype(float))
+
+
+def test_padded_time_steps_have_no_weight(X_masked):
+    # Only padded steps would have a weight: of the class that has one there is no valid step.
+    labels = np.where(np.isnan(X_masked[..., 0]), 1, 0)
+    labels[0, 0], class_weight = 2, {0: 0, 1: 1, 2: 0}
+    with pytest.raises(ValueError, match="leaves no sample a weight above zero"):
+        make("GRUClassifier", return_sequences=True, class_weight=class_weight).fit(X_masked, labels)
+
+
+def test_a_part_of_the_data_without_weight(X, y_steps):
+    labels = (y_steps > 0).astype(int)
+    labels[-4:] = 0  # what is held out
+    classifier = make("GRUClassifier", return_sequences=True, class_weight={0: 0, 1: 1}, early_stopping=True)
+    classifier.fit(X, labels)  # samples without weight are left out before a fraction is held out
+    assert classifier.history_["val_loss"][0] > 0
+    classifier.set_params(validation_split=PredefinedSplit(np.r_[np.full(36, -1), np.zeros(4, dtype=int)]))
+    with pytest.raises(ValueError, match="The validation data of GRUClassifier have no weight above zero"):
+        classifier.fit(X, labels)
+
+
+def test_a_splitter_knows_samples_of_zero_weight(X, y):
+    test_fold = np.r_[np.full(30, -1), np.zeros(10, dtype=int)]
+    weights = np.ones(N_SAMPLES)
+    weights[[3, 35]] = 0
+    regressor = make("GRURegressor", validation_split=PredefinedSplit(test_fold)).fit(X, y, weights)
+    train, validation = np.delete(np.arange(30), 3), np.delete(np.arange(30, 40), 5)
+    expected = make("GRURegressor").fit(X[train], y[train], X_val=X[validation], y_val=y[validation])
+    assert regressor.history_ == expected.history_
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-300, 1e30, 1e300])
+def test_only_ratios_of_weights_count(scale, X, y):
+    expected = make("GRURegressor").fit(X, y, WEIGHTS, X_val=X, y_val=y, sample_weight_val=WEIGHTS)
+    scaled = make("GRURegressor").fit(X, y, scale * WEIGHTS, X_val=X, y_val=y, sample_weight_val=scale * WEIGHTS)
+    assert_allclose(scaled.history_["loss"], expected.history_["loss"], rtol=1e-6)
+    assert_allclose(scaled.history_["val_loss"], expected.history_["val_loss"], rtol=1e-6)
+    assert_allclose(scaled.predict(X), expected.predict(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["", "keras"])
+def test_metrics_that_count(engine, X_masked, y_steps, use_engine):
+    use_engine(engine)
+    labels, valid = (y_steps > 0).astype(int), ~np.isnan(X_masked[..., 0])
+    classifier = make("GRUClassifier", return_sequences=True, metrics=["TruePositives"], epochs=1, optimizer="sgd")
+    classifier.set_params(optimizer__learning_rate=1e-12).fit(X_masked, labels, np.full(N_SAMPLES, 3.0))
+    positives = (classifier.predict(X_masked) == 1) & (labels == 1) & valid
+    assert next(v for k, v in classifier.history_.items() if k != "loss") == pytest.approx([positives.sum()])
+
+
+def test_balanced_weights_are_those_of_the_training_samples_that_count(X, labels):
+    weights = np.ones(N_SAMPLES)
+    weights[:15] = 0
+    rows = np.arange(15, N_SAMPLES)
+    balanced = make("GRUClassifier", class_weight="balanced").fit(X, labels, weights, X_val=X[:9], y_val=labels[:9])
+    classes, counts = np.unique(labels[rows], return_counts=True)
+    by_hand = dict(zip(classes.tolist(), len(rows) / (len(classes) * counts), strict=True))
+    expected = make("GRUClassifier", class_weight=by_hand).fit(X[rows], labels[rows], X_val=X[:9], y_val=labels[:9])
+    assert_allclose(balanced.history_["loss"], expected.history_["loss"], rtol=1e-5)
+    assert_allclose(balanced.history_["val_loss"], expected.history_["val_loss"], rtol=1e-5)
+    probability = expected.predict_proba(X[:9])[np.arange(9), np.searchsorted(expected.classes_, labels[:9])]
+    loss = np.average(-np.log(probability), weights=[by_hand[label] for label in labels[:9]])
+    assert expected.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-4)
+
+
+def test_balanced_weights_of_several_labels(X):
+    indicators = (X[:, -1] > 0.5).astype(int)
+    classifier = make("GRUClassifier", class_weight="balanced").fit(X, indicators)
+    by_hand = [{0: 20 / (1 - column).sum(), 1: 20 / column.sum()} for column in indicators.T]
+    expected = make("GRUClassifier", class_weight=by_hand).fit(X, indicators)
+    assert_allclose(classifier.history_["loss"], expected.history_["loss"], rtol=1e-6)
