@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._engine import ENGINE_VARIABLE
 from skrnn._keras import compile_network, metric_list
 from skrnn._network import build_network, signature
 from skrnn._parameters import LEARNING_RATE
-from skrnn._programs import ProgramCache, clipping_of, loss_per_row
+from skrnn._programs import ProgramCache, built_metrics, clipping_of, loss_per_row
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,13 @@ class Prototype:
 _PROTOTYPES = ProgramCache(256)
 
 
-def compiled_network(plan, seed):
+def compiled_network(plan, seed, targets):
     """Return the stock network of a plan, compiled, its optimizer's variables made, and its callbacks."""
     network, callbacks = compile_network(
         lambda: build_network(plan.spec, seed, mask=plan.mask_layer), **plan.compile_arguments
     )
     network.optimizer.build(network.trainable_variables)
+    _check_metrics(network, plan, targets)
     return network, callbacks
 
 
@@ -78,7 +80,9 @@ def find_prototype(plan, targets):
     if description is None:
         return None
     key = plan.spec, plan.mask_layer, description, rate is None, targets.values.shape[1], str(targets.values.dtype)
-    found = _PROTOTYPES.get("prototype", key, lambda: prototype_of(compiled_network(plan, None)[0], plan, targets))
+    found = _PROTOTYPES.get(
+        "prototype", key, lambda: prototype_of(compiled_network(plan, None, targets)[0], plan, targets)
+    )
     if rate is None:
         return found
     with np.errstate(over="ignore"):  # an infinite rate shows in the weights
@@ -103,6 +107,18 @@ def prototype_of(network, plan, targets):
         obstacle=_optimizer_obstacle(optimizer)
         or _loss_obstacle(network.loss, plan.spec, targets)
         or _metric_obstacle(plan.compile_arguments["metrics"]),
+    )
+
+
+def check_unchanged(network, prototype, plan):
+    """Raise where a callback has changed what a program was compiled from: programs see weights and rates alone."""
+    trains_all = all(layer.trainable for layer in network.layers)
+    if trains_all and _compile_key(network, plan.compile_arguments["metrics"]) == prototype.key:
+        return
+    raise ValueError(
+        f"A callback of {plan.compile_arguments['name']} has changed the optimizer, or which layers are trained, when "
+        "training began. Compiled programs see changes of weights and learning rates only: set the environment "
+        f"variable {ENGINE_VARIABLE}=keras to train through Keras's own loop, which sees all."
     )
 
 
@@ -159,6 +175,30 @@ def _optimizer_obstacle(optimizer):
     if optimizer.use_ema or optimizer.gradient_accumulation_steps or hasattr(optimizer, "inner_optimizer"):
         return "the optimizer averages weights, accumulates gradients or scales the loss"
     return None
+
+
+def _check_metrics(network, plan, targets):
+    """Raise for metrics that are not computed as a weighted mean over samples or time steps, or are no number."""
+    metrics, name = plan.compile_arguments["metrics"], plan.compile_arguments["name"]
+    if metrics is None:
+        return
+    target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
+    results = {}
+    try:
+        for metric in built_metrics(network, target_shape):
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
+    except Exception as error:  # each of Keras's backends has errors of its own
+        raise ValueError(
+            f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function must "
+            f"return a value for each sample, or each time step. Got {metrics!r}: {error}"
+        ) from error
+    for metric, value in results.items():
+        if np.ndim(value):
+            raise ValueError(
+                f"The 'metrics' parameter of {name} holds {metric!r}, which has several values, but history_ takes one "
+                "for each epoch. Set its average, or pass one metric for each."
+            )
 
 
 def _metric_obstacle(metrics):

@@ -18,7 +18,7 @@ from skrnn._lengths import MIN_TRAINING_WORK, program_lengths
 from skrnn._network import assign, fresh_values, network_variables
 from skrnn._processes import prepare_process
 from skrnn._programs import CACHE, TrainingProgram, built_metrics, loss_per_row, program_network
-from skrnn._prototype import compiled_network, find_prototype, prototype_of, rates_of
+from skrnn._prototype import check_unchanged, compiled_network, find_prototype, prototype_of, rates_of
 from skrnn._record import TrainedState, TrainingRecord, identity_of
 from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
 
@@ -61,7 +61,7 @@ def _train(plan, record, dataset, validation):
     prototype = None if obstacle else find_prototype(plan, dataset.targets)
     if prototype is not None and prototype.obstacle is None:
         return _train_with_programs(prototype, None, [], plan, record, dataset, validation)
-    model, callbacks = compiled_network(plan, plan.seed)
+    model, callbacks = compiled_network(plan, plan.seed, dataset.targets)
     record.callbacks = callbacks
     if obstacle is None:
         prototype = prototype_of(model, plan, dataset.targets) if prototype is None else prototype
@@ -120,6 +120,7 @@ def _train_with_programs(prototype, model, callbacks, plan, record, dataset, val
         n_batches = len(_epoch_order(plan, dataset, lengths, first_epoch))
         hooks = callback_list([*callbacks, last], model, n_batches=n_batches, epochs=plan.first_epoch + plan.epochs)
         hooks.on_train_begin()
+        check_unchanged(model, prototype, plan)
         state = _values(model)
         first_epoch = model._initial_epoch or first_epoch  # as BackupAndRestore says
     if record.saved is not None:

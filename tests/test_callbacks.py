@@ -114,3 +114,16 @@ def test_a_callback_class_takes_routed_arguments(X, y):
     routed = {"callbacks__factor": 1e-12, "callbacks__patience": 1, "callbacks__min_delta": 1e6}
     regressor = make("GRURegressor", epochs=4, **params, **routed).fit(X, y)
     assert_allclose(regressor.predict(X), make("GRURegressor", epochs=2).fit(X, y).predict(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("what", ["trainable", "momentum"])
+def test_what_programs_do_not_see_is_refused(what, X, y):
+    class Change(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            if what == "trainable":
+                self.model.layers[-1].trainable = False
+            else:
+                self.model.optimizer.momentum = 0.5
+
+    with pytest.raises(ValueError, match="A callback of GRURegressor has changed the optimizer, or which layers are"):
+        make("GRURegressor", optimizer="sgd", callbacks=[Change()]).fit(X, y)

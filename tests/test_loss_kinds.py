@@ -206,3 +206,19 @@ def test_a_callback_may_evaluate_the_model(X, y, use_engine):
 
     regressor = make("GRURegressor", callbacks=[Evaluate()]).fit(X, y)
     assert seen[-1] == pytest.approx(np.mean((regressor.predict(X) - y) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["", "keras"])
+def test_metrics_that_are_no_number_for_each_sample(engine, X, y, labels, use_engine):
+    use_engine(engine)
+
+    def rmse(y_true, y_pred):
+        return keras.ops.sqrt(keras.ops.mean(keras.ops.square(y_true - y_pred)))
+
+    with pytest.raises(ValueError, match="'metrics' parameter of GRURegressor holds one that cannot be computed"):
+        make("GRURegressor", metrics=[rmse]).fit(X, y)
+    by_class = make("GRUClassifier", loss="categorical_crossentropy", metrics=[keras.metrics.F1Score()])
+    with pytest.raises(ValueError, match="GRUClassifier holds 'f1_score', which has several values"):
+        by_class.fit(X, labels)
+    by_class.set_params(metrics=[keras.metrics.F1Score(average="macro")])
+    assert 0 <= by_class.fit(X, labels).history_["f1_score"][-1] <= 1
