@@ -17,6 +17,7 @@ from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
 from skrnn._description import Model, block_of_network
 from skrnn._engine import PREDICTION_BATCH, memory_error
+from skrnn._frames import as_pandas
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._losses import check_loss
@@ -109,10 +110,10 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         -----
         UserWarning
             If `X` is a 2-D frame whose index is dates or periods, and whose columns are not lags of each other: it was
-            probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features: its
-            axes are probably in another order. If token id 0, which is padding, stands between other ids. If the
-            validation loss of the first epoch exceeds 100 times the training loss on the same weights: the validation
-            data are probably on another scale.
+            probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features that
+            look like time steps: its axes are probably in another order. If token id 0, which is padding, stands
+            between other ids. If the validation loss of the first epoch exceeds 100 times the training loss on the
+            same weights: the validation data are probably on another scale.
         UnscaledTargetWarning
             If a regression target is on a scale that the network takes many epochs to reach, from
             :mod:`skrnn.exceptions`.
@@ -257,6 +258,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
 
     def _check_targets(self, y, X, sequences, *, reset=False, classes=None):
         """``y`` as an array of the right shape; what belongs to the steps of a list of sequences is laid out."""
+        X = as_pandas(X)
         if self._per_step and is_list_of_sequences(X):
             y = targets_of_list(y, X, sequences.n_timesteps, type(self).__name__)
         return self._check_y(y, sequences, reset=reset, classes=classes)
@@ -320,6 +322,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
 
     def _as_given(self, predictions, X):
         """Return predictions in the layout of ``X``: those of the steps of a list of sequences as such a list."""
+        X = as_pandas(X)
         return outputs_as_list(predictions, X) if self._per_step and is_list_of_sequences(X) else predictions
 
     def model_input(self, X: ArrayLike) -> NDArray[Any]:

@@ -13,8 +13,8 @@ from skrnn._guide import see
 from skrnn._lag_columns import is_series_of_rows
 from skrnn._layouts import (
     TRANSPOSE_EACH,
+    are_windows,
     is_list_of_sequences,
-    is_writeable,
     n_dimensions,
     sequences_from_2d,
     sequences_from_3d,
@@ -22,6 +22,7 @@ from skrnn._layouts import (
 )
 from skrnn._numbers import called, numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
+from skrnn._swapped_axes import are_time_steps
 from skrnn._warnings import warn
 
 _MAX_TOKENS = 2**31 - 1  # ids are int32
@@ -151,20 +152,20 @@ def _warn_of_padding_inside(X, name):
 
 
 def _warn_of_other_axes(X, sequences, name):
-    """Warn of sequences of one time step and many features: univariate ones whose axes are in another order."""
+    """Warn of samples of one time step whose many features look like time steps: their axes are in another order."""
     n_features = sequences.n_features
     if n_features < _MANY_FEATURES or (sequences.lengths > 1).any() or isinstance(X, Sequences):
         return
     if is_list_of_sequences(X):
         has_one_step, remedy = all(len(sequence) == 1 for sequence in X), TRANSPOSE_EACH
     else:
-        # The windows of a SequenceWindower are a read-only view.
-        has_one_step, remedy = np.shape(X)[1] == 1 and is_writeable(X), "X.transpose(0, 2, 1)"
-    if has_one_step:
+        # The windows of a SequenceWindower are a read-only view; whoever copies some of them makes them writeable.
+        has_one_step, remedy = np.shape(X)[1] == 1 and not are_windows(X), "X.transpose(0, 2, 1)"
+    if has_one_step and are_time_steps(sequences.values):
         warn(
-            f"Each sample of X has 1 time step of {n_features} features. {name} takes 3-D input of shape (n_samples, "
-            f"n_timesteps, n_features): if these are {n_features} time steps of 1 feature, pass {remedy}."
-            + see("layouts", "axes-in-another-order")
+            f"Each sample of X has 1 time step of {n_features} features, which look like time steps. {name} takes 3-D "
+            f"input of shape (n_samples, n_timesteps, n_features): if these are {n_features} time steps of 1 feature, "
+            f"pass {remedy}." + see("layouts", "axes-in-another-order")
         )
 
 

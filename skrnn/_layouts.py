@@ -48,9 +48,15 @@ def is_list_of_sequences(X):
     return False
 
 
-def is_writeable(X):
-    """Return False for a read-only array, such as the windows of a `SequenceWindower`, which overlap."""
-    return getattr(getattr(X, "flags", None), "writeable", True)
+def are_windows(X):
+    """Return True for a read-only array of rows, such as the windows of a `SequenceWindower`, which overlap in time.
+
+    Samples that overlap in their last axis are windows of a single series, and this axis is their time.
+    """
+    if getattr(getattr(X, "flags", None), "writeable", True):
+        return False
+    by_sample, *_, by_feature = np.asarray(X).strides
+    return abs(by_sample) >= abs(by_feature) * np.shape(X)[-1]
 
 
 def _is_table(sequence):

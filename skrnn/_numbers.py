@@ -17,6 +17,7 @@ from skrnn._frames import as_pandas
 
 NUMBERS = "biuf"  # kinds of numpy's dtypes that are numbers
 
+_BYTES = (bytes, bytearray, memoryview)  # of which float() makes numbers
 _OF_ARRAYS = ("__len__", "shape", "__array__", "__array_interface__", "__dataframe__")
 
 
@@ -209,8 +210,24 @@ def _length(row):
 
 def refuse_dtypes(given, parameter, name):
     """Raise for an array, or a column of a frame, of a dtype that numpy would make numbers of, and that are none."""
-    for dtype, column in _dtypes_of(given):
+    for position, (dtype, column) in enumerate(_dtypes_of(given)):
         _refuse_dtype(dtype, f"{parameter}{column}", name)
+        if getattr(dtype, "kind", "O") in "OS":
+            found = first_bytes(given.iloc[:, position] if isinstance(given, pd.DataFrame) else given)
+            if found is not None:
+                raise TypeError(
+                    f"{name} takes numbers, but {parameter}{column} has dtype {dtype}, and holds bytes, first "
+                    f"{reprlib.repr(found)}. Decode them, or make numbers of them that mean something."
+                )
+
+
+def first_bytes(values):
+    """Return the first bytes object in an array-like of any axes; None where there is none."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "OS":
+        return None
+    # Of what numpy holds as bytes, those of Python.
+    return next((value for value in values.ravel().tolist() if isinstance(value, _BYTES)), None)
 
 
 def _missing_as_nan(array):

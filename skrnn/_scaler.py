@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._frames import as_pandas
-from skrnn._layouts import is_list_of_sequences, is_writeable, n_dimensions, rows_in_use, sequences_from_3d
+from skrnn._layouts import are_windows, is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
 from skrnn._numbers import numbers_of, refuse_no_array
 from skrnn._sequences import Sequences
 from skrnn._typing import Container, fit_context
@@ -229,7 +229,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             return sequences, lambda scaled: scaled
         if is_list_of_sequences(X):
             return sequences, lambda scaled: _as_list(scaled, X)
-        return sequences, partial(_as_array, writeable=is_writeable(X))
+        return sequences, partial(_as_array, writeable=not are_windows(X))
 
     def _apply(self, function, X):
         sequences, restore = self._read(X, reset=False)
@@ -280,7 +280,7 @@ def _present_rows(sequences, part):
 def _as_array(sequences, writeable):
     """Return the scaled sequences of an array as one; windows of one series share its rows, as they did before.
 
-    Those of a read-only array are read-only, too: it tells windows from what a user has made.
+    Windows of a read-only array are read-only, too: it tells windows from what a user has made.
     """
     n_samples, n_timesteps, _ = sequences.shape
     starts = sequences.starts[:2] - sequences.step * sequences.heads[:2]

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_array
 
 from skrnn._frames import as_pandas
 from skrnn._losses import CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, loss_name
-from skrnn._numbers import NUMBERS, called, numbers_of, place, refuse_no_array
+from skrnn._numbers import NUMBERS, called, first_bytes, numbers_of, place, refuse_no_array
 from skrnn._warnings import warn
 
 _SPARSE = "sparse_categorical_crossentropy"
@@ -109,6 +109,7 @@ def targets_of_list(y, X, n_timesteps, name):
     What stands beyond the end of a sequence is some target; it is absent, and weighs nothing.
     """
     refuse_no_array(y, "y", name)
+    y = as_pandas(y)
     if len(y) != len(X):
         return np.empty(len(y))  # which is refused as too few or too many, as any other target
     targets = []
@@ -387,10 +388,9 @@ def _array_of_labels(y, name, parameter="y"):
     except ValueError:
         raise ValueError(f"{parameter} is a list of lists that differ in length, which {name} does not take.") from None
     kind = getattr(getattr(y, "dtype", None), "kind", None)
-    if kind == "S":
-        raise TypeError(
-            f"{name} takes text and numbers, got {parameter} of bytes, dtype {y.dtype}. Decode them to str."
-        )
+    if first_bytes(y) is not None:
+        dtype = np.asarray(y).dtype
+        raise TypeError(f"{name} takes text and numbers, got {parameter} of bytes, dtype {dtype}. Decode them to str.")
     if kind == "c":
         raise ValueError(
             f"Complex data not supported, got {parameter} of dtype {y.dtype}. {name} takes text and real numbers."

@@ -9,21 +9,37 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from types import FrameType
 
-# A call from a Pipeline or a search passes through these before it arrives here.
+# A call from a Pipeline or a search passes through these before it arrives here, and that of a worker begins in them.
 _PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib", "keras")
+_WORKERS = ("threading", "concurrent", "multiprocessing", "distributed", "dask", "loky", "runpy")
+# These modules are what a command given to Python by -c calls.
+_ENTRIES = ("multiprocessing.spawn", "multiprocessing.forkserver", "joblib.externals.loky.backend.popen_loky_win32")
 _FOLDS = ("sklearn.model_selection._validation", "skrnn._comparison")
 
 _SILENCED: ContextVar[bool] = ContextVar("_SILENCED", default=False)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Emit a warning at the innermost line that is neither skrnn's nor of a library that calls it."""
+    """Emit a warning at the innermost line that is neither skrnn's nor of a library that calls it.
+
+    In a worker of joblib or Dask there may be no such line: the warning is at the line that calls this function.
+    """
     if _SILENCED.get():
         return
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _package(frame) in _PACKAGES:
+    warnings.warn(message, category, stacklevel=_level_of_user(sys._getframe()))
+
+
+def _level_of_user(frame: FrameType | None) -> int:
+    """Return the ``stacklevel`` of the innermost line of a user.
+
+    Where there is none, as in a worker that was told to fit an estimator, that of the line that warns.
+    """
+    level = 1
+    while frame is not None and _module(frame) not in _ENTRIES:
+        if _module(frame).partition(".")[0] not in _PACKAGES + _WORKERS:
+            return level
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    return 2
 
 
 @contextlib.contextmanager
@@ -46,5 +62,8 @@ def in_cross_validation() -> bool:
     return False
 
 
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+def _module(frame: FrameType) -> str:
+    """Return the name of the module of a frame, also of one that runs as a script."""
+    name = str(frame.f_globals.get("__name__", ""))
+    spec = frame.f_globals.get("__spec__")
+    return spec.name if name == "__main__" and spec is not None else name

@@ -142,6 +142,42 @@ def without_unit(error):
     return text
 
 
+@pytest.mark.parametrize("frame", [*FRAMES.values(), pd.DataFrame], ids=[*FRAMES, "pandas"])
+def test_bytes_are_no_numbers(frame):
+    refused = r"takes numbers, but (sample 1 of )?X\['code'\] has dtype object, and holds bytes, first b'1'\. Decode"
+    given = frame({"load": [1.0, 2.0], "code": [b"1", b"2"]})
+    for name, call in readers(given).items():
+        with pytest.raises(TypeError, match=f"{name} {refused}"):
+            call()
+    with pytest.raises(TypeError, match=f"GRURegressor {refused}"):
+        make("GRURegressor").fit([frame({"load": [1.0], "code": [2.0]}), given], [0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [*COLUMNS.values(), np.array, lambda values: np.array(values, dtype=object), list, pd.Series],
+    ids=[*COLUMNS, "bytes", "objects", "list", "pandas"],
+)
+def test_a_column_of_bytes(column):
+    X, codes = np.zeros((2, 3)), column([b"1", b"2"])
+    with pytest.raises(TypeError, match=r"but y has dtype .* and holds bytes, first b'1'\. Decode"):
+        make("GRURegressor").fit(X, codes)
+    with pytest.raises(TypeError, match=r"but sample_weight has dtype .* and holds bytes, first b'1'\. Decode"):
+        make("GRURegressor").fit(X, [0.0, 1.0], sample_weight=codes)
+    with pytest.raises(TypeError, match=r"GRUClassifier takes text and numbers, got y of bytes, dtype .* to str\."):
+        make("GRUClassifier").fit(X, codes)
+
+
+@pytest.mark.parametrize("value", [b"1", bytearray(b"1"), memoryview(b"1")])
+def test_bytes_in_arrays(value):
+    flat = np.empty((2, 3), dtype=object)
+    flat[:] = 1.0
+    flat[1, 1] = value
+    for given in (flat, flat[..., None], [flat, flat]):
+        with pytest.raises(TypeError, match="X has dtype object, and holds bytes, first "):
+            SequenceScaler().fit(given)
+
+
 @every_frame
 def test_dates_in_a_list_of_frames(frame):
     good, bad = frame(NUMBERS), frame({"load": NUMBERS["load"], "wind": DAYS})
@@ -381,6 +417,24 @@ def test_lists_of_frames_are_lists_of_sequences(frame, X, y):
         SequenceScaler().fit_transform(frames), SequenceScaler().fit_transform(sequences), strict=True
     ):
         assert_array_equal(theirs, ours)
+
+
+@every_column
+def test_a_column_of_lists_is_a_list_of_sequences(column, X, labels):
+    sequences = [sequence[: 3 + sample % 3] for sample, sequence in enumerate(X)]
+    given, targets = column([sequence.tolist() for sequence in sequences]), [sequence[:, 0] for sequence in sequences]
+    steps = column([steps.tolist() for steps in targets])
+    regressor = make("RecurrentRegressor", cell="rnn", epochs=1, return_sequences=True)
+    fitted = regressor.fit(given, steps, X_val=given, y_val=steps)
+    predicted, score, history = fitted.predict(given), fitted.score(given, steps), fitted.history_
+    regressor.fit(sequences, targets, X_val=sequences, y_val=targets)
+    assert isinstance(predicted, np.ndarray) and [len(one) for one in predicted] == [len(one) for one in sequences]
+    assert_array_equal(np.concatenate(predicted), np.concatenate(regressor.predict(sequences)))
+    assert score == regressor.score(sequences, targets) and history == regressor.history_
+    of_steps = [[label] * len(sequence) for label, sequence in zip(labels.tolist(), sequences, strict=True)]
+    classifier = make("RecurrentClassifier", cell="rnn", epochs=1, return_sequences=True).fit(given, column(of_steps))
+    assert [one.shape for one in classifier.predict_proba(given)] == [(len(one), 3) for one in sequences]
+    assert classifier.score(given, column(of_steps)) == classifier.score(sequences, of_steps)
 
 
 @every_frame

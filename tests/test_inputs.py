@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import make
+from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import KFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -15,8 +17,9 @@ from skrnn import SequenceForecaster, SequenceScaler, SequenceWindower, sliding_
 
 N_SAMPLES, N_STEPS = 40, 8
 ROWS = np.random.default_rng(0).normal(size=(N_SAMPLES, N_STEPS))
+LAGS = sliding_window_view(ROWS.ravel(), N_STEPS)[:N_SAMPLES].copy()  # windows of one series
 Y = ROWS[:, -1]
-TRANSPOSE = r"has 1 time step of 8 features.*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. See docs"
+TRANSPOSE = r"1 time step of 8 features, which look like .*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. See"
 
 
 def tiny(**params):
@@ -35,18 +38,36 @@ def caught_from(function):
 
 
 def test_one_time_step_of_many_features():
-    with pytest.warns(UserWarning, match=TRANSPOSE):
-        model = tiny().fit(ROWS[:, None, :], Y)
-    model.predict(ROWS[:, None, :])  # once, in fit
-    tiny().fit(ROWS[:, None, :-1], Y)  # fewer features may well be meant
-    tiny().fit(ROWS[:, None, :].transpose(0, 2, 1), Y)
+    shuffled = np.random.default_rng(0).permutation(LAGS)
+    for given in (LAGS, LAGS[:, ::-1], shuffled, shuffled[::2], LAGS.astype(np.float32)):
+        with pytest.warns(UserWarning, match=TRANSPOSE):
+            model = tiny().fit(given[:, None, :], Y[: len(given)])
+    model.predict(LAGS[:, None, :])  # once, in fit
+    tiny().fit(LAGS[:, None, :-1], Y)  # fewer features may well be meant
+    tiny().fit(LAGS[:, None, :].transpose(0, 2, 1), Y)
+
+
+def test_windows_of_one_series_that_share_its_memory():
+    lags = sliding_window_view(ROWS.ravel(), N_STEPS)[:N_SAMPLES]
+    assert not lags.flags.writeable
+    for pipeline in (tiny(), make_pipeline(SequenceScaler(), tiny())):
+        with pytest.warns(UserWarning, match=TRANSPOSE):
+            pipeline.fit(np.expand_dims(lags, 1), Y)
+
+
+def test_independent_signals():
+    phases = np.random.default_rng(0).random((N_SAMPLES, 1))
+    signals = np.sin(2 * np.pi * (np.arange(20) / 20 + phases))
+    with pytest.warns(UserWarning, match="has 1 time step of 20 features, .* if these are 20 time steps of 1 feature"):
+        tiny().fit(signals.reshape(N_SAMPLES, 1, 20), Y)
 
 
 def test_a_list_of_sequences_of_one_time_step():
-    sequences = [row[None, :] for row in ROWS]
+    sequences = [row[None, :] for row in LAGS]
     with pytest.warns(UserWarning, match=r"pass \[sequence\.T for sequence in X\]\. See docs"):
         tiny().fit(sequences, Y)
-    tiny().fit([*sequences[:-1], ROWS[:2]], Y)  # one is longer
+    tiny().fit([*sequences[:-1], LAGS[:2]], Y)  # one is longer
+    tiny().fit([row[None, :] for row in ROWS], Y)
 
 
 def test_windows_of_one_row_are_meant():
@@ -59,8 +80,26 @@ def test_windows_of_one_row_are_meant():
         pipeline.fit(pd.DataFrame(ROWS), Y)
     tiny().fit(sliding_windows(ROWS, window=1), Y)
     SequenceForecaster(tiny(), window=1).fit(ROWS, Y)
+    make_pipeline(windower, tiny()).fit(LAGS, Y)  # lags as features
     with pytest.warns(UserWarning, match=TRANSPOSE):
-        make_pipeline(SequenceScaler(), tiny()).fit(ROWS[:, None, :], Y)
+        make_pipeline(SequenceScaler(), tiny()).fit(LAGS[:, None, :], Y)
+
+
+@pytest.mark.parametrize("kind", ["walks", "noise", "counts", "indicators"])
+def test_copies_of_windows_of_one_row_are_meant(kind):
+    rng, shape = np.random.default_rng(0), (90, 9)
+    table = {
+        "walks": np.cumsum(rng.normal(size=shape), axis=0),
+        "noise": rng.normal(size=shape),
+        "counts": rng.poisson(5, size=shape),
+        "indicators": np.eye(9)[rng.integers(0, 9, size=90)],
+    }[kind]
+    windows, t = SequenceWindower(window=1).fit_transform(table), np.arange(90.0) / 90
+    for shuffle in (True, False):
+        train, _, t_train, _ = train_test_split(windows, t, shuffle=shuffle, random_state=0 if shuffle else None)
+        assert train.flags.writeable
+        tiny().fit(train, t_train)
+    assert np.isfinite(cross_val_score(tiny(), windows, t, cv=KFold(2), error_score="raise")).all()
 
 
 def test_scaled_windows_are_read_only_as_windows_are():
@@ -118,7 +157,7 @@ def read_by_time():
 
 
 def read_in_another_order():
-    return make_pipeline(SequenceScaler(), tiny()), ROWS[:, None, :], "has 1 time step of 8 features"
+    return make_pipeline(SequenceScaler(), tiny()), LAGS[:, None, :], "has 1 time step of 8 features"
 
 
 def read_with_padding_inside():
