@@ -39,7 +39,8 @@ def frequency_of(time):
     if isinstance(time, pd.RangeIndex):
         return time.step
     if isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        return _plain(_inferred(time) or _inferred(_wall(time)))
+        inferred = _inferred(time)
+        return _plain(inferred if inferred or getattr(time, "tz", None) is None else _inferred(_wall(time)))
     return _constant_step(time.to_numpy()) if time.dtype.kind in "iu" else None
 
 
@@ -187,10 +188,11 @@ def next_times(last, frequency, n_steps):
         return pd.PeriodIndex.from_ordinals(last.asi8[0] + frequency * steps, freq=last.freq, name=last.name)
     offset = to_offset(frequency) if isinstance(frequency, str) else frequency
     if isinstance(last, pd.DatetimeIndex):
-        if last.tz is None or _is_fixed(offset):
-            return pd.date_range(last[0], periods=n_steps + 1, freq=offset, name=last.name)[1:]
-        wall = pd.date_range(_wall(last)[0], periods=n_steps + 1, freq=offset, name=last.name)[1:]
-        return pd.DatetimeIndex(_localized(wall, last.tz), freq=offset)
+        zone = None if _is_fixed(offset) else last.tz
+        wall = pd.date_range(_wall(last)[0], periods=n_steps + 1, freq=offset, name=last.name)
+        if zone is not None and wall.tz_localize(zone, nonexistent="NaT", ambiguous="NaT").hasnans:
+            return _localized(wall, zone)[1:]  # which has no freq
+        return pd.date_range(last[0], periods=n_steps + 1, freq=offset, name=last.name)[1:]
     return pd.Index([last[0] + offset * int(i) for i in steps], name=last.name)
 
 
