@@ -120,7 +120,7 @@ def backtest(
     places = index
     if not index.is_unique and index.nlevels == 1 and (index.inferred_type == "integer" or not is_ordered(index)):
         places = pd.RangeIndex(n_rows)  # labels that repeat, and are no times, do not tell one row from another
-        X, y = (data if index_of(data) is None else data.set_axis(places) for data in (X, y))
+        X, y = (data.set_axis(places) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
     truth = floats_of(y, "backtest", parameter="y").reshape(n_rows, -1)
     model, known, parts = clone(forecaster), 0, []
     for origin in origins:

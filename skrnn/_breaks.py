@@ -8,25 +8,32 @@ import pandas as pd
 _SECONDS = 86_400  # of a day
 
 
-def has_breaks(time):
-    """Tell whether rows at most a day apart leave out days of the week, or nights: then some missing rows are no holes.
+def have_breaks(time, bounds, which):
+    """Tell which series, of rows at most a day apart, leave out days of the week, or nights, which are no holes.
 
     Parameters
     ----------
     time : Index
-        Times of one series, in increasing order.
+        Times of one series after another, in increasing order.
+    bounds : ndarray of int, shape (n_series + 1,)
+        The first row of each series, and the end of the last.
+    which : ndarray of bool, shape (n_series,)
+        The series to look at.
 
     Returns
     -------
-    bool
+    ndarray of bool, shape (n_series,)
         False where times are no dates and no periods of them.
     """
-    if not isinstance(time, (pd.DatetimeIndex, pd.PeriodIndex)) or len(time) < 2:
-        return False
-    days = _days(time)
-    if np.median(np.diff(days)) > 1:
-        return False
-    return _is_closed_on_a_day(days) or bool(crosses_night(time, 1).any())
+    broken = np.zeros(len(which), dtype=bool)
+    if isinstance(time, (pd.DatetimeIndex, pd.PeriodIndex)):
+        days, seconds = _days(time), _seconds(time)
+        for code in np.flatnonzero(which & (np.diff(bounds) > 1)):
+            rows = slice(bounds[code], bounds[code + 1])
+            if np.median(np.diff(days[rows])) <= 1:
+                nights = _lead_over_night(days[rows], seconds[rows], 1)
+                broken[code] = nights.any() or _is_closed_on_a_day(days[rows])
+    return broken
 
 
 def crosses_night(time, least):
@@ -46,8 +53,10 @@ def crosses_night(time, least):
     """
     if not isinstance(time, (pd.DatetimeIndex, pd.PeriodIndex)):
         return np.zeros(len(time) - 1, dtype=bool)
-    days = _days(time)
-    seconds = np.asarray(time.hour * 3600 + time.minute * 60 + time.second, dtype=np.int64)
+    return _lead_over_night(_days(time), _seconds(time), least)
+
+
+def _lead_over_night(days, seconds, least):
     night = seconds.min() + _SECONDS - seconds.max()  # from the latest time of the day to the earliest
     dates = days.astype("M8[D]")
     next_day = (np.diff(days) == 1) | ((np.diff(days) > 1) & (np.busday_count(dates[:-1], dates[1:]) == 1))
@@ -59,6 +68,11 @@ def _days(time):
     if isinstance(time, pd.PeriodIndex):
         return time.asfreq("D").asi8
     return time.tz_localize(None).to_numpy().astype("M8[D]").astype(np.int64)
+
+
+def _seconds(time):
+    """Return the second of the day of each time by the clock on the wall."""
+    return np.asarray(time.hour * 3600 + time.minute * 60 + time.second, dtype=np.int64)
 
 
 def _is_closed_on_a_day(days):

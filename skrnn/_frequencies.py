@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from skrnn._breaks import has_breaks
+from skrnn._breaks import have_breaks
 from skrnn._times import time_values
 
 _DAY = np.timedelta64(1, "D")
@@ -60,13 +60,18 @@ def frequency_despite_holes(time):
         As `frequency_of` returns it. A period is followed by the next one where there are too few to tell.
     """
     frequency = frequency_of(time)
-    if frequency is not None:
-        return frequency
+    if frequency is None and not have_breaks(time, np.array([0, len(time)]), np.ones(1, dtype=bool))[0]:
+        frequency = _despite_holes(time)
+    return frequency
+
+
+def _despite_holes(time):
+    """Return the frequency that nearly all rows of a series without breaks agree with."""
     steps = np.diff(time_values(time))
     if len(steps) < 2:
         return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
     regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
-    if regular.all() or regular.mean() < _NEARLY_ALL or has_breaks(time):
+    if regular.all() or regular.mean() < _NEARLY_ALL:
         return None
     ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])
     longest = int(np.argmax(np.diff(ends)))
@@ -129,9 +134,7 @@ def _lend(found, time, codes, bounds, n_rows):
     pooled = None if n_rows and only_single else frequency_of(time.unique().sort_values())
     if pooled is not None and pooled not in n_rows:
         n_rows[pooled] = len(time)
-    broken = np.zeros(len(needy), dtype=bool)
-    for code in np.flatnonzero(needy) if n_rows else ():
-        broken[code] = has_breaks(time[bounds[code] : bounds[code + 1]])
+    broken = have_breaks(time, bounds, needy)
     for place, (frequency, n_of_others) in enumerate(n_rows.items()):
         on_grid, share = _agreeing(time, codes, needy, frequency)
         # Rows of a period index lie in its periods, however many are missing.
@@ -142,8 +145,14 @@ def _lend(found, time, codes, bounds, n_rows):
         for code in np.flatnonzero(agrees):
             found[code] = frequency
         needy &= ~agrees
-    for code in np.flatnonzero(needy):
-        found[code] = frequency_despite_holes(time[bounds[code] : bounds[code + 1]])
+    for code in np.flatnonzero(needy & ~broken):
+        frequency = _despite_holes(time[bounds[code] : bounds[code + 1]]) if found[code] is None else None
+        if frequency is None:
+            continue
+        found[code] = frequency
+        on_grid, share = _agreeing(time, codes, needy & ~broken, frequency)
+        for other in np.flatnonzero(on_grid & (share >= _NEARLY_ALL)):
+            found[other] = found[other] or frequency
 
 
 def periods_of(time, codes, later, later_codes, frequencies):

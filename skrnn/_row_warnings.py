@@ -103,7 +103,7 @@ def _first_hole(labels):
         regular = _share_about(distances, median) >= _REGULAR
         lengths = distances[holes]
         between_sessions = len(lengths) >= _BREAKS and _share_about(lengths, np.median(lengths)) > 0.5
-        between_sessions = between_sessions or crosses_night(time[rows], _HOLE)[holes].all()
+        holes &= ~crosses_night(time[rows], _HOLE)
         if regular and holes.any() and not between_sessions and frequency_of(_as_given(time, rows)) is None:
             hole = int(np.argmax(holes))
             usual = as_scalar(np.asarray(median * unit)[()]) if not isinstance(time, pd.PeriodIndex) else int(median)
