@@ -85,7 +85,8 @@ def _check_continues(bounds, known, frequencies, labels, codes, ahead):
         row = int(np.argmax(wrong))
         raise ValueError(
             f"Row {row} of X ({labels.time[row]}) does not continue the series, whose last row is of "
-            f"{known.time[last[row]]}: the steps to predict must follow it one by one."
+            f"{known.time[last[row]]}: the steps to predict must follow it one by one. Where rows are missing, fill "
+            "them; where order alone counts, drop the index (reset_index(drop=True)), or pass arrays."
         )
     fitted, times = time_values(known.time), time_values(labels.time)
     rows = np.flatnonzero((ahead > 0) & ~regular)

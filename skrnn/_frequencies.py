@@ -71,7 +71,7 @@ def _despite_holes(time):
     if len(steps) < 2:
         return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
     regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
-    if regular.all() or regular.mean() < _NEARLY_ALL:
+    if regular.all() or regular.mean() < _NEARLY_ALL or not time.is_unique:
         return None
     ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])
     longest = int(np.argmax(np.diff(ends)))

@@ -98,6 +98,7 @@ def days_of(**coming):
         (HALF_HOURS.to_period("30min"), None),
         (HOURS_OF_THE_WEEK, None),
         (pd.Index([1, 1, 2, 2, 3, 3]), None),
+        (pd.Index([*range(5, 30), *range(29, 40), *range(41, 60)]), None),
         (pd.to_timedelta([2, 4, 6], unit="h"), "2h"),
     ],
 )
@@ -302,6 +303,13 @@ def test_a_hole_does_not_hide_what_comes_next(index, after):
     assert_array_equal(windows_after(y, after[1:2]), [[np.nan, np.nan, -1]])
     end = 11 if index.dtype == int else 20  # one row after the hole
     assert_array_equal(windows_after(y[:end], index[end : end + 1]), [[np.nan, end - 1, -1]])
+
+
+@pytest.mark.parametrize("index", [WEEKDAYS.delete(7), WEEKDAYS.delete(7).to_period("D"), HALF_HOURS])
+def test_the_windower_says_where_days_without_rows_leave_the_next_one_open(index):
+    with pytest.warns(UserWarning, match="The index of X does not tell whether"):
+        windows = windows_after(series(index[:20]), index[20:21])
+    assert_array_equal(windows, [[np.nan, np.nan, -1]])
 
 
 def test_numbers_of_a_frame_that_rows_were_dropped_from_are_placed_unless_too_far():
