@@ -14,6 +14,7 @@ from sklearn.utils.validation import _num_samples
 
 from skrnn._frames import as_pandas, index_of
 from skrnn._numbers import floats_of, refuse_no_array
+from skrnn._times import is_ordered
 from skrnn._typing import validate_params
 
 
@@ -116,6 +117,10 @@ def backtest(
     columns = _columns(y)
     index = index_of(y)
     index = pd.RangeIndex(n_rows) if index is None else index
+    places = index
+    if not index.is_unique and index.nlevels == 1 and (index.inferred_type == "integer" or not is_ordered(index)):
+        places = pd.RangeIndex(n_rows)  # labels that repeat, and are no times, do not tell one row from another
+        X, y = (data.set_axis(places) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
     truth = floats_of(y, "backtest", parameter="y").reshape(n_rows, -1)
     model, known, parts = clone(forecaster), 0, []
     for origin in origins:
@@ -125,7 +130,7 @@ def backtest(
             model.update(rows(X, known, origin), rows(y, known, origin))
         known = origin
         # A frame without columns says how many steps there are where there are no covariates.
-        asked = pd.DataFrame(index=index[origin : origin + steps]) if X is None else rows(X, origin, origin + steps)
+        asked = pd.DataFrame(index=places[origin : origin + steps]) if X is None else rows(X, origin, origin + steps)
         part = pd.DataFrame({"origin": [index[origin - 1]] * steps, "step": np.arange(1, steps + 1)})
         for kind, values in (("truth", truth[origin : origin + steps]), ("prediction", model.predict(asked))):
             part[[f"{kind}{column}" for column in columns]] = np.reshape(values, (steps, -1))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
-from skrnn._frequencies import frequencies_of, periods_of
+from skrnn._frequencies import frequencies_of, frequency_of, periods_of
 from skrnn._times import as_scalar, comparable, time_values
 
 # Where an index has no frequency, the next row lies no farther than so many times the largest distance so far: business
@@ -83,12 +85,15 @@ def _check_continues(bounds, known, frequencies, labels, codes, ahead):
         row = int(np.argmax(wrong))
         raise ValueError(
             f"Row {row} of X ({labels.time[row]}) does not continue the series, whose last row is of "
-            f"{known.time[last[row]]}: the steps to predict must follow it one by one."
+            f"{known.time[last[row]]}: the steps to predict must follow it one by one. Where rows are missing, fill "
+            "them; where order alone counts, drop the index (reset_index(drop=True)), or pass arrays."
         )
     fitted, times = time_values(known.time), time_values(labels.time)
     rows = np.flatnonzero((ahead > 0) & ~regular)
-    is_number = fitted.dtype.kind in "iu" and not isinstance(known.time, pd.PeriodIndex)
-    if is_number or not len(rows):  # whole numbers may do no more than count rows
+    if known.time.inferred_type == "integer":
+        tells = _is_mostly_regular(fitted, bounds) & (not _counts_rows(known))
+        rows = rows[tells[codes[rows]]]
+    if not len(rows):
         return
     rows = rows[np.argsort(codes[rows], kind="stable")]
     before = np.concatenate([times[:1], times[rows[:-1]]])
@@ -98,11 +103,13 @@ def _check_continues(bounds, known, frequencies, labels, codes, ahead):
     if too_far.any():
         at = int(np.argmax(too_far))
         row, step, usual = int(rows[at]), as_scalar(steps[at]), as_scalar(largest[at])
+        is_date = isinstance(known.time, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
+        remedy = "Give the fitted index a frequency (y.asfreq)" if is_date else "Fill the rows that are missing"
         raise ValueError(
             f"Row {row} of X ({labels.time[row]}) cannot be placed after the series, whose last row is of "
             f"{known.time[last[row]]}: the fitted index has no frequency, and {step} after the row before it is more "
-            f"than {_FARTHEST} times the largest distance between fitted rows, {usual}. Give the fitted index a "
-            "frequency (y.asfreq), or pass the steps that come next as an array, or call forecast(steps)."
+            f"than {_FARTHEST} times the largest distance between fitted rows, {usual}. {remedy}, or pass the steps "
+            "that come next as an array, or call forecast(steps)."
         )
 
 
@@ -113,10 +120,29 @@ def _largest_steps(values, bounds):
     return np.maximum.reduceat(steps, bounds[:-1])
 
 
+def _is_mostly_regular(numbers, bounds):
+    """Tell of which series most whole numbers lie at one distance from the one before, and none at the same place."""
+    regular = np.zeros(len(bounds) - 1, dtype=bool)
+    for code, (start, end) in enumerate(pairwise(bounds)):
+        steps = np.diff(numbers[start:end])
+        regular[code] = len(steps) > 1 and steps.min() > 0 and np.mean(steps == np.sort(steps)[len(steps) // 2]) > 0.5
+    return regular
+
+
+def _counts_rows(labels):
+    """Tell whether whole numbers are those of the rows of a frame of several series, and count no time."""
+    time = labels.time
+    if len(labels.series) == 1 or time.inferred_type != "integer" or not time.is_unique:
+        return False
+    # All rows of it, or some from the first on.
+    return bool(time.max() - time.min() + 1 == len(time) or time.min() in (0, 1))
+
+
 def distance_of(labels):
     """Return for each series the distance between neighbouring times; None where there is none, or nothing tells it."""
     time = labels.time
-    # Of several series: whole numbers that differ for every row are those of the rows, and count no time.
-    if time is not None and len(labels.series) > 1 and time.inferred_type == "integer" and time.is_unique:
+    if time is not None and _counts_rows(labels):
         return (None,) * len(labels.series)
+    if time is not None and len(labels.series) == 1 and time.inferred_type == "integer" and time.min() in (0, 1):
+        return (frequency_of(time),)  # of a frame that rows may have been dropped from
     return frequencies_of(labels)

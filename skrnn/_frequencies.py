@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from skrnn._breaks import have_breaks
 from skrnn._times import time_values
 
 _DAY = np.timedelta64(1, "D")
+_MOST, _NEARLY_ALL = 0.5, 0.9  # of the rows of a series follow by one, where they agree with a frequency
 
 
 def frequency_of(time):
@@ -26,9 +28,9 @@ def frequency_of(time):
     str, DateOffset, int or None
         For dates and time differences an alias of pandas, or an offset that has none; for numbers, and for periods
         in units of theirs, their step. Given by the index, inferred by pandas, or the constant step; None where there
-        is none.
+        is none, as of whole numbers that repeat.
     """
-    if time is None:
+    if time is None or not time.is_unique:
         return None
     if isinstance(time, pd.PeriodIndex):
         return _constant_step(time.asi8)
@@ -36,18 +38,56 @@ def frequency_of(time):
         return _plain(time.freq)
     if isinstance(time, pd.RangeIndex):
         return time.step
-    distinct = time.unique().sort_values()
-    if isinstance(distinct, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        # Not pd.infer_freq, which warns from pandas 3.1 on, and will return something else. Two times infer nothing.
-        return _plain(type(distinct)(distinct, freq="infer").freq)
-    return _constant_step(distinct.to_numpy()) if distinct.dtype.kind in "iu" else None
+    if isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        inferred = _inferred(time)
+        return _plain(inferred if inferred or getattr(time, "tz", None) is None else _inferred(_wall(time)))
+    return _constant_step(time.to_numpy()) if time.dtype.kind in "iu" else None
+
+
+def frequency_despite_holes(time):
+    """Return the frequency of one series, or that which nearly all of its rows agree with, where others are missing.
+
+    Days of the week without rows and nights between sessions are no holes: what comes after them is the next row.
+
+    Parameters
+    ----------
+    time : Index
+        Times in increasing order.
+
+    Returns
+    -------
+    str, DateOffset, int or None
+        As `frequency_of` returns it. A period is followed by the next one where there are too few to tell.
+    """
+    frequency = frequency_of(time)
+    if frequency is None and not have_breaks(time, np.array([0, len(time)]), np.ones(1, dtype=bool))[0]:
+        frequency = _despite_holes(time)
+    return frequency
+
+
+def _despite_holes(time):
+    """Return the frequency that nearly all rows of a series without breaks agree with."""
+    steps = np.diff(time_values(time))
+    if len(steps) < 2:
+        return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
+    regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
+    if regular.all() or regular.mean() < _NEARLY_ALL or not time.is_unique:
+        return None
+    ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])
+    longest = int(np.argmax(np.diff(ends)))
+    frequency = frequency_of(time[ends[longest] + 1 : ends[longest + 1] + 1])  # of the rows between two holes
+    if frequency is None:
+        return None
+    numbers = _count(time, time[np.zeros(len(time), dtype=int)], frequency)
+    return frequency if not np.isnan(numbers).any() and (np.diff(numbers) == 1).mean() >= _NEARLY_ALL else None
 
 
 def frequencies_of(labels):
     """Return the frequency of each series.
 
     The frequency is that of the rows of the series itself. A series that is too short to have one, or has holes, takes
-    that of other series of the panel where its rows agree with it.
+    that of other series of the panel where its rows agree with it and are no more than theirs, or else one that nearly
+    all of its own rows agree with.
 
     Parameters
     ----------
@@ -61,8 +101,7 @@ def frequencies_of(labels):
     if labels.time is None:
         return (None,) * n_series
     if n_series == 1:
-        frequency = frequency_of(labels.time)
-        return (_period_grid(labels.time) if frequency is None else frequency,)
+        return (frequency_despite_holes(labels.time),)
     order = labels.by_series()
     time, codes = labels.time[order], labels.codes[order]
     bounds = np.searchsorted(codes, np.arange(n_series + 1))
@@ -81,27 +120,39 @@ def frequencies_of(labels):
             n_rows[frequency] = n_rows.get(frequency, 0) + int(lengths[other])
         pending &= ~exact
     if None in found:
-        _lend(found, time, codes, bounds, sorted(n_rows, key=lambda frequency: -n_rows[frequency]))
+        _lend(found, time, codes, bounds, n_rows)
     return tuple(found)
 
 
-def _lend(found, time, codes, bounds, candidates):
-    """Give series without a frequency one of the panel, in place."""
+def _lend(found, time, codes, bounds, n_rows):
+    """Give series without a frequency one of the panel, or one of their own rows, in place."""
     needy = np.array([frequency is None for frequency in found])
-    single = needy & (np.diff(bounds) == 1)
-    pooled = [] if candidates and not (needy & ~single).any() else [frequency_of(time)]
-    for frequency in dict.fromkeys(f for f in [*candidates, *pooled] if f is not None):
-        on_grid, share = _agreeing(time, codes, needy & ~single, frequency)
+    lengths = np.diff(bounds)
+    only_single = (lengths[needy] == 1).all()
+    n_rows = dict(sorted(n_rows.items(), key=lambda item: -item[1]))
+    lone = len(n_rows) == 1  # one row agrees with too many frequencies to choose
+    pooled = None if n_rows and only_single else frequency_of(time.unique().sort_values())
+    if pooled is not None and pooled not in n_rows:
+        n_rows[pooled] = len(time)
+    broken = have_breaks(time, bounds, needy)
+    for place, (frequency, n_of_others) in enumerate(n_rows.items()):
+        on_grid, share = _agreeing(time, codes, needy, frequency)
         # Rows of a period index lie in its periods, however many are missing.
-        agrees = on_grid & ((share > 0.5) | isinstance(time, pd.PeriodIndex)) & needy & ~single
+        agrees = (share > _MOST) | isinstance(time, pd.PeriodIndex)
+        agrees &= (lengths > 1) & (lengths <= n_of_others) & ~broken
+        agrees |= (lengths == 1) & lone & (place == 0)
+        agrees &= on_grid
         for code in np.flatnonzero(agrees):
             found[code] = frequency
         needy &= ~agrees
-    for code in np.flatnonzero(needy):
-        if single[code] and len(set(candidates)) == 1:
-            found[code] = candidates[0]
-        else:
-            found[code] = _period_grid(time[bounds[code] : bounds[code + 1]])
+    for code in np.flatnonzero(needy & ~broken):
+        frequency = _despite_holes(time[bounds[code] : bounds[code + 1]]) if found[code] is None else None
+        if frequency is None:
+            continue
+        found[code] = frequency
+        on_grid, share = _agreeing(time, codes, needy & ~broken, frequency)
+        for other in np.flatnonzero(on_grid & (share >= _NEARLY_ALL)):
+            found[other] = found[other] or frequency
 
 
 def periods_of(time, codes, later, later_codes, frequencies):
@@ -144,10 +195,14 @@ def next_times(last, frequency, n_steps):
     steps = np.arange(1, n_steps + 1)
     if isinstance(last, pd.PeriodIndex):
         return pd.PeriodIndex.from_ordinals(last.asi8[0] + frequency * steps, freq=last.freq, name=last.name)
+    offset = to_offset(frequency) if isinstance(frequency, str) else frequency
     if isinstance(last, pd.DatetimeIndex):
-        return pd.date_range(last[0], periods=n_steps + 1, freq=frequency, name=last.name)[1:]
-    step = to_offset(frequency) if isinstance(frequency, str) else frequency
-    return pd.Index([last[0] + step * int(i) for i in steps], name=last.name)
+        zone = None if _is_fixed(offset) else last.tz
+        wall = pd.date_range(_wall(last)[0], periods=n_steps + 1, freq=offset, name=last.name)
+        if zone is not None and wall.tz_localize(zone, nonexistent="NaT", ambiguous="NaT").hasnans:
+            return _localized(wall, zone)[1:]  # which has no freq
+        return pd.date_range(last[0], periods=n_steps + 1, freq=offset, name=last.name)[1:]
+    return pd.Index([last[0] + offset * int(i) for i in steps], name=last.name)
 
 
 def times_of_next_rows(known, codes, frequencies):
@@ -195,11 +250,24 @@ def _constant_step(numbers):
     return int(steps[0]) if len(steps) > 1 and steps[0] and (steps == steps[0]).all() else None
 
 
-def _period_grid(time):
-    """Return the largest step at which all rows of an index of periods lie; None for other kinds."""
-    if not isinstance(time, pd.PeriodIndex):
-        return None
-    return int(np.gcd.reduce(np.diff(time.asi8))) or time.freq.n
+def _inferred(time):
+    """Return the frequency that pandas infers."""
+    # Not pd.infer_freq, which warns from pandas 3.1 on, and will return something else. Two times infer nothing.
+    return type(time)(time, freq="infer").freq
+
+
+def _wall(time):
+    """Return times by the clock on the wall; a midnight that does not exist is that of the time it was shifted to."""
+    if getattr(time, "tz", None) is None:
+        return time
+    wall = time.tz_localize(None)
+    midnight = wall.normalize()
+    return wall.where(_localized(midnight, time.tz) != time, midnight)
+
+
+def _localized(wall, zone):
+    """Return times of the clock on the wall as times of a zone: the first that exists of none, the first of two."""
+    return wall.tz_localize(zone, nonexistent="shift_forward", ambiguous=np.ones(len(wall), dtype=bool))
 
 
 def _may_be_regular(time, codes, bounds):
@@ -236,12 +304,18 @@ def _agreeing(time, codes, which, frequency):
 
 def _count(time, origin, frequency):
     """Return how many periods after its origin each time lies, NaN between two."""
+    if not len(time):
+        return np.empty(0)
     offset = to_offset(frequency) if isinstance(frequency, str) else frequency
     if not isinstance(time, pd.DatetimeIndex) or _is_fixed(offset):
         step = pd.Timedelta(offset).to_timedelta64() if isinstance(offset, pd.offsets.BaseOffset) else offset
         return _multiples(time_values(time) - time_values(origin), step)
     # By the clock on the wall: days differ in length where clocks change.
-    wall, start = (index.tz_localize(None).to_numpy() for index in (time, origin))
+    wall, start = time.tz_localize(None).to_numpy(), _wall(origin).to_numpy()
+    if time.tz is not None:  # a time of the day that did not exist is the first one after it
+        days = wall.astype("M8[D]")
+        exact = pd.DatetimeIndex(days + (start - start.astype("M8[D]")))
+        wall = np.where(_localized(exact, time.tz) == time, exact, wall)
     if isinstance(offset, (pd.offsets.Day, pd.offsets.Week)):
         return _multiples(wall - start, offset.n * (7 if isinstance(offset, pd.offsets.Week) else 1) * _DAY)
     if type(offset) is pd.DateOffset or isinstance(offset, (pd.offsets.BusinessHour, pd.offsets.CustomBusinessHour)):

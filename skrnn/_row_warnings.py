@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from skrnn._breaks import crosses_night
 from skrnn._frequencies import frequency_of
 from skrnn._guide import see
 from skrnn._times import as_scalar, as_times, is_ordered, time_values
@@ -102,6 +103,7 @@ def _first_hole(labels):
         regular = _share_about(distances, median) >= _REGULAR
         lengths = distances[holes]
         between_sessions = len(lengths) >= _BREAKS and _share_about(lengths, np.median(lengths)) > 0.5
+        holes &= ~crosses_night(time[rows], _HOLE)
         if regular and holes.any() and not between_sessions and frequency_of(_as_given(time, rows)) is None:
             hole = int(np.argmax(holes))
             usual = as_scalar(np.asarray(median * unit)[()]) if not isinstance(time, pd.PeriodIndex) else int(median)

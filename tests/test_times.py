@@ -24,6 +24,11 @@ from skrnn._series import split_labels
 
 DAYS = pd.date_range("2024-01-01", periods=40)
 MONTHS = pd.period_range("2019-03", periods=120, freq="M")
+WEEKDAYS = DAYS[DAYS.day_of_week < 5]
+HALF_HOURS = pd.date_range("2024-01-01", periods=48 * 5, freq="30min")
+HOURS_OF_THE_WEEK = pd.date_range("2024-01-01", periods=24 * 12, freq="h")
+HOURS_OF_THE_WEEK = HOURS_OF_THE_WEEK[HOURS_OF_THE_WEEK.day_of_week < 5]
+HALF_HOURS = HALF_HOURS[HALF_HOURS.indexer_between_time("9:30", "16:00")]
 
 
 def series(index, slope=1.0):
@@ -74,6 +79,26 @@ def days_of(**coming):
         (pd.Index([3, 6, 10]), None),
         (pd.date_range("2024-01-31", periods=9, freq="ME"), "ME"),
         (pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05"]), None),
+        # A hole.
+        (DAYS.delete(20), "D"),
+        (DAYS.delete([10, 20]).to_period("D"), 1),
+        (DAYS.delete(20).tz_localize("Europe/Berlin"), "D"),
+        (DAYS.delete(20) - DAYS[0], "D"),
+        (MONTHS.to_timestamp().delete(20), "MS"),
+        (MONTHS.to_timestamp(how="end").delete([20, 21]), "ME"),
+        (pd.date_range("2020-01-01", periods=40, freq="WOM-3FRI").delete(7), "WOM-3FRI"),
+        (pd.date_range("2024-01-01", periods=400, freq="15min").delete(range(70, 90)), "15min"),
+        (pd.Index([*range(1990, 2000), *range(2001, 2011)]), 1),
+        # Many holes, or none: days of the week without rows, and nights.
+        (DAYS.delete([3, 9, 14, 22, 30]), None),
+        (DAYS.delete([3, 9, 14, 22, 30]).to_period("D"), None),
+        (WEEKDAYS.delete(7), None),
+        (WEEKDAYS.to_period("D"), None),
+        (HALF_HOURS, None),
+        (HALF_HOURS.to_period("30min"), None),
+        (HOURS_OF_THE_WEEK, None),
+        (pd.Index([1, 1, 2, 2, 3, 3]), None),
+        (pd.Index([*range(5, 30), *range(29, 40), *range(41, 60)]), None),
         (pd.to_timedelta([2, 4, 6], unit="h"), "2h"),
     ],
 )
@@ -139,6 +164,18 @@ def test_a_daily_and_a_weekly_series_in_one_panel():
         ({"a": DAYS, "b": DAYS[::7], "c": DAYS[:1]}, ("D", "W-MON", None)),
         ({"a": DAYS, "b": (DAYS + pd.Timedelta("12h")).delete([3, 5, 7])}, ("D", "D")),
         ({"a": DAYS[[0, 1, 4, 9, 11]], "b": DAYS[[2, 5, 6]]}, (None, None)),
+        # Its own rows say more: those of all series have the same hole; a short series tells nothing of a longer one.
+        ({"a": DAYS.delete(7), "b": DAYS.delete(7)}, ("D", "D")),
+        ({"a": DAYS[::3].delete([2, 5, 8]), "b": DAYS[:9:3]}, (None, "3D")),
+        # Days of the week without rows, and nights between sessions.
+        ({"a": WEEKDAYS.delete(7), "b": WEEKDAYS[:5]}, (None, "D")),
+        ({"a": WEEKDAYS.delete(7), "b": WEEKDAYS}, (None, "B")),
+        ({"a": WEEKDAYS.delete(7), "b": DAYS}, (None, "D")),
+        ({"a": WEEKDAYS.delete(7).to_period("D"), "b": DAYS.to_period("D")}, (None, 1)),
+        ({"a": HALF_HOURS, "b": HALF_HOURS[:14]}, (None, "30min")),
+        # One row is not of a frequency that it does not lie on.
+        ({"a": MONTHS.to_timestamp(), "b": DAYS[9:10]}, ("MS", None)),
+        ({"a": MONTHS.to_timestamp(), "b": MONTHS.to_timestamp()[9:10]}, ("MS", "MS")),
     ],
 )
 def test_series_that_tell_nothing_take_the_frequency_of_the_panel(indexes, expected):
@@ -212,6 +249,134 @@ def test_what_is_forecast_for_a_panel_follows_it(kinds, zone):
     assert_allclose(forecaster.predict(pd.DataFrame(index=coming)), forecast)
     windows = windows_after(y, coming, groups="shop")
     assert not np.isnan(windows).any()
+
+
+@pytest.mark.parametrize("frequency", ["MS", "B", "QE", "D", "h"])
+def test_a_series_of_one_row(frequency):
+    dates = pd.date_range("2020-01-01", periods=26, freq=frequency)
+    y = panel(a=dates[:24], b=dates[23:24])
+    rows = pd.DataFrame({"v": -1.0}, pd.MultiIndex.from_product([["a", "b"], dates[24:25]], names=["shop", "day"]))
+    windower = SequenceWindower(3, groups="shop").fit(y.to_frame())
+    assert_array_equal(windower.transform(rows)[:, :, 0], [[22, 23, -1], [np.nan, 0, -1]])
+    served = SequenceWindower(3, groups="shop").fit(y.loc[["a"]].to_frame()).partial_fit(y.loc[["b"]].to_frame())
+    assert_array_equal(served.transform(rows[:1])[:, :, 0], [[22, 23, -1]])
+    # Of what is remembered one row is left of each series, and one of them gets none.
+    both = panel(a=dates[:24], b=dates[:24])
+    served = SequenceWindower(2, groups="shop").fit(both.to_frame())
+    served.partial_fit(panel(a=dates[:26])[24:].to_frame())
+    after = days_of(a=[dates[-1] + dates.freq], b=[dates[24]])
+    windows = served.transform(pd.DataFrame({"v": -1.0}, index=after))
+    assert_array_equal(windows[:, :, 0], [[25, -1], [46, -1]])
+
+
+def test_a_short_series_does_not_make_business_days_of_trading_days():
+    prices = _prices().loc["2014":"2016-11-23"].index  # up to the day before Thanksgiving
+    y = panel(a=prices, b=pd.bdate_range("2016-11-01", periods=12))
+    forecaster = fitted(y, "shop")
+    assert_allclose(forecaster.predict(pd.DataFrame(index=days_of(a=["2016-11-25"]))), [len(prices)])
+    assert forecaster.forecast(1).index.tolist() == [("a", 1), ("b", 1)]
+
+
+MISSING_A_DAY = DAYS.delete(19)
+MISSING_A_YEAR = np.delete(np.arange(1990, 2030), 10)
+
+
+@pytest.mark.parametrize(
+    ("index", "after"),
+    [
+        (MISSING_A_DAY, DAYS + pd.Timedelta("40D")),
+        (MISSING_A_DAY.to_period("D"), (DAYS + pd.Timedelta("40D")).to_period("D")),
+        (pd.Index(MISSING_A_YEAR), pd.RangeIndex(2030, 2070)),
+        (pd.Index(MISSING_A_YEAR * 3600), pd.RangeIndex(2030 * 3600, 2070 * 3600, 3600)),
+    ],
+)
+def test_a_hole_does_not_hide_what_comes_next(index, after):
+    y = series(index)
+    forecaster = fitted(y)
+    expected = forecaster.predict(np.empty((3, 0)))
+    assert_allclose(forecaster.predict(pd.DataFrame(index=after[:3])), expected)
+    assert forecaster.forecast(3).index.tolist() == after[:3].tolist()
+    for skipping in (after[3:6], after[::4]):
+        with pytest.raises(ValueError, match="does not continue the series"):
+            forecaster.predict(pd.DataFrame(index=skipping))
+    assert_array_equal(windows_after(y, after[:1]), [[37, 38, -1]])
+    assert_array_equal(windows_after(y, after[1:2]), [[np.nan, np.nan, -1]])
+    end = 11 if index.dtype == int else 20  # one row after the hole
+    assert_array_equal(windows_after(y[:end], index[end : end + 1]), [[np.nan, end - 1, -1]])
+
+
+@pytest.mark.parametrize("index", [WEEKDAYS.delete(7), WEEKDAYS.delete(7).to_period("D"), HALF_HOURS])
+def test_the_windower_says_where_days_without_rows_leave_the_next_one_open(index):
+    with pytest.warns(UserWarning, match="The index of X does not tell whether"):
+        windows = windows_after(series(index[:20]), index[20:21])
+    assert_array_equal(windows, [[np.nan, np.nan, -1]])
+
+
+def test_numbers_of_a_frame_that_rows_were_dropped_from_are_placed_unless_too_far():
+    forecaster = fitted(series(np.delete(np.arange(40), 10)))
+    assert_allclose(forecaster.predict(pd.DataFrame(index=[40, 42])), forecaster.predict(np.empty((2, 0))))
+    message = r"Row 0 of X \(90\) cannot be placed .* 51 after .* fitted rows, 2\. Fill the rows that are missing"
+    with pytest.raises(ValueError, match=message):
+        forecaster.predict(pd.DataFrame(index=[90]))
+    drawn = fitted(series(pd.Index([0, 3, 4, 9, 15, 16, 18])))  # at no usual distance
+    assert_allclose(drawn.predict(pd.DataFrame(index=[90])), [7])
+
+
+def test_years_of_series_that_do_not_overlap():
+    y = panel(a=pd.RangeIndex(1800, 1820), b=pd.RangeIndex(2000, 2020))
+    forecaster = fitted(y, "shop")
+    assert forecaster.forecast(1).index.tolist() == [("a", 1820), ("b", 2020)]
+    index = pd.MultiIndex.from_tuples([("a", 1900)], names=["shop", "day"])
+    with pytest.raises(ValueError, match=r"Row 0 of X \(1900\) does not continue the series"):
+        forecaster.predict(pd.DataFrame(index=index))
+
+
+@pytest.mark.parametrize("index", [np.arange(60) // 2, np.arange(60) % 7, [f"row {i % 7}" for i in range(60)]])
+def test_labels_that_repeat_count_for_nothing_in_a_backtest(index):
+    y = np.random.default_rng(0).normal(size=60)
+    model = SequenceForecaster(LinearRegression(), window=2)
+    table = backtest(model, None, pd.Series(y, index), initial=41, steps=3)
+    plain = backtest(model, None, y, initial=41, steps=3)
+    assert_allclose(table["prediction"], plain["prediction"])
+    assert table["origin"].tolist() == np.asarray(index)[plain["origin"]].tolist()
+
+
+# Times of the day that do not exist
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/Santiago", "Africa/Cairo"]
+)  # there days begin at 1:00 on 8 September, 26 April
+def test_a_midnight_that_does_not_exist(zone):
+    change = pd.Timestamp("2024-09-08" if zone == "America/Santiago" else "2024-04-26")
+    wall = pd.date_range(change - pd.Timedelta("14D"), periods=25)
+    dates = wall.tz_localize(zone, nonexistent="shift_forward")
+    assert dates[14].hour == 1
+    y = series(dates)
+    for n_rows in (10, 14, 15, 16, 20):  # before it, up to it, after it
+        forecaster = fitted(y[:n_rows])
+        assert forecaster.forecast(5).index.tolist() == dates[n_rows : n_rows + 5].tolist()
+        assert_allclose(forecaster.predict(y[n_rows:].to_frame()[[]]), y[n_rows:])
+        with pytest.raises(ValueError, match="does not continue the series"):
+            forecaster.predict(y[n_rows + 1 :].to_frame()[[]])
+        forecaster.update(None, y[n_rows : n_rows + 5].to_numpy())
+        assert_allclose(forecaster.predict(y[n_rows + 5 :].to_frame()[[]]), y[n_rows + 5 :])
+        assert_array_equal(windows_after(y[:n_rows], dates[n_rows : n_rows + 1]), [[n_rows - 2, n_rows - 1, -1]])
+    assert_allclose(fitted(y[14:18]).predict(y[18:].to_frame()[[]]), y[18:])
+    hourly = pd.date_range(dates[10], periods=24 * 5, freq="h")
+    assert fitted(series(hourly[:96])).forecast(24).index.tolist() == hourly[96:].tolist()
+
+
+def test_a_time_of_the_day_that_comes_twice():
+    dates = pd.date_range("2024-10-20 02:30", periods=12, freq="D").tz_localize(
+        "Europe/Berlin", ambiguous=np.ones(12, dtype=bool)
+    )  # twice on 27 October
+    forecaster = fitted(series(dates[:6]))
+    assert forecaster.forecast(6).index.tolist() == dates[6:].tolist()
+    second = dates[6:8].tz_localize(None).tz_localize("Europe/Berlin", ambiguous=np.zeros(2, dtype=bool))
+    assert second[1] - dates[7] == pd.Timedelta("1h")
+    for coming in (dates[6:8], second):
+        assert_allclose(forecaster.predict(pd.DataFrame(index=coming)), [6, 7])
 
 
 def test_a_panel_in_which_one_series_has_no_frequency_counts_its_steps():
@@ -412,6 +577,21 @@ def test_whole_numbers_may_count_rows_that_were_drawn(rows):
 # Holes
 
 
+def _prices():
+    return sp500.load()["Adj Close"]
+
+
+def _ticks():
+    seconds = np.random.default_rng(0).exponential(size=2000).cumsum()
+    return pd.Timestamp("2024-01-01") + pd.to_timedelta(np.concatenate([seconds, seconds + 1e5]), unit="s")
+
+
+def _sessions(n_days=10):
+    """Bars of five minutes, from 9:30 to 16:00 on business days: the nights are no holes."""
+    days = pd.bdate_range("2024-01-04", periods=n_days)
+    return days[:1].append([pd.date_range(day + pd.Timedelta("9.5h"), periods=78, freq="5min") for day in days])[1:]
+
+
 HOLE = DAYS.append(DAYS + pd.Timedelta("60D"))
 
 
@@ -435,6 +615,10 @@ def test_a_hole_is_said_once(fit):
         (HOLE - HOLE[0], "39 days 00:00:00"),
         (pd.Index((HOLE - HOLE[0]).days * 0.5), "19.5"),
         (HOLE[HOLE.day_of_week < 5], "2024-02-09 00:00:00"),
+        (_sessions(3).delete(range(100, 130)), "2024-01-05 11:15:00"),  # within a session
+        (_sessions(3)[_sessions(3).day != 5], "2024-01-04 15:55:00"),  # of a whole session
+        # Bars of five minutes at all times of the day, without a night of them.
+        (pd.date_range("2024-01-01", periods=600, freq="5min").delete(range(220, 390)), "2024-01-01 18:15:00"),
         (HOLE.astype("timestamp[ns][pyarrow]"), "2024-02-09 00:00:00"),
     ],
 )
@@ -452,26 +636,15 @@ def test_a_hole_in_one_series_of_a_panel():
         fitted(y, "shop")
 
 
-def _prices():
-    return sp500.load()["Adj Close"]
-
-
-def _ticks():
-    seconds = np.random.default_rng(0).exponential(size=2000).cumsum()
-    return pd.Timestamp("2024-01-01") + pd.to_timedelta(np.concatenate([seconds, seconds + 1e5]), unit="s")
-
-
-def _sessions():
-    """Bars of five minutes, from 9:30 to 16:00 on ten business days: the nights are no holes."""
-    days = pd.bdate_range("2024-01-01", periods=10)
-    return days[:1].append([pd.date_range(day + pd.Timedelta("9.5h"), periods=78, freq="5min") for day in days])[1:]
-
-
 @pytest.mark.parametrize(
     "index",
     [
         _prices().index,
         _sessions(),
+        _sessions(2),
+        _sessions(3),  # over a weekend
+        _sessions(5).tz_localize("America/New_York"),
+        _sessions(4).to_period("5min"),
         pd.bdate_range("2024-01-01", periods=60).delete(range(20, 29)),  # two weeks without trading
         pd.date_range(
             "2024-01-01", periods=60, freq=pd.offsets.CustomBusinessDay(weekmask="Sun Mon Tue Wed Thu")
@@ -566,9 +739,11 @@ def test_a_series_of_a_panel_cannot_place_a_date_either():
     assert_allclose(forecaster.predict(pd.DataFrame(index=coming[:2])), [40, 12])
 
 
-def test_daily_prices_are_cross_validated_and_tested_back():
+@pytest.mark.parametrize("kind", ["dates", "periods"])
+def test_daily_prices_are_cross_validated_and_tested_back(kind):
     prices = _prices()[:1200]
-    assert frequency_of(prices.index) is None
+    prices = prices if kind == "dates" else prices.to_period("D")
+    assert frequencies_of(labels_of(prices, None)) == (None,)
     model = SequenceForecaster(LinearRegression(), window=3)
     X = pd.DataFrame(index=prices.index)
     scores = cross_val_score(model, X, prices, cv=TimeSeriesSplit(5), scoring="neg_mean_absolute_percentage_error")
