@@ -43,7 +43,7 @@ class Residuals:
         counts = np.searchsorted(self.codes, codes, side="right") - first
         for count in np.unique(counts):
             places = np.flatnonzero(counts == count)
-            errors = self.errors[:, first[places] + np.arange(count)[:, None]]  # (n_steps, n_origins, n_codes, n_series)
+            errors = self.errors[:, first[places] + np.arange(count)[:, None]]  # (n_steps, n_origins, n, n_series)
             yield errors.reshape(*errors.shape[:2], -1), places
 
     def scaled(self):

@@ -12,6 +12,7 @@ from types import FrameType
 # A call from a Pipeline or a search passes through these before it arrives here.
 _PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib", "keras")
 _FOLDS = ("sklearn.model_selection._validation", "skrnn._comparison")
+_SCORERS = ("sklearn.metrics._scorer",)
 
 _SILENCED: ContextVar[bool] = ContextVar("_SILENCED", default=False)
 
@@ -38,9 +39,18 @@ def silenced() -> Iterator[None]:
 
 def in_cross_validation() -> bool:
     """Return True within a fit on the training part of a fold, whose rows a split may have taken apart."""
+    return _called_from(_FOLDS)
+
+
+def in_score() -> bool:
+    """Return True within cross-validation or a scorer of scikit-learn, which may score the rows that were fitted."""
+    return _called_from(_FOLDS + _SCORERS)
+
+
+def _called_from(modules: tuple[str, ...]) -> bool:
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame.f_globals.get("__name__") in _FOLDS:
+        if frame.f_globals.get("__name__") in modules:
             return True
         frame = frame.f_back
     return False
