@@ -589,7 +589,7 @@ def test_labels_without_an_order_do_not_say_which_rows_are_the_next(index):
     with pytest.raises(ValueError, match=r"Row 0 of X has the label .* of a fitted row"):
         fitted.predict(y[5:8].to_frame()[[]])
     with pytest.raises(ValueError, match=r"Row 1 of y has the label .* of a fitted row"):
-        fitted.update(None, pd.Series([400.0, 441.0], pd.Index([99, index[0]]).astype(index.dtype)))
+        fitted.update(None, pd.Series([400.0, 441.0], pd.Index([99 if index.dtype == int else "row 99", index[0]])))
     later = pd.DataFrame(index=pd.Index(["a", "b"]) if index.dtype != int else pd.Index([70, 50]))
     assert_allclose(fitted.predict(later), fitted.forecast(2))
     assert_allclose(fitted.predict(np.empty((2, 0))), fitted.forecast(2))
