@@ -12,6 +12,7 @@ from skrnn._forecasting import Series, closed_loop, layout_of, one_step_ahead, r
 
 # Origins from which residuals are taken, at even distances: of each series, and of all; at least so many of each.
 _MAX_ORIGINS, _MAX_TOTAL, _MIN_ORIGINS = 500, 5000, 100
+_STEPS_AT_ONCE = 2**18  # of all origins that are forecast together, seen and predicted: a few MB for each covariate
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +34,17 @@ class Residuals:
     centers: NDArray[Any]
     scales: NDArray[Any]
 
-    def of(self, code):
-        """Return the residuals of one series."""
-        first, end = np.searchsorted(self.codes, [code, code + 1])
-        return self.errors[:, first:end]
+    def by_number(self, codes):
+        """Yield the residuals of all series with as many origins at once, and the places of these in `codes`.
+
+        They are of shape (n_steps, n_origins, n_codes * n_series).
+        """
+        first = np.searchsorted(self.codes, codes)
+        counts = np.searchsorted(self.codes, codes, side="right") - first
+        for count in np.unique(counts):
+            places = np.flatnonzero(counts == count)
+            errors = self.errors[:, first[places] + np.arange(count)[:, None]]  # (n_steps, n_origins, n, n_series)
+            yield errors.reshape(*errors.shape[:2], -1), places
 
     def scaled(self):
         """Return the residuals of all series in units of their scales; NaN for a series without any."""
@@ -96,7 +104,8 @@ def held_out_residuals(fit_on, series, size, window, output_steps):
     layout = layout_of(estimator, window, output_steps)
     y = transformed(transformer, series.y)
     parts = []
-    for some in np.array_split(origins, -(-len(origins) // _MAX_ORIGINS)):
+    n_at_once = max(_STEPS_AT_ONCE // (window + n_steps), _MAX_ORIGINS)
+    for some in np.array_split(origins, -(-len(origins) // n_at_once)):
         ends = bounds[series.codes[some] + 1][:, None] - 1
         seen = some[:, None] + np.arange(1 - window, 1)
         asked = some[:, None] + np.arange(1, n_steps + 1)
@@ -122,8 +131,9 @@ def _centers_and_scales(series, errors, rows):
     """
     centers, scales = np.empty((2, series.n_codes, series.y.shape[1]))
     bounds = series.bounds()
+    parts = np.searchsorted(rows, bounds)  # rows are sorted, as codes are
     for code in range(len(scales)):
-        mine = errors[series.codes[rows] == code]
+        mine = errors[parts[code] : parts[code + 1]]
         centers[code] = mine.mean(axis=0)
         # A new residual lies further from the mean of n, by this factor, than these do, whose mean it is.
         further = np.sqrt((len(mine) + 1) / max(len(mine) - 1, 1))
@@ -147,21 +157,23 @@ def conformal_bounds(residuals, coverage, codes, *, signed=False):
     signed : bool, default=False
         Whether errors to one side and to the other have quantiles of their own, where there are enough.
     """
-    pooled = _bounds(residuals.scaled(), coverage, signed) if len(residuals.scales) > 1 else None
-    bounds = []
-    for code in codes:
-        own = _bounds(residuals.of(code), coverage, signed)
-        if pooled is not None:
-            own = np.where(np.isnan(own), residuals.centers[code] + pooled * residuals.scales[code], own)
-        if np.isnan(own[0]).any():
-            raise ValueError(
-                f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage)):.0f} residuals, but "
-                f"calibration_size left {residuals.errors.shape[1]}. Raise it and fit again, or lower coverage."
-            )
-        steps = np.arange(len(own)).reshape(-1, 1, 1)
-        last = np.maximum.accumulate(np.where(np.isnan(own), 0, steps), axis=0)
-        bounds.append(np.take_along_axis(own, last, axis=0))
-    return np.array(bounds)
+    codes, (n_steps, _, n_series) = np.asarray(codes), residuals.errors.shape
+    bounds = np.empty((len(codes), n_steps, 2, n_series))
+    for errors, places in residuals.by_number(codes):
+        own = _bounds(errors, coverage, signed).reshape(n_steps, 2, len(places), n_series)
+        bounds[places] = own.transpose(2, 0, 1, 3)
+    if len(residuals.scales) > 1 and np.isnan(bounds).any():
+        pooled = _bounds(residuals.scaled(), coverage, signed)
+        centers, scales = (of[codes][:, None, None] for of in (residuals.centers, residuals.scales))
+        bounds = np.where(np.isnan(bounds), centers + pooled * scales, bounds)
+    if np.isnan(bounds[:, 0]).any():
+        raise ValueError(
+            f"coverage={coverage} needs at least {_ceil(coverage / (1 - coverage)):.0f} residuals, but "
+            f"calibration_size left {residuals.errors.shape[1]}. Raise it and fit again, or lower coverage."
+        )
+    steps = np.arange(n_steps).reshape(-1, 1, 1)
+    last = np.maximum.accumulate(np.where(np.isnan(bounds), 0, steps), axis=1)
+    return np.take_along_axis(bounds, last, axis=1)
 
 
 def _bounds(errors, coverage, signed):

@@ -48,8 +48,11 @@ def locate(bounds, known, frequencies, labels):
     if comparable(known.time, labels.time):
         times, fitted = time_values(labels.time), time_values(known.time)
         inside = times <= fitted[bounds[codes + 1] - 1]
-        for code in np.unique(codes[inside]):
-            mine = inside & (codes == code)
+        rows = np.flatnonzero(inside)
+        rows = rows[np.argsort(codes[rows], kind="stable")]
+        present, first = np.unique(codes[rows], return_index=True)
+        for code, begin, end in zip(present, first, [*first[1:], len(rows)], strict=False):  # no end without rows
+            mine = rows[begin:end]
             of_series = fitted[bounds[code] : bounds[code + 1]]
             # Whole numbers may repeat: rows of one number are those of that number, in their order.
             found = np.searchsorted(of_series, times[mine]) + _repetitions(times[mine])

@@ -174,7 +174,7 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
             columns, says that there is nothing.
 
         y : array-like of shape (n_rows,) or (n_rows, n_series)
-            The series, in time order.
+            The series, in time order. Its index tells the times of the rows where `X` has none.
 
         Returns
         -------
@@ -200,7 +200,7 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
         self._check_given(y)
         if self.estimator is not None:
             refuse_classifier(self.estimator)
-        values, covariates, labels = self._read(X, y, reset=True)
+        values, covariates, labels, _ = self._read(X, y, reset=True)
         self._warn_of_rows(X, y, labels)
         series, self._labels = sorted_by_series(values, covariates, labels)
         self._check_lengths(series)
@@ -231,7 +231,10 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
             predictions one step ahead, from the true values before them and the covariates that are passed. Dates
             without a frequency continue it up to twice the largest fitted distance from the row before. A default index
             (0, 1, 2, ...) does not tell which of these its rows are: after a fit on an index of numbers, it is that of
-            the fitted rows where they are all there, with the same values, and raises otherwise.
+            the fitted rows where they are all there, with the same values, and raises otherwise. A warning says so
+            where the steps after may have the same values: there are none, or whole numbers, or a pattern that repeats.
+            Labels without an order, such as text or the levels of a MultiIndex, are the next steps, or raise where
+            they are those of fitted rows.
 
         Returns
         -------
@@ -327,7 +330,8 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
             Covariates of the new rows.
 
         y : array-like of shape (n_rows,) or (n_rows, n_series)
-            Observed values, in time order. Columns of a DataFrame are matched by name with those of the fitted `y`.
+            Observed values, in time order, of as many dimensions as the fitted `y`. Columns of a DataFrame are matched
+            by name with those of the fitted `y`.
             Rows of arrays continue the fitted index by its frequency; where it has none, a warning says that times are
             no longer known, and :meth:`predict` then takes arrays only.
 
@@ -361,8 +365,8 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
         """
         check_is_fitted(self, "estimator_")
         self._check_given(y)
-        values, covariates, labels = self._read(X, y, reset=False)
-        self._append(transformed(self.transformer_, values), covariates, labels)
+        values, covariates, labels, unordered = self._read(X, y, reset=False)
+        self._append(transformed(self.transformer_, values), covariates, labels, unordered)
         return self
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:

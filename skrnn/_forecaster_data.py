@@ -27,7 +27,8 @@ from skrnn._positions import (
     columns_as_fitted,
     kind_of,
     row_index,
-    unordered_labels,
+    rows_of_y,
+    series_and_labels,
 )
 from skrnn._row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 from skrnn._series import RowLabels, split_labels
@@ -46,7 +47,7 @@ class ForecasterDataMixin:
     _frequencies: Any  # of each series, as `frequencies_of` returns them
     _names: Any  # of the columns of the fitted y
     _index_kind: str | None  # of the fitted index
-    _unordered: Any  # labels of the fitted rows, where these have no order in time
+    _unordered: Any  # series and labels of the rows that are known, where labels have no order in time
     _times_lost: bool  # whether `update` was given rows whose times are not known
     _n_fitted: Any  # rows of each series that `fit` was given
 
@@ -57,6 +58,7 @@ class ForecasterDataMixin:
             names, frequencies = state["_names"], state["_frequencies"]
             state["_names"] = index_to_plain(names) if isinstance(names, pd.Index) else label_to_plain(names)
             state["_frequencies"] = [frequency_to_plain(frequency) for frequency in frequencies]
+            state["_unordered"] = index_to_plain(state["_unordered"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -66,6 +68,7 @@ class ForecasterDataMixin:
             state = state | {
                 "_names": index_from_plain(names) if is_index else label_from_plain(names),
                 "_frequencies": tuple(frequency_from_plain(frequency) for frequency in frequencies),
+                "_unordered": index_from_plain(state["_unordered"]),
             }
         super().__setstate__(state)  # type: ignore[misc]  # of BaseEstimator, right of this class
 
@@ -77,30 +80,41 @@ class ForecasterDataMixin:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
 
     def _read(self, X, y, *, reset):
-        """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows."""
+        """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows.
+
+        The last that is returned are series and labels of the rows, as `series_and_labels` does, where the fitted ones
+        have no order in time.
+        """
         name = type(self).__name__
         X = None if X is None else array_like(X, "X", name)
         y = None if y is None else array_like(y, "y", name)
-        holder = "X" if index_of(X) is not None or self.groups is not None else "y"  # of the index
+        holder = "X" if index_of(X) is not None else "y"  # of the index
         if X is None and index_of(y) is not None:
             X = pd.DataFrame(index=y.index)
         indexed = y if index_of(X) is None and self.groups is None else X
         n_rows = _num_samples(y if X is None else X)
         if self.groups is not None:
             features, labels = split_labels(X, self.groups)
+            times = rows_of_y(labels, y, self.groups) if index_of(X) is None else None
+            if times is not None:
+                indexed, labels = times, split_labels(times, self.groups)[1]
         else:
             features = X
             labels = split_labels(np.empty((n_rows, 1)) if index_of(indexed) is None else indexed, None)[1]
         index = row_index(indexed, self.groups)
         if reset:
             self._index_kind, self._times_lost = kind_of(index), False
-            self._unordered = unordered_labels(index, labels.time)
+            unordered = None if labels.time is not None else series_and_labels(index, labels.codes)
+            self._unordered = unordered
         else:
             self._check_index(kind_of(index), labels, holder)
-            check_not_fitted(index, self._unordered, holder)
+            series = self._labels.series
+            codes = series.get_indexer(labels.series)[labels.codes]
+            unordered = None if self._unordered is None else series_and_labels(index, codes)
+            check_not_fitted(unordered, self._unordered, holder, None if self.groups is None else series)
         covariates = self._check_covariates(features, n_rows, reset)
         if y is None:
-            return None, covariates, labels
+            return None, covariates, labels, unordered
         y = y if reset else columns_as_fitted(y, self._names)
         values = floats_of(y, name, parameter="y", finite=True)
         if len(values) != n_rows:
@@ -113,10 +127,12 @@ class ForecasterDataMixin:
             self._names = getattr(y, "columns" if self._is_2d else "name", None)
             self._gives_pandas = is_pandas
         elif (values.ndim == 2) != self._is_2d or (self._is_2d and values.shape[1] != self.n_outputs_):
-            raise ValueError(
-                f"y has shape {values.shape}, but SequenceForecaster was fitted on {self.n_outputs_} series."
-            )
-        return values if values.ndim == 2 else values[:, None], covariates, labels
+            fitted = f"{self.n_outputs_} series"
+            if self.n_outputs_ == 1 and values.shape[1:] in ((), (1,)):
+                fitted = "a 2-D y, of shape (n_rows, 1)" if self._is_2d else "a 1-D y, of shape (n_rows,)"
+                fitted += ": pass y in that shape, " + ("a DataFrame" if self._is_2d else "such as a Series")
+            raise ValueError(f"y has shape {values.shape}, but SequenceForecaster was fitted on {fitted}.")
+        return values if values.ndim == 2 else values[:, None], covariates, labels, unordered
 
     def _check_index(self, kind, labels, what):
         """Refuse an index that does not tell where its rows lie."""

@@ -40,7 +40,7 @@ class ForecasterRowsMixin(ForecasterDataMixin):
             As :meth:`predict` takes it.
 
         y : array-like of shape (n_rows,) or (n_rows, n_series)
-            True values. Columns that have names are matched with those of the fitted `y`.
+            True values. Columns that have names are matched with those of the fitted `y`; one series may have any name.
 
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows.
@@ -64,19 +64,22 @@ class ForecasterRowsMixin(ForecasterDataMixin):
         check_is_fitted(self, "estimator_")
         y = array_like(y, "y", type(self).__name__)
         check_same_index(X, y)
-        return float(r2_score(columns_as_fitted(y, self._names), self.predict(X), sample_weight=sample_weight))
+        y = y if self.n_outputs_ == 1 else columns_as_fitted(y, self._names)  # one series is that of any name
+        predicted = self._as_fitted(self._predict(X, warns=False)[0])
+        return float(r2_score(y, predicted, sample_weight=sample_weight))
 
-    def _predict(self, X, *other):
+    def _predict(self, X, *other, warns=True):
         """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead.
 
-        They are those of the fitted estimator and transformer, or of another pair.
+        They are those of the fitted estimator and transformer, or of another pair. Where nothing but a default index
+        says that rows are the fitted ones, there may be a warning.
         """
         if X is None:
             raise ValueError(
                 "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
             )
-        _, covariates, labels = self._read(X, None, reset=False)
-        codes, ahead, position = self._locate(covariates, labels)
+        _, covariates, labels, _ = self._read(X, None, reset=False)
+        codes, ahead, position = self._locate(covariates, labels, warns)
         after = ahead > 0
         series = with_covariates(self._series, position[~after], covariates[~after])
         estimator, transformer, means = self.estimator_, self.transformer_, self._means
@@ -89,12 +92,13 @@ class ForecasterRowsMixin(ForecasterDataMixin):
         values[after] = continue_series(estimator, series, self._layout, covariates[after], codes[after], ahead[after])
         return restored(transformer, values), codes, ahead
 
-    def _locate(self, covariates, labels):
+    def _locate(self, covariates, labels, warns):
         """Tell where rows stand, as `locate` does."""
-        check_default_index(labels, covariates, self._labels, self._series, self._n_fitted, self.groups is None)
+        may_be_array = self.groups is None
+        check_default_index(labels, covariates, self._labels, self._series, self._n_fitted, may_be_array, warns)
         return locate(self._series.bounds(), self._labels, self._frequencies, labels)
 
-    def _append(self, values, covariates, labels):
+    def _append(self, values, covariates, labels, unordered):
         """Append rows after the ends of their series, values as the estimator sees them."""
         bounds, known = self._series.bounds(), self._labels
         check_not_default(labels, known, bounds)
@@ -110,6 +114,8 @@ class ForecasterRowsMixin(ForecasterDataMixin):
         covariates = np.concatenate([self._series.covariates, covariates])
         self._times_lost |= known.time is not None and time is None
         self._series, self._labels = sorted_by_series(values, covariates, joined)
+        if unordered is not None and len(unordered):
+            self._unordered = self._unordered.append(unordered)
 
     def _joined_times(self, codes, labels):
         """Return the times of the series and of the rows that `update` appends; None where they are not known."""

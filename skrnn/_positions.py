@@ -9,6 +9,7 @@ import pandas as pd
 
 from skrnn._frames import index_of
 from skrnn._times import ORDERED_INDEXES, as_times, comparable, same_labels, time_values
+from skrnn._warnings import in_score, warn
 
 _NUMBERS = "whole or floating numbers"
 _TEXT = "text"
@@ -65,24 +66,60 @@ def check_same_kind(kind, known_kind, time, known_time, what):
         )
 
 
-def unordered_labels(index, time):
-    """Return the labels of rows that have no order in time, such as text: an object array, or None for others."""
-    if index is None or time is not None or isinstance(index, pd.MultiIndex):
+def rows_of_y(labels, y, groups):
+    """Return the names of the series with the index of y: the rows of an `X` that has none; None where y has no times.
+
+    Parameters
+    ----------
+    labels : RowLabels
+    y : object
+        What was observed; only a pandas object has an index.
+    groups : hashable
+        The column of `X` that names the series; a level of the index that does so, too, is left out.
+    """
+    index = index_of(y)
+    if index is None or len(index) != len(labels.codes):
         return None
-    return np.asarray(index, dtype=object)
+    if groups in index.names:
+        if index.nlevels == 1:
+            return None
+        index = index.droplevel(groups)
+    return pd.DataFrame({groups: labels.series.take(labels.codes)}).set_axis(index)
 
 
-def check_not_fitted(index, fitted, what):
-    """Raise for labels without an order that are those of fitted rows: nothing tells what comes before these."""
-    if index is None or fitted is None:
+def series_and_labels(index, codes):
+    """Return labels of rows together with the number of their series, as levels; None where there is no index."""
+    if index is None:
+        return None
+    parts = [index.get_level_values(level) for level in range(index.nlevels)]
+    return pd.MultiIndex.from_arrays([codes, *parts])
+
+
+def check_not_fitted(rows, fitted, what, series=None):
+    """Raise for labels without an order that are those of fitted rows: nothing tells what comes before these.
+
+    Parameters
+    ----------
+    rows, fitted : MultiIndex or None
+        As `series_and_labels` returns them, of the new rows and of the fitted ones; None where there are none.
+    what : {"X", "y"}
+        The parameter that has the index.
+    series : Index or None
+        Names of the series, where there are several.
+    """
+    if rows is None or fitted is None or rows.nlevels != fitted.nlevels:
         return
-    known = index.isin(fitted)
+    known = rows.isin(fitted)
     if known.any():
         row = int(np.argmax(known))
+        code, *label = (rows.get_level_values(level)[[row]].tolist()[0] for level in range(rows.nlevels))
+        shown = repr(label[0] if len(label) == 1 else tuple(label))
+        which = "" if series is None else f" of series {series.tolist()[code]!r}"
+        array = "an array" if series is None else "an index that holds the names of the series only"
         raise ValueError(
-            f"Row {row} of {what} has the label {index.tolist()[row]!r} of a fitted row, but such labels have no order "
-            "in time, so that it cannot be found in the series. Fit on an index of dates, periods or numbers in "
-            "increasing order; or pass an array, whose rows are the next steps."
+            f"Row {row} of {what} has the label {shown} of a fitted row{which}, but such labels have no order in time, "
+            "so that it cannot be found in the series. Fit on an index of dates, periods or numbers in increasing "
+            f"order; or pass {array}, whose rows are the next steps."
         )
 
 
@@ -93,11 +130,11 @@ def check_same_index(X, y):
         raise ValueError("X and y have different indexes: pass rows of the same times.")
 
 
-def check_default_index(labels, covariates, known, series, n_fitted, may_be_array):
-    """Raise where a default index leaves open whether rows are fitted ones or the steps after them.
+def check_default_index(labels, covariates, known, series, n_fitted, may_be_array, warns):
+    """Raise or warn where a default index leaves open whether rows are fitted ones or the steps after them.
 
     A default index counts rows, 0, 1, 2, ..., and says nothing of where they lie. Rows of a series are the fitted ones
-    only where they are all of them, with the same covariates.
+    only where they are all of them, with the same covariates. Where these may recur, so may those of the steps after.
 
     Parameters
     ----------
@@ -111,6 +148,8 @@ def check_default_index(labels, covariates, known, series, n_fitted, may_be_arra
         How many rows of each series `fit` was given; `update` may have appended others.
     may_be_array : bool
         Whether an array may be passed as well.
+    warns : bool
+        Whether to warn where rows are taken for the fitted ones, and might be others.
     """
     if not comparable(known.time, labels.time) or not is_default(labels):
         return
@@ -119,6 +158,9 @@ def check_default_index(labels, covariates, known, series, n_fitted, may_be_arra
     numbers = known.series.get_indexer(labels.series)
     order = labels.by_series()
     parts = np.split(order, np.cumsum(np.bincount(labels.codes, minlength=len(numbers)))[:-1])
+    next_number, taken = int(fitted.max()) + 1, []
+    after = f"an index that continues the fitted one, such as X.index + {next_number}"
+    after += ", or an array" if may_be_array else ""
     for code, rows in zip(numbers, parts, strict=True):
         if code < 0 or not len(rows) or times[rows[0]] > fitted[bounds[code + 1] - 1]:
             continue  # not of a fitted series, which is another error, or after its end
@@ -129,16 +171,34 @@ def check_default_index(labels, covariates, known, series, n_fitted, may_be_arra
             and (np.abs(series.covariates[mine] - covariates[rows]) <= rounding).all()
         )
         if not same:
-            next_number = int(fitted.max()) + 1
             which = "" if len(known.series) == 1 else f" of series {known.series.tolist()[code]!r}"
-            others = f"an index that continues the fitted one, such as X.index + {next_number}"
-            others += ", or an array" if may_be_array else ""
-            others += "" if series.covariates.shape[1] else f"; or call forecast({len(rows)})"
+            others = after if series.covariates.shape[1] else f"{after}; or call forecast({len(rows)})"
             raise ValueError(
                 f"The index of X is the default one, 0, 1, 2, ..., which does not tell what its {len(rows)} rows{which}"
                 f" are: the {n_fitted[code]} fitted rows, or the steps after them. If these are the steps after, give "
                 f"them {others}. If these are the fitted rows, pass all of them, with the values that were fitted."
             )
+        if _may_recur(series.covariates[mine], rounding):
+            taken.append(code)
+    if taken and warns and not in_score():
+        of_series = f" of {len(taken)} series" if len(taken) > 1 else f" of series {known.series.tolist()[taken[0]]!r}"
+        values = ", with the same values" if series.covariates.shape[1] else ""
+        call = "" if series.covariates.shape[1] else f"; or call forecast({np.bincount(labels.codes).max()})"
+        warn(
+            "The index of X is the default one, 0, 1, 2, ..., which does not tell where rows lie. Its rows"
+            f"{'' if len(known.series) == 1 else of_series} are as many as the fitted ones{values}, and were taken for "
+            "these: predictions are one step ahead, from the true values before each row. If they are the steps after, "
+            f"give them {after}{call}. An index of dates tells the two apart."
+        )
+
+
+def _may_recur(covariates, rounding):
+    """Tell whether as many later rows may well have the same covariates: none, numbers of a calendar, a pattern."""
+    if (covariates == np.round(covariates)).all():
+        return True
+    n_rows = len(covariates)
+    periods = [period for period in range(1, n_rows // 2 + 1) if n_rows % period == 0]
+    return any((np.abs(covariates[period:] - covariates[:-period]) <= rounding).all() for period in periods)
 
 
 def check_not_default(labels, known, bounds):

@@ -15,6 +15,7 @@ _WORKERS = ("threading", "concurrent", "multiprocessing", "distributed", "dask",
 # These modules are what a command given to Python by -c calls.
 _ENTRIES = ("multiprocessing.spawn", "multiprocessing.forkserver", "joblib.externals.loky.backend.popen_loky_win32")
 _FOLDS = ("sklearn.model_selection._validation", "skrnn._comparison")
+_SCORERS = ("sklearn.metrics._scorer",)
 
 _SILENCED: ContextVar[bool] = ContextVar("_SILENCED", default=False)
 
@@ -54,9 +55,18 @@ def silenced() -> Iterator[None]:
 
 def in_cross_validation() -> bool:
     """Return True within a fit on the training part of a fold, whose rows a split may have taken apart."""
+    return _called_from(_FOLDS)
+
+
+def in_score() -> bool:
+    """Return True within cross-validation or a scorer of scikit-learn, which may score the rows that were fitted."""
+    return _called_from(_FOLDS + _SCORERS)
+
+
+def _called_from(modules: tuple[str, ...]) -> bool:
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame.f_globals.get("__name__") in _FOLDS:
+        if frame.f_globals.get("__name__") in modules:
             return True
         frame = frame.f_back
     return False

@@ -1,12 +1,15 @@
 """Where rows lie to the fitted ones, by their index; y = y_before / 2 - 2 price, which a regression learns exactly."""
 
+import contextlib
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import r2_score
+from sklearn.metrics import get_scorer, r2_score
 from sklearn.model_selection import TimeSeriesSplit, cross_validate
 
 from skrnn import SequenceForecaster, backtest
@@ -14,6 +17,7 @@ from skrnn import SequenceForecaster, backtest
 N_ROWS = 36
 MONTH = np.arange(N_ROWS) % 12.0
 DAYS = pd.date_range("2024-01-01", periods=N_ROWS + 5)
+TAKEN = r"are as many as the fitted ones.*, and were taken for these: predictions are one step ahead"
 BOTH = r"does not tell what its \d+ rows.* are: the \d+ fitted rows, or the steps after them"
 
 
@@ -90,7 +94,9 @@ def test_the_fitted_rows_with_a_default_index(method):
     dated = forecaster(calibration_size=9).fit(frame(MONTH, DAYS[:N_ROWS]), y)
     expected = [y.mean(), *(fitted.estimator_.predict(np.column_stack([y[:-1], MONTH[1:]])))]
     for given in (frame(MONTH), frame(MONTH, pd.Index(range(N_ROWS))), frame(MONTH * (1 + 1e-14))):
-        assert_allclose(METHODS[method](fitted, given), expected)
+        with pytest.warns(UserWarning, match=TAKEN) as caught:
+            assert_allclose(METHODS[method](fitted, given), expected)
+        assert caught[0].filename == __file__
     assert_allclose(METHODS[method](dated, frame(MONTH, DAYS[:N_ROWS])), expected)
     assert fitted.score(frame(MONTH), y) == pytest.approx(dated.score(frame(MONTH, DAYS[:N_ROWS]), y))
 
@@ -111,7 +117,8 @@ def test_rows_without_columns():
     with pytest.raises(ValueError, match=r"what its 3 rows are: the 20 fitted rows, .*; or call forecast\(3\)\."):
         fitted.predict(pd.DataFrame(index=range(3)))
     assert_allclose(fitted.predict(pd.DataFrame(index=range(20, 23))), [20, 21, 22])
-    assert_allclose(fitted.predict(pd.DataFrame(index=range(20)))[2:], np.arange(2.0, 20))  # as many as were fitted
+    with pytest.warns(UserWarning, match=r"Its rows are as many .*, such as X.index \+ 20, or an array; or call forec"):
+        assert_allclose(fitted.predict(pd.DataFrame(index=range(20)))[2:], np.arange(2.0, 20))  # as many as were fitted
     assert_allclose(fitted.predict(np.empty((20, 0))), np.arange(20.0, 40))
     of_array = forecaster(window=2).fit(None, y.to_numpy())  # rows of an array have no place that an index could mean
     assert_allclose(of_array.predict(pd.DataFrame(index=range(3))), [20, 21, 22])
@@ -126,7 +133,8 @@ def test_a_default_index_after_update():
     price = np.concatenate([MONTH, [4.0, 1.0]])
     y = decayed(price, noise=1.0)
     fitted = forecaster().fit(frame(MONTH), y[:N_ROWS])
-    before = fitted.predict(frame(MONTH))
+    with pytest.warns(UserWarning, match=TAKEN):
+        before = fitted.predict(frame(MONTH))
     for known in (frame([4.0, 1.0], range(36, 38)), np.array([[4.0], [1.0]])):
         updated = forecaster().fit(frame(MONTH), y[:N_ROWS])
         if isinstance(known, np.ndarray):
@@ -134,9 +142,11 @@ def test_a_default_index_after_update():
                 updated.update(known, y[N_ROWS:])
         else:
             updated.update(known, y[N_ROWS:])
-        assert_allclose(updated.predict(frame(MONTH)), before)  # the rows that were fitted
         expected = [*before, *updated.estimator_.predict(np.column_stack([y[35:37], price[36:]]))]
-        assert_allclose(updated.predict(frame(price)), expected)  # with those that came since
+        with pytest.warns(UserWarning, match=TAKEN):
+            assert_allclose(updated.predict(frame(MONTH)), before)  # the rows that were fitted
+        with pytest.warns(UserWarning, match=TAKEN):
+            assert_allclose(updated.predict(frame(price)), expected)  # with those that came since
         with pytest.raises(ValueError, match=BOTH):
             updated.predict(frame(price[:37]))
         after = updated.estimator_.predict([[y[37], 9.0]])
@@ -160,6 +170,41 @@ def test_folds_of_a_default_index():
     assert of["default"]["train_score"][-1] == pytest.approx(r2_score(y[:27], one_step))
 
 
+@pytest.mark.parametrize(
+    ("price", "recurs"),
+    [
+        (np.sin(MONTH * np.pi / 6), True),
+        (np.sin(np.arange(N_ROWS) * 2 * np.pi / N_ROWS * 1.5), False),  # a cycle and a half
+        (np.random.default_rng(0).normal(size=N_ROWS), False),
+        (np.full(N_ROWS, 0.5), True),
+        (np.arange(float(N_ROWS)), True),
+    ],
+    ids=["waves of a year", "a wave that is not whole", "measured", "constant", "numbers"],
+)
+def test_covariates_that_may_recur_do_not_tell_rows_apart(price, recurs):
+    y = decayed(price, noise=1.0)
+    fitted = forecaster().fit(frame(price), y)
+    expected = [y.mean(), *fitted.estimator_.predict(np.column_stack([y[:-1], price[1:]]))]
+    with pytest.warns(UserWarning, match=TAKEN) if recurs else contextlib.nullcontext():
+        assert_allclose(fitted.predict(frame(price)), expected)
+
+
+def test_scores_say_nothing_of_a_default_index():
+    y = pd.Series(decayed(MONTH, noise=1.0))
+    fitted = forecaster().fit(frame(MONTH), y)
+    one_step = [y.mean(), *(fitted.estimator_.predict(np.column_stack([y[:-1], MONTH[1:]])))]
+    assert fitted.score(frame(MONTH), y) == pytest.approx(r2_score(y, one_step))
+    assert get_scorer("r2")(fitted, frame(MONTH), y) == pytest.approx(r2_score(y, one_step))
+    # The training rows of a fold that starts with the first row have a default index.
+    scoring = "neg_mean_absolute_error"
+    scores = cross_validate(
+        forecaster(), frame(MONTH), y, cv=TimeSeriesSplit(2), return_train_score=True, scoring=scoring
+    )
+    model = forecaster().fit(frame(MONTH[:12]), y[:12]).estimator_
+    one_step = [y[:12].mean(), *model.predict(np.column_stack([y[:11], MONTH[1:12]]))]
+    assert scores["train_score"][0] == pytest.approx(-np.abs(y[:12] - one_step).mean())
+
+
 # ---------------------------------------------------------------- a default index in panels
 
 
@@ -179,15 +224,20 @@ def test_a_default_index_in_a_panel(index):
     past = panel(index, np.concatenate([MONTH, MONTH[::-1]]), np.concatenate(y))
     X = past.drop(columns="y")
     fitted = forecaster(groups="shop").fit(X, past["y"].to_numpy())
-    assert_allclose(fitted.predict(X)[[0, N_ROWS]], [y[0].mean(), y[1].mean()])
+    with pytest.warns(UserWarning, match=r"Its rows of 2 series are as many .* such as X.index \+ \d+\. An index"):
+        of_all = fitted.predict(X)
+    assert_allclose(of_all[[0, N_ROWS]], [y[0].mean(), y[1].mean()])
     coming = panel(index, np.array([7.0, 8.0, 9.0, 10.0]))
     for given in (coming, panel(index, np.concatenate([MONTH, MONTH]))):
         with pytest.raises(ValueError, match=BOTH) as caught:
             fitted.predict(given)
         assert "rows of series " in str(caught.value) and "or an array" not in str(caught.value)
     if index == "levels":
-        south = fitted.predict(X.loc[["south"]])  # all rows of one series
-        assert_allclose(south, fitted.predict(X)[N_ROWS:])
+        with pytest.warns(
+            UserWarning, match="Its rows of series 'south' are as many as the fitted ones, with the same"
+        ):
+            south = fitted.predict(X.loc[["south"]])  # all rows of one series
+        assert_allclose(south, of_all[N_ROWS:])
         coming.index = coming.index.set_levels(coming.index.levels[1] + N_ROWS, level=1)
     else:
         coming.index += 2 * N_ROWS
@@ -502,6 +552,31 @@ def test_a_score_matches_columns_by_name():
         fitted.score(asked, y[14:19])
 
 
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_a_score_of_one_series_takes_any_name(as_frame):
+    y = pd.Series(np.random.default_rng(0).normal(size=20), DAYS[:20], name="train")
+    fitted = forecaster().fit(None, y[:15].to_frame() if as_frame else y[:15])
+    asked, truth = y[15:].to_frame()[[]], y[15:].rename("test")
+    expected = r2_score(truth, fitted.predict(asked))
+    for given in (truth, truth.to_frame(), truth.to_numpy()):
+        assert fitted.score(asked, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "given", "message"),
+    [
+        (lambda y: y.to_frame(), lambda y: y, r"y has shape \(2,\), but .* a 2-D y, .* \(n_rows, 1\): .* a DataFrame"),
+        (lambda y: y, lambda y: y.to_frame(), r"y has shape \(2, 1\), but .* a 1-D y, .* \(n_rows,\): .* as a Series"),
+        (lambda y: y, lambda y: pd.concat([y, y], axis=1), r"y has shape \(2, 2\), but .* was fitted on 1 series"),
+    ],
+)
+def test_an_update_has_the_dimensions_of_the_fit(fitted_on, given, message):
+    y = pd.Series(np.arange(20.0), DAYS[:20])
+    fitted = forecaster().fit(None, fitted_on(y[:18]))
+    with pytest.raises(ValueError, match=message):
+        fitted.update(None, given(y[18:]))
+
+
 # ---------------------------------------------------------------- labels without an order
 
 
@@ -514,7 +589,54 @@ def test_labels_without_an_order_do_not_say_which_rows_are_the_next(index):
     with pytest.raises(ValueError, match=r"Row 0 of X has the label .* of a fitted row"):
         fitted.predict(y[5:8].to_frame()[[]])
     with pytest.raises(ValueError, match=r"Row 1 of y has the label .* of a fitted row"):
-        fitted.update(None, pd.Series([400.0, 441.0], pd.Index([99, index[0]]).astype(index.dtype)))
+        fitted.update(None, pd.Series([400.0, 441.0], pd.Index([99 if index.dtype == int else "row 99", index[0]])))
     later = pd.DataFrame(index=pd.Index(["a", "b"]) if index.dtype != int else pd.Index([70, 50]))
     assert_allclose(fitted.predict(later), fitted.forecast(2))
     assert_allclose(fitted.predict(np.empty((2, 0))), fitted.forecast(2))
+
+
+def test_labels_that_update_appended_are_known():
+    fitted = forecaster(window=2).fit(None, pd.Series(np.arange(20.0), [f"row {i}" for i in range(20)]))
+    fitted.update(None, pd.Series([20.0], ["row 20"]))
+    with pytest.raises(ValueError, match=r"Row 0 of y has the label 'row 20' of a fitted row, but such labels"):
+        fitted.update(None, pd.Series([21.0], ["row 20"]))
+    assert_allclose(fitted.predict(pd.DataFrame(index=["row 21"])), [21])
+
+
+YEARS = pd.MultiIndex.from_product([range(2021, 2025), range(1, 13)], names=["year", "month"])
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_levels_that_name_times_have_no_order(grouped):
+    y = np.arange(48.0)
+    index, groups, which = YEARS, None, ""
+    if grouped:
+        parts = [YEARS.get_level_values(level) for level in (0, 1)]
+        index = pd.MultiIndex.from_arrays([["a", "b"] * 24, *(level.repeat(2)[:48] for level in parts)])
+        index.names, groups, which = ["shop", "year", "month"], "shop", " of series 'b'"
+    X = pd.DataFrame({"trend": y}, index)
+    fitted = forecaster(window=2, groups=groups).fit(X[:40], y[:40])
+    row = tuple(int(number) for number in index[39][-2:])
+    for method in (fitted.predict, lambda X: fitted.update(X, y[39:42])):
+        with pytest.raises(ValueError, match=re.escape(f"Row 0 of X has the label {row} of a fitted row{which}, but")):
+            method(X[39:42])
+    assert_allclose(fitted.predict(X[40:42]), y[40:42])
+    assert_allclose(fitted.update(X[40:42], y[40:42]).predict(X[42:]), y[42:])
+    with pytest.raises(ValueError, match=r"Row 1 of X has the label \(\d+, \d+\) of a fitted row"):
+        fitted.predict(X.iloc[[42, 41]])
+
+
+def test_labels_are_those_of_their_series():
+    months = DAYS[:30].strftime("%Y-%m-%d")
+    names = ["a"] * 20 + ["b"] * 30
+    index = pd.MultiIndex.from_arrays([names, [*months[:20], *months]], names=["shop", "month"])
+    fitted = forecaster(window=2, groups="shop").fit(pd.DataFrame(index=index), np.arange(50.0))
+    coming = pd.DataFrame(index=pd.MultiIndex.from_arrays([["a", "a"], months[20:22]], names=["shop", "month"]))
+    assert_allclose(fitted.predict(coming), [20, 21])  # b has rows of these labels
+    with pytest.raises(
+        ValueError, match=r"has the label '2024-01-21' of a fitted row of series 'b', .*; or pass an ind"
+    ):
+        fitted.predict(coming.rename({"a": "b"}, level=0))
+    assert_allclose(fitted.update(coming, [20.0, 21.0]).forecast(1)["a"], 22)
+    with pytest.raises(ValueError, match=r"Row 0 of X has the label '2024-01-21' of a fitted row of series 'a'"):
+        fitted.update(coming, [20.0, 21.0])

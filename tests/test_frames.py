@@ -33,6 +33,7 @@ RNG = np.random.default_rng(0)
 NUMBERS = {"load": RNG.normal(size=N_ROWS), "wind": RNG.normal(size=N_ROWS)}
 SHOPS = ["north", "south", "south"] * (N_ROWS // 3)
 DAYS = [datetime.date(2024, 1, 1) + datetime.timedelta(days=day) for day in range(N_ROWS)]
+DAYS_AFTER = pd.Timestamp("2024-01-13")  # of two shops, which have every other row
 ROWS = np.column_stack([*NUMBERS.values()])
 
 FRAMES = {"polars": pl.DataFrame, "pyarrow": pa.table, "batch": pa.RecordBatch.from_pydict}
@@ -366,6 +367,32 @@ def test_forecasts_of_groups(frame):
     of_pandas = forecaster(groups="shop").fit(pd.DataFrame({"shop": SHOPS}), NUMBERS["load"])
     assert_array_equal(fitted.predict(frame(coming)), of_pandas.forecast(1).loc[["south", "north"]])
     assert fitted.forecast(1).index.get_level_values("shop").tolist() == ["north", "south"]
+
+
+@pytest.mark.parametrize("frame", [*FRAMES.values(), np.array], ids=[*FRAMES, "numpy"])
+@pytest.mark.parametrize("level", [False, True])
+def test_groups_whose_times_are_those_of_y(frame, level):
+    days = pd.DatetimeIndex(DAYS).repeat(2)[:N_ROWS]
+    shops = [0, 1] * (N_ROWS // 2)
+    X, coming = (frame({"shop": of}) if frame is not np.array else np.array(of)[:, None] for of in (shops, [0, 1]))
+    groups = 0 if frame is np.array else "shop"
+    level &= frame is not np.array
+    of_y = pd.MultiIndex.from_arrays([shops, days], names=["shop", "day"]) if level else days
+    y = pd.Series(NUMBERS["load"], of_y)
+    fitted = forecaster(groups=groups).fit(X, y)
+    dated = pd.DataFrame({groups: shops}, days)
+    expected = forecaster(groups=groups).fit(dated, NUMBERS["load"])
+    pd.testing.assert_series_equal(fitted.forecast(2), expected.forecast(2), check_names=False)
+    assert fitted.forecast(1).index.get_level_values(1).tolist() == [DAYS_AFTER, DAYS_AFTER]
+    assert_array_equal(fitted.predict(coming), fitted.forecast(1))  # rows without times are the next steps
+    assert_array_equal(fitted.predict(dated[4:8]), expected.predict(dated[4:8]))
+    backwards = y.set_axis(of_y[::-1].set_codes([0, 1] * (N_ROWS // 2), level=0) if level else of_y[::-1])
+    with pytest.raises(ValueError, match="Time runs backwards in X in series"):
+        forecaster(groups=groups).fit(X, backwards)
+    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 .* is part of the series already"):
+        fitted.update(coming, y[-2:])
+    later = y[-2:].set_axis(pd.DatetimeIndex([DAYS_AFTER] * 2))
+    assert fitted.update(coming, later).forecast(1).index[0][1] == DAYS_AFTER + pd.Timedelta(days=1)
 
 
 @every_frame

@@ -254,6 +254,24 @@ def test_bounds_of_a_panel_in_the_units_of_y():
     assert_allclose(scaled.predict_interval(rows, 0.8), plain.predict_interval(rows, 0.8))
 
 
+@pytest.mark.parametrize("coverage", [0.6, 0.9])
+def test_bounds_of_a_series_do_not_depend_on_what_else_is_asked_for(coverage):
+    lengths = {"a": 60, "b": 30, "c": 60, "d": 21, "e": 30}  # of some there are too few residuals for 0.9
+    series = {
+        name: np.column_stack([autoregression(n, i), 9 * autoregression(n)])
+        for i, (name, n) in enumerate(lengths.items())
+    }
+    fitted = forecaster(groups="series", calibration_size=0.3).fit(*panel(series))
+    asked = {name: rows_of(name, n - 3, n + 4) for name, n in lengths.items()}
+    alone = {name: fitted.predict_interval(rows, coverage) for name, rows in asked.items()}
+    rows = pd.concat([asked[name] for name in "dbeca"])
+    shuffled = rows.iloc[np.argsort(np.arange(len(rows)) % 7, kind="stable")]  # a row of each, and the next
+    bounds = fitted.predict_interval(shuffled, coverage)
+    for name in lengths:
+        assert_allclose(bounds[shuffled.index.get_level_values("series") == name], alone[name], rtol=1e-12)
+    assert len({tuple(np.round(of[:, 1, 0] - of[:, 0, 0], 6)) for of in alone.values()}) == 5
+
+
 def test_too_few_residuals_of_all_series():
     series = {name: autoregression(30, seed) for seed, name in enumerate("ab")}
     fitted = forecaster(groups="series", calibration_size=3).fit(*panel(series))

@@ -32,7 +32,14 @@ from skrnn import (
 DAYS = pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin")
 ROWS = pd.DataFrame({"v": np.sin(np.arange(60) / 3)}, index=DAYS)
 PANEL = pd.concat({"a": ROWS, "b": ROWS + 1}, names=["shop", "day"])
+TEXT = PANEL.set_axis(PANEL.index.set_levels(DAYS.strftime("%d.%m."), level=1))
 Y = ROWS["v"].to_numpy()
+
+
+def _raised(function, *args):
+    with pytest.raises(ValueError, match=r"has the label '10\.02\.' of a fitted row of series 'a'") as caught:
+        function(*args)
+    return caught.value
 
 
 def windowed():
@@ -64,6 +71,10 @@ CASES = {
     "forecaster": (forecaster, lambda model: model.forecast(3)),
     "its intervals": (forecaster, lambda model: model.predict_interval(pd.DataFrame(index=DAYS[-1:].shift(1)))),
     "forecaster of a panel": (panel_forecaster, lambda model: model.forecast(2)),
+    "forecaster of text": (
+        lambda: SequenceForecaster(Ridge(), window=3, groups="shop").fit(TEXT[[]], TEXT["v"]),
+        lambda model: [str(_raised(model.predict, TEXT[[]][40:42])), *model.forecast(2)],
+    ),
     "classifier": (
         lambda: GRUClassifier(**SMALL).fit(Y.reshape(20, 3), np.where(Y[::3] > 0, "up", "down")),
         lambda model: model.predict_proba(Y.reshape(20, 3)),
