@@ -8,6 +8,8 @@ from sklearn.base import clone
 from skrnn import RecurrentClassifier, RecurrentRegressor
 from skrnn._cells import CELLS, label_of
 
+pytestmark = pytest.mark.slow
+
 N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 2
 
 

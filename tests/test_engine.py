@@ -19,7 +19,7 @@ from skrnn._programs import CACHE
 from skrnn._prototype import _PROTOTYPES
 from skrnn.datasets import make_damped_oscillation
 
-pytestmark = needs_programs
+pytestmark = [pytest.mark.slow, needs_programs]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -265,6 +265,7 @@ def lines_of_a_process_with_faults(tmp_path_factory):
     return lines
 
 
+@pytest.mark.slow
 def test_a_signal_interrupts_and_changes_nothing(lines_of_a_process_with_faults):
     assert [line for line in lines_of_a_process_with_faults if line.startswith("interrupted")] == [
         "interrupted: fit",

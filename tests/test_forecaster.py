@@ -110,6 +110,7 @@ def test_fits_windows_and_feeds_predictions_back(name, output_steps, n_series, n
         assert_array_equal(fitted.forecast(N_STEPS), fitted.predict(pd.DataFrame(index=range(N_STEPS))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["network", "pipeline"])
 @pytest.mark.parametrize(
     ("output_steps", "n_series", "n_covariates", "n_steps"),

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from skrnn import _fused
 
+pytestmark = pytest.mark.slow
+
 STOCK = {"GRU": keras.layers.GRU, "LSTM": keras.layers.LSTM, "SimpleRNN": keras.layers.SimpleRNN}
 FUSED = {"GRU": _fused.FusedGRU, "LSTM": _fused.FusedLSTM, "SimpleRNN": _fused.FusedSimpleRNN}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}

@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn._keras_defaults import keras_defaults
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def set_globally():

@@ -232,6 +232,7 @@ def weights_of(estimator):
     return np.concatenate([np.ravel(w) for w in estimator._state.weights])
 
 
+@pytest.mark.slow
 @needs_programs
 @pytest.mark.parametrize("per_step", [False, True], ids=["sample", "step"])
 def test_an_epoch_of_grouped_batches_follows_the_gradient_of_all_samples(per_step, X, weights, grouped, axes):

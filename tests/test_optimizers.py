@@ -6,6 +6,8 @@ import pytest
 from conftest import make
 from numpy.testing import assert_allclose, assert_array_equal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "optimizer", ["adam", "sgd", "rmsprop", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion", "ftrl"]

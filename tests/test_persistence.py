@@ -207,6 +207,7 @@ def test_pickle_does_not_grow_with_the_data():
 # ---------------------------------------------------------------- in other processes
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_same_bits_and_trains_on(tmp_path, fitted):
     X, y = data()
     rows = X[:, 0]
@@ -272,12 +273,13 @@ def test_a_pickle_of_the_oldest_dependencies_works():
 # ---------------------------------------------------------------- files of Keras
 
 
+@pytest.mark.slow
 @converts_variables
 def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, fitted):
     X, y = data()
     Xa = absent_steps(X)
-    tokens = np.random.default_rng(2).integers(0, 6, size=(N_SAMPLES, N_TIMESTEPS))
-    tokens[:, 0] = 1
+    tokens = np.random.default_rng(2).integers(1, 6, size=(N_SAMPLES, N_TIMESTEPS))
+    tokens[::3, -2:] = 0
     of_tokens = GRUClassifier(3, embedding_dim=2, epochs=1, random_state=0).fit(tokens, y > 0)
     deep = GRURegressor((3, 2), bidirectional=True, dropout=0.1, dense_units=2, epochs=1, random_state=0)
     with pytest.MonkeyPatch.context() as patch:

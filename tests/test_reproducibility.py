@@ -17,6 +17,8 @@ import skrnn
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor
 from skrnn._programs import CACHE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(skrnn.__file__).parents[1]
 
 N_SAMPLES, N_TIMESTEPS = 40, 5

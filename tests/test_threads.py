@@ -5,10 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skrnn import RecurrentClassifier, RecurrentRegressor
+
+pytestmark = pytest.mark.slow
 
 N_THREADS, N_FITS = 8, 100
 

@@ -448,6 +448,7 @@ def test_output_is_an_array_whatever_is_asked_for():
         assert isinstance(SequenceTokenizer().fit(TEXTS).transform(TEXTS), np.ndarray)
 
 
+@pytest.mark.slow
 def test_search_over_the_length_with_a_classifier():
     from skrnn import GRUClassifier
 
