@@ -9,6 +9,8 @@ import joblib
 import pytest
 from children import LONG, VERY_LONG, run, started, workers_within
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent
 
 WAIT = "import signal\nprint('waits', flush=True)\nwhile True: signal.pause()"

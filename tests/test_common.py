@@ -34,8 +34,8 @@ MAY_SKIP = {
     "check_classifiers_multilabel_output_format_decision_function": "does not have a decision_function method",
 }
 
-# One estimator of each kind runs all checks in the short run; the others, which share their code, run in the long one.
-SHORT = ("GRURegressor", "GRUClassifier")
+# One estimator runs all checks in the short run; the others, which share its code, and exact fits run in the long one.
+SHORT = ("GRURegressor",)
 
 
 def check_name(check):
@@ -58,7 +58,7 @@ def checks_of(name, only=None, **params):
         if only is not None and check.func.__name__ not in only:
             continue
         marks = []
-        if name not in SHORT or (params and check.func.__name__ != WEIGHT_CHECK):
+        if name not in SHORT or params:
             marks.append(pytest.mark.slow)
         if check.func.__name__ in ROUNDED_CHECKS and params.get("dtype") != "float64":
             marks.append(ROUNDING)

@@ -239,6 +239,7 @@ class CountingRegressor(RecurrentRegressor):
         return super().fit(X, y)
 
 
+@pytest.mark.slow
 @needs_programs
 def test_fits_that_compile_are_repeated(Xy, comparison, monkeypatch):
     def count(**params):

@@ -15,6 +15,8 @@ from conftest import (
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import accuracy_score, r2_score
 
+pytestmark = pytest.mark.slow
+
 REGRESSORS = pytest.mark.parametrize("cell", REGRESSOR_CELLS, ids=cell_id)
 CLASSIFIERS = pytest.mark.parametrize("cell", CLASSIFIER_CELLS, ids=cell_id)
 

@@ -104,6 +104,7 @@ def test_a_fit_on_a_list_is_one_on_the_padded_array(where, sequences, y):
     assert np.abs(expected.predict(sequences) - other.predict(sequences)).max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_list_whose_longest_sequence_is_off_the_grid_of_lengths(y):
     """A list of up to 17 steps is computed on 20."""
     rng = np.random.default_rng(0)
@@ -142,6 +143,7 @@ def assert_sequences_are_alone(method, sequences):
     assert_allclose(cut[[0, 4]], alone[[0, 4]], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_sequence_predicts_alone_what_it_predicts_among_others(network, sequences, y, monkeypatch):
     name, params = NETWORKS[network]
@@ -235,6 +237,7 @@ def test_validation_data_longer_than_those_of_training(sequences, y):
     assert regressor.history_["val_loss"][-1] == pytest.approx(mse, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_early_stopping_on_utterances_sorted_by_speaker_trains_on_every_speaker(monkeypatch):
     X, X_test, y, _ = load_japanese_vowels()
     assert (np.diff(y) >= 0).all()
@@ -262,6 +265,7 @@ def test_early_stopping_on_utterances_sorted_by_speaker_trains_on_every_speaker(
 # ---------------------------------------------------------------------- scikit-learn's tools
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["list", "objects", "series"])
 def test_tools_of_scikit_learn_take_lists(layout, sequences, y):
     X = LAYOUTS.get(layout, list)(sequences)
@@ -283,6 +287,7 @@ def test_tools_of_scikit_learn_take_lists(layout, sequences, y):
     assert_array_equal(search.predict(X), by_array.predict(array))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["list", "objects"])
 def test_stratified_folds_of_lists(layout, sequences, labels):
     X, folds = LAYOUTS.get(layout, list)(sequences), StratifiedKFold(2, shuffle=True, random_state=0)

@@ -95,6 +95,7 @@ def test_losses_of_logits(loss, X, binary_labels):
         make("GRUClassifier", loss=loss, **routed).fit(X, binary_labels)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_set_later(X, labels, binary_labels):
     classifier = make("GRUClassifier", warm_start=True).fit(X, labels)
     classifier.set_params(loss="binary_crossentropy")
@@ -122,6 +123,7 @@ class Focused(keras.losses.CategoricalCrossentropy):
     """A subclass of one of Keras's losses, which takes the same targets."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["", "keras"])
 @pytest.mark.parametrize(
     "loss",
@@ -146,6 +148,7 @@ def test_logits_of_a_subclass(X, binary_labels):
         make("GRUClassifier", loss=OfLogits(from_logits=True)).fit(X, binary_labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["", "keras"])
 def test_a_loss_that_is_changed_between_fits(engine, X, y, use_engine):
     class Scaled(keras.losses.Loss):

@@ -245,6 +245,7 @@ def predicted_by_model(est, X):
     return outputs[..., 0] if outputs.shape[-1] == 1 else outputs
 
 
+@pytest.mark.slow
 def test_model_of_a_deep_network_with_several_outputs():
     X = sequences(absent=True)
     Y = np.stack([np.nansum(X[..., 0], axis=1), np.nanmax(X[..., 1], axis=1)], axis=1)
@@ -254,6 +255,7 @@ def test_model_of_a_deep_network_with_several_outputs():
     assert_allclose(predicted_by_model(est, X), est.predict(X), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_model_with_one_output_per_time_step():
     X = sequences(absent=True)
     present = ~np.isnan(X).all(axis=2)
@@ -281,6 +283,7 @@ def test_model_of_a_classifier_of_token_ids():
         assert_allclose(output, logistic(h @ head + head_bias)[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_model_of_a_classifier_of_several_classes():
     X = sequences()
     est = GRUClassifier(4, **FEW_EPOCHS).fit(X, classes_of(X))
@@ -336,6 +339,7 @@ def test_model_has_the_time_axis_of_2d_input(fitted):
     assert fitted["gru"].model_.input_shape == (None, None, N_FEATURES)  # whose length may differ at predict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["rows", "sequences"])
 def test_model_can_be_exported_at_once_as_trained(layout, tmp_path):
     X, y = sequences(), sequences()[:, -1, 0]
@@ -388,6 +392,7 @@ def stock_gru(units, **options):
     return keras.layers.GRU(units, **options)
 
 
+@pytest.mark.slow
 def test_callable_equals_the_named_cell_with_the_same_weights(fitted):
     X = sequences()
     y = X[:, -1, 0] - X[:, -2, 1]

@@ -9,6 +9,8 @@ from sklearn.model_selection import KFold, cross_val_predict, cross_val_score
 
 from skrnn import GRUClassifier, GRURegressor
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = [3, 8, 5, 8, 1, 6, 4, 7] * 4
 
 

@@ -56,6 +56,7 @@ def test_y_is_any_array_like(container, X, y):
     assert_array_equal(fitted.predict(X), make("GRURegressor").fit(X, y).predict(X))
 
 
+@pytest.mark.slow
 def test_outputs_are_in_the_order_of_y(X):
     y = np.stack([X[:, -1, 0], -3 * X[:, -1, 1]], axis=1)
     regressor = make("GRURegressor", epochs=150, optimizer__learning_rate=0.03).fit(X, y)
@@ -117,6 +118,7 @@ def test_absent_steps_stand_where_they_stood(X, y_steps):
 # ---------------------------------------------------------------------- classification
 
 
+@pytest.mark.slow
 @CLASSIFIERS
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 def test_probabilities_are_those_of_the_classes(cell, kind, X, labels, binary_labels):
@@ -220,6 +222,7 @@ def test_labels_of_absent_steps_do_not_count(class_weight, X, X_masked):
         assert_array_equal(classifier.predict_proba(X_masked), expected.predict_proba(X_masked))
 
 
+@pytest.mark.slow
 def test_number_labels_of_absent_steps_may_be_nan(X, X_masked):
     present = ~np.isnan(X_masked).all(axis=-1)
     target = (X[..., 0] > 0).astype(float)
@@ -230,6 +233,7 @@ def test_number_labels_of_absent_steps_may_be_nan(X, X_masked):
     assert_array_equal(classifier.predict_proba(X_masked), expected.predict_proba(X_masked))
 
 
+@pytest.mark.slow
 def test_zeros_and_ones_per_step_are_labels(X):
     # With as many columns as steps they could be indicators: return_sequences decides.
     target = (X[..., 0] > 0).astype(int)
@@ -334,6 +338,7 @@ def test_warm_start_of_a_classifier_goes_on(X, labels):
     assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_warm_start_with_dropout_goes_on(X, y):
     params = {"dropout": 0.3, "recurrent_dropout": 0.2}
     expected = make("GRURegressor", epochs=5, **params).fit(X, y)

@@ -55,7 +55,16 @@ def target(per_step, y, y_steps):
 
 
 @pytest.mark.parametrize(
-    ("engine", "batch_size"), [("", 1), ("", 7), ("", 32), ("", None), ("keras", 1), ("keras", 7), ("keras", None)]
+    ("engine", "batch_size"),
+    [
+        ("", 1),
+        ("", 7),
+        pytest.param("", 32, marks=pytest.mark.slow),
+        pytest.param("", None, marks=pytest.mark.slow),
+        pytest.param("keras", 1, marks=pytest.mark.slow),
+        ("keras", 7),
+        pytest.param("keras", None, marks=pytest.mark.slow),
+    ],
 )
 def test_weights_mean_the_same_at_every_batch_size(engine, batch_size, per_step, X_masked, target, use_engine):
     use_engine(engine)
@@ -172,6 +181,7 @@ def test_only_ratios_of_weights_count(scale, X, y):
     assert_allclose(scaled.predict(X), expected.predict(X), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["", "keras"])
 def test_metrics_that_count(engine, X_masked, y_steps, use_engine):
     use_engine(engine)
