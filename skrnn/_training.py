@@ -281,12 +281,13 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
     import keras
 
     loss, config = model.loss, model._compile_config
+    n_devices = n_replicas()  # which share a batch: Keras adds their gradients
 
     class WeightedLoss(keras.losses.Loss):
         def __call__(self, y_true, y_pred, sample_weight=None):
             losses = loss_per_row(loss, y_true, y_pred)
             if sample_weight is None:  # a callback evaluates the model on data of its own
-                return keras.ops.mean(losses)
+                return keras.ops.mean(losses) / n_devices
             # A loss of one's own may return a value for each output, for each sample, or for the whole batch.
             while losses.ndim > sample_weight.ndim:
                 losses = keras.ops.mean(losses, axis=-1)
@@ -294,7 +295,7 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
                 losses = losses[..., None]
             weighted = losses * keras.ops.cast(sample_weight, losses.dtype)
             n_samples = keras.ops.cast(keras.ops.shape(sample_weight)[0], losses.dtype)
-            return keras.ops.sum(weighted) / (n_samples * mean_weight)
+            return keras.ops.sum(weighted) / (n_samples * mean_weight * n_devices)
 
     model.compile(
         optimizer=model.optimizer,

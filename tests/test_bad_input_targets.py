@@ -303,10 +303,10 @@ WEIGHTS = {
 }
 
 
-# The score is computed in float64.
+# Scores are computed in float64, and of the weights of a fit only the ratios count.
 @pytest.mark.parametrize(
     ("damage", "method"),
-    [(damage, method) for damage in WEIGHTS for method in ALL if (damage, method) != ("beyond float32", "score")],
+    [(damage, method) for damage in WEIGHTS for method in ALL if damage != "beyond float32" or method == "partial_fit"],
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_weights(damage, kind, method, fitted):
