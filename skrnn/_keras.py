@@ -260,7 +260,7 @@ def fit_with_keras(
         steps_per_epoch=n_batches,
         initial_epoch=first_epoch,
         epochs=first_epoch + epochs,
-        validation_data=_as_keras_dataset(validation_batches.__getitem__, len(validation_batches))
+        validation_data=as_keras_dataset(validation_batches.__getitem__, len(validation_batches))
         if validation_batches
         else None,
         callbacks=[*callbacks, Loop()],
@@ -271,10 +271,10 @@ def fit_with_keras(
 
 def evaluate_with_keras(model, batch, n_batches):
     """Return the loss of a compiled model on ``batch(index)``, for so many batches."""
-    return model.evaluate(_as_keras_dataset(batch, n_batches), verbose=0, return_dict=True)["loss"]
+    return model.evaluate(as_keras_dataset(batch, n_batches), verbose=0, return_dict=True)["loss"]
 
 
-def _as_keras_dataset(batch, n_batches):
+def as_keras_dataset(batch, n_batches):
     """Return ``batch(index)`` as Keras takes a pass over data."""
     import keras
 

@@ -15,6 +15,7 @@ from skrnn._engine import (
     network_obstacle,
     prediction_threads,
 )
+from skrnn._keras import as_keras_dataset
 from skrnn._keras_defaults import keras_defaults
 from skrnn._lengths import MIN_PREDICTION_WORK, program_lengths
 from skrnn._network import assign, build_network, network_variables
@@ -98,9 +99,9 @@ class _KerasPredictor:
         full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % self.BATCH, axis=0)])
         with self._lock:
             assign(network_variables(self._model), weights)
-            # Not `predict`, which casts to Keras's own dtype first.
-            parts = [self._model.predict_on_batch(part) for part in full.reshape(-1, self.BATCH, *full.shape[1:])]
-        return np.concatenate(parts)[: len(inputs)]
+            # Batches, for Keras casts a whole array to its own dtype first.
+            batches = full.reshape(-1, self.BATCH, *full.shape[1:])
+            return self._model.predict(as_keras_dataset(batches.__getitem__, len(batches)), verbose=0)[: len(inputs)]
 
 
 def fitted_model(spec, weights, mask_layer, n_timesteps=None):
