@@ -18,6 +18,7 @@ from skrnn._checkpoint import without_checkpoint
 from skrnn._description import Model, block_of_network
 from skrnn._engine import PREDICTION_BATCH, memory_error
 from skrnn._frames import as_pandas
+from skrnn._guide import see
 from skrnn._inputs import SequenceInputMixin
 from skrnn._layouts import is_list_of_sequences
 from skrnn._losses import check_loss
@@ -254,7 +255,8 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
             return self._dataset(sequences, y, relative(class_weighted(weights, y, class_weight)))
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"In X_val and y_val: {error}") from error
+            page = see("searching", "validation-data-of-your-own")
+            raise kind(f"In X_val and y_val: {error} A Pipeline must be told to transform X_val.{page}") from error
 
     def _check_targets(self, y, X, sequences, *, reset=False, classes=None):
         """``y`` as an array of the right shape; what belongs to the steps of a list of sequences is laid out."""

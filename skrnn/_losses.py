@@ -125,7 +125,9 @@ def _remedy(loss, kind, y):
         return "For labels use a classifier." if is_class_loss else "Use a loss of numbers, such as 'mse'."
     if kind == INDICATORS and _KINDS[loss] == _ONE_CLASS_OF_SEVERAL:
         if (np.asarray(y).sum(axis=1) == 1).all():
-            return "Each row of y has a single 1: pass the labels instead, y.argmax(axis=1)."
+            return (
+                "Each row of y has a single 1: pass the labels, y.argmax(axis=1), or of a DataFrame y.idxmax(axis=1)."
+            )
         return "Use loss='auto', which is the binary cross-entropy of each label."
     return "Use loss='auto'."
 

@@ -200,21 +200,21 @@ def _check_time(labels, groups, may_repeat):
     if wrong.any():
         at = int(np.argmax(wrong))
         before, row = int(order[at]), int(order[at + 1])
+        several = "Where rows are of several series, pass groups. " if groups is None else ""
         where = "" if groups is None else f" in series {labels.series.tolist()[labels.codes[row]]!r}"
         if values[at] == values[at + 1]:
-            also = "" if groups is not None else " Where rows are of several series, pass groups."
-            raise ValueError(f"The times of X must increase{where}, but {repeated(labels.time, before, row)}{also}")
+            raise ValueError(f"The times of X must increase{where}, but {repeated(labels.time, before, row, several)}")
         raise ValueError(
             f"Time runs backwards in X{where}: row {row} ({labels.time[row]}) stands after row {before} "
-            f"({labels.time[before]}). A window holds the rows before its own: sort X by time, X.sort_index()."
+            f"({labels.time[before]}). {several}A window holds the rows before its own: sort X by time, X.sort_index()."
         )
 
 
-def repeated(time, before, row):
-    """Say that a row repeats the time of another one, and what to do."""
+def repeated(time, before, row, several=""):
+    """Say that a row repeats the time of another one, and what to do; where there may be several series, that first."""
     return (
-        f"row {row} ({time[row]}) repeats that of row {before}. Keep one row for each time, such as the mean of those "
-        "that share one (groupby(level=0).mean()), or drop the index where order alone counts "
+        f"row {row} ({time[row]}) repeats that of row {before}. {several}Keep one row for each time, such as the mean "
+        "of those that share one (groupby(level=0).mean()), or drop the index where order alone counts "
         "(reset_index(drop=True))."
     )
 

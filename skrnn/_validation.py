@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from skrnn._guide import see
+
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 DEFAULT_FRACTION = 0.1  # with early stopping, where validation_split is None
@@ -23,7 +25,8 @@ def without_validation_data(fit: Fit) -> Fit:
         if "validation_data" in kwargs:
             raise TypeError(
                 f"{type(self).__name__}.fit has no argument 'validation_data'. Pass X_val=..., y_val=... and, for "
-                "weights, sample_weight_val=..."
+                "weights, sample_weight_val=...; a Pipeline must be told to transform X_val."
+                + see("searching", "validation-data-of-your-own")
             )
         return fit(self, *args, **kwargs)
 
