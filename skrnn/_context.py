@@ -79,7 +79,8 @@ def continued(history, rows, labels, n_last):
     """Remember rows that follow those of a history; the times of an array are the next ones of each series."""
     known, new = history.last_labels, labels
     _check_follows(known, new)
-    series = known.series.append(new.series[~new.series.isin(known.series)])
+    is_new = ~new.series.isin(known.series)
+    series = known.series.append(new.series[is_new]) if is_new.any() else known.series
     codes = np.concatenate([known.codes, series.get_indexer(new.series)[new.codes]])
     time = _joined_times(history, codes[len(known.codes) :], new)
     labels = RowLabels(series, codes, time, known.is_pandas and (new.is_pandas or time is not None))

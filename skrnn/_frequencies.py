@@ -30,7 +30,7 @@ def frequency_of(time):
         in units of theirs, their step. Given by the index, inferred by pandas, or the constant step; None where there
         is none, as of whole numbers that repeat.
     """
-    if time is None or not time.is_unique:
+    if time is None or _repeats(time):
         return None
     if isinstance(time, pd.PeriodIndex):
         return _constant_step(time.asi8)
@@ -42,6 +42,12 @@ def frequency_of(time):
         inferred = _inferred(time)
         return _plain(inferred if inferred or getattr(time, "tz", None) is None else _inferred(_wall(time)))
     return _constant_step(time.to_numpy()) if time.dtype.kind in "iu" else None
+
+
+def _repeats(time):
+    """Return True if increasing times repeat; pandas 2.2 says so of any slice of an index that repeats some."""
+    steps = np.diff(time_values(time))
+    return bool((steps == np.zeros(1, dtype=steps.dtype)).any())
 
 
 def frequency_despite_holes(time):
@@ -71,7 +77,7 @@ def _despite_holes(time):
     if len(steps) < 2:
         return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
     regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
-    if regular.all() or regular.mean() < _NEARLY_ALL or not time.is_unique:
+    if regular.all() or regular.mean() < _NEARLY_ALL or _repeats(time):
         return None
     ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])
     longest = int(np.argmax(np.diff(ends)))

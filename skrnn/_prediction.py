@@ -101,7 +101,9 @@ class _KerasPredictor:
             assign(network_variables(self._model), weights)
             # Batches, for Keras casts a whole array to its own dtype first.
             batches = full.reshape(-1, self.BATCH, *full.shape[1:])
-            return self._model.predict(as_keras_dataset(batches.__getitem__, len(batches)), verbose=0)[: len(inputs)]
+            return self._model.predict(as_keras_dataset(lambda index: (batches[index],), len(batches)), verbose=0)[
+                : len(inputs)
+            ]
 
 
 def fitted_model(spec, weights, mask_layer, n_timesteps=None):
