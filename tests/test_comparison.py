@@ -65,6 +65,7 @@ def scores_of(comparison, name):
     return comparison.scores.loc[comparison.scores["estimator"] == name, "score"].to_numpy()
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_fits_by_hand(comparison, by_hand):
     assert comparison.scores.columns.tolist() == ["estimator", "seed", "fold", "score"]
     assert comparison.scores["estimator"].unique().tolist() == ["gru", "lstm", *BASELINES]

@@ -194,6 +194,7 @@ def test_dilated_windows_of_chosen_ends(series, y):
     assert_array_equal(regressor.predict(windows), regressor.predict(array))
 
 
+@pytest.mark.slow
 @needs_programs
 def test_a_fit_never_expands_windows():
     rng = np.random.default_rng(0)

@@ -211,6 +211,7 @@ def test_a_callback_may_evaluate_the_model(X, y, use_engine):
     assert seen[-1] == pytest.approx(np.mean((regressor.predict(X) - y) ** 2), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["", "keras"])
 def test_metrics_that_are_no_number_for_each_sample(engine, X, y, labels, use_engine):
     use_engine(engine)

@@ -77,6 +77,7 @@ def saves(folder):
 # ---------------------------------------------------------------------- going on
 
 
+@pytest.mark.slow
 @READS_THE_RATE
 @pytest.mark.parametrize("engine", ["programs", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_fit_that_goes_on_is_that_of_an_unbroken_run(engine, X, y, tmp_path, cut_off, monkeypatch):

@@ -260,6 +260,7 @@ def test_the_argument_is_cloned(X):
     assert_allclose(fitted.scaler_.mean_, (X + 1).mean(axis=(0, 1)))
 
 
+@pytest.mark.slow
 def test_nested_parameters_are_searched_over(X, y):
     pipeline = Pipeline([("scale", SequenceScaler(StandardScaler())), ("rnn", make("GRURegressor"))])
     assert pipeline.get_params()["scale__scaler__with_mean"] is True

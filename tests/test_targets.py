@@ -256,6 +256,7 @@ def test_class_weight_is_a_sample_weight(cell, class_weight, X, labels):
     assert np.abs(weighted.predict_proba(X) - plain.predict_proba(X)).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_class_weight_of_steps(X):
     target = step_labels(X)
     params = {"return_sequences": True, "epochs": 40, "optimizer__learning_rate": 0.03}
@@ -292,6 +293,7 @@ def test_partial_fit_takes_one_sample(X, y):
     assert (regressor.predict(X) != before).any()
 
 
+@pytest.mark.slow
 def test_partial_fit_takes_classes(X, labels):
     classes = ["up", "flat", "down", "crash"]
     only = labels != "flat"

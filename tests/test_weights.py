@@ -207,6 +207,7 @@ def test_balanced_weights_are_those_of_the_training_samples_that_count(X, labels
     assert expected.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_balanced_weights_of_several_labels(X):
     indicators = (X[:, -1] > 0.5).astype(int)
     classifier = make("GRUClassifier", class_weight="balanced").fit(X, indicators)
