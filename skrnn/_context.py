@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._frequencies import frequencies_of, periods_of, times_of_next_rows
-from skrnn._plain_index import frequency_from_plain, frequency_to_plain, label_from_plain, label_to_plain
+from skrnn._plain_index import label_from_plain, label_to_plain
 from skrnn._series import RowLabels
 from skrnn._times import as_gap, comparable, time_values
 
@@ -38,12 +38,10 @@ class History:
     start: object
 
     def __getstate__(self) -> dict[str, Any]:
-        frequencies = [frequency_to_plain(frequency) for frequency in self.frequencies]
-        return vars(self) | {"frequencies": frequencies, "start": label_to_plain(self.start)}
+        return vars(self) | {"start": label_to_plain(self.start)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        frequencies = tuple(frequency_from_plain(frequency) for frequency in state["frequencies"])
-        vars(self).update(state | {"frequencies": frequencies, "start": label_from_plain(state["start"])})
+        vars(self).update(state | {"start": label_from_plain(state["start"])})
 
 
 def history_of(rows, labels, n_last, start=None):

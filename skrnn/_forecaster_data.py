@@ -13,8 +13,6 @@ from skrnn._frames import index_of
 from skrnn._frequencies import next_times
 from skrnn._numbers import array_like, floats_of, numbers_of
 from skrnn._plain_index import (
-    frequency_from_plain,
-    frequency_to_plain,
     index_from_plain,
     index_to_plain,
     label_from_plain,
@@ -55,19 +53,17 @@ class ForecasterDataMixin:
         """Plain values, and no object of pandas: what is saved outlives its versions."""
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[misc]  # of BaseEstimator
         if "_names" in state:
-            names, frequencies = state["_names"], state["_frequencies"]
+            names = state["_names"]
             state["_names"] = index_to_plain(names) if isinstance(names, pd.Index) else label_to_plain(names)
-            state["_frequencies"] = [frequency_to_plain(frequency) for frequency in frequencies]
             state["_unordered"] = index_to_plain(state["_unordered"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_names" in state:
-            names, frequencies = state["_names"], state["_frequencies"]
+            names = state["_names"]
             is_index = isinstance(names, dict) and "kind" in names
             state = state | {
                 "_names": index_from_plain(names) if is_index else label_from_plain(names),
-                "_frequencies": tuple(frequency_from_plain(frequency) for frequency in frequencies),
                 "_unordered": index_from_plain(state["_unordered"]),
             }
         super().__setstate__(state)  # type: ignore[misc]  # of BaseEstimator, right of this class

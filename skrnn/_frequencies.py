@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from skrnn._breaks import have_breaks
+from skrnn._plain_index import alias_of
 from skrnn._times import time_values
 
 _DAY = np.timedelta64(1, "D")
@@ -35,12 +36,12 @@ def frequency_of(time):
     if isinstance(time, pd.PeriodIndex):
         return _constant_step(time.asi8)
     if getattr(time, "freq", None) is not None:
-        return _plain(time.freq)
+        return alias_of(time.freq)
     if isinstance(time, pd.RangeIndex):
         return time.step
     if isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex)):
         inferred = _inferred(time)
-        return _plain(inferred if inferred or getattr(time, "tz", None) is None else _inferred(_wall(time)))
+        return alias_of(inferred if inferred or getattr(time, "tz", None) is None else _inferred(_wall(time)))
     return _constant_step(time.to_numpy()) if time.dtype.kind in "iu" else None
 
 
@@ -239,16 +240,6 @@ def times_of_next_rows(known, codes, frequencies):
     place = np.empty(len(order), dtype=int)
     place[order] = np.arange(len(order))
     return parts[0].append(parts[1:]).take(place)
-
-
-def _plain(offset):
-    """Return an offset as its alias, where that says all."""
-    if offset is None:
-        return None
-    try:
-        return offset.freqstr if to_offset(offset.freqstr) == offset else offset
-    except ValueError:  # such as a DateOffset of several units
-        return offset
 
 
 def _constant_step(numbers):

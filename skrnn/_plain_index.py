@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-_OFFSET = "offset"  # the key that tells a frequency from other values
-
 
 def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
     """Return an index as a dict of arrays and plain values; its names are kept, what pandas has cached is not."""
@@ -30,7 +28,7 @@ def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
         is_date = isinstance(index, pd.DatetimeIndex)
         plain |= {"kind": "dates" if is_date else "durations", "values": index.asi8, "unit": index.unit}
-        plain["frequency"] = frequency_to_plain(index.freq)
+        plain["frequency"] = alias_of(index.freq)
         return plain | ({"zone": _plain_zone(index.tz)} if is_date else {})
     if index.dtype.kind in "biuf" and isinstance(index.dtype, np.dtype):
         return plain | {"values": index.to_numpy()}
@@ -58,25 +56,18 @@ def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
     index = pd.DatetimeIndex(values, name=name) if kind == "dates" else pd.TimedeltaIndex(values, name=name)
     if plain.get("zone") is not None:
         index = index.tz_localize("UTC").tz_convert(_zone(plain["zone"]))
-    index.freq = frequency_from_plain(plain["frequency"])
+    index.freq = plain["frequency"]
     return index
 
 
-def frequency_to_plain(frequency: Any) -> Any:
-    """Return the distance between times as pandas writes it; numbers, and offsets without such text, as they are."""
-    if isinstance(frequency, pd.offsets.BaseOffset):
-        text = frequency.freqstr
-        try:
-            is_same = to_offset(text) == frequency
-        except ValueError:  # offsets of one's own
-            is_same = False
-        return {_OFFSET: text} if is_same else frequency
-    return frequency
-
-
-def frequency_from_plain(plain: Any) -> Any:
-    """Return the distance that `frequency_to_plain` made plain."""
-    return to_offset(plain[_OFFSET]) if isinstance(plain, dict) else plain
+def alias_of(offset: Any) -> Any:
+    """Return an offset as its alias, where that says all; None, and offsets without an alias, as they are."""
+    if offset is None:
+        return None
+    try:
+        return offset.freqstr if to_offset(offset.freqstr) == offset else offset
+    except ValueError:  # such as a DateOffset of several units, or an offset of one's own
+        return offset
 
 
 def label_to_plain(label: Any) -> Any:

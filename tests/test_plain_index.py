@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skrnn._plain_index import frequency_from_plain, frequency_to_plain, index_from_plain, index_to_plain
+from skrnn._plain_index import alias_of, index_from_plain, index_to_plain
 
 DAYS = pd.date_range("2024-03-29", periods=4, name="day")
 
@@ -69,11 +69,11 @@ def test_no_index():
 @pytest.mark.parametrize("text", ["D", "3MS", "W-THU", "QE-JAN", "90min", "BME", "YE-JUN"])
 def test_frequencies(text):
     offset = pd.tseries.frequencies.to_offset(text)
-    plain = frequency_to_plain(offset)
-    assert set(plain_types(plain)) <= {dict, str}
-    assert frequency_from_plain(plain) == offset
+    plain = alias_of(offset)
+    assert set(plain_types(plain)) <= {str}
+    assert pd.tseries.frequencies.to_offset(plain) == offset
 
 
-@pytest.mark.parametrize("frequency", [None, 1, 0.5, pd.offsets.CustomBusinessDay(holidays=["2024-05-01"])])
+@pytest.mark.parametrize("frequency", [None, pd.offsets.CustomBusinessDay(holidays=["2024-05-01"])])
 def test_frequencies_that_no_text_stands_for(frequency):
-    assert frequency_from_plain(frequency_to_plain(frequency)) == frequency
+    assert alias_of(frequency) == frequency
