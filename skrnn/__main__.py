@@ -73,7 +73,7 @@ def _machine():
     """Lines on devices, threads, and what runs the networks; after a fit, which has set the threads."""
     import keras
 
-    from skrnn._engine import has_gpu, process_obstacle
+    from skrnn._engine.limits import has_gpu, process_obstacle
 
     backend = keras.backend.backend()
     yield f"backend       {backend}"

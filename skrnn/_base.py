@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
 from skrnn._description import Model, block_of_network
-from skrnn._engine import PREDICTION_BATCH, memory_error
+from skrnn._engine.limits import PREDICTION_BATCH, memory_error
 from skrnn._frames import as_pandas
 from skrnn._guide import see
 from skrnn._inputs import SequenceInputMixin

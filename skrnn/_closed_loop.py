@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from skrnn._engine import PREDICTION_BATCH, has_gpu, network_obstacle
+from skrnn._engine.limits import PREDICTION_BATCH, has_gpu, network_obstacle
 from skrnn._programs import CACHE, program_network
 
 _BLOCKS_A_CALL = 64  # few enough that a signal need not wait for long

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from skrnn._batches import batch_order, keras_inputs, program_inputs
-from skrnn._engine import (
+from skrnn._engine.limits import (
     PREDICTION_BATCH,
     PREDICTION_VALUES_A_CALL,
     batches_a_call,

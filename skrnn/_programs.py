@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._engine import has_gpu
+from skrnn._engine.limits import has_gpu
 from skrnn._network import build_network, network_variables
 
 # TensorFlow (2.21) keeps what it compiled for a program that is forgotten, and compiles it anew when it comes again: a

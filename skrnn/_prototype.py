@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._engine import ENGINE_VARIABLE
+from skrnn._engine.limits import ENGINE_VARIABLE
 from skrnn._keras import compile_network, metric_list
 from skrnn._network import build_network, signature
 from skrnn._parameters import LEARNING_RATE

@@ -1,0 +1,1 @@
+"""What trains and predicts: native kernels, or Keras's own loop where those cannot."""
