@@ -11,7 +11,14 @@ import numpy as np
 from skrnn._batches import batch_order, batch_order_by_length, keras_batch, program_batches
 from skrnn._callbacks import callback_list, callback_obstacle, has_validation_hooks, watch_losses
 from skrnn._checkpoint import SavedFit
-from skrnn._engine.limits import TRAINING_VALUES_A_CALL, batches_a_call, memory_error, n_replicas, n_shards, network_obstacle
+from skrnn._engine.limits import (
+    TRAINING_VALUES_A_CALL,
+    batches_a_call,
+    memory_error,
+    n_replicas,
+    n_shards,
+    network_obstacle,
+)
 from skrnn._keras import compile_network, evaluate_with_keras, fit_with_keras, metric_list
 from skrnn._keras_defaults import keras_defaults
 from skrnn._lengths import MIN_TRAINING_WORK, program_lengths

@@ -1,0 +1,182 @@
+"""From Python functions to object code: numba compiles them, each by itself, with a C interface.
+
+What numba calls it compiles into the caller, and again into the caller's caller. Kernels call each other by symbol
+instead: each is compiled once, and its object code is kept. `library` loads it, and needs no numba for that.
+"""
+
+from __future__ import annotations
+
+import inspect
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, compiler
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import lower_builtin, register_jitable
+
+from skrnn._engine.native.library import host_target, symbol_of
+
+FLOATS = {number: types.CPointer(number) for number in (types.float32, types.float64)}
+INTS, DOUBLES = types.CPointer(types.int64), types.CPointer(types.float64)
+NUMBERS = {"float32": types.float32, "float64": types.float64}
+_DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
+
+KERNELS: dict[str, Kernel] = {}
+_needed: list[str] = []  # kernels that the one being compiled calls
+
+inlined = register_jitable
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+def _type_of(letter, number):
+    return {
+        "F": FLOATS[number],  # pointer to numbers of the kernel's dtype
+        "N": INTS,
+        "D": DOUBLES,
+        "I": types.int64,
+        "f": number,
+        "d": types.float64,
+        "v": types.void,
+    }[letter]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A function with a C interface, for each dtype; kernels call it as if it were a function.
+
+    Parameters
+    ----------
+    function : callable
+    arguments, returns : str
+        A letter for each argument, and that of the result.
+    """
+
+    function: Any
+    arguments: str
+    returns: str
+
+    def signature(self, number: Any) -> Any:
+        """Return numba's signature for a dtype."""
+        return signature(_type_of(self.returns, number), *(_type_of(letter, number) for letter in self.arguments))
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the Python function: numba takes nothing for a function that cannot be called."""
+        return self.function(*arguments)
+
+
+def kernel(arguments: str, returns: str = "v") -> Any:
+    """Make a function a kernel; see `_type_of` for the letters."""
+
+    def decorate(function):
+        assert len(inspect.signature(function).parameters) == len(arguments), function.__name__
+        made = Kernel(function, arguments, returns)
+        KERNELS[function.__name__] = made
+
+        def emit(context, builder, sig, args):
+            _needed.append(function.__name__)
+            symbol = symbol_of(function.__name__, _DTYPES[sig.args[arguments.index("F")].dtype])
+            of_c = _c_type(context, sig.return_type, sig.args)
+            return builder.call(cgutils.get_or_insert_function(builder.module, of_c, symbol), args)
+
+        _make_callable(made, [made.signature(number) for number in FLOATS], emit)
+        return made
+
+    return decorate
+
+
+class CallableAt:
+    """What calls a function at an address: ``call(address, *arguments)``."""
+
+    def __init__(self, arguments: str, returns: str = "v") -> None:
+        def emit(context, builder, sig, args):
+            of_c = _c_type(context, sig.return_type, sig.args[1:])
+            return builder.call(builder.inttoptr(args[0], of_c.as_pointer()), args[1:])
+
+        cases = [
+            signature(_type_of(returns, number), types.int64, *(_type_of(letter, number) for letter in arguments))
+            for number in FLOATS
+        ]
+        _make_callable(self, cases, emit)
+
+    def __call__(self, address: int, *arguments: Any) -> Any:
+        """Raise: only kernels call kernels by their address."""
+        raise TypeError("Only kernels call kernels by their address.")
+
+
+def _make_callable(made, signatures, emit):
+    """Let numba call an object, for some signatures, by code that ``emit`` writes."""
+    key = object()
+
+    @infer_global(made, typing_key=key)
+    class _Typing(ConcreteTemplate):
+        cases = signatures
+
+    for case in signatures:
+
+        @lower_builtin(key, *case.args)
+        def _lower(context, builder, sig, args):
+            result = emit(context, builder, sig, args)
+            return context.get_dummy_value() if sig.return_type == types.void else result
+
+
+def _c_type(context, result, arguments):
+    """Return the LLVM type of a C function."""
+    returned = ir.VoidType() if result == types.void else context.get_value_type(result)
+    return ir.FunctionType(returned, [context.get_value_type(argument) for argument in arguments])
+
+
+def max_rows_of(number: Any) -> int:
+    """Return the rows of the largest tile: with its `MAX_VECTORS` columns of vectors it fills the registers."""
+    if not IS_X86 or "+avx512vl" in host_target()[1]:
+        return 8  # of 32 registers
+    return 4 if number is types.float32 else 2
+
+
+@global_compiler_lock
+def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
+    """Compile a kernel for a dtype; return its object code, and the names of the kernels that it calls."""
+    made, symbol = KERNELS[name], symbol_of(name, dtype)
+    case, typing, target = made.signature(NUMBERS[dtype]), cpu_target.typing_context, cpu_target.target_context
+    flags = compiler.Flags()
+    flags.error_model = "numpy"
+    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    _needed.clear()
+    compiled = compiler.compile_extra(typing, target, made.function, case.args, case.return_type, flags, {})
+    needed = sorted(set(_needed) - {name})
+
+    # Numba's function returns a status beside its result. Ours has a C interface; the status is never an error.
+    module = target.create_module(symbol)
+    inner_type = target.call_conv.get_function_type(compiled.fndesc.restype, compiled.fndesc.argtypes)
+    inner = ir.Function(module, inner_type, compiled.fndesc.llvm_func_name)
+    outer = ir.Function(module, _c_type(target, case.return_type, case.args), symbol)
+    builder = ir.IRBuilder(outer.append_basic_block("entry"))
+    _, value = target.call_conv.call_function(builder, inner, case.return_type, case.args, outer.args)
+    if case.return_type == types.void:
+        builder.ret_void()
+    else:
+        builder.ret(value)
+    library = target.codegen().create_library(symbol)
+    library.add_ir_module(module)
+    library.add_linking_library(compiled.library)
+    library.finalize()
+    return _emitted(library.get_llvm_str(), symbol), needed
+
+
+def _emitted(assembly, symbol):
+    """Return the object code of a module in which nothing but a symbol is visible to others."""
+    module = llvm.parse_assembly(assembly)
+    for function in module.functions:
+        if not function.is_declaration and function.name != symbol:
+            function.linkage = llvm.Linkage.internal  # equal names of other objects would take its place
+    for variable in module.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = llvm.Linkage.internal
+    name, features = host_target()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, jit=True)
+    return machine.emit_object(module)

@@ -1,0 +1,3 @@
+"""All kernels: importing this module makes them known to `compiling`."""
+
+from skrnn._engine.native import products as products

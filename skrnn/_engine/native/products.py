@@ -1,0 +1,92 @@
+"""Products of matrices, in tiles that fill the registers.
+
+The right factor lies in panels of up to `PANEL` columns, each a matrix of its own whose rows follow each other: so it
+is read in order. The last panel may have fewer columns.
+"""
+
+from __future__ import annotations
+
+from skrnn._engine.native.compiling import inlined, kernel
+from skrnn._engine.native.layout import LANES, MAX_VECTORS, PANEL
+from skrnn._engine.native.vectors import at, max_rows, splat, tile, vload, vstore
+
+_ROWS_A_SUM = 96  # rows of a product over time whose operands stay in the first cache
+
+
+@kernel("FIIIFIIFIIIFIIIII")
+def gemm(a, a_row, a_step, a_segment, b, b_panel, b_step, c, c_panel, c_row, c_first, start, m, vectors, n, n_segments, mode):  # fmt: skip  # noqa: E501
+    """C (+)= A @ B for C of m rows and so many vectors, tile by tile.
+
+    The sum runs over segments of n, which lie ``a_segment`` apart in A and follow each other in B. A panel of B or C
+    starts ``b_panel`` or ``c_panel`` after the one before; ``b_step`` and ``c_row`` of 0 say that the rows of a panel
+    are as long as it is wide. C begins ``c_first`` rows into its panels. The sum starts from zero (mode 0), from C (1),
+    or from the row ``start`` (2). It is taken in order, so that a row of C depends on its row of A alone.
+    """
+    most = max_rows(a)
+    blocks = -(-m // most)
+    if blocks > 0:
+        few, more = m // blocks, m % blocks
+        for j in range(0, vectors, MAX_VECTORS):
+            width = min(MAX_VECTORS, vectors - j)
+            panel = j // MAX_VECTORS
+            b_rows, c_rows = (b_step or width * LANES), (c_row or width * LANES)
+            i = 0
+            for block in range(blocks):
+                rows = few + (1 if block < more else 0)
+                tile(
+                    rows, width, at(a, i * a_row), a_row, a_step, a_segment, at(b, panel * b_panel), b_rows,
+                    at(c, panel * c_panel + (c_first + i) * c_rows), c_rows, at(start, j * LANES), n, n_segments, mode,
+                )  # fmt: skip
+                i += rows
+
+
+@kernel("FIIFIFIIIII")
+def products(a, a_row, a_columns, d, d_row, c, c_rows, c_first, vectors, n_rows, adds):
+    """C (+)= A.T @ D, summed over rows: a gradient of weights.
+
+    C lies in panels of ``c_rows`` rows, and the result in them from the row ``c_first`` on.
+    """
+    for first in range(0, n_rows, _ROWS_A_SUM):
+        n = min(_ROWS_A_SUM, n_rows - first)
+        gemm(
+            at(a, first * a_row), 1, a_row, 0, at(d, first * d_row), PANEL, d_row, c, PANEL * c_rows, 0, c_first, c,
+            a_columns, vectors, n, 1, 1 if adds or first else 0,
+        )  # fmt: skip
+
+
+@kernel("FIFIII")
+def column_sums(d, d_row, c, vectors, n_rows, adds):
+    """C (+)= the sums of the columns of D: the gradient of a bias."""
+    for j in range(0, vectors * LANES, LANES):
+        total = vload(c, j) if adds else splat(c, 0.0)
+        for i in range(n_rows):
+            total = total + vload(d, i * d_row + j)
+        vstore(c, j, total)
+
+
+@kernel("FIIIIFI")
+def transposed(w, rows, gate_width, gates, units, to, out_columns):
+    """Lay a matrix in panels out as its transpose, in panels too.
+
+    The matrix has so many rows, and for each gate ``gate_width`` columns of which the first ``units`` count. The
+    transpose has a row for each gate and unit, and ``out_columns`` columns.
+    """
+    columns = gates * gate_width
+    for gate in range(gates):
+        for unit in range(units):
+            row, column = gate * units + unit, gate * gate_width + unit
+            panel = column // PANEL * PANEL
+            step = min(PANEL, columns - panel)
+            source = panel * rows + column - panel
+            for start in range(0, out_columns, PANEL):
+                width = min(PANEL, out_columns - start)
+                target = start * gates * units + row * width
+                for i in range(min(width, rows - start)):
+                    to[target + i] = w[source + (start + i) * step]
+
+
+@inlined
+def fill(memory, n):
+    """Set numbers to zero."""
+    for i in range(n):
+        memory[i] = 0.0

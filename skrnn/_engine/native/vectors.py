@@ -1,0 +1,426 @@
+"""Primitives that numba lacks: vectors as values, a tile of a matrix product, pointers, atomics, calls by address.
+
+All become LLVM IR of fixed vector types, so that nothing is left to a vectorizer. A vector holds `LANES` numbers of the
+dtype of the pointer that it was loaded from. This file is the only one that knows of LLVM.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from skrnn._engine.native.compiling import DOUBLES, FLOATS, INTS, IS_X86, max_rows_of
+from skrnn._engine.native.layout import LANES, MAX_VECTORS
+
+_INT, _INT32 = ir.IntType(64), ir.IntType(32)
+_FUSED = ("contract",)  # a product and a sum may become one fused operation
+
+
+class VectorType(types.Type):
+    """Numba's type of a vector."""
+
+    def __init__(self, number: Any, scalar: Any) -> None:
+        super().__init__(name=f"{number}x{LANES}")
+        self.number, self.scalar = number, scalar
+        self.llvm = ir.VectorType(scalar, LANES)
+
+
+VECTORS = {
+    types.float32: VectorType(types.float32, ir.FloatType()),
+    types.float64: VectorType(types.float64, ir.DoubleType()),
+}
+
+
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, fe_type.llvm)
+
+
+def _constant(kind, value):
+    return ir.Constant(kind.llvm, [float(value)] * LANES)
+
+
+def _filled(builder, kind, scalar):
+    first = builder.insert_element(ir.Constant(kind.llvm, ir.Undefined), scalar, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES))
+
+
+def _load(builder, kind, pointer):
+    return builder.load(builder.bitcast(pointer, kind.llvm.as_pointer()), align=4)
+
+
+def _store(builder, value, pointer):
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
+
+
+# Arithmetic of vectors, and of vectors and numbers.
+
+_OPERATIONS = {
+    operator.add: lambda b, x, y: b.fadd(x, y, flags=_FUSED),
+    operator.sub: lambda b, x, y: b.fsub(x, y, flags=_FUSED),
+    operator.mul: lambda b, x, y: b.fmul(x, y, flags=_FUSED),
+    operator.truediv: lambda b, x, y: b.fdiv(x, y),
+}
+
+
+def _register(operation, emit):
+    cases = [
+        (kind, *operands)
+        for kind in VECTORS.values()
+        for operands in ((kind, kind), (kind, types.float64), (types.float64, kind), (kind, types.float32))
+    ]
+
+    @infer_global(operation)
+    class _Typing(ConcreteTemplate):
+        pass
+
+    _Typing.cases = [signature(*case) for case in cases]
+    for kind, *operands in cases:
+
+        @lower_builtin(operation, *operands)
+        def _lower(context, builder, sig, args, kind=kind):
+            def as_vector(value, given):
+                if given is kind:
+                    return value
+                if given is not kind.number:
+                    convert = builder.fptrunc if kind.number is types.float32 else builder.fpext
+                    value = convert(value, kind.scalar)
+                return _filled(builder, kind, value)
+
+            return emit(builder, *(as_vector(v, k) for v, k in zip(args, sig.args, strict=True)))
+
+
+for _operation, _emit in _OPERATIONS.items():
+    _register(_operation, _emit)
+
+
+@intrinsic
+def vload(typingctx, base, index):
+    """Return the vector that begins some numbers after a pointer."""
+    kind = VECTORS[base.dtype]
+
+    def codegen(context, builder, sig, args):
+        return _load(builder, kind, builder.gep(args[0], [args[1]]))
+
+    return kind(base, types.intp), codegen
+
+
+@intrinsic
+def vstore(typingctx, base, index, value):
+    """Store a vector some numbers after a pointer."""
+
+    def codegen(context, builder, sig, args):
+        _store(builder, args[2], builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(base, types.intp, value), codegen
+
+
+@intrinsic
+def splat(typingctx, base, number):
+    """Return a vector of one number, of the dtype that a pointer points to."""
+    kind = VECTORS[base.dtype]
+
+    def codegen(context, builder, sig, args):
+        return _filled(builder, kind, args[1])
+
+    return kind(base, kind.number), codegen
+
+
+@intrinsic
+def vsum(typingctx, vector):
+    """Return the sum of the numbers of a vector, in an order of its own."""
+
+    def codegen(context, builder, sig, args):
+        halves, n = args[0], LANES
+        while n > 1:  # a tree: the same order on every machine
+            n //= 2
+            low, high = (ir.Constant(ir.VectorType(_INT32, n), [*range(k, k + n)]) for k in (0, n))
+            halves = builder.fadd(
+                builder.shuffle_vector(halves, halves, low), builder.shuffle_vector(halves, halves, high)
+            )
+        return builder.extract_element(halves, ir.Constant(_INT32, 0))
+
+    return vector.number(vector), codegen
+
+
+@intrinsic
+def vsqrt(typingctx, vector):
+    """Return the square roots."""
+
+    def codegen(context, builder, sig, args):
+        letter = "f32" if vector.number is types.float32 else "f64"
+        of_vectors = ir.FunctionType(vector.llvm, [vector.llvm])
+        function = cgutils.get_or_insert_function(builder.module, of_vectors, f"llvm.sqrt.v{LANES}{letter}")
+        return builder.call(function, [args[0]])
+
+    return vector(vector), codegen
+
+
+@intrinsic
+def vmax(typingctx, vector, bound):
+    """Return the larger ones of a vector's numbers and a bound."""
+
+    def codegen(context, builder, sig, args):
+        bounds = _filled(builder, vector, args[1])
+        return builder.select(builder.fcmp_ordered("<", args[0], bounds), bounds, args[0])
+
+    return vector(vector, vector.number), codegen
+
+
+@intrinsic
+def vabs(typingctx, vector):
+    """Return the absolute values."""
+
+    def codegen(context, builder, sig, args):
+        negative = builder.fsub(_constant(vector, -0.0), args[0])
+        return builder.select(builder.fcmp_ordered("<", args[0], _constant(vector, 0)), negative, args[0])
+
+    return vector(vector), codegen
+
+
+@intrinsic
+def vwhere_positive(typingctx, condition, value):
+    """Return the numbers of a vector where those of another are above zero, and zero elsewhere."""
+
+    def codegen(context, builder, sig, args):
+        zero = _constant(condition, 0)
+        return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)
+
+    return condition(condition, value), codegen
+
+
+# float32: tanh(x) = x P(x^2) / Q(x^2) up to the bound, from where it is 1; the coefficients of Eigen.
+_P = (
+    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
+    1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03,
+)  # fmt: skip
+_Q = 1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03
+_LARGEST = 7.90531110763549805
+
+# float64: tanh(x) = e / (e + 2) with e = exp(2 x) - 1; exp by argument reduction with log(2) in two parts (Cody and
+# Waite 1980), and the Taylor series of exp(r) - 1 for |r| <= log(2) / 2, whose first omitted term is below 2e-18.
+_LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_TERMS = 14
+_ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, which stands in the low bits then
+
+
+def _polynomial(builder, kind, coefficients, x):
+    value = _constant(kind, coefficients[0])
+    for c in coefficients[1:]:
+        value = builder.fadd(builder.fmul(value, x, flags=_FUSED), _constant(kind, c), flags=_FUSED)
+    return value
+
+
+def _clamped(builder, kind, x, largest):
+    for comparison, bound in ((">", largest), ("<", -largest)):
+        x = builder.select(builder.fcmp_ordered(comparison, x, _constant(kind, bound)), _constant(kind, bound), x)
+    return x
+
+
+def _tanh_float32(builder, kind, x):
+    x = _clamped(builder, kind, x, _LARGEST)
+    square = builder.fmul(x, x)
+    numerator = builder.fmul(x, _polynomial(builder, kind, _P, square))
+    return builder.fdiv(numerator, _polynomial(builder, kind, _Q, square))
+
+
+def _tanh_float64(builder, kind, x):
+    factorial, coefficients = 1.0, []
+    for k in range(1, _TERMS + 1):
+        factorial *= k
+        coefficients.append(1 / factorial)
+    doubled = builder.fmul(_clamped(builder, kind, x, 20.0), _constant(kind, 2))
+    shifted = builder.fadd(builder.fmul(doubled, _constant(kind, 1.4426950408889634074)), _constant(kind, _ROUNDING))
+    whole = builder.fsub(shifted, _constant(kind, _ROUNDING))
+    rest = builder.fsub(doubled, builder.fmul(whole, _constant(kind, _LOG2_HIGH)), flags=_FUSED)
+    rest = builder.fsub(rest, builder.fmul(whole, _constant(kind, _LOG2_LOW)), flags=_FUSED)
+    minus_one = builder.fmul(rest, _polynomial(builder, kind, coefficients[::-1], rest))  # exp(rest) - 1
+    integers = ir.VectorType(_INT, LANES)
+
+    def integer(value):
+        return ir.Constant(integers, [value] * LANES)
+
+    exponent = builder.add(builder.bitcast(shifted, integers), integer(1023))
+    power = builder.bitcast(builder.shl(exponent, integer(52)), kind.llvm)  # 2 ** whole
+    e = builder.fadd(builder.fmul(power, minus_one), builder.fsub(power, _constant(kind, 1)))
+    return builder.fdiv(e, builder.fadd(e, _constant(kind, 2)))
+
+
+@intrinsic
+def vtanh(typingctx, vector):
+    """Return the hyperbolic tangents; that of NaN is NaN."""
+
+    def codegen(context, builder, sig, args):
+        emit = _tanh_float32 if vector.number is types.float32 else _tanh_float64
+        return emit(builder, vector, args[0])
+
+    return vector(vector), codegen
+
+
+# Pointers.
+
+
+@intrinsic
+def at(typingctx, base, index):
+    """Return the pointer some numbers further on."""
+
+    def codegen(context, builder, sig, args):
+        return builder.gep(args[0], [args[1]])
+
+    return base(base, types.intp), codegen
+
+
+def _address_intrinsic(to):
+    def pointer(typingctx, address):
+        def codegen(context, builder, sig, args):
+            return builder.inttoptr(args[0], context.get_value_type(to))
+
+        return to(types.int64), codegen
+
+    return intrinsic(pointer)
+
+
+ints_at = _address_intrinsic(INTS)
+doubles_at = _address_intrinsic(DOUBLES)
+singles_at = _address_intrinsic(FLOATS[types.float32])
+narrow_ints_at = _address_intrinsic(types.CPointer(types.int32))
+
+
+@intrinsic
+def floats_at(typingctx, like, address):
+    """Return an address as a pointer to what another pointer points to."""
+
+    def codegen(context, builder, sig, args):
+        return builder.inttoptr(args[1], context.get_value_type(like))
+
+    return like(like, types.int64), codegen
+
+
+@intrinsic
+def max_rows(typingctx, base):
+    """Return how many rows of a tile the registers of this machine hold."""
+    n = max_rows_of(base.dtype)
+
+    def codegen(context, builder, sig, args):
+        return ir.Constant(_INT, n)
+
+    return types.intp(base), codegen
+
+
+# The tile. `mode` says what the sum starts from: 0 from zero, 1 from what C holds, 2 from a row of numbers, `start`.
+
+
+def _tile(builder, kind, rows, vectors, arguments):
+    a, a_row, a_step, a_segment, b, b_step, c, c_row, start, n, n_segments, mode = arguments
+    totals = [[cgutils.alloca_once(builder, kind.llvm) for _ in range(vectors)] for _ in range(rows)]
+
+    def moved(base, *offsets):
+        for offset in offsets:
+            base = builder.gep(base, [offset])
+        return base
+
+    def of_c(i, j):
+        return moved(c, builder.mul(c_row, ir.Constant(_INT, i)), ir.Constant(_INT, j * LANES))
+
+    def each(function):
+        for i in range(rows):
+            for j in range(vectors):
+                function(i, j)
+
+    from_zero, from_c, from_start, ready = (builder.append_basic_block(n) for n in ("zero", "c", "start", "ready"))
+    switch = builder.switch(mode, from_start)
+    switch.add_case(ir.Constant(_INT, 0), from_zero)
+    switch.add_case(ir.Constant(_INT, 1), from_c)
+    for block, initial in (
+        (from_zero, lambda i, j: _constant(kind, 0)),
+        (from_c, lambda i, j: _load(builder, kind, of_c(i, j))),
+        (from_start, lambda i, j: _load(builder, kind, moved(start, ir.Constant(_INT, j * LANES)))),
+    ):
+        builder.position_at_end(block)
+        each(lambda i, j, initial=initial: builder.store(initial(i, j), totals[i][j]))
+        builder.branch(ready)
+    builder.position_at_end(ready)
+    a_rows = [builder.mul(a_row, ir.Constant(_INT, i)) for i in range(rows)]
+    with cgutils.for_range(builder, n_segments) as outer:
+        a_base = moved(a, builder.mul(outer.index, a_segment))
+        b_base = moved(b, builder.mul(builder.mul(outer.index, n), b_step))
+        with cgutils.for_range(builder, n) as inner:
+            a_k, b_k = moved(a_base, builder.mul(inner.index, a_step)), moved(b_base, builder.mul(inner.index, b_step))
+            right = [_load(builder, kind, moved(b_k, ir.Constant(_INT, j * LANES))) for j in range(vectors)]
+            for i in range(rows):
+                left = _filled(builder, kind, builder.load(moved(a_k, a_rows[i])))
+                for j in range(vectors):
+                    product = builder.fmul(left, right[j], flags=_FUSED)
+                    builder.store(builder.fadd(product, builder.load(totals[i][j]), flags=_FUSED), totals[i][j])
+    each(lambda i, j: _store(builder, builder.load(totals[i][j]), of_c(i, j)))
+
+
+@intrinsic
+def tile(typingctx, rows, vectors, a, a_row, a_step, a_segment, b, b_step, c, c_row, start, n, n_segments, mode):
+    """C (+)= A @ B for one tile of ``rows`` times ``vectors``, any of the sizes that fit the registers."""
+    i, kind, largest = types.intp, VECTORS[a.dtype], max_rows_of(a.dtype)
+    sig = types.void(i, i, a, i, i, i, a, i, a, i, a, i, i, i)
+
+    def codegen(context, builder, sig, args):
+        rows, vectors, *arguments = args
+        end = builder.append_basic_block("end")
+        key = builder.add(builder.mul(rows, ir.Constant(_INT, MAX_VECTORS + 1)), vectors)
+        switch = builder.switch(key, end)
+        for r in range(1, largest + 1):
+            for v in range(1, MAX_VECTORS + 1):
+                block = builder.append_basic_block(f"tile_{r}_{v}")
+                switch.add_case(ir.Constant(_INT, r * (MAX_VECTORS + 1) + v), block)
+                builder.position_at_end(block)
+                _tile(builder, kind, r, v, arguments)
+                builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return sig, codegen
+
+
+# Threads.
+
+
+@intrinsic
+def atomic_add(typingctx, base, index, value):
+    """Add to a number; return what it was before."""
+
+    def codegen(context, builder, sig, args):
+        return builder.atomic_rmw("add", builder.gep(args[0], [args[1]]), args[2], "seq_cst")
+
+    return types.int64(INTS, types.intp, types.int64), codegen
+
+
+@intrinsic
+def atomic_load(typingctx, base, index):
+    """Return a number that other threads write."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load_atomic(builder.gep(args[0], [args[1]]), "seq_cst", 8)
+
+    return types.int64(INTS, types.intp), codegen
+
+
+@intrinsic
+def pause(typingctx):
+    """Tell the core that this thread spins."""
+
+    def codegen(context, builder, sig, args):
+        if IS_X86:
+            nothing = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, nothing, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+sleep_microseconds = types.ExternalFunction("usleep", types.int32(types.uint32))
