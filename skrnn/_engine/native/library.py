@@ -77,7 +77,7 @@ def cache_folder(dtype: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"skrnn-{os.getuid() if hasattr(os, 'getuid') else 'user'}" / name
     folder.mkdir(parents=True, exist_ok=True)
     _say(
-        f"skrnn keeps its compiled kernels in {folder}, because none of {', '.join(map(str, places))} can be written to."
+        f"skrnn keeps its compiled kernels in {folder}, because {' and '.join(map(str, places))} cannot be written to."
     )
     return folder
 
