@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 from children import run
 from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_limits
 
-from skrnn._engine.initializers import _normal, _philox, glorot_uniform, initial_value, orthogonal, random_uniform
+from skrnn._engine.initializers import (
+    _normal,
+    _orthonormal,
+    _philox,
+    glorot_uniform,
+    initial_value,
+    orthogonal,
+    random_uniform,
+)
 
 against_keras = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="Other backends of Keras draw other numbers."
@@ -118,8 +127,8 @@ def test_orthogonal_values_equal_those_of_keras(units, dtype):
 def test_square_orthogonal_values_equal_those_of_keras(units, dtype):
     for seed in SEEDS:
         values = orthogonal((units, units), dtype, seed)
-        # The decomposition of a square matrix is ill-conditioned. Keras decomposes in float32 and is off by some 1e-5,
-        # numpy always in float64: of Keras's own normal numbers, it gives the same to the last bits of float32.
+        # The decomposition of a square matrix is ill-conditioned. Keras decomposes in float32 and is off by some 1e-5
+        # from that of its own normal numbers in float64.
         normal = keras.ops.convert_to_numpy(keras.random.normal((units, units), dtype=dtype, seed=seed))
         q, r = np.linalg.qr(normal.astype(np.float64))
         assert_allclose(values, q * np.sign(np.diag(r)), rtol=0, atol={"float32": 2e-6, "float64": 1e-12}[dtype])
@@ -134,6 +143,19 @@ def test_orthogonal_values_are_orthonormal(shape, dtype):
     assert values.flags.c_contiguous
     gram = values @ values.T if len(values) < shape[-1] else values.T @ values
     assert_allclose(gram, np.eye(len(gram)), atol=10 * np.finfo(dtype).eps)
+
+
+def test_orthogonal_values_do_not_depend_on_the_number_of_threads():
+    values = []
+    for n_threads in (1, 2, 4):
+        with threadpool_limits(n_threads):
+            values.append(orthogonal((129, 387), "float64", 3))  # those of LAPACK do
+    check_same_bits(values[0], values[1])
+    check_same_bits(values[0], values[2])
+
+
+def test_a_vector_of_zeros_stays():
+    assert_array_equal(_orthonormal(np.zeros((1, 1))), [[0]])
 
 
 # ---------------------------------------------------------------- which variable starts how

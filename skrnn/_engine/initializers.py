@@ -91,9 +91,9 @@ def glorot_uniform(shape, dtype, seed):
 def orthogonal(shape, dtype, seed):
     """Draw a matrix with orthonormal rows or columns, whichever are fewer, as ``keras.initializers.Orthogonal``.
 
-    It is the Q of the QR decomposition of normal numbers, its columns signed so that the diagonal of R is positive;
-    Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks". More than
-    two dimensions are those of a matrix whose columns are along the last.
+    It is the Q of the QR decomposition of normal numbers whose R has a positive diagonal; Saxe et al. 2013, "Exact
+    solutions to the nonlinear dynamics of learning in deep linear neural networks". More than two dimensions are those
+    of a matrix whose columns are along the last.
 
     Parameters
     ----------
@@ -103,9 +103,25 @@ def orthogonal(shape, dtype, seed):
     """
     n_rows, n_columns = math.prod(shape[:-1]), shape[-1]
     tall = max(n_rows, n_columns), min(n_rows, n_columns)
-    q, r = np.linalg.qr(_normal(math.prod(tall), dtype, seed).reshape(tall))
-    q *= np.sign(np.diag(r))
-    return np.ascontiguousarray(q.T if n_rows < n_columns else q).reshape(shape)
+    vectors = _orthonormal(_normal(math.prod(tall), dtype, seed).reshape(tall).T.astype(np.float64, order="C"))
+    return (vectors if n_rows < n_columns else vectors.T).astype(dtype, order="C").reshape(shape)
+
+
+def _orthonormal(vectors):
+    """Return orthonormal rows: the transposed Q of the transposed vectors, by the Gram-Schmidt process.
+
+    A second pass removes what rounding left in the first; Giraud et al. 2005, "Rounding error analysis of the classical
+    Gram-Schmidt orthogonalization process". ``numpy.linalg.qr`` would be faster, but its last bits depend on how many
+    threads LAPACK runs in; einsum runs in this one.
+    """
+    rows = np.empty_like(vectors)
+    for i, vector in enumerate(vectors):
+        for _ in range(2):
+            shares = np.einsum("ij,j->i", rows[:i], vector)
+            vector = vector - np.einsum("i,ij->j", shares, rows[:i])
+        norm = np.sqrt(np.einsum("j,j->", vector, vector))
+        rows[i] = vector / norm if norm else 0  # as Keras, which multiplies by the sign of the diagonal
+    return rows
 
 
 def _uniform(n, dtype, seed):
