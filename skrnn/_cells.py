@@ -9,10 +9,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 # Held while Python's generator is seeded for one layer: threads may build at once, and a callable may build a network.
 _GLOBAL_GENERATOR = threading.RLock()
+
+
+@dataclass(frozen=True)
+class CellVariables:
+    """Variables of a layer of a cell, where they are laid out as in Keras's cells.
+
+    These are a kernel of shape (n_inputs, n_gates * units), a recurrent kernel of shape (units, n_gates * units), a
+    bias, and the state of one generator of random numbers, for dropout.
+
+    Parameters
+    ----------
+    owner : str
+        What Keras calls the cell in the paths of its weights.
+    n_gates : int
+        Number of gates, the candidate among them: kernels and bias hold so many columns per unit.
+    bias_rows : int, default=1
+        Number of biases per column. One is a vector, more are rows.
+    """
+
+    owner: str
+    n_gates: int
+    bias_rows: int = 1
+
+    def weights(self, n_inputs, units):
+        """Return the end of the path and the shape of each weight, in Keras's order."""
+        n_columns = self.n_gates * units
+        shapes = {
+            "kernel": (n_inputs, n_columns),
+            "recurrent_kernel": (units, n_columns),
+            "bias": (n_columns,) if self.bias_rows == 1 else (self.bias_rows, n_columns),
+        }
+        return [(f"{self.owner}/{name}", shape) for name, shape in shapes.items()]
 
 
 @dataclass(frozen=True)
@@ -25,22 +55,27 @@ class Cell:
         What it is called in text.
     layer : str or callable
         Its Keras layer: a name in ``keras.layers``, or a function that takes the arguments of such a layer and
-        returns one. Its weights are called ``kernel``, ``recurrent_kernel`` and ``bias``, or `initial_value` learns of
-        others.
+        returns one. Its weights are called ``kernel``, ``recurrent_kernel`` and ``bias``, or
+        ``skrnn._engine.initializers.initial_value`` learns of others.
     fused : str or None, default=None
         The name in ``skrnn._fused`` of the same layer with a loop of its own for CPU. None runs `layer` everywhere.
+    variables : CellVariables or None, default=None
+        The variables of the layer. Where they are None, a network is built to find them.
     """
 
     label: str
     layer: str | Callable[..., Any]
     fused: str | None = None
+    variables: CellVariables | None = None
 
 
 # The values of the parameter `cell`.
 CELLS = {
-    "gru": Cell("GRU", "GRU", fused="FusedGRU"),
-    "lstm": Cell("LSTM", "LSTM", fused="FusedLSTM"),
-    "rnn": Cell("simple RNN", "SimpleRNN", fused="FusedSimpleRNN"),
+    "gru": Cell("GRU", "GRU", fused="FusedGRU", variables=CellVariables("gru_cell", n_gates=3, bias_rows=2)),
+    "lstm": Cell("LSTM", "LSTM", fused="FusedLSTM", variables=CellVariables("lstm_cell", n_gates=4)),
+    "rnn": Cell(
+        "simple RNN", "SimpleRNN", fused="FusedSimpleRNN", variables=CellVariables("simple_rnn_cell", n_gates=1)
+    ),
 }
 
 
@@ -87,36 +122,6 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
         seed=next(seeds),
         **options,
     )
-
-
-def initial_value(path, shape, dtype, seed):
-    """Return the value that a variable of a fresh network has: that of Keras's default initializers.
-
-    Parameters
-    ----------
-    path : str
-        Keras's path of the variable, which ends in its name.
-    shape : tuple of int
-    dtype : str
-    seed : int
-    """
-    import keras
-
-    name = path.rsplit("/", 1)[-1]
-    if name == "seed_generator_state":
-        return np.array([seed, 0], dtype=dtype)
-    if name == "bias":
-        value = np.zeros(shape, dtype=dtype)
-        if "lstm_cell" in path:  # so that it remembers at first; Jozefowicz et al. 2015
-            units = shape[0] // 4
-            value[units : 2 * units] = 1
-        return value
-    initializer = {
-        "kernel": keras.initializers.GlorotUniform,
-        "recurrent_kernel": keras.initializers.Orthogonal,
-        "embeddings": keras.initializers.RandomUniform,
-    }[name]
-    return keras.ops.convert_to_numpy(initializer(seed=seed)(shape, dtype=dtype))
 
 
 @contextlib.contextmanager

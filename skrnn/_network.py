@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._cells import initial_value, recurrent_layer
+from skrnn._cells import CELLS, recurrent_layer
+from skrnn._engine.initializers import initial_value
 from skrnn._processes import forget_kernels
 
 
@@ -146,6 +147,35 @@ def network_variables(network):
 def signature(network):
     """Return path, shape and type of each variable of `network_variables`."""
     return tuple((v.path, tuple(v.shape), str(v.dtype)) for v in network_variables(network))
+
+
+def variables_of(spec):
+    """Return the `signature` of a network; it is built only where the registry does not know the cell's variables.
+
+    Keras numbers the random generators in the paths of their states through all that a process has made. Here they are
+    numbered within the network.
+    """
+    cell = None if callable(spec.cell) else CELLS[spec.cell].variables
+    if cell is None:
+        return signature(build_network(spec, None))
+    weights, n_generators, n_inputs = [], 0, spec.n_features
+    if spec.embedding is not None:
+        weights.append(("embedding/embeddings", spec.embedding))
+        n_inputs = spec.embedding[1]
+    for depth, units in enumerate(spec.units):
+        layers = [f"recurrent_{depth}"]
+        if spec.bidirectional:
+            layers = [f"bidirectional_{depth}/{direction}_{depth}" for direction in ("forward", "backward")]
+        weights += [(f"{layer}/{path}", shape) for layer in layers for path, shape in cell.weights(n_inputs, units)]
+        n_generators += len(layers) + bool(spec.dropout)
+        n_inputs = len(layers) * units
+    names = [f"dense_{depth}" for depth in range(len(spec.dense_units))]
+    for name, units in zip([*names, "output"], [*spec.dense_units, spec.n_outputs], strict=True):
+        weights += [(f"{name}/kernel", (n_inputs, units)), (f"{name}/bias", (units,))]
+        n_inputs = units
+    generators = ["seed_generator", *(f"seed_generator_{i}" for i in range(1, n_generators))]
+    states = [(f"{generator}/seed_generator_state", (2,), "int64") for generator in generators]
+    return (*((path, shape, spec.dtype) for path, shape in weights), *states)
 
 
 def fresh_values(variables: Sequence[tuple[str, tuple[int, ...], str]], seed: int) -> list[NDArray[Any]]:

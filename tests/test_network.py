@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_cells import N_FEATURES, N_SAMPLES, N_TIMESTEPS, last_state, logistic, sequences
 
 from skrnn import GRUClassifier, GRURegressor, LSTMRegressor, RecurrentClassifier, RecurrentRegressor
-from skrnn._network import NetworkSpec, build_network, network_variables
+from skrnn._cells import CELLS
+from skrnn._network import NetworkSpec, build_network, fresh_values, network_variables, signature, variables_of
 
 PLAIN = NetworkSpec(
     cell="gru",
@@ -222,6 +224,63 @@ def test_the_seed_determines_the_initial_weights():
     for a, b in zip(first, again, strict=True):
         assert_array_equal(a, b)
     assert (first[0] != other[0]).all()
+
+
+# ---------------------------------------------------------------- variables without a network
+
+
+def specs(cell):
+    """Specifications of networks that differ in everything but their cell."""
+    for units, bidirectional, dropout, recurrent_dropout, dense_units in product(
+        [(4,), (5, 3), (3, 4, 2)], [False, True], [0.0, 0.2], [0.0, 0.3], [(), (6, 2)]
+    ):
+        spec = replace(
+            PLAIN,
+            cell=cell,
+            units=units,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            dense_units=dense_units,
+        )
+        yield spec
+        yield replace(spec, return_sequences=True, embedding=(9, 3), n_features=1, n_outputs=3, dtype="float64")
+
+
+def without_numbers_of_generators(variables):
+    """Variables whose random generators, which Keras numbers through all of a process, have no numbers."""
+    return [
+        (path.rsplit("/", 1)[-1] if path.startswith("seed_generator") else path, shape, dtype)
+        for path, shape, dtype in variables
+    ]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_variables_are_known_before_the_network(cell):
+    for spec in specs(cell):
+        variables = variables_of(spec)
+        assert without_numbers_of_generators(variables) == without_numbers_of_generators(
+            signature(build_network(spec, None))
+        )
+        assert len({path for path, *_ in variables}) == len(variables)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_are_known_before_the_network(cell):
+    for spec in list(specs(cell))[::7]:
+        expected = [np.asarray(variable) for variable in network_variables(build_network(spec, 11))]
+        for value, held in zip(fresh_values(variables_of(spec), 11), expected, strict=True):
+            assert value.dtype == held.dtype
+            assert_array_equal(value, held)
+
+
+def test_variables_of_a_cell_that_declares_none_are_those_of_its_network(monkeypatch):
+    monkeypatch.setitem(CELLS, "lstm", replace(CELLS["lstm"], variables=None))
+    spec = replace(PLAIN, cell="lstm", bidirectional=True, dropout=0.2)
+    built = variables_of(spec)
+    assert without_numbers_of_generators(built) == without_numbers_of_generators(signature(build_network(spec, None)))
+    monkeypatch.undo()
+    assert without_numbers_of_generators(built) == without_numbers_of_generators(variables_of(spec))
 
 
 # ---------------------------------------------------------------- the fitted model
