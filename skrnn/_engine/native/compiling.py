@@ -28,9 +28,10 @@ NUMBERS = {"float32": types.float32, "float64": types.float64}
 _DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 
 KERNELS: dict[str, Kernel] = {}
-_needed: list[str] = []  # kernels that the one being compiled calls
 
 inlined = register_jitable
+# Numba links what it compiles, though only the object code is wanted and it is never run: it needs some address.
+_NOWHERE = 1
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
@@ -79,9 +80,9 @@ def kernel(arguments: str, returns: str = "v") -> Any:
         KERNELS[function.__name__] = made
 
         def emit(context, builder, sig, args):
-            _needed.append(function.__name__)
             symbol = symbol_of(function.__name__, _DTYPES[sig.args[arguments.index("F")].dtype])
             of_c = _c_type(context, sig.return_type, sig.args)
+            llvm.add_symbol(symbol, _NOWHERE)
             return builder.call(cgutils.get_or_insert_function(builder.module, of_c, symbol), args)
 
         _make_callable(made, [made.signature(number) for number in FLOATS], emit)
@@ -146,9 +147,7 @@ def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
     flags = compiler.Flags()
     flags.error_model = "numpy"
     flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    _needed.clear()
     compiled = compiler.compile_extra(typing, target, made.function, case.args, case.return_type, flags, {})
-    needed = sorted(set(_needed) - {name})
 
     # Numba's function returns a status beside its result. Ours has a C interface; the status is never an error.
     module = target.create_module(symbol)
@@ -165,12 +164,15 @@ def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
     library.add_ir_module(module)
     library.add_linking_library(compiled.library)
     library.finalize()
-    return _emitted(library.get_llvm_str(), symbol), needed
+    module = llvm.parse_assembly(library.get_llvm_str())
+    prefix = symbol_of("", dtype)
+    declared = [function.name for function in module.functions if function.is_declaration]
+    calls = sorted(other.removeprefix(prefix) for other in declared if other.startswith(prefix))
+    return _emitted(module, symbol), calls
 
 
-def _emitted(assembly, symbol):
+def _emitted(module, symbol):
     """Return the object code of a module in which nothing but a symbol is visible to others."""
-    module = llvm.parse_assembly(assembly)
     for function in module.functions:
         if not function.is_declaration and function.name != symbol:
             function.linkage = llvm.Linkage.internal  # equal names of other objects would take its place

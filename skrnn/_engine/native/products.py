@@ -69,7 +69,7 @@ def transposed(w, rows, gate_width, gates, units, to, out_columns):
     """Lay a matrix in panels out as its transpose, in panels too.
 
     The matrix has so many rows, and for each gate ``gate_width`` columns of which the first ``units`` count. The
-    transpose has a row for each gate and unit, and ``out_columns`` columns.
+    transpose has a row for each gate and unit, and ``out_columns`` columns, zero beyond the rows of the matrix.
     """
     columns = gates * gate_width
     for gate in range(gates):
@@ -81,8 +81,8 @@ def transposed(w, rows, gate_width, gates, units, to, out_columns):
             for start in range(0, out_columns, PANEL):
                 width = min(PANEL, out_columns - start)
                 target = start * gates * units + row * width
-                for i in range(min(width, rows - start)):
-                    to[target + i] = w[source + (start + i) * step]
+                for i in range(width):
+                    to[target + i] = w[source + (start + i) * step] if start + i < rows else 0.0
 
 
 @inlined

@@ -1,0 +1,240 @@
+"""From a network's specification to the table that kernels read, and between Keras's arrays and their layout.
+
+Kernels keep all weights in one array: each matrix in panels of up to `PANEL` columns, each gate filled up to whole vectors
+with zeros, which stay zero. Whatever an optimizer keeps of the weights lies in the same layout.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn._engine.native import layout as at
+from skrnn._engine.native.layout import NUMBERS_A_PIECE, PANEL, padded
+from skrnn._engine.native.library import LIBRARIES
+
+
+@dataclass(frozen=True)
+class NativeCell:
+    """What kernels know of a cell.
+
+    Parameters
+    ----------
+    gates : int
+        Products for each unit.
+    record, slopes : int
+        Numbers for each unit and step that the step forward keeps, and that the step back computes.
+    input_slopes : int
+        Which of the latter is the first that belongs to the products of the inputs.
+    separate : bool
+        Whether the product of the state has a bias of its own and is not added to that of the inputs, and the state
+        passes a step by itself as well.
+    order : tuple of int
+        For each gate, in Keras's order, its place among the columns of the recurrent kernel.
+    """
+
+    gates: int
+    record: int
+    slopes: int
+    input_slopes: int
+    separate: bool
+    order: tuple[int, ...]
+
+
+NATIVE_CELLS = {
+    "gru": NativeCell(3, 5, 4, 1, True, (1, 2, 0)),
+    "lstm": NativeCell(4, 6, 4, 0, False, (0, 1, 2, 3)),
+    "rnn": NativeCell(1, 1, 1, 0, False, (0,)),
+}
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A variable, or a part of it: where it lies, how many numbers that takes, and the place of each of its own."""
+
+    variable: int
+    start: int
+    size: int
+    places: NDArray[Any]
+
+
+class Architecture:
+    """A network as kernels see it.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Of a cell that kernels know.
+
+    Attributes
+    ----------
+    table : ndarray of int64
+        What kernels read.
+    size : int
+        Numbers that the weights take.
+    n_variables : int
+        Arrays of weights, in Keras's order.
+    """
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+        self._cell = NATIVE_CELLS[spec.cell]
+        self._library = LIBRARIES[spec.dtype]
+        directions = 2 if spec.bidirectional else 1
+        n_layers, n_dense = len(spec.units), len(spec.dense_units) + 1
+        table = np.zeros(at.N_HEAD + (n_layers * directions + n_dense) * at.N_ROW, np.int64)
+        self._size, self._blocks, self.n_variables = 0, [], int(spec.embedding is not None)
+        self.directions, self.n_layers, self.n_dense = directions, n_layers, n_dense
+        rows = table[at.N_HEAD :].reshape(-1, at.N_ROW)
+        n_inputs = spec.n_features if spec.embedding is None else spec.embedding[1]
+        table[[at.N_LAYERS, at.DIRECTIONS, at.EVERY_STEP]] = n_layers, directions, spec.return_sequences
+        table[[at.N_DENSE, at.N_FEATURES]] = n_dense, n_inputs
+        table[[at.GATES, at.RECORD, at.SLOPES]] = self._cell.gates, self._cell.record, self._cell.slopes
+        table[[at.INPUT_SLOPES, at.SEPARATE]] = self._cell.input_slopes, self._cell.separate
+        table[[at.DROPS, at.DROPS_STATE]] = spec.dropout > 0, spec.recurrent_dropout > 0
+        for depth, units in enumerate(spec.units):
+            for direction in range(directions):
+                self._add_recurrent(rows[depth * directions + direction], n_inputs, units)
+            n_inputs = directions * units
+        activations = ["relu"] * len(spec.dense_units) + [spec.output_activation]
+        self._activations = activations
+        for depth, units in enumerate((*spec.dense_units, spec.n_outputs)):
+            self._add_dense(rows[n_layers * directions + depth], n_inputs, units)
+            n_inputs = units
+        table[at.DENSE_SIZE] = self._size
+        table[at.EMBEDDING] = -1
+        if spec.embedding is not None:
+            n_tokens, dim = spec.embedding
+            table[at.EMBEDDING], table[at.EMBEDDING_ROW] = self._size, padded(dim)
+            places = self._size + np.arange(n_tokens)[:, None] * padded(dim) + np.arange(dim)
+            self._take(0, n_tokens * padded(dim), places)
+        table[at.SIZE] = self.size = self._size
+        self.table = table
+        self.pieces = self._pieces()
+
+    def _take(self, variable, size, places):
+        self._blocks.append(_Block(variable, self._size, size, places))
+        self._size += size
+
+    def _add_recurrent(self, row, n_inputs, units):
+        width = padded(units)
+        columns, gates = self._cell.gates * width, np.arange(self._cell.gates)
+        row[[at.INPUTS, at.UNITS, at.WIDTH]] = n_inputs, units, width
+        of_inputs = (gates[:, None] * width + np.arange(units)).ravel()
+        of_state = (np.array(self._cell.order)[:, None] * width + np.arange(units)).ravel()
+        for column, n_rows, name in ((of_inputs, n_inputs, at.KERNEL), (of_state, units, at.RECURRENT)):
+            row[name] = self._size
+            self._take(self.n_variables, n_rows * columns, self._size + _in_panels(column, n_rows, columns))
+            self.n_variables += 1
+        row[at.BIAS] = self._size
+        self._take(self.n_variables, columns, self._size + of_inputs)
+        row[at.STATE_BIAS] = self._size
+        if self._cell.separate:
+            self._take(self.n_variables, columns, self._size + of_state)
+        self.n_variables += 1
+
+    def _add_dense(self, row, n_inputs, units):
+        width = padded(units)
+        row[[at.INPUTS, at.UNITS, at.WIDTH, at.KERNEL]] = n_inputs, units, width, self._size
+        self._take(self.n_variables, n_inputs * width, self._size + _in_panels(np.arange(units), n_inputs, width))
+        row[at.BIAS] = self._size
+        self._take(self.n_variables + 1, width, self._size + np.arange(units))
+        self.n_variables += 2
+
+    def _pieces(self):
+        """Return start, size and variable of each piece of the weights that one thread updates at a time."""
+        return np.array(
+            [
+                (start, min(NUMBERS_A_PIECE, block.start + block.size - start), block.variable)
+                for block in self._blocks
+                for start in range(block.start, block.start + block.size, NUMBERS_A_PIECE)
+            ],
+            np.int64,
+        )
+
+    def load(self) -> None:
+        """Load the kernels that the table has addresses of, and write these."""
+        address = self._library.address
+        self.table[at.STEP] = address(f"{self.spec.cell}_step")
+        self.table[at.STEP_BACK] = address(f"{self.spec.cell}_step_back")
+        rows = self.table[at.N_HEAD :].reshape(-1, at.N_ROW)[self.n_layers * self.directions :]
+        for row, activation in zip(rows, self._activations, strict=True):
+            if activation is not None:
+                row[at.ACTIVATION] = address(f"activation_{activation}")
+                row[at.ACTIVATION_BACK] = address(f"activation_back_{activation}")
+
+    def pack(self, arrays: Any) -> NDArray[Any]:
+        """Lay arrays in the shapes of the weights out as kernels have them."""
+        packed = aligned_zeros(self.size, self.spec.dtype)
+        self.pack_into(packed, arrays)
+        return packed
+
+    def pack_into(self, packed: NDArray[Any], arrays: Any) -> None:
+        """As `pack`, into memory that was packed before."""
+        n_parts = self._n_parts()
+        for block, part in zip(self._blocks, self._part_of_blocks(), strict=True):
+            array = np.asarray(arrays[block.variable])
+            packed[block.places] = array[part] if n_parts[block.variable] > 1 else array
+
+    def unpack(self, packed: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the arrays that were packed, in Keras's order."""
+        parts: list[list[Any]] = [[] for _ in range(self.n_variables)]
+        for block in self._blocks:
+            parts[block.variable].append(packed[block.places])
+        return [part[0] if len(part) == 1 else np.stack(part) for part in parts]
+
+    def _n_parts(self):
+        counts = [0] * self.n_variables
+        for block in self._blocks:
+            counts[block.variable] += 1
+        return counts
+
+    def _part_of_blocks(self):
+        """Return for each block which part of its variable it is."""
+        seen = [0] * self.n_variables
+        parts = []
+        for block in self._blocks:
+            parts.append(seen[block.variable])
+            seen[block.variable] += 1
+        return parts
+
+    def work_a_step(self) -> int:
+        """Return about how many products of numbers a step of one sequence takes, forward and back."""
+        sizes = self.table[at.N_HEAD :].reshape(-1, at.N_ROW)[: self.n_layers * self.directions]
+        return int(3 * self._cell.gates * (sizes[:, at.WIDTH] * (sizes[:, at.INPUTS] + sizes[:, at.UNITS])).sum())
+
+    def memory_size(self, n_packed: int, n_rows: int, *, trains: bool) -> int:
+        """Return how many numbers a thread works in that computes so many rows and packed steps at once."""
+        places = self.new_places()
+        arrange = self._library.function("arrange")
+        address = places.ctypes.data  # of the weights, nothing is read
+        return int(arrange(address, self.table.ctypes.data, n_packed, n_rows, int(trains), address))
+
+    def new_places(self) -> NDArray[Any]:
+        """Return an empty table of where things lie in the memory of a thread."""
+        return np.zeros(at.n_places(self.n_layers, self.directions, self.n_dense), np.int64)
+
+
+def _in_panels(columns, n_rows, n_columns):
+    """Return where the numbers of a matrix lie whose columns are some of those of panels: (n_rows, columns)."""
+    panel = columns // PANEL * PANEL
+    width = np.minimum(PANEL, n_columns - panel)
+    return panel * n_rows + np.arange(n_rows)[:, None] * width + columns - panel
+
+
+def aligned_zeros(n: int, dtype: Any) -> NDArray[Any]:
+    """Return zeros that begin with a cache line; memory that nobody writes to is not taken."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(n * size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + n * size].view(dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def architecture_of(spec: Any) -> Architecture:
+    """Return the architecture of a network, which its fits and predictions share."""
+    return Architecture(spec)

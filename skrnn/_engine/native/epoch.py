@@ -1,0 +1,248 @@
+"""Passes over the data: training and evaluation, by any number of threads.
+
+Each thread calls the same kernel. Threads take shards, and parts of the update, by adding to counters, so that they wait
+for work and not for each other: one that gets no core holds nobody up. Whatever threads there are, sums are taken in the
+order of the shards.
+"""
+
+from __future__ import annotations
+
+import math
+
+from skrnn._engine.native.compiling import CallableAt, inlined, kernel
+from skrnn._engine.native.layout import (
+    BATCHES,
+    BY_GLOBAL_NORM,
+    BY_NORM,
+    BY_VALUE,
+    CLIP,
+    CLIPPING,
+    DENSE_SIZE,
+    DIVISORS,
+    EMBEDDING,
+    EMBEDDING_GRADIENT,
+    EMBEDDING_ROW,
+    FIRST,
+    GRADIENTS,
+    HYPER,
+    LANES,
+    LAST,
+    LENGTHS,
+    LOSSES,
+    N_BATCH,
+    N_BATCHES,
+    N_COUNTS,
+    N_FEATURES,
+    N_HYPER,
+    N_PIECE,
+    N_PIECES,
+    N_SAMPLES,
+    NUMBERS,
+    OPTIMIZER,
+    ORDER,
+    PARTS_DONE,
+    PARTS_TAKEN,
+    PIECE_SIZE,
+    PIECE_START,
+    PIECE_VARIABLE,
+    PIECES,
+    PREDICTED_AT_ONCE,
+    SHARDS,
+    SHARDS_DONE,
+    SHARDS_TAKEN,
+    SIZE,
+    SLOTS,
+    SQUARES,
+    STOP,
+    SUMS_DONE,
+    SUMS_TAKEN,
+    SYNC,
+    TOKEN_GRADIENTS,
+    TOKEN_PARTS,
+    TOKENS,
+    TOKENS_A_SHARD,
+    TOKENS_DONE,
+    TOKENS_TAKEN,
+)
+from skrnn._engine.native.places import whole
+from skrnn._engine.native.shard import evaluate_shard, train_shard, transpose_weights
+from skrnn._engine.native.vectors import (
+    at,
+    atomic_add,
+    atomic_load,
+    doubles_at,
+    floats_at,
+    ints_at,
+    pause,
+    sleep_microseconds,
+    splat,
+    vload,
+    vstore,
+    vsum,
+)
+
+_optimizer = CallableAt("FFFIID")
+_SPINS = 2000  # before a thread sleeps, for another thread or process may need this core
+
+
+@inlined
+def wait(counters, place, target, stop):
+    """Wait until a count is reached."""
+    spins = 0
+    while atomic_load(counters, place) < target and atomic_load(stop, 0) == 0:
+        spins += 1
+        if spins < _SPINS:
+            pause()
+        else:
+            sleep_microseconds(20)
+
+
+@inlined
+def shard_of(batch, s):
+    """Return the first row of a shard of a batch, and how many it has."""
+    n, n_shards = batch[LAST] - batch[FIRST], batch[SHARDS]
+    few, more = n // n_shards, n % n_shards
+    return batch[FIRST] + s * few + min(s, more), few + (1 if s < more else 0)
+
+
+@kernel("FNNNI")
+def sum_token_gradients(w, net, job, batch, part):
+    """Add the gradients of a part of the tokens of a batch to that of the embedding, in the order of the rows."""
+    order, lengths, f = ints_at(job[ORDER]), ints_at(job[LENGTHS]), net[N_FEATURES]
+    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), whole(f), job[TOKENS_A_SHARD]
+    for s in range(batch[SHARDS]):
+        first, m = shard_of(batch, s)
+        tokens = at(ints_at(job[TOKENS]), s * most)
+        gradients = at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * row)
+        n_packed = 0
+        for i in range(m):
+            n_packed += lengths[order[first + i]]
+        for r in range(n_packed):
+            if tokens[r] % TOKEN_PARTS == part:
+                to = at(total, tokens[r] * net[EMBEDDING_ROW])
+                for k in range(0, row, LANES):
+                    vstore(to, k, vload(to, k) + vload(gradients, r * row + k))
+
+
+@inlined
+def gradient_of(w, net, job, start):
+    """Return where the gradient of a piece of the weights is summed."""
+    if start >= net[DENSE_SIZE]:
+        return at(floats_at(w, job[EMBEDDING_GRADIENT]), start - net[DENSE_SIZE])
+    return at(floats_at(w, job[GRADIENTS]), start)
+
+
+@kernel("FNNNI")
+def sum_piece(w, net, job, batch, k):
+    """Sum the gradients of the shards for a piece of the weights, into that of the first, and clip it by value."""
+    piece = at(ints_at(job[PIECES]), k * N_PIECE)
+    start, n = piece[PIECE_START], piece[PIECE_SIZE]
+    grad, size = gradient_of(w, net, job, start), net[DENSE_SIZE]
+    if start < size:
+        for s in range(1, batch[SHARDS]):
+            for i in range(0, n, LANES):
+                vstore(grad, i, vload(grad, i) + vload(grad, s * size + i))
+    if job[CLIPPING] == BY_VALUE:
+        bound = doubles_at(job[NUMBERS])[CLIP]
+        for i in range(n):
+            grad[i] = min(max(grad[i], -bound), bound)
+    elif job[CLIPPING] != 0:
+        total = splat(grad, 0.0)
+        for i in range(0, n, LANES):
+            v = vload(grad, i)
+            total = total + v * v
+        doubles_at(job[SQUARES])[k] = vsum(total)
+
+
+@inlined
+def clip_factor(job, k):
+    """Return what the gradient of a piece is multiplied by, for its norm or that of all."""
+    clip, pieces, squares = doubles_at(job[NUMBERS])[CLIP], ints_at(job[PIECES]), doubles_at(job[SQUARES])
+    variable, total = pieces[k * N_PIECE + PIECE_VARIABLE], 0.0
+    for other in range(job[N_PIECES]):
+        if job[CLIPPING] == BY_GLOBAL_NORM or pieces[other * N_PIECE + PIECE_VARIABLE] == variable:
+            total += squares[other]
+    return clip / max(math.sqrt(total), clip)
+
+
+@kernel("FNNNI")
+def update_piece(w, net, job, hyper, k):
+    """Update a piece of the weights by its gradient."""
+    piece = at(ints_at(job[PIECES]), k * N_PIECE)
+    start, n = piece[PIECE_START], piece[PIECE_SIZE]
+    grad = gradient_of(w, net, job, start)
+    if job[CLIPPING] == BY_NORM or job[CLIPPING] == BY_GLOBAL_NORM:
+        factor = splat(grad, clip_factor(job, k))
+        for i in range(0, n, LANES):
+            vstore(grad, i, vload(grad, i) * factor)
+    _optimizer(job[OPTIMIZER], at(w, start), at(floats_at(w, job[SLOTS]), start), grad, n, net[SIZE], hyper)
+    if start >= net[DENSE_SIZE]:
+        for i in range(n):
+            grad[i] = 0.0
+
+
+@kernel("FNNNNFN")
+def train(w, net, job, steps, places, memory, unused):
+    """Train on every batch of a job: a thread's part of it."""
+    stop, n_pieces, hyper = ints_at(job[STOP]), job[N_PIECES], doubles_at(job[HYPER])
+    losses, divisors, most = doubles_at(job[LOSSES]), doubles_at(job[DIVISORS]), job[TOKENS_A_SHARD]
+    by_norm = job[CLIPPING] == BY_NORM or job[CLIPPING] == BY_GLOBAL_NORM
+    loss = 0
+    for b in range(job[N_BATCHES]):
+        batch, counters = at(ints_at(job[BATCHES]), b * N_BATCH), at(ints_at(job[SYNC]), b * N_COUNTS)
+        n_shards, ready = batch[SHARDS], False
+        while atomic_load(stop, 0) == 0:
+            s = atomic_add(counters, SHARDS_TAKEN, 1)
+            if s >= n_shards:
+                break
+            if not ready:
+                transpose_weights(w, net, places, memory)
+                ready = True
+            first, m = shard_of(batch, s)
+            losses[loss + s] = train_shard(
+                w, net, job, first, m, divisors[b], at(floats_at(w, job[GRADIENTS]), s * net[DENSE_SIZE]), steps,
+                places, memory, at(ints_at(job[TOKENS]), s * most),
+                at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * whole(net[N_FEATURES])),
+            )  # fmt: skip
+            atomic_add(counters, SHARDS_DONE, 1)
+        wait(counters, SHARDS_DONE, n_shards, stop)
+        loss += n_shards
+        if net[EMBEDDING] >= 0:
+            while atomic_load(stop, 0) == 0:
+                part = atomic_add(counters, TOKENS_TAKEN, 1)
+                if part >= TOKEN_PARTS:
+                    break
+                sum_token_gradients(w, net, job, batch, part)
+                atomic_add(counters, TOKENS_DONE, 1)
+            wait(counters, TOKENS_DONE, TOKEN_PARTS, stop)
+        if by_norm:
+            while atomic_load(stop, 0) == 0:
+                k = atomic_add(counters, SUMS_TAKEN, 1)
+                if k >= n_pieces:
+                    break
+                sum_piece(w, net, job, batch, k)
+                atomic_add(counters, SUMS_DONE, 1)
+            wait(counters, SUMS_DONE, n_pieces, stop)
+        while atomic_load(stop, 0) == 0:
+            k = atomic_add(counters, PARTS_TAKEN, 1)
+            if k >= n_pieces:
+                break
+            if not by_norm:
+                sum_piece(w, net, job, batch, k)
+            update_piece(w, net, job, at(hyper, b * job[N_HYPER]), k)
+            atomic_add(counters, PARTS_DONE, 1)
+        wait(counters, PARTS_DONE, n_pieces, stop)
+
+
+@kernel("FNNNNFN")
+def evaluate(w, net, job, steps, places, memory, tokens):
+    """Compute the outputs of all samples of a job, and the sums of their losses: a thread's part of it."""
+    stop, counters, losses = ints_at(job[STOP]), ints_at(job[SYNC]), doubles_at(job[LOSSES])
+    n = job[N_SAMPLES]
+    while atomic_load(stop, 0) == 0:
+        block = atomic_add(counters, SHARDS_TAKEN, 1)
+        first = block * PREDICTED_AT_ONCE
+        if first >= n:
+            break
+        m = min(PREDICTED_AT_ONCE, n - first)
+        losses[block] = evaluate_shard(w, net, job, first, m, steps, places, memory, tokens)

@@ -1,0 +1,153 @@
+"""From the frozen buffers of sequences and targets to the packed rows of a shard, and back.
+
+A sequence is a start, a stride between its steps and a length in a buffer of rows. Kernels read these buffers as they
+are, and cast as they go: no array of windows is made.
+"""
+
+from __future__ import annotations
+
+from skrnn._engine.native.compiling import inlined, kernel
+from skrnn._engine.native.layout import (
+    COLUMN_STRIDE,
+    DOUBLE,
+    EMBEDDING,
+    EMBEDDING_ROW,
+    EVERY_STEP,
+    INT32,
+    LANES,
+    LENGTHS,
+    N_FEATURES,
+    N_OUTPUTS,
+    ORDER,
+    OUTPUT_STARTS,
+    OUTPUTS,
+    ROW_STRIDE,
+    SINGLE,
+    STARTS,
+    STRIDE,
+    TARGET_COLUMNS,
+    TARGET_STARTS,
+    TARGETS,
+    VALUES,
+    VALUES_KIND,
+    WEIGHTS,
+)
+from skrnn._engine.native.recurrent import count_at, offset_at
+from skrnn._engine.native.vectors import at, doubles_at, floats_at, ints_at, narrow_ints_at, singles_at, vload, vstore
+
+
+@inlined
+def length_of(job, sample):
+    """Return how many steps a sample has."""
+    return ints_at(job[LENGTHS])[sample]
+
+
+@kernel("FNIIN")
+def tabulate(w, job, first, m, steps):
+    """Write the table of the steps of some rows of the order, which are sorted by length, longest first."""
+    order = ints_at(job[ORDER])
+    n_steps = length_of(job, order[first])
+    steps[0], steps[1] = n_steps, m
+    n, row = m, 0
+    for t in range(n_steps):
+        while length_of(job, order[first + n - 1]) <= t:
+            n -= 1
+        steps[2 + t] = n
+        steps[2 + n_steps + t] = row
+        row += n
+    steps[2 + 2 * n_steps] = row
+
+
+@kernel("FNNNIF")
+def gather_inputs(w, net, job, steps, first, x):
+    """Copy the steps of some rows of the order, packed, a row of `N_FEATURES` numbers each."""
+    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
+    row_stride, column_stride, kind = job[ROW_STRIDE], job[COLUMN_STRIDE], job[VALUES_KIND]
+    singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
+    for i in range(steps[1]):
+        sample = order[first + i]
+        for t in range(length_of(job, sample)):
+            row = (starts[sample] + stride * t) * row_stride
+            to = at(x, (offset_at(steps, t) + i) * f)
+            if kind == SINGLE:
+                for k in range(f):
+                    to[k] = singles[row + k * column_stride]
+            elif kind == DOUBLE:
+                for k in range(f):
+                    to[k] = doubles[row + k * column_stride]
+
+
+@kernel("FNNNIFN")
+def gather_tokens(w, net, job, steps, first, x, tokens):
+    """Copy the embeddings of the tokens of some rows of the order, packed, and the tokens themselves."""
+    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
+    row_stride, kind, table = job[ROW_STRIDE], job[VALUES_KIND], at(w, net[EMBEDDING])
+    narrow, wide = narrow_ints_at(job[VALUES]), ints_at(job[VALUES])
+    for i in range(steps[1]):
+        sample = order[first + i]
+        for t in range(length_of(job, sample)):
+            place = (starts[sample] + stride * t) * row_stride
+            token = narrow[place] if kind == INT32 else wide[place]
+            row = offset_at(steps, t) + i
+            tokens[row] = token
+            to, source = at(x, row * f), at(table, token * net[EMBEDDING_ROW])
+            for k in range(f):
+                to[k] = source[k]
+
+
+@inlined
+def reversed_step(job, order, first, i, t):
+    """Return the step of a row that stands where another one does if its steps are read backwards."""
+    return length_of(job, order[first + i]) - 1 - t
+
+
+@kernel("FNNIFIF")
+def reverse(w, job, steps, first, x, x_row, to):
+    """Copy packed rows so that each sequence is read backwards."""
+    order = ints_at(job[ORDER])
+    for t in range(steps[0]):
+        for i in range(count_at(steps, t)):
+            source = at(x, (offset_at(steps, reversed_step(job, order, first, i, t)) + i) * x_row)
+            target = at(to, (offset_at(steps, t) + i) * x_row)
+            for k in range(x_row):
+                target[k] = source[k]
+
+
+@kernel("FNNIFIF")
+def add_reversed(w, job, steps, first, x, x_row, to):
+    """Add packed rows, each sequence read backwards."""
+    order = ints_at(job[ORDER])
+    for t in range(steps[0]):
+        for i in range(count_at(steps, t)):
+            source = at(x, (offset_at(steps, reversed_step(job, order, first, i, t)) + i) * x_row)
+            target = at(to, (offset_at(steps, t) + i) * x_row)
+            for k in range(0, x_row, LANES):
+                vstore(target, k, vload(target, k) + vload(source, k))
+
+
+@kernel("FNNNIFF")
+def gather_targets(w, net, job, steps, first, y, weights):
+    """Copy the targets and weights of some rows of the order: of every step, packed, or one for each row."""
+    order, starts, columns = ints_at(job[ORDER]), ints_at(job[TARGET_STARTS]), job[TARGET_COLUMNS]
+    targets, all_weights = floats_at(w, job[TARGETS]), floats_at(w, job[WEIGHTS])
+    for i in range(steps[1]):
+        sample = order[first + i]
+        for t in range(length_of(job, sample) if net[EVERY_STEP] else 1):
+            row, source = (offset_at(steps, t) if net[EVERY_STEP] else 0) + i, starts[sample] + t
+            weights[row] = all_weights[source]
+            for k in range(columns):
+                y[row * columns + k] = targets[source * columns + k]
+
+
+@kernel("FNNNIFI")
+def scatter_outputs(w, net, job, steps, first, p, p_row):
+    """Copy outputs to where those of each sample begin."""
+    if job[OUTPUTS] != 0:
+        order, starts, n = ints_at(job[ORDER]), ints_at(job[OUTPUT_STARTS]), job[N_OUTPUTS]
+        outputs = floats_at(w, job[OUTPUTS])
+        for i in range(steps[1]):
+            sample = order[first + i]
+            for t in range(length_of(job, sample) if net[EVERY_STEP] else 1):
+                row, to = (offset_at(steps, t) if net[EVERY_STEP] else 0) + i, starts[sample] + t
+                for k in range(n):
+                    outputs[to * n + k] = p[row * p_row + k]

@@ -1,0 +1,211 @@
+"""A recurrent layer in one direction: all steps of a shard, forward and back.
+
+Steps are packed: rows are sorted by length, longest first, and step t holds the first ``counts[t]`` rows, which begin at
+row ``offsets[t]``. So what has ended costs nothing. A table of steps holds how many steps and rows there are, then the
+counts, then the offsets.
+
+Inputs are projected, and gradients of weights summed, some steps at a time, while they are in cache.
+"""
+
+from __future__ import annotations
+
+from skrnn._engine.native.compiling import CallableAt, inlined, kernel
+from skrnn._engine.native.dropout import drop
+from skrnn._engine.native.layout import (
+    GATES,
+    INPUT_SLOPES,
+    INPUTS,
+    LANES,
+    NUMBERS_AT_ONCE,
+    PANEL,
+    RECORD,
+    RECURRENT,
+    SEPARATE,
+    SLOPES,
+    STATE_BIAS,
+    STEP,
+    STEP_BACK,
+    UNITS,
+    WIDTH,
+    BIAS,
+    KERNEL,
+)
+from skrnn._engine.native.products import column_sums, fill, gemm, products
+from skrnn._engine.native.vectors import at, atomic_load, vload, vstore
+
+_step = CallableAt("FFFFFFIII")
+_step_back = CallableAt("FFFIFFII")
+
+
+@inlined
+def count_at(steps, t):
+    """Return how many rows a step has."""
+    return steps[2 + t]
+
+
+@inlined
+def offset_at(steps, t):
+    """Return the first row of a step among the packed ones."""
+    return steps[2 + steps[0] + t]
+
+
+@inlined
+def rows_at_once(columns, m):
+    """Return how many rows of the inputs' products are made at a time: those of one step at least."""
+    return max(m, NUMBERS_AT_ONCE // columns)
+
+
+@inlined
+def scratch_size(net, layer, m):
+    """Return how many numbers `forward_layer` and `backward_layer` work in, at most."""
+    up, widest = layer[WIDTH], max(net[GATES], net[SLOPES])
+    return 2 * (NUMBERS_AT_ONCE + m * widest * up) + m * (widest + 4) * up
+
+
+@inlined
+def last_of_chunk(steps, first, most):
+    """Return the step after those from ``first`` on that together have at most so many rows: one step at least."""
+    t, begin = first + 1, offset_at(steps, first)
+    while t < steps[0] and offset_at(steps, t + 1) - begin <= most:
+        t += 1
+    return t
+
+
+@inlined
+def before(steps, h, t, up):
+    """Return the states before a step: ``h`` begins with zeros, a row for each of the first step."""
+    return h if t == 0 else at(h, (steps[1] + offset_at(steps, t - 1)) * up)
+
+
+@kernel("FNNNFIFFFIFN", "I")
+def forward_layer(w, net, layer, steps, x, x_row, h, g, scratch, keeps, kept, stop):
+    """Compute the states after every step; return whether it was told to stop.
+
+    Parameters
+    ----------
+    x : inputs, packed, ``x_row`` numbers a row
+    h : zeros for each row of the first step, then the states, packed
+    g : records
+    keeps : 0 without records, 1 with them, 2 with them and with recurrent dropout
+    kept : factors of the states in their products, a row for each row, for recurrent dropout
+    """
+    n_steps, m = steps[0], steps[1]
+    f, u, up = layer[INPUTS], layer[UNITS], layer[WIDTH]
+    gates, record = net[GATES], net[RECORD] * up if keeps else 0
+    columns = gates * up
+    vectors, most = columns // LANES, rows_at_once(columns, m)
+    projected, q = scratch, at(scratch, most * columns)
+    c = at(q, m * columns)
+    dropped = at(c, m * up)
+    kernel_h = at(w, layer[RECURRENT])
+    fill(h, m * up)
+    fill(c, m * up)
+    first = 0
+    while first < n_steps:
+        last = last_of_chunk(steps, first, most)
+        begin = offset_at(steps, first)
+        gemm(
+            at(x, begin * x_row), x_row, 1, 0, at(w, layer[KERNEL]), PANEL * f, 0, projected, PANEL, columns, 0,
+            at(w, layer[BIAS]), offset_at(steps, last) - begin, vectors, f, 1, 2,
+        )  # fmt: skip
+        for t in range(first, last):
+            if atomic_load(stop, 0):
+                return 1
+            n, row = count_at(steps, t), offset_at(steps, t)
+            old, xt = before(steps, h, t, up), at(projected, (row - begin) * columns)
+            source = old
+            if keeps == 2:
+                drop(old, kept, dropped, n * up)
+                source = dropped
+            if net[SEPARATE]:
+                gemm(
+                    source, up, 1, 0, kernel_h, PANEL * u, 0, q, PANEL, columns, 0, at(w, layer[STATE_BIAS]), n,
+                    vectors, u, 1, 2,
+                )  # fmt: skip
+            else:
+                gemm(source, up, 1, 0, kernel_h, PANEL * u, 0, xt, PANEL, columns, 0, xt, n, vectors, u, 1, 1)
+            _step(net[STEP], xt, q, old, at(h, (m + row) * up), c, at(g, row * record), n, up, keeps)
+        first = last
+    return 0
+
+
+@kernel("FNNNFIFFFIFIFFFFIN", "I")
+def backward_layer(
+    grad, net, layer, steps, x, x_row, h, g, incoming, every_step, below, below_row, transposed_x, transposed_h, scratch,
+    kept, drops, stop,
+):  # fmt: skip
+    """Compute the gradients of a layer's weights, into ``grad``, and of its inputs; return whether it was told to stop.
+
+    Parameters
+    ----------
+    incoming : gradients of the states: of all steps, packed, or one for each row, of its last step
+    below : gradients of the inputs, packed, ``below_row`` numbers a row; 0 says that nobody wants them
+    transposed_x, transposed_h : transposes of the kernels
+    kept : as in `forward_layer`, where ``drops``
+    """
+    n_steps, m = steps[0], steps[1]
+    f, u, up = layer[INPUTS], layer[UNITS], layer[WIDTH]
+    gates, slopes, record = net[GATES], net[SLOPES], net[RECORD] * up
+    columns, vectors = slopes * up, gates * up // LANES
+    most = rows_at_once(columns, m)
+    d = scratch  # gradients of the products of some steps
+    dx = at(d, net[INPUT_SLOPES] * up)
+    states = at(d, most * columns)  # the states before these steps, where they do not follow each other
+    dh = at(states, most * up)
+    dc = at(dh, m * up)
+    through = at(dc, m * up)
+    fill(dh, m * up)
+    fill(dc, m * up)
+    last = n_steps
+    adds = 0
+    while last > 0:
+        first = last - 1
+        while first > 0 and offset_at(steps, last) - offset_at(steps, first - 1) <= most:
+            first -= 1
+        begin = offset_at(steps, first)
+        for t in range(last - 1, first - 1, -1):
+            if atomic_load(stop, 0):
+                return 1
+            n, row = count_at(steps, t), offset_at(steps, t)
+            following = count_at(steps, t + 1) if t < n_steps - 1 else 0
+            dt = at(d, (row - begin) * columns)
+            if every_step:
+                _step_back(net[STEP_BACK], dh, dc, at(incoming, row * up), 0, at(g, row * record), dt, n, up)
+            else:
+                _step_back(net[STEP_BACK], dh, dc, incoming, following, at(g, row * record), dt, n, up)
+            if drops:
+                gemm(dt, columns, 1, up, transposed_h, PANEL * gates * u, 0, through, PANEL, up, 0, dh, n, up // LANES, u, gates, 0)  # fmt: skip  # noqa: E501
+                for i in range(0, n * up, LANES):
+                    v = vload(through, i) * vload(kept, i)
+                    vstore(dh, i, vload(dh, i) + v if net[SEPARATE] else v)
+            else:
+                gemm(dt, columns, 1, up, transposed_h, PANEL * gates * u, 0, dh, PANEL, up, 0, dh, n, up // LANES, u, gates, net[SEPARATE])  # fmt: skip  # noqa: E501
+        n_rows = offset_at(steps, last) - begin
+        source = at(h, begin * up)  # the zeros come first: these are the states before the steps, if all have m rows
+        if drops or count_at(steps, last - 1) < m:
+            for t in range(first, last):
+                n, to = count_at(steps, t), at(states, (offset_at(steps, t) - begin) * up)
+                if drops:
+                    drop(before(steps, h, t, up), kept, to, n * up)
+                else:
+                    copy(before(steps, h, t, up), to, n * up)
+            source = states
+        products(source, up, u, d, columns, at(grad, layer[RECURRENT]), u, 0, vectors, n_rows, adds)
+        products(at(x, begin * x_row), x_row, f, dx, columns, at(grad, layer[KERNEL]), f, 0, vectors, n_rows, adds)
+        column_sums(dx, columns, at(grad, layer[BIAS]), vectors, n_rows, adds)
+        if net[SEPARATE]:
+            column_sums(d, columns, at(grad, layer[STATE_BIAS]), vectors, n_rows, adds)
+        if below_row:
+            gemm(
+                dx, columns, 1, up, transposed_x, PANEL * gates * u, 0, at(below, begin * below_row), PANEL, below_row,
+                0, dh, n_rows, below_row // LANES, u, gates, 0,
+            )  # fmt: skip
+        adds, last = 1, first
+    return 0
+
+
+@inlined
+def copy(source, to, n):
+    """Copy whole vectors of numbers."""
+    for i in range(0, n, LANES):
+        vstore(to, i, vload(source, i))

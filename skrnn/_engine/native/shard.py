@@ -1,0 +1,287 @@
+"""A shard of a batch: all layers, forward and back."""
+
+from __future__ import annotations
+
+from skrnn._engine.native.compiling import CallableAt, inlined, kernel
+from skrnn._engine.native.dense import dense_layer, dense_layer_back
+from skrnn._engine.native.dropout import draw_kept
+from skrnn._engine.native.gather import (
+    add_reversed,
+    gather_inputs,
+    gather_targets,
+    gather_tokens,
+    length_of,
+    reverse,
+    scatter_outputs,
+    tabulate,
+)
+from skrnn._engine.native.layout import (
+    AFTER,
+    BACKWARDS,
+    BACKWARDS_GRADIENT,
+    BEFORE,
+    DENSE_T,
+    DIRECTIONS,
+    DROPOUT,
+    DROPOUT_KEY,
+    DROPS,
+    DROPS_STATE,
+    EMBEDDING,
+    GATES,
+    GRADIENT,
+    INPUT_PLACE,
+    INPUTS,
+    KEPT,
+    KERNEL,
+    KERNEL_T,
+    LOSS,
+    LOSS_PARAMETERS,
+    N_DENSE,
+    N_FEATURES,
+    N_LAYERS,
+    N_STREAMS,
+    NUMBERS,
+    ORDER,
+    OUT,
+    OUT_GRADIENT,
+    OUT_ROW,
+    POSITIONS,
+    RECORDS,
+    RECURRENT,
+    RECURRENT_T,
+    SCRATCH,
+    STATE_DROPOUT,
+    STATE_GRADIENT,
+    STATES,
+    STOP,
+    TARGET_COLUMNS,
+    TARGET_PLACE,
+    UNITS,
+    WEIGHT_PLACE,
+    WIDTH,
+    WRT_LOGITS,
+)
+from skrnn._engine.native.places import (
+    arrange,
+    at_every_step,
+    below_dense,
+    dense_of,
+    is_state,
+    layer_of,
+    places_of_dense,
+    places_of_direction,
+    places_of_layer,
+    row_below_dense,
+    row_of_inputs,
+    whole,
+)
+from skrnn._engine.native.products import transposed
+from skrnn._engine.native.recurrent import backward_layer, count_at, forward_layer, offset_at
+from skrnn._engine.native.vectors import at, doubles_at, ints_at, vload, vstore
+
+_loss = CallableAt("FFFFFIIIIIdD", "d")
+
+
+@kernel("FNNF")
+def transpose_weights(w, net, places, memory):
+    """Lay out the transposes that the gradient of a batch needs; `arrange` has said where."""
+    for k in range(net[N_LAYERS]):
+        for direction in range(net[DIRECTIONS]):
+            layer, to = layer_of(net, k, direction), places_of_direction(net, places, k, direction)
+            f, u, up, gates = layer[INPUTS], layer[UNITS], layer[WIDTH], net[GATES]
+            transposed(at(w, layer[RECURRENT]), u, up, gates, u, at(memory, to[RECURRENT_T]), up)
+            if k or net[EMBEDDING] >= 0:
+                columns = whole(row_of_inputs(net, k))
+                transposed(at(w, layer[KERNEL]), f, up, gates, u, at(memory, to[KERNEL_T]), columns)
+    for k in range(net[N_DENSE]):
+        layer, to = dense_of(net, k), places_of_dense(net, places, k)
+        transposed(
+            at(w, layer[KERNEL]), layer[INPUTS], layer[WIDTH], 1, layer[UNITS], at(memory, to[DENSE_T]),
+            row_below_dense(net, k),
+        )  # fmt: skip
+
+
+# What a layer puts out: its states, of every step or of the last ones, both directions side by side, dropped in part.
+
+
+@kernel("FNNNIIINF")
+def collect(w, net, job, steps, first, k, drops, places, memory):
+    """Lay out the outputs of a recurrent layer, where they are not simply its states."""
+    order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
+    of_layer, m, every = places_of_layer(net, places, k), steps[1], at_every_step(net, k)
+    u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
+    up, kept = layer_of(net, k, 0)[WIDTH], at(memory, places[SCRATCH])
+    out = at(memory, of_layer[OUT])
+    for direction in range(net[DIRECTIONS]):
+        states = at(memory, places_of_direction(net, places, k, direction)[STATES])
+        for i in range(m):
+            length = length_of(job, order[first + i])
+            for t in range(length if every else 1):
+                step = (length - 1 - t if direction else t) if every else length - 1
+                source = at(states, (m + offset_at(steps, step) + i) * up)
+                to = at(out, ((offset_at(steps, t) if every else 0) + i) * row + direction * u)
+                for j in range(up):
+                    to[j] = source[j]
+    if drops:
+        for i in range(m):
+            for t in range(length_of(job, order[first + i]) if every else 1):
+                to = at(out, ((offset_at(steps, t) if every else 0) + i) * row)
+                draw_kept(kept, job[DROPOUT_KEY], positions[first + i], k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])  # fmt: skip  # noqa: E501
+                for j in range(net[DIRECTIONS] * u):
+                    to[j] = to[j] * kept[j]
+
+
+@kernel("FNNNIINF")
+def distribute(w, net, job, steps, first, k, places, memory):
+    """Undo `collect`: from the gradient of a layer's outputs to those of the states of each direction."""
+    order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
+    of_layer, m, every = places_of_layer(net, places, k), steps[1], at_every_step(net, k)
+    u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
+    up, kept = layer_of(net, k, 0)[WIDTH], at(memory, places[SCRATCH])
+    gradient = at(memory, of_layer[OUT_GRADIENT])
+    for i in range(m):
+        length = length_of(job, order[first + i])
+        for t in range(length if every else 1):
+            source = at(gradient, ((offset_at(steps, t) if every else 0) + i) * row)
+            if net[DROPS]:
+                draw_kept(kept, job[DROPOUT_KEY], positions[first + i], k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])  # fmt: skip  # noqa: E501
+                for j in range(net[DIRECTIONS] * u):
+                    source[j] = source[j] * kept[j]
+            for direction in range(net[DIRECTIONS]):
+                step = length - 1 - t if direction else t
+                to = at(memory, places_of_direction(net, places, k, direction)[STATE_GRADIENT])
+                to = at(to, ((offset_at(steps, step) if every else 0) + i) * up)
+                for j in range(up):
+                    to[j] = source[direction * u + j] if j < u else 0.0
+
+
+@inlined
+def inputs_of(net, places, k):
+    """Return the place of the inputs of a recurrent layer."""
+    return places[INPUT_PLACE] if k == 0 else places_of_layer(net, places, k - 1)[OUT]
+
+
+@kernel("FNNIIINNFN", "I")
+def forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
+    """Compute the outputs of some rows of the order; return whether it was told to stop.
+
+    ``keeps`` says that they are trained on: records are kept, and dropout drops.
+    """
+    stop, numbers, positions = ints_at(job[STOP]), doubles_at(job[NUMBERS]), ints_at(job[POSITIONS])
+    tabulate(w, job, first, m, steps)
+    n_packed = offset_at(steps, steps[0])
+    arrange(w, net, n_packed, m, keeps, places)
+    x, scratch = at(memory, places[INPUT_PLACE]), at(memory, places[SCRATCH])
+    if net[EMBEDDING] >= 0:
+        gather_tokens(w, net, job, steps, first, x, tokens)
+    else:
+        gather_inputs(w, net, job, steps, first, x)
+    record = (2 if net[DROPS_STATE] else 1) if keeps else 0
+    for k in range(net[N_LAYERS]):
+        inputs, row = at(memory, inputs_of(net, places, k)), row_of_inputs(net, k)
+        for direction in range(net[DIRECTIONS]):
+            layer, of_direction = layer_of(net, k, direction), places_of_direction(net, places, k, direction)
+            kept, source = at(memory, of_direction[KEPT]), inputs
+            if direction:
+                source = at(memory, of_direction[BACKWARDS])
+                reverse(w, job, steps, first, inputs, row, source)
+            if record == 2:
+                up, u = layer[WIDTH], layer[UNITS]
+                for i in range(m):
+                    for j in range(u, up):
+                        kept[i * up + j] = 0.0
+                    draw_kept(at(kept, i * up), job[DROPOUT_KEY], positions[first + i], k * N_STREAMS + 1 + direction, 0, u, numbers[STATE_DROPOUT])  # fmt: skip  # noqa: E501
+            stopped = forward_layer(
+                w, net, layer, steps, source, row, at(memory, of_direction[STATES]),
+                at(memory, of_direction[RECORDS]), scratch, record, kept, stop,
+            )  # fmt: skip
+            if stopped:
+                return 1
+        drops = 1 if keeps and net[DROPS] else 0
+        if not is_state(net, k):
+            collect(w, net, job, steps, first, k, drops, places, memory)
+    n_out = n_packed if at_every_step(net, net[N_LAYERS] - 1) else m
+    for k in range(net[N_DENSE]):
+        of_dense = places_of_dense(net, places, k)
+        before, after = at(memory, of_dense[BEFORE]), at(memory, of_dense[AFTER])
+        a, row = at(memory, below_dense(net, places, k)), row_below_dense(net, k)
+        dense_layer(w, dense_of(net, k), a, row, before, after, n_out)
+    return 0
+
+
+@inlined
+def loss_of(w, net, job, first, scale, wants_gradient, steps, places, memory):
+    """Return the weighted sum of the losses of a shard; its gradient goes to that of the last dense layer."""
+    last = net[N_DENSE] - 1
+    layer, of_dense = dense_of(net, last), places_of_dense(net, places, last)
+    n_out = offset_at(steps, steps[0]) if at_every_step(net, net[N_LAYERS] - 1) else steps[1]
+    z, p, d = at(memory, of_dense[BEFORE]), at(memory, of_dense[AFTER]), at(memory, of_dense[GRADIENT])
+    y, weights = at(memory, places[TARGET_PLACE]), at(memory, places[WEIGHT_PLACE])
+    gather_targets(w, net, job, steps, first, y, weights)
+    return _loss(
+        job[LOSS], p, z, y, weights, d, n_out, layer[UNITS], layer[WIDTH], job[TARGET_COLUMNS], wants_gradient, scale,
+        doubles_at(job[LOSS_PARAMETERS]),
+    )  # fmt: skip
+
+
+@kernel("FNNIINNFN", "d")
+def evaluate_shard(w, net, job, first, m, steps, places, memory, tokens):
+    """Compute and store the outputs of some rows of the order; return the weighted sum of their losses, if any."""
+    if forward(w, net, job, first, m, 0, steps, places, memory, tokens):
+        return 0.0
+    last = net[N_DENSE] - 1
+    p = at(memory, places_of_dense(net, places, last)[AFTER])
+    scatter_outputs(w, net, job, steps, first, p, dense_of(net, last)[WIDTH])
+    return loss_of(w, net, job, first, 0.0, 0, steps, places, memory) if job[LOSS] != 0 else 0.0
+
+
+@kernel("FNNIIdFNNFNF", "d")
+def train_shard(w, net, job, first, m, divisor, grad, steps, places, memory, tokens, token_gradients):
+    """Compute the gradient of a shard's loss over a divisor; return the weighted sum of the losses."""
+    stop = ints_at(job[STOP])
+    if forward(w, net, job, first, m, 1, steps, places, memory, tokens):
+        return 0.0
+    n_dense, n_layers = net[N_DENSE], net[N_LAYERS]
+    last = n_dense - 1
+    p = at(memory, places_of_dense(net, places, last)[AFTER])
+    scatter_outputs(w, net, job, steps, first, p, dense_of(net, last)[WIDTH])
+    loss = loss_of(w, net, job, first, 1.0 / divisor, 1, steps, places, memory)
+    n_packed, scratch = offset_at(steps, steps[0]), at(memory, places[SCRATCH])
+    n_out = n_packed if at_every_step(net, n_layers - 1) else m
+    for k in range(last, -1, -1):
+        of_dense = places_of_dense(net, places, k)
+        below = places_of_layer(net, places, n_layers - 1)[OUT_GRADIENT]
+        if k:
+            below = places_of_dense(net, places, k - 1)[GRADIENT]
+        dense_layer_back(
+            grad, dense_of(net, k), at(memory, below_dense(net, places, k)), row_below_dense(net, k),
+            at(memory, of_dense[AFTER]), at(memory, of_dense[GRADIENT]), n_out, at(memory, of_dense[DENSE_T]),
+            at(memory, below), row_below_dense(net, k), 1 if k == last and job[WRT_LOGITS] else 0,
+        )  # fmt: skip
+    for k in range(n_layers - 1, -1, -1):
+        of_layer = places_of_layer(net, places, k)
+        copies = net[DIRECTIONS] == 2 or net[DROPS]
+        if copies:
+            distribute(w, net, job, steps, first, k, places, memory)
+        row = row_of_inputs(net, k)
+        below, below_row = token_gradients, 0
+        if k:
+            below, below_row = at(memory, places_of_layer(net, places, k - 1)[OUT_GRADIENT]), row
+        elif net[EMBEDDING] >= 0:
+            below_row = whole(net[N_FEATURES])
+        for direction in range(net[DIRECTIONS]):
+            of_direction = places_of_direction(net, places, k, direction)
+            incoming = at(memory, of_direction[STATE_GRADIENT] if copies else of_layer[OUT_GRADIENT])
+            inputs = at(memory, of_direction[BACKWARDS] if direction else inputs_of(net, places, k))
+            to = at(memory, of_direction[BACKWARDS_GRADIENT]) if direction else below
+            stopped = backward_layer(
+                grad, net, layer_of(net, k, direction), steps, inputs, row, at(memory, of_direction[STATES]),
+                at(memory, of_direction[RECORDS]), incoming, 1 if at_every_step(net, k) else 0, to, below_row,
+                at(memory, of_direction[KERNEL_T]), at(memory, of_direction[RECURRENT_T]), scratch,
+                at(memory, of_direction[KEPT]), net[DROPS_STATE], stop,
+            )  # fmt: skip
+            if stopped:
+                return 0.0
+            if direction and below_row:
+                add_reversed(w, job, steps, first, to, below_row, below)
+    return loss

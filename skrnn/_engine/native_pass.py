@@ -1,0 +1,129 @@
+"""One pass over sequences by native kernels: the table of a job, the memory of its threads, and the call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn._engine.architecture import Architecture, aligned_zeros
+from skrnn._engine.native import layout as at
+from skrnn._engine.native.library import LIBRARIES
+from skrnn._engine.threads import n_threads, run
+
+_KINDS = {"float32": at.SINGLE, "float64": at.DOUBLE, "int32": at.INT32, "int64": at.INT64}
+_WORK_OF_A_THREAD = 2**24  # products of numbers, some milliseconds: below, the calling thread does it all
+
+
+class Job:
+    """A table of what kernels work on, and what keeps the arrays alive whose addresses it holds.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    sequences : Sequences
+    """
+
+    def __init__(self, architecture: Architecture, sequences: Any) -> None:
+        self.architecture, self._kept = architecture, {}
+        self.table = np.zeros(at.N_JOB, np.int64)
+        self.numbers = np.zeros(at.N_NUMBERS)
+        self.stop = np.zeros(8, np.int64)
+        values = sequences.values
+        if values.dtype.name not in _KINDS or not values.dtype.isnative:
+            values = values.astype(np.int64 if values.dtype.kind in "biu" else architecture.spec.dtype)
+        if any(stride % values.itemsize for stride in values.strides):
+            values = values.copy()
+        self.set(at.VALUES, values)
+        self.table[at.VALUES_KIND] = _KINDS[values.dtype.name]
+        self.table[[at.ROW_STRIDE, at.COLUMN_STRIDE]] = np.array(values.strides) // values.itemsize
+        self.table[at.STRIDE] = sequences.step
+        self.lengths = np.ascontiguousarray(sequences.lengths, np.int64)
+        self.set(at.STARTS, np.ascontiguousarray(sequences.starts, np.int64))
+        self.set(at.LENGTHS, self.lengths)
+        self.set(at.NUMBERS, self.numbers)
+        self.set(at.STOP, self.stop)
+
+    def set(self, column: int, array: NDArray[Any]) -> None:
+        """Write the address of an array, which stays alive as long as it stands there."""
+        self._kept[column] = array
+        self.table[column] = array.ctypes.data
+
+    def longest_total(self, n_rows: int) -> int:
+        """Return the most steps that so many sequences have together."""
+        if n_rows >= len(self.lengths):
+            return int(self.lengths.sum())
+        longest = int(self.lengths.max())
+        if longest == int(self.lengths.min()):
+            return n_rows * longest
+        return int(np.partition(self.lengths, len(self.lengths) - n_rows)[-n_rows:].sum())
+
+    def work(self) -> int:
+        """Return about how many products of numbers a pass over all sequences takes, forward and back."""
+        return self.architecture.work_a_step() * int(self.lengths.sum())
+
+
+class Workers:
+    """What threads of a job work in: tables of steps and places, and memory for one shard each."""
+
+    def __init__(self, job: Job, n_rows: int, *, trains: bool, most: int) -> None:
+        self._job = job
+        architecture = job.architecture
+        dtype = architecture.spec.dtype
+        size = architecture.memory_size(job.longest_total(n_rows), n_rows, trains=trains)
+        self._function = LIBRARIES[dtype].function("train" if trains else "evaluate")
+        enough = job.work() >= _WORK_OF_A_THREAD
+        self._alone = not enough
+        self.n = min(n_threads(), most) if enough and most > 1 else 1
+        n_steps = 3 + 2 * int(job.lengths.max())
+        n_tokens = job.longest_total(n_rows) if architecture.spec.embedding is not None and not trains else 1
+        self._memories = [
+            (
+                np.zeros(n_steps, np.int64),
+                architecture.new_places(),
+                aligned_zeros(size, dtype),
+                np.zeros(n_tokens, np.int64),
+            )
+            for _ in range(self.n)
+        ]
+
+    def run(self, weights: NDArray[Any]) -> None:
+        """Make a pass with some weights."""
+        job = self._job
+        fixed = weights.ctypes.data, job.architecture.table.ctypes.data, job.table.ctypes.data
+
+        def call(memory):
+            return lambda: self._function(*fixed, *(array.ctypes.data for array in memory))
+
+        if self._alone:
+            call(self._memories[0])()
+        else:
+            run([call(memory) for memory in self._memories], job.stop)
+
+
+def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Any) -> NDArray[Any]:
+    """Return the outputs of sequences: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at padding."""
+    architecture.load()
+    spec, n = architecture.spec, len(sequences)
+    job = Job(architecture, sequences)
+    steps = (sequences.n_timesteps,) if spec.return_sequences else ()
+    outputs = np.zeros((n, *steps, spec.n_outputs), spec.dtype)
+    workers = prepare_evaluation(job)
+    job.set(at.OUTPUTS, outputs)
+    job.set(at.OUTPUT_STARTS, np.arange(n) * (sequences.n_timesteps if spec.return_sequences else 1))
+    workers.run(weights)
+    return outputs
+
+
+def prepare_evaluation(job: Job) -> Workers:
+    """Write into a job that all samples are computed, longest first, and return the workers."""
+    n = len(job.lengths)
+    order = np.argsort(-job.lengths, kind="stable") if (job.lengths != job.lengths[0]).any() else np.arange(n)
+    n_blocks = -(-n // at.PREDICTED_AT_ONCE)
+    job.set(at.ORDER, order)
+    job.set(at.POSITIONS, order)
+    job.set(at.LOSSES, np.zeros(n_blocks))
+    job.set(at.SYNC, np.zeros(at.N_COUNTS, np.int64))
+    job.table[[at.N_SAMPLES, at.N_OUTPUTS]] = n, job.architecture.spec.n_outputs
+    return Workers(job, min(n, at.PREDICTED_AT_ONCE), trains=False, most=n_blocks)
