@@ -50,6 +50,10 @@ class Job:
         self._kept[column] = array
         self.table[column] = array.ctypes.data
 
+    def kept(self, column: int) -> NDArray[Any]:
+        """Return the array whose address was written."""
+        return self._kept[column]
+
     def longest_total(self, n_rows: int) -> int:
         """Return the most steps that so many sequences have together."""
         if n_rows >= len(self.lengths):

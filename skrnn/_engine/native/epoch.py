@@ -229,7 +229,7 @@ def train(w, net, job, steps, places, memory, unused):
                 break
             if not by_norm:
                 sum_piece(w, net, job, batch, k)
-            update_piece(w, net, job, at(hyper, b * job[N_HYPER]), k)
+            update_piece(w, net, job, at(hyper, b * N_HYPER), k)
             atomic_add(counters, PARTS_DONE, 1)
         wait(counters, PARTS_DONE, n_pieces, stop)
 

@@ -176,6 +176,57 @@ def vmax(typingctx, vector, bound):
 
 
 @intrinsic
+def vmaximum(typingctx, vector, other):
+    """Return the larger ones of the numbers of two vectors."""
+
+    def codegen(context, builder, sig, args):
+        return builder.select(builder.fcmp_ordered("<", *args), args[1], args[0])
+
+    return vector(vector, other), codegen
+
+
+@intrinsic
+def vsign(typingctx, vector):
+    """Return -1, 0 or 1 by the signs; NaN stays NaN."""
+
+    def codegen(context, builder, sig, args):
+        signs, zero = args[0], _constant(vector, 0)
+        for comparison, sign in ((">", 1), ("<", -1)):
+            signs = builder.select(builder.fcmp_ordered(comparison, args[0], zero), _constant(vector, sign), signs)
+        return signs
+
+    return vector(vector), codegen
+
+
+@intrinsic
+def vwhere_zero(typingctx, vector, number):
+    """Return a vector with another number where its own is zero."""
+
+    def codegen(context, builder, sig, args):
+        is_zero = builder.fcmp_ordered("==", args[0], _constant(vector, 0))
+        return builder.select(is_zero, _filled(builder, vector, args[1]), args[0])
+
+    return vector(vector, vector.number), codegen
+
+
+@intrinsic
+def vpow(typingctx, vector, exponent):
+    """Return powers, one number after the other: vectors have no function of their own for it."""
+
+    def codegen(context, builder, sig, args):
+        name = "powf" if vector.number is types.float32 else "pow"
+        of_numbers = ir.FunctionType(vector.scalar, [vector.scalar, vector.scalar])
+        function = cgutils.get_or_insert_function(builder.module, of_numbers, name)
+        powers = args[0]
+        for lane in (ir.Constant(_INT32, k) for k in range(LANES)):
+            power = builder.call(function, [builder.extract_element(args[0], lane), args[1]])
+            powers = builder.insert_element(powers, power, lane)
+        return powers
+
+    return vector(vector, vector.number), codegen
+
+
+@intrinsic
 def vabs(typingctx, vector):
     """Return the absolute values."""
 

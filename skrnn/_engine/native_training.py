@@ -1,0 +1,219 @@
+"""Training by native kernels: weights and what the optimizer keeps, in their layout, and passes over the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn._engine.architecture import Architecture, aligned_zeros
+from skrnn._engine.losses import NativeLoss
+from skrnn._engine.native import layout as at
+from skrnn._engine.native.library import LIBRARIES
+from skrnn._engine.native_pass import Job, Workers, prepare_evaluation
+from skrnn._engine.optimizers import NativeOptimizer
+
+_CLIPPINGS = {"clipvalue": at.BY_VALUE, "clipnorm": at.BY_NORM, "global_clipnorm": at.BY_GLOBAL_NORM}
+# A shard has enough work to be worth a thread's attention, and enough rows to fill tiles.
+_WORK_OF_A_SHARD, _ROWS_OF_A_SHARD, _MAX_SHARDS = 2**20, 16, 64
+
+
+class NativeTraining:
+    """A fit by native kernels.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    optimizer : NativeOptimizer
+    loss : NativeLoss
+    dataset : Dataset
+        What is trained on.
+    mean_weight : float
+        The loss of a batch is its weighted sum, divided by its samples and by this.
+    batch_size : int
+    seed : int
+        Of the order of samples, where they are shuffled, and of dropout.
+    shuffle : bool
+    keeps_outputs : bool
+        Whether `outputs` are wanted.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        optimizer: NativeOptimizer,
+        loss: NativeLoss,
+        dataset: Any,
+        *,
+        mean_weight: float,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        keeps_outputs: bool,
+    ) -> None:
+        architecture.load()
+        self.architecture, self._optimizer, self._loss = architecture, optimizer, loss
+        self._seed, self._shuffle, self._mean_weight = seed, shuffle, mean_weight
+        spec, n = architecture.spec, len(dataset)
+        job = self._job = Job(architecture, dataset.sequences)
+        self._order = _Order(job.lengths, batch_size, architecture.work_a_step())
+        batches = self._order.batches
+        self.n_batches, self._n_samples = len(batches), n
+        most_shards, rows = int(batches[:, at.SHARDS].max()), self._order.rows_of_a_shard
+        table, address = job.table, LIBRARIES[spec.dtype].address
+        _set_targets(job, dataset, loss)
+        job.set(at.BATCHES, batches)
+        job.set(at.DIVISORS, (batches[:, at.LAST] - batches[:, at.FIRST]) * mean_weight)
+        job.set(at.PIECES, architecture.pieces)
+        job.set(at.SQUARES, np.zeros(len(architecture.pieces)))
+        self._losses = np.zeros(int(batches[:, at.SHARDS].sum()))
+        self._counters = np.zeros((len(batches), at.N_COUNTS), np.int64)
+        job.set(at.LOSSES, self._losses)
+        job.set(at.SYNC, self._counters)
+        dense_size = int(architecture.table[at.DENSE_SIZE])
+        job.set(at.GRADIENTS, aligned_zeros(most_shards * dense_size, spec.dtype))
+        if spec.embedding is not None:
+            total, row = job.longest_total(rows), at.padded(spec.embedding[1])
+            job.set(at.EMBEDDING_GRADIENT, aligned_zeros(architecture.size - dense_size, spec.dtype))
+            job.set(at.TOKENS, np.zeros(most_shards * total, np.int64))
+            job.set(at.TOKEN_GRADIENTS, aligned_zeros(most_shards * total * row, spec.dtype))
+            table[at.TOKENS_A_SHARD] = total
+        table[[at.N_BATCHES, at.N_PIECES, at.N_SAMPLES]] = len(batches), len(architecture.pieces), n
+        table[at.OPTIMIZER] = address(optimizer.kernel)
+        if optimizer.clipping is not None:
+            name, bound = optimizer.clipping
+            table[at.CLIPPING], job.numbers[at.CLIP] = _CLIPPINGS[name], bound
+        job.numbers[[at.DROPOUT, at.STATE_DROPOUT]] = spec.dropout, spec.recurrent_dropout
+        self.outputs = _outputs(job, dataset, keeps_outputs)
+        self._workers = Workers(job, rows, trains=True, most=most_shards)
+        self._weights = aligned_zeros(architecture.size, spec.dtype)
+        self._slots = aligned_zeros(optimizer.n_slots * architecture.size, spec.dtype).reshape(-1, architecture.size)
+        job.set(at.SLOTS, self._slots)
+        self._others: list[Any] = []  # states of Keras's random generators, which kernels have no use for
+        self._variables: list[Any] = []  # of the optimizer; its slots lie in their layout
+
+    def load(self, values: list[Any]) -> None:
+        """Take weights and the optimizer's variables, as Keras has them."""
+        n = self.architecture.n_variables
+        n_others = len(values) - n - self._n_optimizer_variables(n)
+        self._others, self._variables = list(values[n : n + n_others]), list(values[n + n_others :])
+        self.architecture.pack_into(self._weights, values[:n])
+        for packed, slot in zip(self._slots, self._optimizer.slots(self._variables), strict=True):
+            self.architecture.pack_into(packed, slot)
+
+    def _n_optimizer_variables(self, n):
+        return len(self._optimizer.is_rate(n))
+
+    def values(self) -> list[Any]:
+        """Return weights, states of random generators, and the optimizer's variables, as Keras has them."""
+        slots = [self.architecture.unpack(packed) for packed in self._slots]
+        variables = self._optimizer.with_slots(self._variables, slots, 0)
+        return [*self.architecture.unpack(self._weights), *self._others, *variables]
+
+    def train(self, epoch: int) -> float:
+        """Train on all samples once; return the mean loss."""
+        job = self._job
+        random = np.random.default_rng([self._seed, epoch]) if self._shuffle else None
+        order, positions = self._order.of_epoch(random)
+        job.set(at.ORDER, order)
+        job.set(at.POSITIONS, positions)
+        job.set(at.HYPER, self._optimizer.hyper(self._variables, self.n_batches))
+        job.table[at.DROPOUT_KEY] = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0] >> 1
+        self._counters[:] = 0
+        self._workers.run(self._weights)
+        self._variables = self._optimizer.advanced(self._variables, self.n_batches)
+        return float(self._losses.sum()) / (self._n_samples * self._mean_weight)
+
+    def evaluation(self, dataset: Any, *, keeps_outputs: bool) -> Evaluation:
+        """Return what evaluates the network, as it is trained, on other data or on the same."""
+        return Evaluation(self.architecture, self._weights, self._loss, dataset, keeps_outputs)
+
+
+class Evaluation:
+    """Passes over data on which nothing is trained.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : ndarray
+        Packed ones, which others may change between passes.
+    loss : NativeLoss
+    dataset : Dataset
+    keeps_outputs : bool
+        Whether `outputs` are wanted.
+    """
+
+    def __init__(
+        self, architecture: Architecture, weights: NDArray[Any], loss: NativeLoss, dataset: Any, keeps_outputs: bool
+    ) -> None:
+        job = self._job = Job(architecture, dataset.sequences)
+        _set_targets(job, dataset, loss)
+        self._workers, self._weights = prepare_evaluation(job), weights
+        self.outputs = _outputs(job, dataset, keeps_outputs)
+        self._total = len(dataset) * dataset.mean_weight
+
+    def loss(self) -> float:
+        """Compute all outputs; return the mean loss."""
+        self._job.kept(at.SYNC)[:] = 0
+        self._workers.run(self._weights)
+        return float(self._job.kept(at.LOSSES).sum()) / self._total
+
+
+def _set_targets(job, dataset, loss):
+    """Write the targets and the loss into a job."""
+    spec, targets = job.architecture.spec, dataset.targets
+    job.set(at.TARGETS, np.ascontiguousarray(targets.values, spec.dtype))
+    job.set(at.WEIGHTS, np.ascontiguousarray(targets.weights, spec.dtype))
+    job.set(at.TARGET_STARTS, np.ascontiguousarray(targets.starts, np.int64))
+    job.set(at.LOSS_PARAMETERS, np.array([*loss.parameters, 0.0]))
+    job.table[at.TARGET_COLUMNS] = targets.values.shape[1]
+    job.table[[at.LOSS, at.WRT_LOGITS]] = LIBRARIES[spec.dtype].address(loss.kernel), loss.wrt_logits
+
+
+def _outputs(job, dataset, keeps_outputs):
+    """Let a job store its outputs, in rows as those of the targets, and return these; None where nobody wants them."""
+    if not keeps_outputs:
+        return None
+    spec, targets = job.architecture.spec, dataset.targets
+    outputs = np.zeros((len(targets.values), spec.n_outputs), spec.dtype)
+    job.set(at.OUTPUTS, outputs)
+    job.set(at.OUTPUT_STARTS, job.kept(at.TARGET_STARTS))
+    job.table[at.N_OUTPUTS] = spec.n_outputs
+    return outputs
+
+
+class _Order:
+    """The batches of an epoch, and how each is cut into shards: a matter of the batch alone, not of threads.
+
+    Where lengths differ, the rows of a batch are sorted by length, longest first, and dealt to its shards in turn.
+    """
+
+    def __init__(self, lengths, batch_size, work_a_step):
+        n = len(lengths)
+        self._lengths, self._n = lengths, n
+        starts = np.arange(0, n, batch_size)
+        ends = np.minimum(starts + batch_size, n)
+        work = work_a_step * int(lengths.max())
+        shards = np.array([_n_shards(end - start, work) for start, end in zip(starts, ends, strict=True)])
+        self.batches = np.stack([starts, ends, shards], axis=1)
+        self.rows_of_a_shard = int((-(-(ends - starts) // shards)).max())
+        self._deal = None
+        if (lengths != lengths[0]).any():
+            self._batch_of = np.arange(n) // batch_size
+            place = np.arange(n) - starts[self._batch_of]
+            n_shards = shards[self._batch_of]
+            self._deal = np.lexsort((place // n_shards, place % n_shards, self._batch_of))
+
+    def of_epoch(self, random):
+        """Return the samples in the order of an epoch, and the position that each has before rows are sorted."""
+        order = np.arange(self._n) if random is None else random.permutation(self._n)
+        if self._deal is None:
+            return order, np.arange(self._n)
+        positions = np.lexsort((-self._lengths[order], self._batch_of))[self._deal]
+        return order[positions], positions
+
+
+def _n_shards(n_rows, work):
+    """Return into how many shards a batch is cut whose sequences take some work each."""
+    return int(np.clip(min(n_rows * work // _WORK_OF_A_SHARD, n_rows // _ROWS_OF_A_SHARD), 1, _MAX_SHARDS))
