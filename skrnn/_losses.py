@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-_SHORT_NAMES = {
+SHORT_NAMES = {
     "bce": "binary_crossentropy",
     "kld": "kl_divergence",
     "k_l_divergence": "kl_divergence",
@@ -70,7 +70,7 @@ def loss_name(loss: Any) -> str:
         loss = _of_keras(loss) or loss
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     name = name.lower() if name.isupper() or "_" in name else _snake_case(name)
-    return _SHORT_NAMES.get(name, name)
+    return SHORT_NAMES.get(name, name)
 
 
 def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, Any], name: str) -> None:

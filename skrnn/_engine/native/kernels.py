@@ -1,4 +1,18 @@
 """All kernels: importing this module makes them known to `compiling`."""
 
 # ruff: noqa: F401
-from skrnn._engine.native import cells, dense, dropout, epoch, gather, optimizers, places, products, recurrent, shard
+from skrnn._engine.native import (
+    activations,
+    cells,
+    dense,
+    dropout,
+    epoch,
+    gather,
+    losses,
+    optimizers,
+    places,
+    probability_losses,
+    products,
+    recurrent,
+    shard,
+)
