@@ -64,7 +64,7 @@ from skrnn._engine.native.layout import (
     TOKENS_DONE,
     TOKENS_TAKEN,
 )
-from skrnn._engine.native.places import whole
+from skrnn._engine.native.places import arrange, whole
 from skrnn._engine.native.shard import evaluate_shard, train_shard, transpose_weights
 from skrnn._engine.native.vectors import (
     at,
@@ -165,7 +165,7 @@ def clip_factor(job, k):
     return clip / max(math.sqrt(total), clip)
 
 
-@kernel("FNNNI")
+@kernel("FNNDI")
 def update_piece(w, net, job, hyper, k):
     """Update a piece of the weights by its gradient."""
     piece = at(ints_at(job[PIECES]), k * N_PIECE)
@@ -187,6 +187,7 @@ def train(w, net, job, steps, places, memory, unused):
     stop, n_pieces, hyper = ints_at(job[STOP]), job[N_PIECES], doubles_at(job[HYPER])
     losses, divisors, most = doubles_at(job[LOSSES]), doubles_at(job[DIVISORS]), job[TOKENS_A_SHARD]
     by_norm = job[CLIPPING] == BY_NORM or job[CLIPPING] == BY_GLOBAL_NORM
+    arrange(w, net, 1, 1, 1, places)  # for the transposes, which lie where they lie for all shards
     loss = 0
     for b in range(job[N_BATCHES]):
         batch, counters = at(ints_at(job[BATCHES]), b * N_BATCH), at(ints_at(job[SYNC]), b * N_COUNTS)

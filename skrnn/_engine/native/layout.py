@@ -53,12 +53,13 @@ NUMBERS_AT_ONCE = 2**15  # numbers of the inputs' products that are made at a ti
 PREDICTED_AT_ONCE = 16  # sequences
 
 
-
 # Where the parts of a shard lie in the memory of a thread. Its own ones, those of each layer, of each direction of a
 # layer, and of each dense layer.
 INPUT_PLACE, SCRATCH, TARGET_PLACE, WEIGHT_PLACE, N_PLACES = range(5)
 OUT, OUT_ROW, OUT_GRADIENT, N_LAYER_PLACES = range(4)
-STATES, RECORDS, STATE_GRADIENT, KEPT, BACKWARDS, BACKWARDS_GRADIENT, KERNEL_T, RECURRENT_T, N_DIRECTION_PLACES = range(9)
+STATES, RECORDS, STATE_GRADIENT, KEPT, BACKWARDS, BACKWARDS_GRADIENT, KERNEL_T, RECURRENT_T, N_DIRECTION_PLACES = range(
+    9
+)
 BEFORE, AFTER, GRADIENT, DENSE_T, N_DENSE_PLACES = range(5)
 
 N_STREAMS = 4  # of dropout in a layer: of the outputs, and of the states of each direction

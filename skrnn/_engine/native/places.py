@@ -18,7 +18,6 @@ from skrnn._engine.native.layout import (
     GATES,
     GRADIENT,
     INPUT_PLACE,
-    INPUTS,
     KEPT,
     KERNEL_T,
     LANES,
@@ -185,4 +184,6 @@ def row_below_dense(net, k):
 @inlined
 def below_dense(net, places, k):
     """Return the place of the inputs of a dense layer."""
-    return places_of_layer(net, places, net[N_LAYERS] - 1)[OUT] if k == 0 else places_of_dense(net, places, k - 1)[AFTER]
+    return (
+        places_of_layer(net, places, net[N_LAYERS] - 1)[OUT] if k == 0 else places_of_dense(net, places, k - 1)[AFTER]
+    )

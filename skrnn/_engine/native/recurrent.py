@@ -12,9 +12,11 @@ from __future__ import annotations
 from skrnn._engine.native.compiling import CallableAt, inlined, kernel
 from skrnn._engine.native.dropout import drop
 from skrnn._engine.native.layout import (
+    BIAS,
     GATES,
     INPUT_SLOPES,
     INPUTS,
+    KERNEL,
     LANES,
     NUMBERS_AT_ONCE,
     PANEL,
@@ -27,8 +29,6 @@ from skrnn._engine.native.layout import (
     STEP_BACK,
     UNITS,
     WIDTH,
-    BIAS,
-    KERNEL,
 )
 from skrnn._engine.native.products import column_sums, fill, gemm, products
 from skrnn._engine.native.vectors import at, atomic_load, vload, vstore

@@ -76,8 +76,8 @@ from skrnn._engine.native.places import (
     whole,
 )
 from skrnn._engine.native.products import transposed
-from skrnn._engine.native.recurrent import backward_layer, count_at, forward_layer, offset_at
-from skrnn._engine.native.vectors import at, doubles_at, ints_at, vload, vstore
+from skrnn._engine.native.recurrent import backward_layer, forward_layer, offset_at
+from skrnn._engine.native.vectors import at, doubles_at, ints_at
 
 _loss = CallableAt("FFFFFIIIIIdD", "d")
 
