@@ -1,7 +1,7 @@
 """From a network's specification to the table that kernels read, and between Keras's arrays and their layout.
 
-Kernels keep all weights in one array: each matrix in panels of up to `PANEL` columns, each gate filled up to whole vectors
-with zeros, which stay zero. Whatever an optimizer keeps of the weights lies in the same layout.
+Kernels keep all weights in one array: each matrix in panels of up to `PANEL` columns, each gate filled up to whole
+vectors with zeros, which stay zero. Whatever an optimizer keeps of the weights lies in the same layout.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class Architecture:
         directions = 2 if spec.bidirectional else 1
         n_layers, n_dense = len(spec.units), len(spec.dense_units) + 1
         table = np.zeros(at.N_HEAD + (n_layers * directions + n_dense) * at.N_ROW, np.int64)
-        self._size, self._blocks, self.n_variables = 0, [], int(spec.embedding is not None)
+        self._size, self.n_variables = 0, int(spec.embedding is not None)
+        self._blocks: list[_Block] = []
         self.directions, self.n_layers, self.n_dense = directions, n_layers, n_dense
         rows = table[at.N_HEAD :].reshape(-1, at.N_ROW)
         n_inputs = spec.n_features if spec.embedding is None else spec.embedding[1]

@@ -26,7 +26,8 @@ class Job:
     """
 
     def __init__(self, architecture: Architecture, sequences: Any) -> None:
-        self.architecture, self._kept = architecture, {}
+        self.architecture = architecture
+        self._kept: dict[int, NDArray[Any]] = {}
         self.table = np.zeros(at.N_JOB, np.int64)
         self.numbers = np.zeros(at.N_NUMBERS)
         self.stop = np.zeros(8, np.int64)
@@ -107,7 +108,7 @@ class Workers:
 
 
 def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Any) -> NDArray[Any]:
-    """Return the outputs of sequences: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at padding."""
+    """Return outputs: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at padding."""
     architecture.load()
     spec, n = architecture.spec, len(sequences)
     job = Job(architecture, sequences)

@@ -262,11 +262,13 @@ def _with_kernel(found, arguments):
     averages, accumulates = arguments["use_ema"], arguments["gradient_accumulation_steps"]
     if averages or accumulates or arguments["loss_scale_factor"] is not None:
         return "the optimizer averages weights, accumulates gradients or scales the loss"
-    schedule, rate = None, arguments["learning_rate"]
+    schedule: Schedule | None = None
+    rate = arguments["learning_rate"]
     if isinstance(rate, dict) or callable(rate):
-        schedule = native_schedule(rate)
-        if isinstance(schedule, str):
-            return schedule
+        found_schedule = native_schedule(rate)
+        if isinstance(found_schedule, str):
+            return found_schedule
+        schedule = found_schedule
     check_as_keras(found, arguments, has_schedule=schedule is not None)
     # Zeros by zeros are NaN: in Keras where a gradient is zero, in a kernel also where a vector is filled up.
     for argument in ("epsilon",) if found != "Ftrl" else ("initial_accumulator_value",):

@@ -14,7 +14,7 @@ _POLL = 0.05  # seconds after which a waiting thread looks for exceptions from o
 
 
 def n_threads() -> int:
-    """Return how many threads a fit may run: ``OMP_NUM_THREADS``, which joblib and Dask set in workers, or the cores."""
+    """Return how many threads may run: ``OMP_NUM_THREADS``, which joblib and Dask set in workers, or the cores."""
     share = os.environ.get("OMP_NUM_THREADS", "")
     return int(share) if share.isdecimal() and int(share) else joblib.cpu_count()
 

@@ -2,10 +2,10 @@
 
 Forward, a step keeps a *record*: the factors of its gradient that do not depend on what comes back through time. So the
 step back only multiplies. Arguments of a step: ``x`` the products of the inputs and ``q`` that of the state, rows of
-gates; ``old`` and ``new`` the states before and after; ``c`` a state of the cell that nobody else sees; ``g`` the record;
-``m`` rows; ``up`` units, filled up to whole vectors. Of a step back: ``dh`` and ``dc`` the gradients of the states, which
-become those of the states before, as far as no product leads there; ``incoming`` what is added to that of the rows from
-``first`` on; ``d`` the gradients of the products.
+gates; ``old`` and ``new`` the states before and after; ``c`` a state of the cell that nobody else sees; ``g`` the
+record; ``m`` rows; ``up`` units, filled up to whole vectors. Of a step back: ``dh`` and ``dc`` the gradients of the
+states, which become those of the states before, as far as no product leads there; ``incoming`` what is added to that of
+the rows from ``first`` on; ``d`` the gradients of the products.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def received(dh, incoming, first, i, up, j):
     return v
 
 
-# Gated recurrent unit with the reset gate after the product (Cho et al. 2014, in cuDNN's variant). Keras's columns of the
-# kernel are u, r, n; those of the recurrent kernel are ordered n, u, r here. Gradients are d_n r, d_u, d_r, d_n: the first
-# three are those of the recurrent kernel's columns, the last three those of the kernel's.
+# Gated recurrent unit with the reset gate after the product (Cho et al. 2014, in cuDNN's variant). Keras's columns of
+# the kernel are u, r, n; those of the recurrent kernel are ordered n, u, r here. Gradients are d_n r, d_u, d_r, d_n:
+# the first three are those of the recurrent kernel's columns, the last three those of the kernel's.
 #   u = sigmoid(x U_u + h R_u + b),  r = sigmoid(x U_r + h R_r + b),  n = tanh(x U_n + b_n + r * (h R_n + c_n))
 #   h' = u * h + (1 - u) * n
 
@@ -72,8 +72,8 @@ def gru_step_back(dh, dc, incoming, first, g, d, m, up):
             vstore(dh, i * up + j, v * vload(gi, 4 * up + j))
 
 
-# Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000). Columns i, f, g, o;
-# records of their gradients, then that of the cell's state, and f.
+# Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000). Columns i, f, g,
+# o; records of their gradients, then that of the cell's state, and f.
 #   i, f, o = sigmoid(x U + h R + b),  g = tanh(x U_g + h R_g + b_g),  c' = f * c + i * g,  h' = o * tanh(c')
 
 

@@ -1,8 +1,8 @@
 """Passes over the data: training and evaluation, by any number of threads.
 
-Each thread calls the same kernel. Threads take shards, and parts of the update, by adding to counters, so that they wait
-for work and not for each other: one that gets no core holds nobody up. Whatever threads there are, sums are taken in the
-order of the shards.
+Each thread calls the same kernel. Threads take shards, and parts of the update, by adding to counters, so that they
+wait for work and not for each other: one that gets no core holds nobody up. Whatever threads there are, sums are taken
+in the order of the shards.
 """
 
 from __future__ import annotations

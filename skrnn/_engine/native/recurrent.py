@@ -1,8 +1,8 @@
 """A recurrent layer in one direction: all steps of a shard, forward and back.
 
-Steps are packed: rows are sorted by length, longest first, and step t holds the first ``counts[t]`` rows, which begin at
-row ``offsets[t]``. So what has ended costs nothing. A table of steps holds how many steps and rows there are, then the
-counts, then the offsets.
+Steps are packed: rows are sorted by length, longest first, and step t holds the first ``counts[t]`` rows, which begin
+at row ``offsets[t]``. So what has ended costs nothing. A table of steps holds how many steps and rows there are, then
+the counts, then the offsets.
 
 Inputs are projected, and gradients of weights summed, some steps at a time, while they are in cache.
 """
@@ -131,8 +131,8 @@ def forward_layer(w, net, layer, steps, x, x_row, h, g, scratch, keeps, kept, st
 
 @kernel("FNNNFIFFFIFIFFFFIN", "I")
 def backward_layer(
-    grad, net, layer, steps, x, x_row, h, g, incoming, every_step, below, below_row, transposed_x, transposed_h, scratch,
-    kept, drops, stop,
+    grad, net, layer, steps, x, x_row, h, g, incoming, every_step, below, below_row, transposed_x, transposed_h,
+    scratch, kept, drops, stop,
 ):  # fmt: skip
     """Compute the gradients of a layer's weights, into ``grad``, and of its inputs; return whether it was told to stop.
 
@@ -174,12 +174,18 @@ def backward_layer(
             else:
                 _step_back(net[STEP_BACK], dh, dc, incoming, following, at(g, row * record), dt, n, up)
             if drops:
-                gemm(dt, columns, 1, up, transposed_h, PANEL * gates * u, 0, through, PANEL, up, 0, dh, n, up // LANES, u, gates, 0)  # fmt: skip  # noqa: E501
+                gemm(
+                    dt, columns, 1, up, transposed_h, PANEL * gates * u, 0, through, PANEL, up, 0, dh, n, up // LANES,
+                    u, gates, 0,
+                )  # fmt: skip
                 for i in range(0, n * up, LANES):
                     v = vload(through, i) * vload(kept, i)
                     vstore(dh, i, vload(dh, i) + v if net[SEPARATE] else v)
             else:
-                gemm(dt, columns, 1, up, transposed_h, PANEL * gates * u, 0, dh, PANEL, up, 0, dh, n, up // LANES, u, gates, net[SEPARATE])  # fmt: skip  # noqa: E501
+                gemm(
+                    dt, columns, 1, up, transposed_h, PANEL * gates * u, 0, dh, PANEL, up, 0, dh, n, up // LANES, u,
+                    gates, net[SEPARATE],
+                )  # fmt: skip
         n_rows = offset_at(steps, last) - begin
         source = at(h, begin * up)  # the zeros come first: these are the states before the steps, if all have m rows
         if drops or count_at(steps, last - 1) < m:

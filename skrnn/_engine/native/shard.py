@@ -126,7 +126,8 @@ def collect(w, net, job, steps, first, k, drops, places, memory):
         for i in range(m):
             for t in range(length_of(job, order[first + i]) if every else 1):
                 to = at(out, ((offset_at(steps, t) if every else 0) + i) * row)
-                draw_kept(kept, job[DROPOUT_KEY], positions[first + i], k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])  # fmt: skip  # noqa: E501
+                position = positions[first + i]
+                draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     to[j] = to[j] * kept[j]
 
@@ -144,7 +145,8 @@ def distribute(w, net, job, steps, first, k, places, memory):
         for t in range(length if every else 1):
             source = at(gradient, ((offset_at(steps, t) if every else 0) + i) * row)
             if net[DROPS]:
-                draw_kept(kept, job[DROPOUT_KEY], positions[first + i], k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])  # fmt: skip  # noqa: E501
+                position = positions[first + i]
+                draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     source[j] = source[j] * kept[j]
             for direction in range(net[DIRECTIONS]):
@@ -190,7 +192,10 @@ def forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
                 for i in range(m):
                     for j in range(u, up):
                         kept[i * up + j] = 0.0
-                    draw_kept(at(kept, i * up), job[DROPOUT_KEY], positions[first + i], k * N_STREAMS + 1 + direction, 0, u, numbers[STATE_DROPOUT])  # fmt: skip  # noqa: E501
+                    stream = k * N_STREAMS + 1 + direction
+                    draw_kept(
+                        at(kept, i * up), job[DROPOUT_KEY], positions[first + i], stream, 0, u, numbers[STATE_DROPOUT]
+                    )
             stopped = forward_layer(
                 w, net, layer, steps, source, row, at(memory, of_direction[STATES]),
                 at(memory, of_direction[RECORDS]), scratch, record, kept, stop,
