@@ -88,7 +88,8 @@ def metric_list(metrics):
     if metrics is None:
         return []
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-    return [type(m).from_config(m.get_config()) if hasattr(m, "get_config") else m for m in metrics]
+    is_instance = [hasattr(m, "get_config") and not inspect.isclass(m) for m in metrics]
+    return [type(m).from_config(m.get_config()) if made else m for m, made in zip(metrics, is_instance, strict=True)]
 
 
 def _resolve(value, kind, routed, name):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from skrnn._engine.native.activations import largest, sigmoid
+from skrnn._engine.native.activations import largest
 from skrnn._engine.native.compiling import inlined
 from skrnn._engine.native.loss_loops import EPSILON, clipped, lies_within, of_rows, of_terms, rounded
 
@@ -33,10 +33,10 @@ def _binary(p, target, highest):
 
 
 @inlined
-def _binary_of_logit(z, target):
-    """Return the binary cross-entropy of a logit, and its derivative."""
+def _binary_of_logit(p, z, target):
+    """Return the binary cross-entropy of a sigmoid p of z, and its derivative by z."""
     positive = 0.0 if z < 0.0 else z
-    return positive - z * target + math.log1p(math.exp(-abs(z))), sigmoid(z) - target
+    return positive - z * target + math.log1p(math.exp(-abs(z))), p - target
 
 
 @inlined
@@ -64,7 +64,7 @@ def binary_crossentropy(p, z, y, highest, parameters):
 @of_terms
 def binary_crossentropy_of_logits(p, z, y, highest, parameters):
     """Cross-entropy of a sigmoid; ``parameters[0]`` smooths the targets."""
-    return _binary_of_logit(z, _smoothed(y, parameters[0], 2))
+    return _binary_of_logit(p, z, _smoothed(y, parameters[0], 2))
 
 
 @of_terms
@@ -79,7 +79,7 @@ def binary_focal_crossentropy(p, z, y, highest, parameters):
 def binary_focal_crossentropy_of_logits(p, z, y, highest, parameters):
     """Focal cross-entropy of a sigmoid."""
     target = _smoothed(y, parameters[0], 2)
-    value, slope = _binary_of_logit(z, target)
+    value, slope = _binary_of_logit(p, z, target)
     return _focal(p, target, value, slope, p * (1.0 - p), parameters)
 
 
@@ -117,7 +117,7 @@ def categorical_crossentropy_of_logits(p, z, y, d, n_out, factor, wants_gradient
         target, log_p = _smoothed(y[j], parameters[0], n_out), z[j] - highest - log_sum
         total -= target * log_p
         if wants_gradient:
-            d[j] = factor * (math.exp(log_p) - target)
+            d[j] = factor * (p[j] - target)
     return total
 
 
@@ -132,7 +132,7 @@ def sparse_categorical_crossentropy_of_logits(p, z, y, d, n_out, factor, wants_g
         if j == label:
             value = -log_p
         if wants_gradient:
-            d[j] = factor * (math.exp(log_p) - (1.0 if j == label else 0.0))
+            d[j] = factor * (p[j] - (1.0 if j == label else 0.0))
     return value
 
 

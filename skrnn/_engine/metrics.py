@@ -1,0 +1,289 @@
+"""The metrics of the history, computed once an epoch from what the network put out for all rows of the epoch.
+
+Those that Keras knows by name and that are means over rows are computed here, without Keras; all others by Keras.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn._engine.losses import NativeLoss, native_loss
+from skrnn._engine.native.library import LIBRARIES
+from skrnn._keras_defaults import keras_defaults
+from skrnn._losses import SHORT_NAMES
+
+# The classes of Keras's metrics; the installed version may lack the newest.
+CLASSES = (
+    "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU", "CategoricalAccuracy",
+    "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity", "F1Score",
+    "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError", "Mean",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanSquaredError",
+    "MeanSquaredLogarithmicError", "Metric", "OneHotIoU", "OneHotMeanIoU", "PearsonCorrelation", "Poisson",
+    "Precision", "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError",
+    "SensitivityAtSpecificity", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity", "SquaredHinge", "Sum", "TopKCategoricalAccuracy",
+    "TrueNegatives", "TruePositives",
+)  # fmt: skip
+_SHORT = ("bce", "mse", "mae", "mape", "msle")
+_OF_COMPILE = ("accuracy", "acc")  # the accuracy that fits the outputs
+
+_ROWS_A_CHUNK = 1024
+
+
+def _names():
+    """Return the long name in snake case that each name stands for."""
+    names = {name: re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower() for name in CLASSES}
+    names |= {long: long for long in names.values()}
+    short = {name: SHORT_NAMES[name] for name in _SHORT}
+    return names | short | {name.upper(): long for name, long in short.items()}
+
+
+NAMES: dict[str, str] = _names()
+
+
+def check_metric_names(metrics: Any, name: str) -> None:
+    """Raise for names of metrics that Keras does not know.
+
+    Parameters
+    ----------
+    metrics : str, list, tuple, callable or None
+        The parameter of the estimator.
+    name : str
+        Name of the estimator, for errors.
+    """
+    for metric in _as_list(metrics):
+        if isinstance(metric, str) and metric not in NAMES and metric not in _OF_COMPILE:
+            raise ValueError(
+                f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} "
+                "instead."
+            )
+
+
+def make_metrics(metrics: Any, *, activation: str | None, n_outputs: int, targets_dtype: Any, name: str) -> list[Any]:
+    """Return what computes the metrics of an epoch.
+
+    Parameters
+    ----------
+    metrics : str, list, tuple, callable or None
+        The parameter of the estimator.
+    activation : {"sigmoid", "softmax"} or None
+        Activation of the output layer.
+    n_outputs : int
+        Number of units of the output layer.
+    targets_dtype : dtype
+        Dtype of the targets: of integers, they are indices of classes.
+    name : str
+        Name of the estimator, for errors.
+
+    Returns
+    -------
+    list of objects
+        Each has a method ``compute(y, p, w, z=None)``, which returns names and values. It takes targets of shape
+        (n_rows, 1) where they are indices, else (n_rows, n_outputs), outputs, the weight of each row and, for the
+        cross-entropies that Keras computes from them, the logits of the outputs; without these it clips the outputs.
+
+    Raises
+    ------
+    ValueError
+        For names that Keras does not know, and for metrics that it cannot compute for the outputs, or that are no
+        single number.
+    """
+    check_metric_names(metrics, name)
+    metrics = _as_list(metrics)
+    if not metrics:
+        return []
+    n_columns = 1 if np.dtype(targets_dtype).kind in "iu" else n_outputs
+    functions = [_native(metric, activation, n_columns, n_outputs) for metric in metrics]
+    if None in functions:
+        return [KerasMetrics(metrics, activation, n_columns, n_outputs, np.dtype(targets_dtype), name)]
+    return [NativeMetrics(dict(zip(_unique(metrics), functions, strict=True)))]
+
+
+def _as_list(metrics):
+    if metrics is None:
+        return []
+    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+
+
+def _unique(names):
+    """Return the names under which Keras reports weighted metrics of these names."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        if name in seen:
+            weighted = f"weighted_{name}"
+            name = f"{weighted}_{seen[weighted]}" if weighted in seen else weighted
+            seen[weighted] += 1
+        else:
+            seen[name] += 1
+        unique.append(name)
+    return unique
+
+
+class NativeMetrics:
+    """Metrics that are computed without Keras.
+
+    Parameters
+    ----------
+    functions : dict of str to callable
+        For each name in the history, ``function(y, p, w, z)``.
+    """
+
+    def __init__(self, functions: dict[str, Any]) -> None:
+        self._functions = functions
+
+    def compute(self, y: NDArray[Any], p: NDArray[Any], w: NDArray[Any], z: Any = None) -> dict[str, float]:
+        """Return the value of each metric."""
+        y, w = y.astype(p.dtype, copy=False), w.astype(p.dtype, copy=False)
+        arrays = [None if a is None else np.ascontiguousarray(a) for a in (y, p, w, z)]
+        return {name: float(function(*arrays)) for name, function in self._functions.items()}
+
+
+def _native(metric, activation, n_columns, n_outputs):
+    """Return the function of a metric, or None where Keras has to compute it, or to say that it cannot."""
+    if not isinstance(metric, str):
+        return None
+    long_name = NAMES.get(metric, metric)
+    if long_name in _OF_COMPILE:
+        is_sparse = n_columns == 1 and n_outputs > 1
+        kind = "binary" if n_outputs == 1 else "sparse_categorical" if is_sparse else "categorical"
+        long_name = f"{kind}_accuracy"
+    of_indices = long_name.startswith("sparse_")
+    if n_columns != (1 if of_indices else n_outputs):
+        return None
+    if long_name.endswith("categorical_crossentropy") and n_outputs == 1:
+        return None
+    if long_name in _ACCURACIES:
+        return partial(_mean, _ACCURACIES[long_name])
+    if long_name == "root_mean_squared_error":
+        return lambda y, p, w, z: np.sqrt(_mean_loss("mean_squared_error", None, y, p, w, z))
+    if long_name == "cosine_similarity":
+        return lambda y, p, w, z: -_mean_loss("cosine_similarity", None, y, p, w, z)
+    loss = "log_cosh" if long_name == "log_cosh_error" else long_name
+    if loss in ("hinge", "squared_hinge"):
+        return partial(_mean_hinge, loss)
+    return partial(_mean_loss, loss, activation) if native_loss(loss, {}, None) else None
+
+
+def _binary_accuracy(y, p):
+    return ((p > 0.5) == y).mean(axis=1)
+
+
+def _categorical_accuracy(y, p):
+    return y.argmax(axis=1) == p.argmax(axis=1)
+
+
+def _sparse_categorical_accuracy(y, p):
+    return y[:, 0] == p.argmax(axis=1)
+
+
+_ACCURACIES = {
+    "binary_accuracy": _binary_accuracy,
+    "categorical_accuracy": _categorical_accuracy,
+    "sparse_categorical_accuracy": _sparse_categorical_accuracy,
+}
+
+
+def _mean(function, y, p, w, z):
+    """Return the weighted mean of what a function returns for each row."""
+    total = w.sum(dtype=np.float64)
+    return (function(y, p) * w).sum(dtype=np.float64) / total if total else 0.0
+
+
+def _mean_loss(loss, activation, y, p, w, z):
+    """Return the weighted mean of a loss."""
+    native = native_loss(loss, {}, activation if z is not None else None)
+    if native is None:  # the activation is not the one of whose logits Keras computes this loss
+        native = native_loss(loss, {}, None)
+    return _mean_of_kernel(native, y, p, w, z)
+
+
+def _mean_hinge(loss, y, p, w, z):
+    """Return the weighted mean of a hinge loss; targets that are all 0 or 1 stand for -1 and 1."""
+    return _mean_of_kernel(NativeLoss(f"loss_{loss}", False, (float(np.isin(y, (0, 1)).all()),)), y, p, w, z)
+
+
+def _mean_of_kernel(loss, y, p, w, z):
+    total = w.sum(dtype=np.float64)
+    parameters = np.array(loss.parameters, dtype=np.float64)
+    pointers = [array.ctypes.data for array in (p, p if z is None else z, y, w, p)]
+    sizes = len(p), p.shape[1], p.shape[1], y.shape[1]
+    kernel = LIBRARIES[p.dtype.name].function(loss.kernel)
+    weighted = kernel(*pointers, *sizes, False, 1.0, parameters.ctypes.data)
+    return weighted / total if total else 0.0
+
+
+class KerasMetrics:
+    """Metrics that Keras computes, in chunks of rows.
+
+    Parameters
+    ----------
+    metrics : list
+        Names, functions, classes and instances.
+    activation, n_outputs, name
+        As for `make_metrics`.
+    n_columns : int
+        Columns of the targets.
+    dtype : dtype
+        Their dtype.
+    """
+
+    def __init__(
+        self, metrics: list[Any], activation: str | None, n_columns: int, n_outputs: int, dtype: Any, name: str
+    ) -> None:
+        with keras_defaults():
+            self._activation, self._network = activation, _compiled(metrics, n_outputs)
+            number = dtype if dtype.kind == "f" else np.float32  # that of the outputs
+            p, w = np.zeros((2, n_outputs), number), np.ones(2, number)
+            try:
+                results = self._update(np.zeros((2, n_columns), dtype), p, w)
+            except Exception as error:  # each of Keras's backends has errors of its own
+                raise ValueError(
+                    f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function "
+                    f"must return a value for each sample, or each time step. Got {metrics!r}: {error}"
+                ) from error
+        for metric, value in results.items():
+            if np.ndim(value):
+                raise ValueError(
+                    f"The 'metrics' parameter of {name} holds {metric!r}, which has several values, but history_ takes "
+                    "one for each epoch. Set its average, or pass one metric for each."
+                )
+
+    def compute(self, y: NDArray[Any], p: NDArray[Any], w: NDArray[Any], z: Any = None) -> dict[str, float]:
+        """Return the value of each metric."""
+        arrays = (y, p, w) if z is None else (y, p, w, z)
+        results: dict[str, Any] = {}
+        with keras_defaults():
+            self._network.reset_metrics()
+            for start in range(0, len(p), _ROWS_A_CHUNK):
+                results = self._update(*(array[start : start + _ROWS_A_CHUNK] for array in arrays))
+        return {name: float(value) for name, value in results.items()}
+
+    def _update(self, y, p, w, z=None):
+        """Let the metrics see rows, and return what they are now."""
+        import keras
+
+        y, p, w = map(keras.ops.convert_to_tensor, (y, p, w))
+        if z is not None and self._activation is not None:
+            p = keras.activations.get(self._activation)(keras.ops.convert_to_tensor(z))  # which remembers its logits
+        self._network.compute_metrics(None, y, p, w)
+        results = next(metric for metric in self._network.metrics if metric.name != "loss").result()
+        return {name: np.asarray(value) for name, value in results.items()}  # in the order in which they were given
+
+
+def _compiled(metrics, n_outputs):
+    """Return a model that has so many outputs, and the metrics."""
+    import keras
+
+    from skrnn._keras import metric_list
+
+    inputs = keras.Input((n_outputs,))
+    model = keras.Model(inputs, keras.layers.Identity()(inputs))
+    model.compile(optimizer="sgd", weighted_metrics=metric_list(metrics), jit_compile=False, auto_scale_loss=False)
+    return model
