@@ -70,30 +70,19 @@ def _version(name):
 
 
 def _machine():
-    """Lines on devices, threads, and what runs the networks; after a fit, which has set the threads."""
-    import keras
+    """Lines on cores, kernels, and what runs the networks."""
+    from skrnn._engine.choice import process_reason
+    from skrnn._engine.native.library import cache_folder, host_target
+    from skrnn._engine.threads import n_threads
 
-    from skrnn._engine.limits import has_gpu, process_obstacle
-
-    backend = keras.backend.backend()
-    yield f"backend       {backend}"
-    yield f"cores         {joblib.cpu_count()} for this process"
-    if backend == "tensorflow":
-        from tensorflow import config
-
-        gpus = [gpu.name for gpu in config.list_physical_devices("GPU")]
-        yield f"GPUs          {', '.join(gpus) or 'none that TensorFlow sees'}"
-        threads = [
-            getattr(config.threading, f"get_{kind}_op_parallelism_threads")() or "as many as cores"
-            for kind in ("intra", "inter")
-        ]
-        yield f"threads       {threads[0]} in an operation, {threads[1]} between operations"
-    obstacle = process_obstacle()
-    if obstacle is not None:
-        yield f"engine        Keras's own loop, because {obstacle}"
-    else:
-        layers = "stock layers (cuDNN)" if has_gpu() else "fused layers for CPU"
-        yield f"engine        compiled programs of {layers}"
+    yield f"cores         {joblib.cpu_count()} for this process, {n_threads()} threads for a fit"
+    reason = process_reason()
+    if reason is not None:
+        yield f"engine        Keras's own loop, because {reason}"
+        return
+    yield f"engine        native kernels for {host_target()[0]}"
+    for dtype in ("float32", "float64"):
+        yield f"kernels       {cache_folder(dtype)}"
 
 
 if __name__ == "__main__":

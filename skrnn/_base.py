@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._batches import Dataset, keras_inputs
 from skrnn._checkpoint import without_checkpoint
 from skrnn._description import Model, block_of_network
-from skrnn._engine.limits import PREDICTION_BATCH, memory_error
+from skrnn._engine.memory import memory_error
+from skrnn._engine.native.layout import PREDICTED_AT_ONCE
 from skrnn._frames import as_pandas
 from skrnn._guide import see
 from skrnn._inputs import SequenceInputMixin
@@ -53,7 +54,6 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
     n_outputs_: int
     _spec: NetworkSpec
     _state: TrainedState
-    _masked: bool
     _encoder: Any  # of regression or classification
 
     # ------------------------------------------------------------------ fitting
@@ -104,8 +104,6 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
             or infinite.
         TypeError
             For data that are no array, list or frame, or hold what no number stands for; for sparse data.
-        RuntimeError
-            In a process that was forked after TensorFlow had run.
 
         Warns
         -----
@@ -181,10 +179,6 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
                 f"{type(self).__name__} goes on from a fitted network, but a parameter that shapes the network has "
                 "changed since. Call fit with warm_start=False to start anew."
             )
-        masked = spec.embedding is not None or any(
-            d.sequences.has_absent for d in (dataset, validation) if d is not None
-        )
-        masked = masked or (not reset and self._masked)
         first_epoch = 0 if reset else self.n_iter_
         callbacks, checkpoint = without_checkpoint(self.callbacks, type(self).__name__)
         if checkpoint is not None and reset and self.random_state is None:
@@ -195,7 +189,6 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         plan = TrainingPlan(
             spec=spec,
             seed=self._seed,
-            masked=masked,
             mask_layer=self._mask_layer(),
             compile_arguments={
                 "optimizer": self.optimizer,
@@ -218,7 +211,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
             checkpoint=None if partial else checkpoint,
         )
         self._state, record = train(plan, dataset, validation)
-        self._spec, self._masked = spec, masked
+        self._spec = spec
         self.__dict__.pop("_model", None)
         self.history_ = _joined({} if reset else self.history_, record.history, first_epoch, record.n_epochs)
         self.n_iter_ = first_epoch + record.n_epochs
@@ -310,14 +303,8 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         check_is_fitted(self)
         sequences = self._check_X(X, reset=False)
         remedy = "Cut the sequences into shorter windows, or fit with fewer units."
-        with memory_error(type(self).__name__, PREDICTION_BATCH, sequences.n_timesteps, remedy):
-            outputs = predict(
-                self._spec,
-                self._state,
-                sequences,
-                masked=self._masked or sequences.has_absent,
-                mask_layer=self._mask_layer(),
-            )
+        with memory_error(type(self).__name__, PREDICTED_AT_ONCE, sequences.n_timesteps, remedy):
+            outputs = predict(self._spec, self._state, sequences, mask_layer=self._mask_layer())
         if self._per_step:
             outputs = sequences.to_layout(outputs, np.nan)
         return outputs, sequences
@@ -384,6 +371,10 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
             self._model = fitted_model(self._spec, self._state.weights, self._mask_layer(), n_timesteps)
         return self._model
 
+    def _n_parameters(self):
+        """Return the number of weights that are trained."""
+        return sum(weights.size for weights in self._state.weights if weights.dtype.kind == "f")
+
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the Keras model, which is built again when asked for."""
         state = super().__getstate__()
@@ -442,15 +433,8 @@ def _seed(random_state):
 
 
 def _batch_size(batch_size, n_samples):
-    """Return the static size of a batch: the parameter, but not far beyond the data.
-
-    Sizes of full batches grow in steps, so that folds of similar length share a program.
-    """
-    step = 32
-    while 8 * step < n_samples:
-        step *= 2
-    enough = -(-n_samples // step) * step
-    return enough if batch_size is None else min(batch_size, enough)
+    """Return the size of a full batch: the parameter, but no more than there are samples."""
+    return n_samples if batch_size is None else min(batch_size, n_samples)
 
 
 def _joined(history, new, n_before, n_new):

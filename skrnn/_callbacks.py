@@ -37,7 +37,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
 }
 
 
-def callback_obstacle(callbacks, validates):
+def callback_reason(callbacks, validates):
     """Say which callback wants to be called more often than programs return, or None where none does.
 
     Parameters

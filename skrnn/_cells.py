@@ -46,6 +46,33 @@ class CellVariables:
 
 
 @dataclass(frozen=True)
+class NativeCell:
+    """What native kernels know of a cell.
+
+    Parameters
+    ----------
+    gates : int
+        Products for each unit.
+    record, slopes : int
+        Numbers for each unit and step that the step forward keeps, and that the step back computes.
+    order : tuple of int
+        For each gate, in Keras's order, its place among the columns of the recurrent kernel.
+    input_slopes : int, default=0
+        Which of the slopes is the first that belongs to the products of the inputs.
+    separate : bool, default=False
+        Whether the product of the state has a bias of its own and is not added to that of the inputs, and the state
+        passes a step by itself as well.
+    """
+
+    gates: int
+    record: int
+    slopes: int
+    order: tuple[int, ...]
+    input_slopes: int = 0
+    separate: bool = False
+
+
+@dataclass(frozen=True)
 class Cell:
     """What there is to know of a recurrent cell.
 
@@ -57,24 +84,38 @@ class Cell:
         Its Keras layer: a name in ``keras.layers``, or a function that takes the arguments of such a layer and
         returns one. Its weights are called ``kernel``, ``recurrent_kernel`` and ``bias``, or
         ``skrnn._engine.initializers.initial_value`` learns of others.
-    fused : str or None, default=None
-        The name in ``skrnn._fused`` of the same layer with a loop of its own for CPU. None runs `layer` everywhere.
+    native : NativeCell or None, default=None
+        What native kernels know of the cell, called ``<name>_step`` and ``<name>_step_back``. None trains and predicts
+        through Keras's own loop.
     variables : CellVariables or None, default=None
         The variables of the layer. Where they are None, a network is built to find them.
     """
 
     label: str
     layer: str | Callable[..., Any]
-    fused: str | None = None
+    native: NativeCell | None = None
     variables: CellVariables | None = None
 
 
 # The values of the parameter `cell`.
 CELLS = {
-    "gru": Cell("GRU", "GRU", fused="FusedGRU", variables=CellVariables("gru_cell", n_gates=3, bias_rows=2)),
-    "lstm": Cell("LSTM", "LSTM", fused="FusedLSTM", variables=CellVariables("lstm_cell", n_gates=4)),
+    "gru": Cell(
+        "GRU",
+        "GRU",
+        native=NativeCell(gates=3, record=5, slopes=4, input_slopes=1, separate=True, order=(1, 2, 0)),
+        variables=CellVariables("gru_cell", n_gates=3, bias_rows=2),
+    ),
+    "lstm": Cell(
+        "LSTM",
+        "LSTM",
+        native=NativeCell(gates=4, record=6, slopes=4, order=(0, 1, 2, 3)),
+        variables=CellVariables("lstm_cell", n_gates=4),
+    ),
     "rnn": Cell(
-        "simple RNN", "SimpleRNN", fused="FusedSimpleRNN", variables=CellVariables("simple_rnn_cell", n_gates=1)
+        "simple RNN",
+        "SimpleRNN",
+        native=NativeCell(gates=1, record=1, slopes=1, order=(0,)),
+        variables=CellVariables("simple_rnn_cell", n_gates=1),
     ),
 }
 
@@ -84,7 +125,7 @@ def label_of(cell):
     return getattr(cell, "__name__", "own cell") if callable(cell) else CELLS[cell].label
 
 
-def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name, fused=False):
+def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name):
     """One recurrent Keras layer.
 
     Parameters
@@ -98,8 +139,6 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
         As in Keras.
     seeds : iterator of int
         Where the seeds of its initializers and of its dropout come from.
-    fused : bool, default=False
-        Whether the layer runs through our own loops for CPU instead of Keras's; those know no recurrent dropout.
     """
     import keras
 
@@ -108,12 +147,7 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
         with _default_seeds_from(next(seeds)):
             return cell(units, **options)
     cell = CELLS[cell]
-    if fused and cell.fused and not recurrent_dropout:
-        from skrnn import _fused
-
-        layer = getattr(_fused, cell.fused)
-    else:
-        layer = cell.layer if callable(cell.layer) else getattr(keras.layers, cell.layer)
+    layer = cell.layer if callable(cell.layer) else getattr(keras.layers, cell.layer)
     return layer(
         units,
         kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),

@@ -51,8 +51,6 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
         TypeError
             If `X` is no array, list or frame, or is sparse.
-        RuntimeError
-            In a process that was forked after TensorFlow had run.
         """
         return self._as_given(self._labels(self._outputs(X)[0]), X)
 
@@ -79,8 +77,6 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
         TypeError
             If `X` is no array, list or frame, or is sparse.
-        RuntimeError
-            In a process that was forked after TensorFlow had run.
         """
         outputs, _ = self._outputs(X)
         return self._as_given(self._encoder.probabilities(outputs), X)
@@ -111,8 +107,6 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             `sample_weight` does not fit to it.
         TypeError
             If `X`, `y` or `sample_weight` is no array, list or frame, or is sparse.
-        RuntimeError
-            In a process that was forked after TensorFlow had run.
         """
         outputs, sequences = self._outputs(X)
         labels = self._labels(outputs)

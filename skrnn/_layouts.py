@@ -14,7 +14,6 @@ from scipy.sparse import issparse
 
 from skrnn._frames import as_pandas, is_frame
 from skrnn._guide import see
-from skrnn._lengths import length_on_grid
 from skrnn._numbers import as_numbers, refuse_dtypes
 from skrnn._sequences import Sequences
 
@@ -166,7 +165,7 @@ def _sequences_from_list(X, dtype, name):
         lengths=lengths,
         heads=np.zeros(len(lengths), dtype=int),
         step=1,
-        n_timesteps=length_on_grid(int(lengths.max())),
+        n_timesteps=int(lengths.max()),
     )
     return _finite(sequences, rows, dtype, name)
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from skrnn._cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
-from skrnn._processes import forget_kernels
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class NetworkSpec:
 ABSENT_VALUE = float(np.finfo(np.float32).min)
 
 
-def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None, fused=False):
+def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     """Build the network with fresh weights.
 
     Parameters
@@ -46,13 +45,10 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
         The architecture.
     seed : int or None
         Seed of every initializer and dropout layer; None where other weights will take the place of the first.
-    mask : {"layer", "input", None}, default="layer"
-        How absent steps are told: a stock masking layer that finds them in the values; a second, boolean input
-        of shape (batch_size, n_timesteps); or not at all.
-    batch_size, n_timesteps : int or None, default=None
-        Static lengths of the first two axes, for compilers that need them.
-    fused : bool, default=False
-        Whether recurrent layers run through our own loops for CPU, which need those lengths.
+    mask : {"layer", None}, default="layer"
+        Whether a stock masking layer finds absent steps in the values.
+    n_timesteps : int or None, default=None
+        Static length of the time axis, for what exports it.
 
     Returns
     -------
@@ -60,43 +56,36 @@ def build_network(spec, seed, *, mask="layer", batch_size=None, n_timesteps=None
     """
     import keras
 
-    forget_kernels()
     seeds = iter(_seeds(0 if seed is None else seed, 256))
     if spec.embedding is not None:
-        inputs = [keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="int32", name="tokens")]
+        inputs = keras.layers.Input((n_timesteps,), dtype="int32", name="tokens")
         hidden = keras.layers.Embedding(
             *spec.embedding,
             embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
             mask_zero=mask == "layer",
             dtype=spec.dtype,
             name="embedding",
-        )(inputs[0])
+        )(inputs)
     else:
-        shape = (n_timesteps, spec.n_features)
-        inputs = [keras.layers.Input(shape, batch_size=batch_size, dtype=spec.dtype, name="sequences")]
-        hidden = inputs[0]
+        hidden = inputs = keras.layers.Input((n_timesteps, spec.n_features), dtype=spec.dtype, name="sequences")
         if mask == "layer":
             hidden = keras.layers.Masking(mask_value=ABSENT_VALUE, dtype=spec.dtype, name="absent_steps")(hidden)
-    call_options = {}
-    if mask == "input":
-        inputs.append(keras.layers.Input((n_timesteps,), batch_size=batch_size, dtype="bool", name="present"))
-        call_options["mask"] = inputs[1]
-
     for depth, units in enumerate(spec.units):
         every_step = spec.return_sequences or depth < len(spec.units) - 1
-        hidden = _recurrent(spec, units, every_step, seeds, depth, fused)(hidden, **call_options)
+        hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden)
         if spec.dropout:
-            hidden = _dropout(spec, seeds, depth, fused)(hidden)
+            layer = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
+            hidden = layer(hidden)
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
-    network = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="recurrent_network")
+    network = keras.Model(inputs, outputs, name="recurrent_network")
     if seed is not None and not callable(spec.cell):
         assign(network_variables(network), fresh_values(signature(network), seed))
     return network
 
 
-def _recurrent(spec, units, every_step, seeds, depth, fused):
+def _recurrent(spec, units, every_step, seeds, depth):
     """Return a recurrent layer in one direction or, with different initial weights, in both."""
     import keras
 
@@ -109,7 +98,6 @@ def _recurrent(spec, units, every_step, seeds, depth, fused):
             seeds=seeds,
             dtype=spec.dtype,
             name=name,
-            fused=fused,
         )
 
     if not spec.bidirectional:
@@ -117,18 +105,6 @@ def _recurrent(spec, units, every_step, seeds, depth, fused):
     forward, backward = layer(f"forward_{depth}"), layer(f"backward_{depth}")
     backward.go_backwards = True
     return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=spec.dtype, name=f"bidirectional_{depth}")
-
-
-def _dropout(spec, seeds, depth, fused):
-    """Return the dropout after a recurrent layer."""
-    import keras
-
-    layer = keras.layers.Dropout
-    if fused:
-        from skrnn._fused import FusedDropout
-
-        layer = FusedDropout
-    return layer(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
 
 
 def _dense(units, activation, spec, seeds, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -14,7 +15,7 @@ from skrnn._network import NetworkSpec
 from skrnn._progress import ProgressLine
 
 
-@dataclass
+@dataclass(eq=False)
 class TrainedState:
     """What training leaves: numpy arrays only, so that an estimator pickles and copies like any other.
 
@@ -26,14 +27,11 @@ class TrainedState:
         Values of the optimizer's variables.
     optimizer_name : str
         Class of the optimizer that they belong to.
-    longest : int
-        Length of the longest time axis that programs trained on.
     """
 
     weights: list[NDArray[Any]]
     optimizer: list[NDArray[Any]]
     optimizer_name: str
-    longest: int
 
 
 @dataclass
@@ -42,7 +40,6 @@ class TrainingPlan:
 
     spec: NetworkSpec
     seed: int
-    masked: bool  # whether programs take a mask
     mask_layer: str | None  # how the stock network finds absent steps, as in build_network
     compile_arguments: dict[str, Any]  # optimizer, loss, metrics, callbacks, routed, name
     batch_size: int
@@ -141,6 +138,32 @@ class TrainingRecord:
             self.save(self.ended)
         elif self.file is not None:
             self.file.remove()
+
+
+def mean_weight_of(plan: TrainingPlan, dataset: Any) -> float:
+    """Return what the loss of a batch is divided by for each of its samples."""
+    # What partial_fit is passed is not all there is: relative to its own total, the weight of a single sample is lost.
+    return float(dataset.mean_terms if plan.partial else dataset.mean_weight)
+
+
+def first_values(
+    plan: TrainingPlan, weights: Callable[[], list[Any]], optimizer_name: str, optimizer: Sequence[Any], is_rate: Any
+) -> list[Any]:
+    """Return the values that training starts from: fresh ones, or those of the state that it goes on from.
+
+    The learning rate stays what the estimator's parameters say.
+    """
+    state = plan.state
+    if state is None:
+        return [*weights(), *optimizer]
+    if optimizer_name != state.optimizer_name or [*map(np.shape, optimizer)] != [*map(np.shape, state.optimizer)]:
+        raise ValueError(
+            f"{plan.compile_arguments['name']} goes on from a network trained with {state.optimizer_name}, whose "
+            f"state does not fit the optimizer set since, {optimizer_name}. Keep the optimizer, or set "
+            "warm_start=False."
+        )
+    kept = (old if rate else new for old, new, rate in zip(optimizer, state.optimizer, is_rate, strict=True))
+    return [*state.weights, *kept]
 
 
 def diverges(plan, what, value, epoch):

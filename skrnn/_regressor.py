@@ -9,8 +9,6 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from skrnn._base import BaseRecurrent
-from skrnn._closed_loop import loop_with_program
-from skrnn._keras_defaults import keras_defaults
 from skrnn._numbers import checked_weights
 from skrnn._parameters import any_cell, constraints, constructor
 from skrnn._scale import warn_of_unscaled_target
@@ -51,8 +49,6 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
         TypeError
             If `X` is no array, list or frame, or is sparse.
-        RuntimeError
-            In a process that was forked after TensorFlow had run.
         """
         outputs, _ = self._outputs(X)
         return self._as_given(self._encoder.decode(outputs), X)
@@ -82,8 +78,6 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             If `X` is what `predict` refuses, or `y` or `sample_weight` does not fit to it.
         TypeError
             If `X`, `y` or `sample_weight` is no array, list or frame, or is sparse.
-        RuntimeError
-            In a process that was forked after TensorFlow had run.
         """
         outputs, sequences = self._outputs(X)
         checked = self._check_targets(y, X, sequences)
@@ -136,8 +130,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
 
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
         """Predict blocks of steps, each from the ones before it, in one program; None where none can."""
-        with keras_defaults():
-            return loop_with_program(self._spec, self._state, self._masked, seen, covariates, output_steps, n_blocks)
+        return None
 
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder

@@ -1,9 +1,4 @@
-"""Tiny data that the tests share.
-
-Each new combination of architecture, batch size and number of time steps costs seconds to compile, a repeated one
-milliseconds: the tests keep to the shapes below. Programs are compiled once per process, so the tests of a file run in
-one worker of pytest-xdist (``--dist loadfile``).
-"""
+"""Tiny data that the tests share."""
 
 import os
 from importlib.metadata import version
@@ -15,9 +10,6 @@ import pytest
 from sklearn.utils.fixes import parse_version
 
 import skrnn
-from skrnn._programs import CACHE
-
-CACHE.max_programs = 1000  # files share shapes, and what a worker has compiled takes its memory until it ends
 
 # Known of 2.17, and not of 2.21: some results differ in their last bits from process to process, and from row to row.
 OLD_TENSORFLOW = parse_version(version("tensorflow")) < parse_version("2.18")
@@ -35,9 +27,9 @@ REGRESSOR_CELLS = [("GRURegressor", {}), ("LSTMRegressor", {}), ("RecurrentRegre
 CLASSIFIER_CELLS = [("GRUClassifier", {}), ("LSTMClassifier", {}), ("RecurrentClassifier", {"cell": "rnn"})]
 
 
-# SKRNN_ENGINE=keras pytest ... runs the tests of the estimators through Keras's own loop; these are of the programs.
-needs_programs = pytest.mark.skipif(
-    os.environ.get("SKRNN_ENGINE") == "keras", reason="Is about compiled programs; SKRNN_ENGINE=keras runs none."
+# SKRNN_ENGINE=keras pytest ... runs the tests of the estimators through Keras's own loop; these are of the kernels.
+needs_kernels = pytest.mark.skipif(
+    os.environ.get("SKRNN_ENGINE") == "keras", reason="Is about native kernels; SKRNN_ENGINE=keras runs none."
 )
 
 

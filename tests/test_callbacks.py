@@ -4,7 +4,7 @@ import logging
 
 import keras
 import pytest
-from conftest import make, needs_programs
+from conftest import make, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 
 # Keras's callbacks read the rate with np.array(variable), and TensorFlow's variables do not know the copy argument of
@@ -93,7 +93,7 @@ def test_a_callback_may_stop_training(X, y):
     assert_array_equal(regressor.predict(X), make("GRURegressor", epochs=2).fit(X, y).predict(X))
 
 
-@needs_programs
+@needs_kernels
 def test_a_callback_for_every_batch_goes_through_keras(X, y, caplog):
     class Batches(keras.callbacks.Callback):
         losses: list = []  # noqa: RUF012  (shared by all copies on purpose)

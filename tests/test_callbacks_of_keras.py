@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import make, needs_programs
+from conftest import make, needs_kernels
 from keras.src.callbacks import remote_monitor
 from numpy.testing import assert_allclose
 
@@ -154,7 +154,7 @@ class Requests:
         self.sent.append(json.loads(data["data"]))
 
 
-@needs_programs
+@needs_kernels
 @CONVERTS_VARIABLES
 def test_both_paths_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog, capsys):
     events, sent, histories, fits = {}, {}, {}, {}
@@ -214,7 +214,7 @@ def test_both_paths_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog,
         assert_allclose(histories["programs"][name], values, rtol=1e-4)
 
 
-@needs_programs
+@needs_kernels
 @CONVERTS_VARIABLES
 def test_both_paths_show_the_same_in_tensorboard(X, y, tmp_path, monkeypatch, caplog):
     pytest.importorskip("tensorboard", reason="TensorFlow writes summaries with the package tensorboard.")
@@ -228,7 +228,7 @@ def test_both_paths_show_the_same_in_tensorboard(X, y, tmp_path, monkeypatch, ca
         assert_allclose(shown[name], values, rtol=1e-4, err_msg=name)
 
 
-@needs_programs
+@needs_kernels
 @CONVERTS_VARIABLES
 def test_a_backup_is_restored_in_both_paths(X, y, tmp_path, monkeypatch, caplog):
     def interrupt(epoch, logs):
@@ -254,7 +254,7 @@ def test_a_backup_is_restored_in_both_paths(X, y, tmp_path, monkeypatch, caplog)
 # ---------------------------------------------------------------------- losses of NaN
 
 
-@needs_programs
+@needs_kernels
 @pytest.mark.parametrize("path", ["programs", "keras"])
 def test_terminating_on_nan_is_an_error_as_without_it(path, X, y, monkeypatch, caplog, capsys):
     stops = []
@@ -269,7 +269,7 @@ def test_terminating_on_nan_is_an_error_as_without_it(path, X, y, monkeypatch, c
     assert str(raised.value)[:40] == str(without.value)[:40]
 
 
-@needs_programs
+@needs_kernels
 @pytest.mark.parametrize("path", ["programs", "keras"])
 def test_terminating_on_nan_may_raise_its_own_error(path, X, y, monkeypatch, caplog):
     try:
@@ -293,7 +293,7 @@ def test_averaged_weights_train_through_keras(X, y, caplog):
     assert np.abs(averaged.predict(X) - plain.predict(X)).max() > 1e-3
 
 
-@needs_programs
+@needs_kernels
 @pytest.mark.parametrize("path", ["programs", "keras"])
 def test_an_optimizer_without_averages_cannot_swap_them(path, X, y, monkeypatch, caplog):
     with pytest.raises(ValueError, match="SwapEMAWeights must be used when"):

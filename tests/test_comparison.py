@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import needs_programs
+from conftest import needs_kernels
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import stdtr, stdtrit
@@ -15,9 +15,9 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, TimeSe
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skrnn._programs import CACHE
 
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor, compare_cells
-from skrnn._programs import CACHE
 
 N_SAMPLES, EPOCHS = 31, 4
 FOLDS = list(KFold(3).split(np.empty(N_SAMPLES)))  # 11, 10 and 10 of 31 samples are tested
@@ -241,7 +241,7 @@ class CountingRegressor(RecurrentRegressor):
 
 
 @pytest.mark.slow
-@needs_programs
+@needs_kernels
 def test_fits_that_compile_are_repeated(Xy, comparison, monkeypatch):
     def count(**params):
         monkeypatch.setattr(CountingRegressor, "n_fits", 0)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import needs_programs
+from conftest import needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
 from sklearn import config_context
@@ -28,6 +28,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
+from skrnn._programs import CACHE
 
 from skrnn import (
     GRUClassifier,
@@ -39,7 +40,6 @@ from skrnn import (
     SequenceWindower,
     make_supervised,
 )
-from skrnn._programs import CACHE
 from skrnn.datasets import load_sunspots
 
 pytestmark = pytest.mark.slow
@@ -217,7 +217,7 @@ def test_grid_search_finds_what_was_planted(sequences):
     assert_array_equal(search.predict(X), expected.predict(X))
 
 
-@needs_programs
+@needs_kernels
 def test_search_over_learning_rates_compiles_one_program(sequences):
     X, y = sequences
     CACHE.clear()
@@ -305,7 +305,7 @@ def test_learning_curve(sequences):
             assert_allclose(test_scores[row, column], estimator.score(X[test], y[test]))
 
 
-@needs_programs
+@needs_kernels
 def test_time_series_split(sunspots):
     X, y = (part.to_numpy() for part in sunspots)
     cv = TimeSeriesSplit(4)

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from children import VERY_LONG, run
-from conftest import make, needs_programs
+from conftest import make, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
+from skrnn._programs import CACHE
+from skrnn._prototype import _PROTOTYPES
 
 from skrnn import GRURegressor, RecurrentRegressor, SequenceWindower
 from skrnn._network import build_network, fresh_values, signature
-from skrnn._programs import CACHE
-from skrnn._prototype import _PROTOTYPES
 from skrnn.datasets import make_damped_oscillation
 
-pytestmark = [pytest.mark.slow, needs_programs]
+pytestmark = [pytest.mark.slow, needs_kernels]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,11 +14,11 @@ import keras
 import numpy as np
 import pytest
 from children import started
-from conftest import make, needs_programs
+from conftest import make, needs_kernels
 from numpy.testing import assert_array_equal
+from skrnn._programs import ProgramCache, TrainingProgram
 
 import skrnn._training
-from skrnn._programs import ProgramCache, TrainingProgram
 
 TESTS = Path(__file__).parent
 
@@ -74,7 +74,7 @@ def test_a_callback_that_raises_changes_nothing(engine, X, y, use_engine):
         assert_equal_fits(regressor.set_params(callbacks=None).partial_fit(X, y), expected.partial_fit(X, y), X)
 
 
-@needs_programs
+@needs_kernels
 def test_an_interrupt_while_a_program_is_compiled(X, y, monkeypatch):
     expected, traced = make("GRURegressor").fit(X, y), TrainingProgram._shard_gradients
     calls = []

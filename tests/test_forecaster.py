@@ -6,7 +6,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make, needs_programs
+from conftest import make, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_series_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
@@ -18,10 +18,10 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_sco
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
-
-from skrnn import GRURegressor, SequenceForecaster, SequenceScaler, backtest
 from skrnn._closed_loop import ClosedLoopProgram
 from skrnn._programs import CACHE
+
+from skrnn import GRURegressor, SequenceForecaster, SequenceScaler, backtest
 
 WINDOW, N_ROWS, N_STEPS = 4, 60, 25
 
@@ -136,7 +136,7 @@ def test_loop_through_keras(monkeypatch):
     assert_allclose(fitted.forecast(6), expected, rtol=0, atol=1e-5)
 
 
-@needs_programs
+@needs_kernels
 def test_any_number_of_steps_and_series_takes_one_program():
     n_series = 9  # a batch of the program has 8
     frame = pd.DataFrame({"series": np.repeat(np.arange(n_series), 20)})

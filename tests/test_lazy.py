@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_FEATURES, N_SAMPLES, N_TIMESTEPS, make, needs_programs
+from conftest import N_FEATURES, N_SAMPLES, N_TIMESTEPS, make, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -195,7 +195,7 @@ def test_dilated_windows_of_chosen_ends(series, y):
 
 
 @pytest.mark.slow
-@needs_programs
+@needs_kernels
 def test_a_fit_never_expands_windows():
     rng = np.random.default_rng(0)
     windows = sliding_windows(rng.normal(size=(8_000, 4)), 256)

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import make, needs_programs
+from conftest import make, needs_kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from skrnn._lengths import length_on_grid, program_lengths
 
 import skrnn._prediction
 import skrnn._training
 from skrnn import Sequences
 from skrnn._batches import Dataset, batch_order, batch_order_by_length, program_batches
-from skrnn._lengths import length_on_grid, program_lengths
 from skrnn._targets import Targets
 
 lists_of_lengths = st.lists(st.integers(1, 100), min_size=1, max_size=60)
@@ -233,7 +233,7 @@ def weights_of(estimator):
 
 
 @pytest.mark.slow
-@needs_programs
+@needs_kernels
 @pytest.mark.parametrize("per_step", [False, True], ids=["sample", "step"])
 def test_an_epoch_of_grouped_batches_follows_the_gradient_of_all_samples(per_step, X, weights, grouped, axes):
     y = targets_of(X, per_step)
@@ -269,7 +269,7 @@ def test_keras_groups_alike(per_step, X, weights, grouped, monkeypatch):
     assert_allclose(by_keras.predict(X), expected, rtol=0, atol=1e-5)
 
 
-@needs_programs
+@needs_kernels
 @pytest.mark.parametrize("per_step", [False, True], ids=["sample", "step"])
 def test_predictions_are_those_without_grouping(per_step, X, monkeypatch):
     regressor = make("RecurrentRegressor", **PARAMS, return_sequences=per_step, batch_size=None)

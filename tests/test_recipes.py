@@ -5,7 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from conftest import SMALL, make, needs_programs
+from conftest import SMALL, make, needs_kernels
 from sklearn.preprocessing import FunctionTransformer
 from test_docs import BLOCK, ROOT
 
@@ -74,7 +74,7 @@ def test_new_samples_are_computed_between_transformers(X, y):
     assert seen == [(2 * np.sum(labels == "low"), *X.shape[1:]), 0.5]
 
 
-@needs_programs
+@needs_kernels
 def test_a_callback_prunes_between_epochs(X, y, caplog):
     optuna = pytest.importorskip("optuna", reason="Needs optuna, from the extra 'recipes'.")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from children import run
-from conftest import needs_programs
+from conftest import needs_kernels
 from numpy.testing import assert_array_equal
+from skrnn._programs import CACHE
 
 import skrnn
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor
-from skrnn._programs import CACHE
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +120,7 @@ for kind, make in reversed(FITS.items()):  # the order must not matter
     assert elsewhere == {kind: digest(make().fit(*data())) for kind, make in FITS.items()}
 
 
-@needs_programs
+@needs_kernels
 def test_a_cold_program_gives_the_bits_of_a_warm_one():
     X, y = data()
     RecurrentRegressor("rnn", 4, **(COMMON | {"random_state": 9, "epochs": 1})).fit(X, -y).predict(X)
@@ -254,7 +254,7 @@ def fit_in_threads(makers, X, y):
         return list(pool.map(fit, makers))
 
 
-@needs_programs
+@needs_kernels
 def test_threads_that_fit_equal_estimators_give_the_bits_of_serial_fits():
     X, y = data()
     expected = GRURegressor(4, **COMMON).fit(X, y).predict(X)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from children import run
-from conftest import OLD_TENSORFLOW, make, needs_programs
+from conftest import OLD_TENSORFLOW, make, needs_kernels
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -329,7 +329,7 @@ def test_wrong_uses_are_refused(X, y, tmp_path):
         make("GRURegressor", callbacks=[Checkpoint(tmp_path / "file")]).fit(X, y)
 
 
-@needs_programs
+@needs_kernels
 def test_other_callbacks_stand_beside_it_in_any_arrangement(X, y, tmp_path):
     expected = make("GRURegressor").fit(X, y)
     checkpoint = Checkpoint(tmp_path, every=1)

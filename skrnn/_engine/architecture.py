@@ -13,43 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._cells import CELLS
 from skrnn._engine.native import layout as at
 from skrnn._engine.native.layout import NUMBERS_A_PIECE, PANEL, padded
 from skrnn._engine.native.library import LIBRARIES
-
-
-@dataclass(frozen=True)
-class NativeCell:
-    """What kernels know of a cell.
-
-    Parameters
-    ----------
-    gates : int
-        Products for each unit.
-    record, slopes : int
-        Numbers for each unit and step that the step forward keeps, and that the step back computes.
-    input_slopes : int
-        Which of the latter is the first that belongs to the products of the inputs.
-    separate : bool
-        Whether the product of the state has a bias of its own and is not added to that of the inputs, and the state
-        passes a step by itself as well.
-    order : tuple of int
-        For each gate, in Keras's order, its place among the columns of the recurrent kernel.
-    """
-
-    gates: int
-    record: int
-    slopes: int
-    input_slopes: int
-    separate: bool
-    order: tuple[int, ...]
-
-
-NATIVE_CELLS = {
-    "gru": NativeCell(3, 5, 4, 1, True, (1, 2, 0)),
-    "lstm": NativeCell(4, 6, 4, 0, False, (0, 1, 2, 3)),
-    "rnn": NativeCell(1, 1, 1, 0, False, (0,)),
-}
 
 
 @dataclass(frozen=True)
@@ -82,7 +49,9 @@ class Architecture:
 
     def __init__(self, spec: Any) -> None:
         self.spec = spec
-        self._cell = NATIVE_CELLS[spec.cell]
+        cell = CELLS[spec.cell].native
+        assert cell is not None  # who asks has looked at `choice`
+        self._cell = cell
         self._library = LIBRARIES[spec.dtype]
         directions = 2 if spec.bidirectional else 1
         n_layers, n_dense = len(spec.units), len(spec.dense_units) + 1
@@ -94,8 +63,8 @@ class Architecture:
         n_inputs = spec.n_features if spec.embedding is None else spec.embedding[1]
         table[[at.N_LAYERS, at.DIRECTIONS, at.EVERY_STEP]] = n_layers, directions, spec.return_sequences
         table[[at.N_DENSE, at.N_FEATURES]] = n_dense, n_inputs
-        table[[at.GATES, at.RECORD, at.SLOPES]] = self._cell.gates, self._cell.record, self._cell.slopes
-        table[[at.INPUT_SLOPES, at.SEPARATE]] = self._cell.input_slopes, self._cell.separate
+        table[[at.GATES, at.RECORD, at.SLOPES]] = cell.gates, cell.record, cell.slopes
+        table[[at.INPUT_SLOPES, at.SEPARATE]] = cell.input_slopes, cell.separate
         table[[at.DROPS, at.DROPS_STATE]] = spec.dropout > 0, spec.recurrent_dropout > 0
         for depth, units in enumerate(spec.units):
             for direction in range(directions):

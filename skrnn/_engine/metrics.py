@@ -281,7 +281,7 @@ def _compiled(metrics, n_outputs):
     """Return a model that has so many outputs, and the metrics."""
     import keras
 
-    from skrnn._keras import metric_list
+    from skrnn._engine.keras_compile import metric_list
 
     inputs = keras.Input((n_outputs,))
     model = keras.Model(inputs, keras.layers.Identity()(inputs))

@@ -1,4 +1,4 @@
-"""The only contact with scikeras: routed arguments, compiling, callbacks, and training through Keras's own loop."""
+"""The only contact with scikeras: routed arguments, compiling, and the set-up of callbacks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._network import build_network
 from skrnn._parameters import check_learning_rate, nearest
 
 
@@ -34,7 +35,7 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
     wrapper_class = _scikeras_wrapper()
     optimizer = _resolve(optimizer, "optimizer", routed, name)
     loss = _resolve(loss, "loss", routed, name)
-    _check_callback_arguments(callbacks, routed, name)
+    check_callback_arguments(callbacks, routed, name)
     _check_metrics(metrics, name)
 
     def build_and_compile(compile_kwargs):
@@ -140,7 +141,7 @@ def _resolve(value, kind, routed, name):
     return target
 
 
-def _check_callback_arguments(callbacks, routed, name):
+def check_callback_arguments(callbacks, routed, name):
     """Refuse routed arguments that a callback given as a class does not take; Keras's own ignore some."""
     items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flat([callbacks])))
     ignored = [key for key in routed if key.startswith("callbacks__")]
@@ -216,74 +217,42 @@ def _in_lists(callbacks):
     return [_in_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
 
 
-def fit_with_keras(
-    model, batch, n_batches, *, first_epoch, epochs, validation_batches, callbacks, before_training, after_epoch
-):
-    """Train through ``keras.Model.fit`` on our own batches.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled.
-    batch : callable
-        ``batch(epoch, index)`` returns a batch ``(X, y, weights)``, the weights of mean one.
-    n_batches : int
-        Batches an epoch.
-    first_epoch, epochs : int
-        Epochs done before, and to do now.
-    validation_batches : list of tuple
-        Batches of the validation data, empty where there are none.
-    callbacks : list of keras.callbacks.Callback
-    before_training : callable
-        ``before_training()`` is called before the first epoch, once callbacks know that training begins.
-    after_epoch : callable
-        ``after_epoch(logs, stops)`` is called after each epoch, told whether a callback stops training, and says
-        whether it stops.
-    """
-    import keras
-
-    class Endless(keras.utils.PyDataset):
-        num_batches = None
-
-        def __getitem__(self, index):
-            epoch, index = divmod(index, n_batches)
-            return batch((model._initial_epoch or first_epoch) + epoch, index)
-
-    class Loop(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            before_training()
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.stop_training = after_epoch(dict(logs), self.model.stop_training)
-
-    model.fit(
-        Endless(),
-        steps_per_epoch=n_batches,
-        initial_epoch=first_epoch,
-        epochs=first_epoch + epochs,
-        validation_data=as_keras_dataset(validation_batches.__getitem__, len(validation_batches))
-        if validation_batches
-        else None,
-        callbacks=[*callbacks, Loop()],
-        shuffle=False,
-        verbose=0,
+def compiled_network(plan: Any, targets: Any) -> tuple[Any, list[Any]]:
+    """Return the stock network of a plan, compiled, its optimizer's variables made, and its callbacks."""
+    network, callbacks = compile_network(
+        lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **plan.compile_arguments
     )
+    network.optimizer.build(network.trainable_variables)
+    if plan.compile_arguments["metrics"] is not None:
+        target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
+        _check_computed(network, target_shape, plan.compile_arguments["metrics"], plan.compile_arguments["name"])
+    return network, callbacks
 
 
-def evaluate_with_keras(model, batch, n_batches):
-    """Return the loss of a compiled model on ``batch(index)``, for so many batches."""
-    return model.evaluate(as_keras_dataset(batch, n_batches), verbose=0, return_dict=True)["loss"]
+def _check_computed(network, target_shape, metrics, name):
+    """Raise for metrics that are not computed as a weighted mean over samples or time steps, or are no number."""
+    results = {}
+    try:
+        for metric in built_metrics(network, target_shape):
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
+    except Exception as error:  # each of Keras's backends has errors of its own
+        raise ValueError(
+            f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function must "
+            f"return a value for each sample, or each time step. Got {metrics!r}: {error}"
+        ) from error
+    for metric, value in results.items():
+        if np.ndim(value):
+            raise ValueError(
+                f"The 'metrics' parameter of {name} holds {metric!r}, which has several values, but history_ takes one "
+                "for each epoch. Set its average, or pass one metric for each."
+            )
 
 
-def as_keras_dataset(batch, n_batches):
-    """Return ``batch(index)`` as Keras takes a pass over data."""
-    import keras
-
-    class Batches(keras.utils.PyDataset):
-        def __len__(self):
-            return n_batches
-
-        def __getitem__(self, index):
-            return batch(index)
-
-    return Batches()
+def built_metrics(network: Any, target_shape: tuple[int, ...]) -> list[Any]:
+    """Return metrics of a compiled network, their variables created by a first, empty update."""
+    y = np.zeros(target_shape, dtype="float32")
+    outputs = np.zeros((*target_shape[:-1], network.output.shape[-1]), dtype=network.output.dtype)
+    network.compute_metrics(None, y, outputs, np.ones(target_shape[:-1], dtype="float32"))
+    network.reset_metrics()
+    return [metric for metric in network.metrics if metric.name != "loss"]

@@ -1,0 +1,63 @@
+"""Which engine runs a network, native kernels or Keras's own loop: found out without importing anything."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import Any
+
+from skrnn._cells import CELLS
+
+ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's own loop, "native" by kernels on CPU
+_ENGINES = ("keras", "native")
+
+
+def keras_reason(spec: Any) -> str | None:
+    """Return why Keras's loop trains and predicts with a network, or None where native kernels do."""
+    if callable(spec.cell):
+        return "the cell is a callable"
+    if CELLS[spec.cell].native is None:
+        return f"the cell {spec.cell!r} has no kernel"
+    return process_reason()
+
+
+def process_reason():
+    """Return why Keras's loop runs all networks of this process, or None."""
+    engine = os.environ.get(ENGINE_VARIABLE, "")
+    if engine and engine not in _ENGINES:
+        raise ValueError(
+            f"The environment variable {ENGINE_VARIABLE} must be one of {', '.join(_ENGINES)}, or not be set. Got "
+            f"{engine!r} instead."
+        )
+    if engine == "keras":
+        return f"the environment sets {ENGINE_VARIABLE}=keras"
+    if n_replicas() > 1:
+        return "a strategy of tf.distribute is in scope"
+    if engine != "native" and has_gpu():
+        return "TensorFlow has a GPU"
+    return None
+
+
+def n_replicas() -> int:
+    """Return how many devices share each batch: those of a ``tf.distribute`` strategy in scope, or one."""
+    tensorflow: Any = sys.modules.get("tensorflow")
+    if not hasattr(tensorflow, "distribute"):  # not imported, or not yet as a whole
+        return 1
+    return int(tensorflow.distribute.get_strategy().num_replicas_in_sync)
+
+
+def has_gpu() -> bool:
+    """Return whether TensorFlow, where it is imported as Keras's backend, has a GPU."""
+    keras: Any = sys.modules.get("keras")
+    tensorflow: Any = sys.modules.get("tensorflow")
+    if not hasattr(tensorflow, "config") or not hasattr(keras, "backend"):
+        return False
+    return keras.backend.backend() == "tensorflow" and _tensorflow_has_gpu()
+
+
+@functools.cache
+def _tensorflow_has_gpu():
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
