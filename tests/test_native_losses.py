@@ -12,10 +12,10 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn._engine import losses
+from skrnn._engine.keras_compile import _argument_names, _class_of_loss, _resolve
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.native.layout import padded
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._keras import _argument_names, _class_of_loss, _resolve
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 N_ROWS = 60

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from skrnn._keras import _check_metrics
 
 from skrnn._engine import metrics as native
+from skrnn._engine.keras_compile import _check_metrics
 from skrnn._engine.metrics import KerasMetrics, NativeMetrics, make_metrics
 
 N_ROWS = 1500  # more than a chunk

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skrnn._engine.keras_compile import _argument_names
 from skrnn._engine.native.layout import DTYPES, N_HYPER, padded
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.optimizer_tables import OPTIMIZERS, OTHERS
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
-from skrnn._keras import _argument_names
 
 SHAPES = ((3, 5), (7,), (2, 3, 2))
 SIZES = [int(np.prod(shape)) for shape in SHAPES]

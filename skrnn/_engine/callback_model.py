@@ -63,9 +63,7 @@ class CallbackModel:
 
     def _read(self):
         """Give the fit the values of the network."""
-        import keras
-
-        self._training.load([keras.ops.convert_to_numpy(v) for v in _variables(self._model)])
+        self._training.load([v.numpy() for v in _variables(self._model)])
 
     def begin_epoch(self, epoch: int) -> None:
         """Tell callbacks that an epoch begins."""

@@ -39,7 +39,8 @@ def fit_with_keras(model: Any, callbacks: Any, plan: Any, record: Any, dataset: 
 
     def state_of_model():
         weights, optimizer = network_variables(model), model.optimizer
-        return TrainedState([*map(_array, weights)], [*map(_array, optimizer.variables)], type(optimizer).__name__)
+        arrays, variables = [v.numpy() for v in weights], [v.numpy() for v in optimizer.variables]
+        return TrainedState(arrays, variables, type(optimizer).__name__)
 
     fresh = state_of_model()
     is_rate = [v.path.endswith("learning_rate") for v in model.optimizer.variables]
@@ -195,12 +196,6 @@ def _loss_per_row(loss, y_true, y_pred):
 def _variables(model):
     """Return the variables of a compiled model that a fit carries along."""
     return [*network_variables(model), *model.optimizer.variables]
-
-
-def _array(variable):
-    import keras
-
-    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:

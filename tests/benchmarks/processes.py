@@ -28,9 +28,9 @@ def search_of(framework):
     grid = {"cell": ["LSTM", "GRU"], "units": list(SEARCH["units"])}
     options = {"batch_size": SEARCH["batch_size"]}
     if framework == "skrnn":
+        import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
         from scikeras.wrappers import BaseWrapper  # noqa: F401  (so that its import is not timed)
 
-        import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
         from skrnn import RecurrentRegressor
 
         estimator = RecurrentRegressor(epochs=SEARCH["epochs"], random_state=0, **options)
@@ -80,9 +80,9 @@ def time_searches(framework):
 def time_first_fit(framework, cell):
     """Seconds of the first fit in this process: the damped workload, three epochs, all tracing and compiling."""
     import keras
-
     import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
-    from skrnn._keras import _scikeras_wrapper
+
+    from skrnn._engine.keras_compile import _scikeras_wrapper
 
     _scikeras_wrapper()  # its import is not timed
     X, y = workload_data("damped")
