@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import ArrayLike, NDArray
@@ -9,8 +10,9 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from skrnn._base import BaseRecurrent
-from skrnn._closed_loop import loop_with_program
-from skrnn._keras_defaults import keras_defaults
+from skrnn._engine.architecture import architecture_of
+from skrnn._engine.closed_loop import closed_loop
+from skrnn._engine.limits import ENGINE_VARIABLE
 from skrnn._numbers import checked_weights
 from skrnn._parameters import any_cell, constraints, constructor
 from skrnn._scale import warn_of_unscaled_target
@@ -135,9 +137,15 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         return self._partial_fit(X, y, sample_weight)
 
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
-        """Predict blocks of steps, each from the ones before it, in one program; None where none can."""
-        with keras_defaults():
-            return loop_with_program(self._spec, self._state, self._masked, seen, covariates, output_steps, n_blocks)
+        """Predict blocks of steps, each from the ones before it, by native kernels; None where they cannot."""
+        spec = self._spec
+        if callable(spec.cell) or spec.return_sequences or os.environ.get(ENGINE_VARIABLE) == "keras":
+            return None
+        if spec.embedding is not None:  # windows hold numbers: predict raises for them
+            return None
+        architecture = architecture_of(spec)
+        weights = architecture.pack(self._state.weights[: architecture.n_variables])
+        return closed_loop(architecture, weights, seen, covariates, output_steps, n_blocks)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder
