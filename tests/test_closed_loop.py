@@ -204,6 +204,7 @@ def test_a_signal_interrupts_a_long_loop():
 
 
 def test_forecasts_of_a_network_run_in_the_kernels(monkeypatch):
+    monkeypatch.delenv("SKRNN_ENGINE", raising=False)
     y = np.sin(np.arange(60) / 3)
     fitted = SequenceForecaster(make("GRURegressor"), window=WINDOW, output_steps=3).fit(None, y)
     estimator = fitted.estimator_
