@@ -13,7 +13,7 @@ from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.threads import n_threads, run
 
 _KINDS = {"float32": at.SINGLE, "float64": at.DOUBLE, "int32": at.INT32, "int64": at.INT64}
-_WORK_OF_A_THREAD = 2**24  # products of numbers, some milliseconds: below, the calling thread does it all
+WORK_OF_A_THREAD = 2**24  # products of numbers, some milliseconds: below, the calling thread does it all
 
 
 class Job:
@@ -78,7 +78,7 @@ class Workers:
         dtype = architecture.spec.dtype
         size = architecture.memory_size(job.longest_total(n_rows), n_rows, trains=trains)
         self._function = LIBRARIES[dtype].function("train" if trains else "evaluate")
-        enough = job.work() >= _WORK_OF_A_THREAD
+        enough = job.work() >= WORK_OF_A_THREAD
         self._alone = not enough
         self.n = min(n_threads(), most) if enough and most > 1 else 1
         n_steps = 3 + 2 * int(job.lengths.max())
