@@ -52,7 +52,7 @@ class NativeTraining:
         shuffle: bool,
         keeps_outputs: bool,
     ) -> None:
-        architecture.load()
+        architecture.load("train", loss.kernel, optimizer.kernel)
         self.architecture, self._optimizer, self._loss = architecture, optimizer, loss
         self._seed, self._shuffle, self._mean_weight = seed, shuffle, mean_weight
         spec, n = architecture.spec, len(dataset)
