@@ -13,7 +13,8 @@ from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.threads import n_threads, run
 
 _KINDS = {"float32": at.SINGLE, "float64": at.DOUBLE, "int32": at.INT32, "int64": at.INT64}
-WORK_OF_A_THREAD = 2**24  # products of numbers, some milliseconds: below, the calling thread does it all
+# Products of numbers: some half a millisecond of work, and some ten milliseconds, for which a signal may wait.
+WORK_OF_A_THREAD, _WORK_OF_THE_CALLER = 2**24, 2**28
 
 
 class Job:
@@ -90,9 +91,9 @@ class Workers:
         dtype = architecture.spec.dtype
         size = architecture.memory_size(job.longest_total(n_rows), n_rows, trains=trains)
         self._function = LIBRARIES[dtype].function("train" if trains else "evaluate")
-        enough = job.work() >= WORK_OF_A_THREAD
-        self._alone = not enough
-        self.n = min(n_threads(), most) if enough and most > 1 else 1
+        work = job.work()
+        self.n = min(n_threads(), most) if work >= WORK_OF_A_THREAD and most > 1 else 1
+        self._alone = self.n == 1 and work < _WORK_OF_THE_CALLER
         n_steps = 3 + 2 * int(job.lengths.max())
         n_tokens = job.longest_total(n_rows) if architecture.spec.embedding is not None and not trains else 1
 

@@ -123,7 +123,9 @@ class NativeTraining:
         job.set(at.ORDER, order)
         job.set(at.POSITIONS, positions)
         job.set(at.HYPER, self._optimizer.hyper(self._variables, self.n_batches))
-        job.table[at.DROPOUT_KEY] = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0] >> 1
+        if self.architecture.spec.dropout or self.architecture.spec.recurrent_dropout:
+            key = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0]
+            job.table[at.DROPOUT_KEY] = key >> np.uint64(1)  # which an int64 holds
         self._counters[:] = 0
         if isinstance(self._loss, OutsideLoss):
             loss = self._train_by_batches(self._loss, order, positions)
@@ -260,7 +262,7 @@ class _Order:
         shards = np.array([_n_shards(end - start, work) for start, end in zip(starts, ends, strict=True)])
         self.batches = np.stack([starts, ends, shards], axis=1)
         self.rows_of_a_shard = int((-(-(ends - starts) // shards)).max())
-        self._deal = None
+        self._deal, self._unsorted = None, np.arange(n)
         if (lengths != lengths[0]).any():
             self._batch_of = np.arange(n) // batch_size
             place = np.arange(n) - starts[self._batch_of]
@@ -270,7 +272,7 @@ class _Order:
     def of_epoch(self, order):
         """Return the samples of an epoch as shards take them, and the position of each in the order of the epoch."""
         if self._deal is None:
-            return order, np.arange(self._n)
+            return order, self._unsorted
         positions = np.lexsort((-self._lengths[order], self._batch_of))[self._deal]
         return order[positions], positions
 
