@@ -307,7 +307,6 @@ def main(arguments=None):
     print(
         "DM: how many standard errors the model's mean absolute (for sizes: squared) error lies above the baseline's."
     )
-    print("Seconds include compiling what no model before has compiled.")
     path = arguments.output.with_stem(f"{arguments.output.stem}_volatility")
     draw_volatility(truth["size"], {name: sizes[name] for name in (size_scores.index[0], EWMA)}, title, path)
 

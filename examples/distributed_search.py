@@ -14,9 +14,6 @@ what a worker had done when it died is done again by another.
 import argparse
 import contextlib
 import itertools
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import joblib
 import numpy as np

@@ -22,14 +22,12 @@ about two and a half minutes on two cores, and 1.5 GB of memory.
 """
 
 import argparse
-import os
 import resource
 import time
 from pathlib import Path
 
 import matplotlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
 matplotlib.use("Agg")  # a picture in a file, wherever this runs
 
 import matplotlib.pyplot as plt
@@ -71,11 +69,11 @@ def baselines_of(X, y, train, test):
 
 
 def compile_cells(network, X, y):
-    """Fit each cell for one epoch: later fits find its program compiled, so that none is repeated for its time."""
+    """Fit each cell for one epoch, which on a new machine compiles its kernels: no later fit is repeated."""
     for cell in CELLS:
         before = time.perf_counter()
         network.set_params(cell=cell, epochs=1).fit(X, y)
-        print(f"{cell.upper()}: the first epoch of all, with compiling, took {time.perf_counter() - before:.1f} s")
+        print(f"{cell.upper()}: the first epoch of all took {time.perf_counter() - before:.1f} s")
 
 
 def compare_with_seeds(network, X, y, split, n_seeds):

@@ -13,10 +13,7 @@ times and a column of numbers will do in its place.
 # 1. Read
 # -------
 # The file ships with skrnn. The index is time; a ``PeriodIndex`` knows what follows what.
-import os
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
 
 import matplotlib
 
@@ -75,8 +72,7 @@ forecaster.fit(None, past)
 # %%
 # 6. Search
 # ---------
-# GRU or LSTM, one year at a time or eleven at once? Each fold continues the years that it was trained on. The folds of
-# a candidate share one compiled program.
+# GRU or LSTM, one year at a time or eleven at once? Each fold continues the years that it was trained on.
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 search = GridSearchCV(

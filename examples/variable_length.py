@@ -12,13 +12,11 @@ takes about two minutes on two cores.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
 import matplotlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
 matplotlib.use("Agg")  # a picture in a file, wherever this runs
 
 import matplotlib.pyplot as plt

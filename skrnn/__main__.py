@@ -1,4 +1,4 @@
-"""``python -m skrnn``: what a bug report needs, and a self test of some ten seconds."""
+"""``python -m skrnn``: what a bug report needs, and a self test, which compiles kernels where there are none yet."""
 
 from __future__ import annotations
 
@@ -12,11 +12,23 @@ import joblib
 
 import skrnn
 
-REQUIRED = ("scikit-learn", "keras", "tensorflow", "scikeras", "numpy", "scipy", "pandas", "joblib")
+REQUIRED = (
+    "scikit-learn",
+    "numba",
+    "llvmlite",
+    "keras",
+    "tensorflow",
+    "scikeras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "joblib",
+)
 OPTIONAL = ("matplotlib", "distributed", "skops")
 # Prefixes of what changes how networks run; TF_ alone is not TensorFlow's.
 VARIABLES = (
     "SKRNN_",
+    "NUMBA_",
     "KERAS_",
     "TF_CPP_",
     "TF_ENABLE_",

@@ -57,7 +57,8 @@ class Checkpoint:
     Notes
     -----
     Two fits are the same where their data, their weights, and all parameters but ``verbose`` are equal, in the same
-    versions of skrnn and Keras. Functions count by their name and code, other callbacks by their class. A fit that
+    versions of skrnn and Keras, trained by the same engine: Keras's own loop, or native kernels of the same sources and
+    kind of processor. Functions count by their name and code, other callbacks by their class. A fit that
     is not the same starts from its first epoch. `random_state` must not be None, which is another seed every time.
 
     Of other callbacks, attributes that are numbers, text, arrays, or lists and dicts of them are saved and restored;

@@ -188,7 +188,7 @@ def compare_cells(
 
     Notes
     -----
-    A fit that compiled a program is repeated for its time, so that times leave compiling out.
+    A fit that compiled kernels is repeated for its time, so that times leave compiling out.
 
     Folds share training data, so that their scores are not independent, and the variance of a plain t test is too
     small. The corrected test [1]_ takes ``(1 / n + n_test / n_train)`` times the variance of the ``n`` differences,

@@ -9,7 +9,8 @@ from skrnn._cells import CELLS
 _CELL = """
 cell : {{{names}}} or callable, default="gru"
     The recurrent layer: {labels}; the first three are those of [1]_, [2]_ and [3]_. A callable
-    ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own.
+    ``cell(units, return_sequences=..., dtype=..., name=...)`` returns a Keras recurrent layer of its own, which trains
+    through Keras's own loop.
 """
 
 _NETWORK = """
@@ -18,10 +19,12 @@ units : int or tuple of int, default=32
 bidirectional : bool, default=False
     Whether every recurrent layer reads its sequence in both directions and joins the outputs.
 dropout : float in [0, 1), default=0.0
-    Share of the outputs of every recurrent layer that is dropped in training. This is dropout between layers, as in
-    torch, and not Keras's argument of that name, which drops inputs.
+    Fraction of the outputs of every recurrent layer to drop in training. This is dropout between layers, as in torch,
+    and not Keras's argument of that name, which drops inputs. The draws depend on `random_state` and the place of a
+    unit alone; they are not those of a Keras layer.
 recurrent_dropout : float in [0, 1), default=0.0
-    Share of the state that is dropped at every step in training, as in Keras.
+    Fraction of the units of the state to drop in training where a step multiplies it by the recurrent kernel: the same
+    units at all steps of a sequence, and for all gates of a layer. What a GRU carries along by itself is whole.
 dense_units : int or tuple of int, default=()
     Units of hidden dense layers (ReLU) between the recurrent layers and the output layer.
 return_sequences : bool, default=False
@@ -34,10 +37,11 @@ n_tokens : int or None, default=None
     Size of the vocabulary; an id beyond it is an error. None infers it from the training data, and ids beyond it at
     predict count as unknown.
 optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-    What minimises the loss, as in Keras. An instance is copied in each fit.
+    What minimises the loss, as in Keras. An instance is copied in each fit. One without a native kernel trains through
+    Keras's own loop.
 loss : str, callable or keras.losses.Loss, default={loss}
 metrics : str, callable, list of them or None, default=None
-    Further metrics for `history_`, as in Keras, but weighted as the loss is.
+    Further metrics for `history_`, as in Keras, but weighted as the loss is. They are computed once an epoch.
 """
 
 _CLASS_WEIGHT = """
@@ -64,7 +68,8 @@ min_delta : float, default=0.0
     By how much the validation loss must fall to count as improved.
 callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
     Callbacks. Instances are used in place; a class is made an instance in each fit, with what ``callbacks__`` routes.
-    A learning rate that one changes counts from the next epoch. One of them may be a `Checkpoint`.
+    A learning rate that one changes counts from the next epoch. One of them may be a `Checkpoint`. Those with hooks for
+    batches train through Keras's own loop.
 warm_start : bool, default=False
     Whether `fit` goes on from the fitted weights and optimizer state instead of starting anew.
 random_state : int, RandomState instance or None, default=None
@@ -109,7 +114,7 @@ TypeError
 """
 
 _LOSS_OF_REGRESSORS = """"mse"
-    What is minimised, as in Keras."""
+    What is minimised, as in Keras. A loss of your own trains through Keras's own loop."""
 _LOSS_OF_CLASSIFIERS = """"auto"
     What is minimised, as in Keras. "auto" is binary cross-entropy for two classes and for several labels, sparse
     categorical cross-entropy for more classes. Labels are one-hot encoded for the losses that take them so. A loss

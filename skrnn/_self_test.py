@@ -1,4 +1,4 @@
-"""A self test of some ten seconds: does what is installed here train, predict, repeat and save as it should."""
+"""A self test: does what is installed here train, predict, repeat and save as it should."""
 
 from __future__ import annotations
 
