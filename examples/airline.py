@@ -14,8 +14,8 @@ months that are predicted at once, and in what the networks see: logarithms of p
 month of the year before, the seasonal difference that Box and Jenkins take of this series. Each is the mean of five
 networks, for one alone depends on its seed. The chosen one is then fitted with five seeds on the first ten years.
 
-Run it with ``python examples/airline.py``; it writes ``airline.png`` into the working directory and takes about four
-minutes on two cores.
+Run it with ``python examples/airline.py``; it writes ``airline.png`` into the working directory and takes less than a
+minute on two cores.
 """
 
 import argparse

@@ -5,7 +5,7 @@ Search over GRU and LSTM on three centuries of sunspots, with scikit-learn's own
 
 Each row is a year; the task is next year's sunspot number from the years before it. The last 40 years are held out.
 Run it with ``python examples/quickstart.py``; it writes ``quickstart.png`` into the working
-directory and takes about a minute on two cores.
+directory and takes less than half a minute on two cores.
 """
 
 import argparse

@@ -8,7 +8,7 @@ train on and 370 to test on (Kudo, Toyama and Shimbo, "Multidimensional curve cl
 regions", Pattern Recognition Letters, 1999). They are shipped with skrnn.
 
 Run it with ``python examples/variable_length.py``; it writes ``variable_length.png`` into the working directory and
-takes about two minutes on two cores.
+takes less than half a minute on two cores.
 """
 
 import argparse
