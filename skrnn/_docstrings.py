@@ -114,7 +114,7 @@ TypeError
 """
 
 _LOSS_OF_REGRESSORS = """"mse"
-    What is minimised, as in Keras. A loss of your own trains through Keras's own loop."""
+    What is minimised, as in Keras. Keras computes a loss of your own, from the outputs of each batch."""
 _LOSS_OF_CLASSIFIERS = """"auto"
     What is minimised, as in Keras. "auto" is binary cross-entropy for two classes and for several labels, sparse
     categorical cross-entropy for more classes. Labels are one-hot encoded for the losses that take them so. A loss
