@@ -10,6 +10,8 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
+from skrnn._engine.processes import prepare_process
+
 _DEFAULT, _POLICY = "float32", "dtype_policy"
 
 
@@ -42,7 +44,14 @@ _FLOATX = _SharedFloatx()
 
 @contextlib.contextmanager
 def keras_defaults() -> Iterator[None]:
-    """Compute as if nobody had set a global dtype or policy, and put back what was set; the policy is the thread's."""
+    """Compute as if nobody had set a global dtype or policy, and put back what was set; the policy is the thread's.
+
+    Raises
+    ------
+    RuntimeError
+        In a process in which TensorFlow would hang.
+    """
+    prepare_process()
     import keras
     from keras.src.backend.common import global_state  # keras.config.dtype_policy() would set a policy where none is
 

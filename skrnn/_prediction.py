@@ -9,7 +9,6 @@ from skrnn._engine.architecture import architecture_of
 from skrnn._engine.choice import keras_reason
 from skrnn._engine.keras_loop import predict_with_keras
 from skrnn._engine.native_pass import outputs_of
-from skrnn._engine.processes import prepare_process
 from skrnn._keras_defaults import keras_defaults
 from skrnn._network import assign, build_network, network_variables
 
@@ -37,7 +36,6 @@ def fitted_model(spec, weights, mask_layer, n_timesteps=None):
     """Return a new stock ``keras.Model`` with trained weights, its time axis of a fixed length where one is given."""
     import keras
 
-    prepare_process()
     with keras_defaults():
         model = build_network(spec, None, mask=mask_layer, n_timesteps=n_timesteps)
         # Keras exports only models that have been called. It takes a symbolic call, which computes nothing: a call with

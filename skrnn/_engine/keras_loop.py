@@ -12,7 +12,6 @@ from skrnn._batches import batch_order, keras_batch, keras_inputs
 from skrnn._engine.choice import n_replicas
 from skrnn._engine.keras_compile import built_metrics, metric_list
 from skrnn._engine.outside_loss import loss_per_row, weighted_sum
-from skrnn._engine.processes import prepare_process
 from skrnn._network import assign, build_network, network_variables
 from skrnn._record import TrainedState, first_values, mean_weight_of
 from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
@@ -34,7 +33,6 @@ def fit_with_keras(model: Any, callbacks: Any, plan: Any, record: Any, dataset: 
     dataset : Dataset
     validation : Dataset or None
     """
-    prepare_process()
     mean_weight = mean_weight_of(plan, dataset)
     _compile_weighted_loss(model, plan.spec.dtype, plan.compile_arguments["metrics"], mean_weight)
 
@@ -187,7 +185,6 @@ def _variables(model):
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:
     """Return outputs of a trained network."""
-    prepare_process()
     predictor, tokens, n = _predictor(spec, mask_layer), spec.embedding is not None, len(sequences)
     parts = np.split(np.arange(n), np.arange(_ROWS_AT_ONCE, n, _ROWS_AT_ONCE))
     return np.concatenate([predictor.predict(weights, keras_inputs(sequences, part, tokens)) for part in parts])

@@ -20,10 +20,11 @@ class OutsideLoss:
     """
 
     def __init__(self, loss: Any) -> None:
-        import keras
-        import tensorflow as tf
+        with keras_defaults():
+            import keras
+            import tensorflow as tf
 
-        self._loss = keras.losses.get(loss)
+            self._loss = keras.losses.get(loss)
         # Compiled as Keras would, for each shape of batch.
         self._value = tf.function(self._weighted, autograph=False)
         self._with_gradient = tf.function(self._weighted_with_gradient, autograph=False)
