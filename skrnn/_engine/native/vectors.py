@@ -285,7 +285,7 @@ def _tanh_float32(builder, kind, x):
 
 def _tanh_float64(builder, kind, x):
     factorial, coefficients = 1.0, []
-    for k in range(1, _TERMS + 1):
+    for k in range(2, _TERMS + 1):
         factorial *= k
         coefficients.append(1 / factorial)
     doubled = builder.fmul(_clamped(builder, kind, x, 20.0), _constant(kind, 2))
@@ -293,7 +293,9 @@ def _tanh_float64(builder, kind, x):
     whole = builder.fsub(shifted, _constant(kind, _ROUNDING))
     rest = builder.fsub(doubled, builder.fmul(whole, _constant(kind, _LOG2_HIGH)), flags=_FUSED)
     rest = builder.fsub(rest, builder.fmul(whole, _constant(kind, _LOG2_LOW)), flags=_FUSED)
-    minus_one = builder.fmul(rest, _polynomial(builder, kind, coefficients[::-1], rest))  # exp(rest) - 1
+    # exp(rest) - 1, as rest and what is added to it: so that tiny ones are not rounded more than once.
+    added = builder.fmul(builder.fmul(rest, rest), _polynomial(builder, kind, coefficients[::-1], rest), flags=_FUSED)
+    minus_one = builder.fadd(rest, added, flags=_FUSED)
     integers = ir.VectorType(_INT, LANES)
 
     def integer(value):
