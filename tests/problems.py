@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import keras
 import numpy as np
-import tensorflow as tf
 from hypothesis import strategies as st
 from pytest import approx
 from reference import outputs_of_sequence
@@ -158,6 +156,9 @@ class Problem:
 
     def by_keras(self):
         """Outputs, loss and gradients of the stock network."""
+        import keras  # not in child processes that import this module
+        import tensorflow as tf
+
         network = build_network(self.spec, None)
         network.set_weights(self.weights)
         samples = np.arange(len(self.dataset))
