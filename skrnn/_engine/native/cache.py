@@ -54,6 +54,11 @@ def kernel_hash() -> str:
     return hasher.hexdigest()
 
 
+def symbol_of(name: str, dtype: str) -> str:
+    """Return the symbol of a kernel: no other version of it has the same."""
+    return f"skrnn_{kernel_hash()[:16]}_{dtype}_{name}"
+
+
 def say(line: str) -> None:
     """Write a line to standard error."""
     print(line, file=sys.stderr, flush=True)

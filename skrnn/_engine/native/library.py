@@ -17,22 +17,17 @@ import llvmlite.binding as llvm
 from skrnn._engine.native.cache import (
     cache_folder,
     host_target,
-    kernel_hash,
     mark_used,
     only_process,
     read,
     remove_unused,
     say,
+    symbol_of,
     write,
 )
 from skrnn._engine.native.layout import DTYPES
 
 _SILENCE = 1.0  # seconds of compiling before a line says so
-
-
-def symbol_of(name: str, dtype: str) -> str:
-    """Return the symbol of a kernel: no other version of it has the same."""
-    return f"skrnn_{kernel_hash()[:16]}_{dtype}_{name}"
 
 
 class Library:
