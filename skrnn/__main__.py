@@ -84,7 +84,7 @@ def _version(name):
 def _machine():
     """Lines on cores, kernels, and what runs the networks."""
     from skrnn._engine.choice import process_reason
-    from skrnn._engine.native.library import cache_folder, host_target
+    from skrnn._engine.native.cache import cache_folder, host_target
     from skrnn._engine.threads import n_threads
 
     yield f"cores         {joblib.cpu_count()} for this process, {n_threads()} threads for a fit"

@@ -11,7 +11,7 @@ from skrnn._engine.choice import keras_reason
 from skrnn._engine.keras_compile import check_callback_arguments, compiled_network
 from skrnn._engine.keras_loop import fit_with_keras
 from skrnn._engine.memory import memory_error
-from skrnn._engine.native.library import kernel_hash
+from skrnn._engine.native.cache import kernel_hash
 from skrnn._engine.native_loop import fit_natively, native_parts
 from skrnn._keras_defaults import keras_defaults
 from skrnn._record import TrainingRecord, identity_of

@@ -15,6 +15,7 @@ from skrnn._engine.threads import n_threads, run
 _KINDS = {"float32": at.SINGLE, "float64": at.DOUBLE, "int32": at.INT32, "int64": at.INT64}
 # Products of numbers: some half a millisecond of work, and some ten milliseconds, for which a signal may wait.
 WORK_OF_A_THREAD, _WORK_OF_THE_CALLER = 2**24, 2**28
+_KINDS_OF_TOKENS = ("int32", "int64")
 
 
 class Job:
@@ -33,8 +34,10 @@ class Job:
         self.numbers = np.zeros(at.N_NUMBERS)
         self.stop = np.zeros(8, np.int64)
         values = sequences.values
-        if values.dtype.name not in _KINDS or not values.dtype.isnative:
-            values = values.astype(np.int64 if values.dtype.kind in "biu" else architecture.spec.dtype)
+        is_token = architecture.spec.embedding is not None
+        is_read = values.dtype.name in _KINDS and (values.dtype.name in _KINDS_OF_TOKENS) == is_token
+        if not is_read or not values.dtype.isnative:
+            values = values.astype(np.int64 if is_token else architecture.spec.dtype)
         if any(stride % values.itemsize for stride in values.strides):
             values = values.copy()
         self.set(at.VALUES, values)

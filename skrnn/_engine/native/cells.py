@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from skrnn._engine.native.compiling import inlined, kernel
 from skrnn._engine.native.layout import LANES
-from skrnn._engine.native.vectors import at, vload, vstore, vtanh
+from skrnn._engine.native.tanh import vtanh
+from skrnn._engine.native.vectors import at, vload, vstore
 
 
 @inlined

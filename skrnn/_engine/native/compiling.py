@@ -21,7 +21,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import lower_builtin, register_jitable
 
-from skrnn._engine.native.library import host_target, symbol_of
+from skrnn._engine.native.cache import host_target, symbol_of
 
 FLOATS = {number: types.CPointer(number) for number in (types.float32, types.float64)}
 INTS, DOUBLES = types.CPointer(types.int64), types.CPointer(types.float64)

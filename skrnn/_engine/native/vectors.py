@@ -1,7 +1,7 @@
 """Primitives that numba lacks: vectors as values, a tile of a matrix product, pointers, atomics, calls by address.
 
 All become LLVM IR of fixed vector types, so that nothing is left to a vectorizer. A vector holds `LANES` numbers of the
-dtype of the pointer that it was loaded from. This file is the only one that knows of LLVM.
+dtype of the pointer that it was loaded from. No file knows of LLVM but this one and `tanh`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from skrnn._engine.native.compiling import DOUBLES, FLOATS, INTS, IS_X86, max_ro
 from skrnn._engine.native.layout import LANES, MAX_VECTORS
 
 _INT, _INT32 = ir.IntType(64), ir.IntType(32)
-_FUSED = ("contract",)  # a product and a sum may become one fused operation
+FUSED = ("contract",)  # a product and a sum may become one fused operation
 
 
 class VectorType(types.Type):
@@ -43,7 +43,8 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, fe_type.llvm)
 
 
-def _constant(kind, value):
+def constant(kind: Any, value: float) -> Any:
+    """Return a vector of one number."""
     return ir.Constant(kind.llvm, [float(value)] * LANES)
 
 
@@ -63,9 +64,9 @@ def _store(builder, value, pointer):
 # Arithmetic of vectors, and of vectors and numbers.
 
 _OPERATIONS = {
-    operator.add: lambda b, x, y: b.fadd(x, y, flags=_FUSED),
-    operator.sub: lambda b, x, y: b.fsub(x, y, flags=_FUSED),
-    operator.mul: lambda b, x, y: b.fmul(x, y, flags=_FUSED),
+    operator.add: lambda b, x, y: b.fadd(x, y, flags=FUSED),
+    operator.sub: lambda b, x, y: b.fsub(x, y, flags=FUSED),
+    operator.mul: lambda b, x, y: b.fmul(x, y, flags=FUSED),
     operator.truediv: lambda b, x, y: b.fdiv(x, y),
 }
 
@@ -190,9 +191,9 @@ def vsign(typingctx, vector):
     """Return -1, 0 or 1 by the signs; NaN stays NaN."""
 
     def codegen(context, builder, sig, args):
-        signs, zero = args[0], _constant(vector, 0)
+        signs, zero = args[0], constant(vector, 0)
         for comparison, sign in ((">", 1), ("<", -1)):
-            signs = builder.select(builder.fcmp_ordered(comparison, args[0], zero), _constant(vector, sign), signs)
+            signs = builder.select(builder.fcmp_ordered(comparison, args[0], zero), constant(vector, sign), signs)
         return signs
 
     return vector(vector), codegen
@@ -203,7 +204,7 @@ def vwhere_zero(typingctx, vector, number):
     """Return a vector with another number where its own is zero."""
 
     def codegen(context, builder, sig, args):
-        is_zero = builder.fcmp_ordered("==", args[0], _constant(vector, 0))
+        is_zero = builder.fcmp_ordered("==", args[0], constant(vector, 0))
         return builder.select(is_zero, _filled(builder, vector, args[1]), args[0])
 
     return vector(vector, vector.number), codegen
@@ -231,8 +232,8 @@ def vabs(typingctx, vector):
     """Return the absolute values."""
 
     def codegen(context, builder, sig, args):
-        negative = builder.fsub(_constant(vector, -0.0), args[0])
-        return builder.select(builder.fcmp_ordered("<", args[0], _constant(vector, 0)), negative, args[0])
+        negative = builder.fsub(constant(vector, -0.0), args[0])
+        return builder.select(builder.fcmp_ordered("<", args[0], constant(vector, 0)), negative, args[0])
 
     return vector(vector), codegen
 
@@ -242,78 +243,10 @@ def vwhere_positive(typingctx, condition, value):
     """Return the numbers of a vector where those of another are above zero, and zero elsewhere."""
 
     def codegen(context, builder, sig, args):
-        zero = _constant(condition, 0)
+        zero = constant(condition, 0)
         return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)
 
     return condition(condition, value), codegen
-
-
-# float32: tanh(x) = x P(x^2) / Q(x^2) up to the bound, from where it is 1; the coefficients of Eigen.
-_P = (
-    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
-    1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03,
-)  # fmt: skip
-_Q = 1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03
-_LARGEST = 7.90531110763549805
-
-# float64: tanh(x) = e / (e + 2) with e = exp(2 x) - 1; exp by argument reduction with log(2) in two parts (Cody and
-# Waite 1980), and the Taylor series of exp(r) - 1 for |r| <= log(2) / 2, whose first omitted term is below 2e-18.
-_LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-_TERMS = 14
-_ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, which stands in the low bits then
-
-
-def _polynomial(builder, kind, coefficients, x):
-    value = _constant(kind, coefficients[0])
-    for c in coefficients[1:]:
-        value = builder.fadd(builder.fmul(value, x, flags=_FUSED), _constant(kind, c), flags=_FUSED)
-    return value
-
-
-def _clamped(builder, kind, x, largest):
-    for comparison, bound in ((">", largest), ("<", -largest)):
-        x = builder.select(builder.fcmp_ordered(comparison, x, _constant(kind, bound)), _constant(kind, bound), x)
-    return x
-
-
-def _tanh_float32(builder, kind, x):
-    x = _clamped(builder, kind, x, _LARGEST)
-    square = builder.fmul(x, x)
-    numerator = builder.fmul(x, _polynomial(builder, kind, _P, square))
-    return builder.fdiv(numerator, _polynomial(builder, kind, _Q, square))
-
-
-def _tanh_float64(builder, kind, x):
-    factorial, coefficients = 1.0, []
-    for k in range(1, _TERMS + 1):
-        factorial *= k
-        coefficients.append(1 / factorial)
-    doubled = builder.fmul(_clamped(builder, kind, x, 20.0), _constant(kind, 2))
-    shifted = builder.fadd(builder.fmul(doubled, _constant(kind, 1.4426950408889634074)), _constant(kind, _ROUNDING))
-    whole = builder.fsub(shifted, _constant(kind, _ROUNDING))
-    rest = builder.fsub(doubled, builder.fmul(whole, _constant(kind, _LOG2_HIGH)), flags=_FUSED)
-    rest = builder.fsub(rest, builder.fmul(whole, _constant(kind, _LOG2_LOW)), flags=_FUSED)
-    minus_one = builder.fmul(rest, _polynomial(builder, kind, coefficients[::-1], rest))  # exp(rest) - 1
-    integers = ir.VectorType(_INT, LANES)
-
-    def integer(value):
-        return ir.Constant(integers, [value] * LANES)
-
-    exponent = builder.add(builder.bitcast(shifted, integers), integer(1023))
-    power = builder.bitcast(builder.shl(exponent, integer(52)), kind.llvm)  # 2 ** whole
-    e = builder.fadd(builder.fmul(power, minus_one), builder.fsub(power, _constant(kind, 1)))
-    return builder.fdiv(e, builder.fadd(e, _constant(kind, 2)))
-
-
-@intrinsic
-def vtanh(typingctx, vector):
-    """Return the hyperbolic tangents; that of NaN is NaN."""
-
-    def codegen(context, builder, sig, args):
-        emit = _tanh_float32 if vector.number is types.float32 else _tanh_float64
-        return emit(builder, vector, args[0])
-
-    return vector(vector), codegen
 
 
 # Pointers.
@@ -391,7 +324,7 @@ def _tile(builder, kind, rows, vectors, arguments):
     switch.add_case(ir.Constant(_INT, 0), from_zero)
     switch.add_case(ir.Constant(_INT, 1), from_c)
     for block, initial in (
-        (from_zero, lambda i, j: _constant(kind, 0)),
+        (from_zero, lambda i, j: constant(kind, 0)),
         (from_c, lambda i, j: _load(builder, kind, of_c(i, j))),
         (from_start, lambda i, j: _load(builder, kind, moved(start, ir.Constant(_INT, j * LANES)))),
     ):
@@ -409,8 +342,8 @@ def _tile(builder, kind, rows, vectors, arguments):
             for i in range(rows):
                 left = _filled(builder, kind, builder.load(moved(a_k, a_rows[i])))
                 for j in range(vectors):
-                    product = builder.fmul(left, right[j], flags=_FUSED)
-                    builder.store(builder.fadd(product, builder.load(totals[i][j]), flags=_FUSED), totals[i][j])
+                    product = builder.fmul(left, right[j], flags=FUSED)
+                    builder.store(builder.fadd(product, builder.load(totals[i][j]), flags=FUSED), totals[i][j])
     each(lambda i, j: _store(builder, builder.load(totals[i][j]), of_c(i, j)))
 
 
