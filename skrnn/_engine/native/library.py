@@ -118,6 +118,16 @@ class Library:
         """Return the address of a kernel."""
         return ctypes.cast(self.function(name), ctypes.c_void_p).value or 0
 
+    def compile_all(self) -> int:
+        """Load all kernels, compiled where they are not yet; return how many there are."""
+        from skrnn._engine.native import kernels
+        from skrnn._engine.native.compiling import KERNELS
+
+        assert kernels
+        with self._lock:
+            self._load(*KERNELS)
+        return len(KERNELS)
+
     def _load(self, *names):
         """Load a kernel and those that it calls; return its header."""
         self._start()
