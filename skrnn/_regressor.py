@@ -9,8 +9,12 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from skrnn._base import BaseRecurrent
+from skrnn._engine.architecture import architecture_of
+from skrnn._engine.choice import keras_reason
+from skrnn._engine.closed_loop import closed_loop
 from skrnn._numbers import checked_weights
 from skrnn._parameters import any_cell, constraints, constructor
+from skrnn._prediction import packed_weights
 from skrnn._scale import warn_of_unscaled_target
 from skrnn._targets import RegressionEncoder, present_in_layout, weights_of_steps
 from skrnn._typing import fit_context
@@ -129,8 +133,14 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         return self._partial_fit(X, y, sample_weight)
 
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
-        """Predict blocks of steps, each from the ones before it, in one program; None where none can."""
-        return None
+        """Predict blocks of steps, each from the ones before it, by native kernels; None where they cannot."""
+        spec = self._spec
+        if spec.return_sequences or keras_reason(spec) is not None:
+            return None
+        if spec.embedding is not None:  # windows hold numbers: predict raises for them
+            return None
+        weights = packed_weights(spec, self._state)
+        return closed_loop(architecture_of(spec), weights, seen, covariates, output_steps, n_blocks)
 
     def _check_y(self, y, sequences, *, reset, classes=None):
         encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder

@@ -6,7 +6,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make, needs_kernels
+from conftest import make
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_series_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
@@ -18,9 +18,8 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_sco
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
-from skrnn._closed_loop import ClosedLoopProgram
-from skrnn._programs import CACHE
 
+import skrnn
 from skrnn import GRURegressor, SequenceForecaster, SequenceScaler, backtest
 
 WINDOW, N_ROWS, N_STEPS = 4, 60, 25
@@ -114,7 +113,7 @@ def test_fits_windows_and_feeds_predictions_back(name, output_steps, n_series, n
 @pytest.mark.parametrize("name", ["network", "pipeline"])
 @pytest.mark.parametrize(
     ("output_steps", "n_series", "n_covariates", "n_steps"),
-    [(1, None, 0, N_STEPS), (3, 2, 2, 200), (12, None, 1, N_STEPS)],  # 200 steps are more blocks than a call takes
+    [(1, None, 0, N_STEPS), (3, 2, 2, 200), (12, None, 1, N_STEPS)],
 )
 def test_loops_of_networks(name, output_steps, n_series, n_covariates, n_steps, monkeypatch):
     covariates, y = data(N_ROWS + n_steps, n_series, n_covariates)
@@ -132,29 +131,23 @@ def test_loop_through_keras(monkeypatch):
     fitted = forecaster(ESTIMATORS["network"]).fit(None, data(N_ROWS)[1])
     expected = fitted.forecast(6)
     monkeypatch.setenv("SKRNN_ENGINE", "keras")
-    monkeypatch.setattr(ClosedLoopProgram, "run", None)
+    monkeypatch.setattr(skrnn._regressor, "closed_loop", None)
     assert_allclose(fitted.forecast(6), expected, rtol=0, atol=1e-5)
 
 
-@needs_kernels
-def test_any_number_of_steps_and_series_takes_one_program():
-    n_series = 9  # a batch of the program has 8
+def test_any_number_of_steps_and_series():
+    n_series = 20
     frame = pd.DataFrame({"series": np.repeat(np.arange(n_series), 20)})
     y = data(n_series * 20)[1]
     fitted = forecaster(ESTIMATORS["network"], groups="series").fit(frame, y)
-    CACHE.clear()
-    n_before = CACHE.n_compiled["closed loop"]
-    forecast = fitted.forecast(1000)  # 16 calls of at most 64 blocks
-    fitted.forecast(3)
-    assert CACHE.n_compiled["closed loop"] == n_before + 1
-    (program,) = [program for (kind, _), program in CACHE._programs.items() if kind == "closed loop"]
-    assert program._run.experimental_get_tracing_count() == 1
+    forecast = fitted.forecast(1000)
+    assert_array_equal(fitted.forecast(3)[7], forecast[7].iloc[:3])
     assert forecast.shape == (n_series * 1000,)
-    for number in (0, 8):
+    for number in (0, 19):
         expected = continued(fitted.estimator_, y[20 * number :][:20], np.empty((90, 0)), 70, is_3d=True)
         assert_allclose(forecast[number].iloc[:70], expected, rtol=0, atol=1e-5)
-    last = continued(fitted.estimator_, forecast[8].to_numpy()[:990], np.empty((1000, 0)), 10, is_3d=True)
-    assert_allclose(forecast[8].iloc[990:], last, rtol=0, atol=1e-5)
+    last = continued(fitted.estimator_, forecast[19].to_numpy()[:990], np.empty((1000, 0)), 10, is_3d=True)
+    assert_allclose(forecast[19].iloc[990:], last, rtol=0, atol=1e-5)
 
 
 # ---------------------------------------------------------------- scikit-learn around it

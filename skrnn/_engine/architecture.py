@@ -126,9 +126,12 @@ class Architecture:
             np.int64,
         )
 
-    def load(self) -> None:
-        """Load the kernels that the table has addresses of, and write these."""
-        address = self._library.address
+    def load(self, *others: str) -> None:
+        """Load the kernels of this network, and others, and write the addresses that the table holds."""
+        address, names = self._library.address, [f"{self.spec.cell}_step", f"{self.spec.cell}_step_back"]
+        for activation in self._activations:
+            names += [] if activation is None else [f"activation_{activation}", f"activation_back_{activation}"]
+        self._library.load(["arrange", "evaluate", *names, *others])
         self.table[at.STEP] = address(f"{self.spec.cell}_step")
         self.table[at.STEP_BACK] = address(f"{self.spec.cell}_step_back")
         rows = self.table[at.N_HEAD :].reshape(-1, at.N_ROW)[self.n_layers * self.directions :]

@@ -141,6 +141,15 @@ def _resolve(value, kind, routed, name):
     return target
 
 
+def resolved_loss(loss: Any, routed: dict[str, Any], name: str) -> Any:
+    """Return a loss with its routed arguments, or the reason why only Keras's own loop takes it."""
+    found = _resolve(loss, "loss", routed, name)
+    arguments = {key.removeprefix("loss__"): value for key, value in routed.items() if key.startswith("loss__")}
+    if any("__" in argument for argument in arguments) or (arguments and not inspect.isclass(found)):
+        return "arguments are routed to a function, or to arguments of the loss"
+    return found(**arguments) if inspect.isclass(found) else found
+
+
 def check_callback_arguments(callbacks, routed, name):
     """Refuse routed arguments that a callback given as a class does not take; Keras's own ignore some."""
     items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flat([callbacks])))

@@ -11,6 +11,7 @@ import numpy as np
 from skrnn._batches import batch_order, keras_batch, keras_inputs
 from skrnn._engine.choice import n_replicas
 from skrnn._engine.keras_compile import built_metrics, metric_list
+from skrnn._engine.outside_loss import loss_per_row, weighted_sum
 from skrnn._engine.processes import prepare_process
 from skrnn._network import assign, build_network, network_variables
 from skrnn._record import TrainedState, first_values, mean_weight_of
@@ -163,17 +164,11 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
 
     class WeightedLoss(keras.losses.Loss):
         def __call__(self, y_true, y_pred, sample_weight=None):
-            losses = _loss_per_row(loss, y_true, y_pred)
             if sample_weight is None:  # a callback evaluates the model on data of its own
-                return keras.ops.mean(losses) / n_devices
-            # A loss of one's own may return a value for each output, for each sample, or for the whole batch.
-            while losses.ndim > sample_weight.ndim:
-                losses = keras.ops.mean(losses, axis=-1)
-            while 0 < losses.ndim < sample_weight.ndim:
-                losses = losses[..., None]
-            weighted = losses * keras.ops.cast(sample_weight, losses.dtype)
-            n_samples = keras.ops.cast(keras.ops.shape(sample_weight)[0], losses.dtype)
-            return keras.ops.sum(weighted) / (n_samples * mean_weight * n_devices)
+                return keras.ops.mean(loss_per_row(loss, y_true, y_pred)) / n_devices
+            total = weighted_sum(loss, y_true, y_pred, sample_weight)
+            n_samples = keras.ops.cast(keras.ops.shape(sample_weight)[0], total.dtype)
+            return total / (n_samples * mean_weight * n_devices)
 
     model.compile(
         optimizer=model.optimizer,
@@ -183,14 +178,6 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
         auto_scale_loss=False,
     )
     model.loss, model._compile_config = loss, config  # callbacks save a model that loads without skrnn
-
-
-def _loss_per_row(loss, y_true, y_pred):
-    """Return values of a Keras loss, not reduced over samples and time steps."""
-    import keras
-
-    loss = keras.losses.get(loss)
-    return loss.call(y_true, y_pred) if isinstance(loss, keras.losses.Loss) else loss(y_true, y_pred)
 
 
 def _variables(model):

@@ -13,6 +13,7 @@ from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
 from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
+from skrnn._engine.outside_loss import OutsideLoss, outside_reason
 from skrnn._network import fresh_values, variables_of
 from skrnn._record import TrainedState, first_values, mean_weight_of
 from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
@@ -23,7 +24,7 @@ class NativeParts:
     """What of a plan kernels have to know: how to train, and what to measure."""
 
     optimizer: NativeOptimizer
-    loss: NativeLoss
+    loss: NativeLoss | OutsideLoss
     metrics: list[Any]
 
 
@@ -41,12 +42,13 @@ def native_parts(plan: Any, targets: Any) -> NativeParts | str:
     of_loss = _routed_to("loss", arguments["routed"])
     if isinstance(loss, str):
         check_loss_arguments(loss, of_loss, name)
-    found_loss = native_loss(loss, of_loss, spec.output_activation)
+    found_loss: Any = native_loss(loss, of_loss, spec.output_activation)
     if isinstance(optimizer, str):
         return optimizer
     if found_loss is None:
-        loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-        return f"the loss {loss_name} has no kernel"
+        found_loss = _outside_loss(loss, arguments["routed"], name)
+        if isinstance(found_loss, str):
+            return found_loss
     metrics = make_metrics(
         arguments["metrics"],
         activation=spec.output_activation,
@@ -55,6 +57,16 @@ def native_parts(plan: Any, targets: Any) -> NativeParts | str:
         name=name,
     )
     return NativeParts(optimizer, found_loss, metrics)
+
+
+def _outside_loss(loss, routed, name):
+    """Return a loss that Keras computes beside the kernels, or the reason why only its own loop can."""
+    from skrnn._engine.keras_compile import resolved_loss  # which imports nothing, but is of no use before Keras
+
+    resolved = resolved_loss(loss, routed, name)
+    if isinstance(resolved, str) and resolved != loss:
+        return resolved
+    return outside_reason() or OutsideLoss(resolved)
 
 
 def _routed_to(target, routed):

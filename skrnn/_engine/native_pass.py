@@ -13,7 +13,8 @@ from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.threads import n_threads, run
 
 _KINDS = {"float32": at.SINGLE, "float64": at.DOUBLE, "int32": at.INT32, "int64": at.INT64}
-_WORK_OF_A_THREAD = 2**24  # products of numbers, some milliseconds: below, the calling thread does it all
+# Products of numbers: some half a millisecond of work, and some ten milliseconds, for which a signal may wait.
+WORK_OF_A_THREAD, _WORK_OF_THE_CALLER = 2**24, 2**28
 
 
 class Job:
@@ -70,28 +71,41 @@ class Job:
 
 
 class Workers:
-    """What threads of a job work in: tables of steps and places, and memory for one shard each."""
+    """What threads of a job work in: tables of steps and places, and memory for one shard each.
 
-    def __init__(self, job: Job, n_rows: int, *, trains: bool, most: int) -> None:
+    Parameters
+    ----------
+    job : Job
+    n_rows : int
+        The most rows of a shard.
+    trains : bool
+    most : int
+        The most threads that find work.
+    n_shards : int, default=0
+        Shards that have memory of their own instead, from the end of their forward pass to that of the one back.
+    """
+
+    def __init__(self, job: Job, n_rows: int, *, trains: bool, most: int, n_shards: int = 0) -> None:
         self._job = job
         architecture = job.architecture
         dtype = architecture.spec.dtype
         size = architecture.memory_size(job.longest_total(n_rows), n_rows, trains=trains)
         self._function = LIBRARIES[dtype].function("train" if trains else "evaluate")
-        enough = job.work() >= _WORK_OF_A_THREAD
-        self._alone = not enough
-        self.n = min(n_threads(), most) if enough and most > 1 else 1
+        work = job.work()
+        self.n = min(n_threads(), most) if work >= WORK_OF_A_THREAD and most > 1 else 1
+        self._alone = self.n == 1 and work < _WORK_OF_THE_CALLER
         n_steps = 3 + 2 * int(job.lengths.max())
         n_tokens = job.longest_total(n_rows) if architecture.spec.embedding is not None and not trains else 1
-        self._memories = [
-            (
-                np.zeros(n_steps, np.int64),
-                architecture.new_places(),
-                aligned_zeros(size, dtype),
-                np.zeros(n_tokens, np.int64),
-            )
-            for _ in range(self.n)
-        ]
+
+        def memory(size):
+            tokens = np.zeros(n_tokens, np.int64)
+            return np.zeros(n_steps, np.int64), architecture.new_places(), aligned_zeros(size, dtype), tokens
+
+        self._memories = [memory(1 if n_shards else size) for _ in range(self.n)]
+        self._of_shards = [memory(size) for _ in range(n_shards)]
+        if n_shards:
+            addresses = [[array.ctypes.data for array in arrays[: at.N_SHARD_MEMORY]] for arrays in self._of_shards]
+            job.set(at.SHARD_MEMORIES, np.array(addresses, np.int64))
 
     def run(self, weights: NDArray[Any]) -> None:
         """Make a pass with some weights."""

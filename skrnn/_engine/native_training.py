@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._batches import batch_order, sample_order
 from skrnn._engine.architecture import Architecture, aligned_zeros
 from skrnn._engine.losses import NativeLoss
 from skrnn._engine.native import layout as at
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.native_pass import Job, Workers, prepare_evaluation
 from skrnn._engine.optimizers import NativeOptimizer
+from skrnn._engine.outside_loss import OutsideLoss
 
 _CLIPPINGS = {"clipvalue": at.BY_VALUE, "clipnorm": at.BY_NORM, "global_clipnorm": at.BY_GLOBAL_NORM}
 # A shard has enough work to be worth a thread's attention, and enough rows to fill tiles.
@@ -26,7 +28,8 @@ class NativeTraining:
     ----------
     architecture : Architecture
     optimizer : NativeOptimizer
-    loss : NativeLoss
+    loss : NativeLoss or OutsideLoss
+        The latter takes the outputs of a whole batch, between two calls of the kernels.
     dataset : Dataset
         What is trained on.
     mean_weight : float
@@ -43,7 +46,7 @@ class NativeTraining:
         self,
         architecture: Architecture,
         optimizer: NativeOptimizer,
-        loss: NativeLoss,
+        loss: NativeLoss | OutsideLoss,
         dataset: Any,
         *,
         mean_weight: float,
@@ -52,9 +55,9 @@ class NativeTraining:
         shuffle: bool,
         keeps_outputs: bool,
     ) -> None:
-        architecture.load()
-        self.architecture, self._optimizer, self._loss = architecture, optimizer, loss
-        self._seed, self._shuffle, self._mean_weight = seed, shuffle, mean_weight
+        architecture.load("train", optimizer.kernel, *([loss.kernel] if isinstance(loss, NativeLoss) else []))
+        self.architecture, self._optimizer, self._loss, self._batch_size = architecture, optimizer, loss, batch_size
+        self._seed, self._shuffle, self._mean_weight, self._dataset = seed, shuffle, mean_weight, dataset
         spec, n = architecture.spec, len(dataset)
         job = self._job = Job(architecture, dataset.sequences)
         self._order = _Order(job.lengths, batch_size, architecture.work_a_step())
@@ -85,8 +88,9 @@ class NativeTraining:
             name, bound = optimizer.clipping
             table[at.CLIPPING], job.numbers[at.CLIP] = _CLIPPINGS[name], bound
         job.numbers[[at.DROPOUT, at.STATE_DROPOUT]] = spec.dropout, spec.recurrent_dropout
-        self.outputs = _outputs(job, dataset, keeps_outputs)
-        self._workers = Workers(job, rows, trains=True, most=most_shards)
+        outside = isinstance(loss, OutsideLoss)
+        self.outputs = _outputs(job, dataset, keeps_outputs or outside)
+        self._workers = Workers(job, rows, trains=True, most=most_shards, n_shards=most_shards if outside else 0)
         self._weights = aligned_zeros(architecture.size, spec.dtype)
         self._slots = aligned_zeros(optimizer.n_slots * architecture.size, spec.dtype).reshape(-1, architecture.size)
         job.set(at.SLOTS, self._slots)
@@ -114,20 +118,48 @@ class NativeTraining:
     def train(self, epoch: int) -> float:
         """Train on all samples once; return the mean loss."""
         job = self._job
-        random = np.random.default_rng([self._seed, epoch]) if self._shuffle else None
-        order, positions = self._order.of_epoch(random)
+        in_order = sample_order(self._n_samples, [self._seed, epoch] if self._shuffle else None)
+        order, positions = self._order.of_epoch(in_order)
         job.set(at.ORDER, order)
         job.set(at.POSITIONS, positions)
         job.set(at.HYPER, self._optimizer.hyper(self._variables, self.n_batches))
-        job.table[at.DROPOUT_KEY] = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0] >> 1
+        if self.architecture.spec.dropout or self.architecture.spec.recurrent_dropout:
+            key = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0]
+            job.table[at.DROPOUT_KEY] = key >> np.uint64(1)  # which an int64 holds
         self._counters[:] = 0
-        self._workers.run(self._weights)
+        if isinstance(self._loss, OutsideLoss):
+            loss = self._train_by_batches(self._loss, order, positions)
+        else:
+            self._workers.run(self._weights)
+            loss = float(self._losses.sum()) / (self._n_samples * self._mean_weight)
         self._variables = self._optimizer.advanced(self._variables, self.n_batches)
-        return float(self._losses.sum()) / (self._n_samples * self._mean_weight)
+        return loss
+
+    def _train_by_batches(self, loss, order, positions):
+        """Train with a loss that takes the outputs of a whole batch; return its mean."""
+        job, total = self._job, 0.0
+        gradients = np.zeros_like(self.outputs)
+        job.set(at.OUTPUT_GRADIENTS, gradients)
+        job.table[at.N_BATCHES] = 1
+        for b, (first, last, _) in enumerate(self._order.batches):
+            samples = order[first:last][np.argsort(positions[first:last])]
+            job.table[[at.FIRST_BATCH, at.PASS]] = b, at.FORWARD
+            self._workers.run(self._weights)
+            rows, y, weights = _batch_of(self._dataset, samples)
+            value, gradient = loss.value_and_gradient(y, self.outputs[rows], weights, self._mean_weight)
+            gradients[rows] = 0
+            np.add.at(gradients, rows, gradient)  # the last valid step stands for those after it
+            self._counters[b] = 0
+            job.table[at.PASS] = at.BACKWARD
+            self._workers.run(self._weights)
+            total += value * len(samples)
+        return total / self._n_samples
 
     def evaluation(self, dataset: Any, *, keeps_outputs: bool) -> Evaluation:
         """Return what evaluates the network, as it is trained, on other data or on the same."""
-        return Evaluation(self.architecture, self._weights, self._loss, dataset, keeps_outputs)
+        return Evaluation(
+            self.architecture, self._weights, self._loss, dataset, self._batch_size, keeps_outputs=keeps_outputs
+        )
 
 
 class Evaluation:
@@ -138,26 +170,57 @@ class Evaluation:
     architecture : Architecture
     weights : ndarray
         Packed ones, which others may change between passes.
-    loss : NativeLoss
+    loss : NativeLoss or OutsideLoss
     dataset : Dataset
+    batch_size : int
+        Samples of which a loss that has no kernel is computed at a time.
     keeps_outputs : bool
         Whether `outputs` are wanted.
     """
 
     def __init__(
-        self, architecture: Architecture, weights: NDArray[Any], loss: NativeLoss, dataset: Any, keeps_outputs: bool
+        self,
+        architecture: Architecture,
+        weights: NDArray[Any],
+        loss: NativeLoss | OutsideLoss,
+        dataset: Any,
+        batch_size: int,
+        *,
+        keeps_outputs: bool,
     ) -> None:
         job = self._job = Job(architecture, dataset.sequences)
         _set_targets(job, dataset, loss)
-        self._workers, self._weights = prepare_evaluation(job), weights
-        self.outputs = _outputs(job, dataset, keeps_outputs)
+        self._batch_size = batch_size
+        self._workers, self._weights, self._loss, self._dataset = prepare_evaluation(job), weights, loss, dataset
+        self.outputs = _outputs(job, dataset, keeps_outputs or isinstance(loss, OutsideLoss))
         self._total = len(dataset) * dataset.mean_weight
 
     def loss(self) -> float:
         """Compute all outputs; return the mean loss."""
         self._job.kept(at.SYNC)[:] = 0
         self._workers.run(self._weights)
+        if isinstance(self._loss, OutsideLoss):
+            return self._outside(self._loss)
         return float(self._job.kept(at.LOSSES).sum()) / self._total
+
+    def _outside(self, loss):
+        """Return the mean of a loss that has no kernel, batch by batch."""
+        total, n = 0.0, len(self._dataset)
+        for samples in batch_order(n, self._batch_size):
+            rows, y, weights = _batch_of(self._dataset, samples)
+            total += loss.value(y, self.outputs[rows], weights, self._dataset.mean_weight) * len(samples)
+        return total / n
+
+
+def _batch_of(dataset, samples):
+    """Return the rows of the outputs of samples, (n_samples,) or (n_samples, n_timesteps), targets and weights."""
+    sequences, targets = dataset.sequences, dataset.targets
+    n_timesteps = int(sequences.lengths.max())
+    y, weights = targets.gather(samples, sequences.present(samples, n_timesteps))
+    rows = targets.starts[samples]
+    if targets.per_step:
+        rows = rows[:, None] + np.minimum(np.arange(n_timesteps), sequences.lengths[samples][:, None] - 1)
+    return rows, y, weights
 
 
 def _set_targets(job, dataset, loss):
@@ -166,9 +229,10 @@ def _set_targets(job, dataset, loss):
     job.set(at.TARGETS, np.ascontiguousarray(targets.values, spec.dtype))
     job.set(at.WEIGHTS, np.ascontiguousarray(targets.weights, spec.dtype))
     job.set(at.TARGET_STARTS, np.ascontiguousarray(targets.starts, np.int64))
-    job.set(at.LOSS_PARAMETERS, np.array([*loss.parameters, 0.0]))
     job.table[at.TARGET_COLUMNS] = targets.values.shape[1]
-    job.table[[at.LOSS, at.WRT_LOGITS]] = LIBRARIES[spec.dtype].address(loss.kernel), loss.wrt_logits
+    if isinstance(loss, NativeLoss):
+        job.set(at.LOSS_PARAMETERS, np.array([*loss.parameters, 0.0]))
+        job.table[[at.LOSS, at.WRT_LOGITS]] = LIBRARIES[spec.dtype].address(loss.kernel), loss.wrt_logits
 
 
 def _outputs(job, dataset, keeps_outputs):
@@ -198,18 +262,17 @@ class _Order:
         shards = np.array([_n_shards(end - start, work) for start, end in zip(starts, ends, strict=True)])
         self.batches = np.stack([starts, ends, shards], axis=1)
         self.rows_of_a_shard = int((-(-(ends - starts) // shards)).max())
-        self._deal = None
+        self._deal, self._unsorted = None, np.arange(n)
         if (lengths != lengths[0]).any():
             self._batch_of = np.arange(n) // batch_size
             place = np.arange(n) - starts[self._batch_of]
             n_shards = shards[self._batch_of]
             self._deal = np.lexsort((place // n_shards, place % n_shards, self._batch_of))
 
-    def of_epoch(self, random):
-        """Return the samples in the order of an epoch, and the position that each has before rows are sorted."""
-        order = np.arange(self._n) if random is None else random.permutation(self._n)
+    def of_epoch(self, order):
+        """Return the samples of an epoch as shards take them, and the position of each in the order of the epoch."""
         if self._deal is None:
-            return order, np.arange(self._n)
+            return order, self._unsorted
         positions = np.lexsort((-self._lengths[order], self._batch_of))[self._deal]
         return order[positions], positions
 

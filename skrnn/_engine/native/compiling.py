@@ -15,6 +15,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, compiler
+from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
@@ -29,8 +30,8 @@ _DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 
 KERNELS: dict[str, Kernel] = {}
 
-inlined = register_jitable
-# Numba links what it compiles, though only the object code is wanted and it is never run: it needs some address.
+inlined = register_jitable  # compiled into the kernels that call it
+# Numba also loads such functions by themselves, and what they call must have some address then; nobody calls them.
 _NOWHERE = 1
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
@@ -139,6 +140,13 @@ def max_rows_of(number: Any) -> int:
     return 4 if number is types.float32 else 2
 
 
+class _ObjectLibrary(CPUCodeLibrary):
+    """What numba links and optimizes, but does not load: others want the object code."""
+
+    def _finalize_final_module(self):
+        self._finalized = True
+
+
 @global_compiler_lock
 def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
     """Compile a kernel for a dtype; return its object code, and the names of the kernels that it calls."""
@@ -146,8 +154,11 @@ def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
     case, typing, target = made.signature(NUMBERS[dtype]), cpu_target.typing_context, cpu_target.target_context
     flags = compiler.Flags()
     flags.error_model = "numpy"
-    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    compiled = compiler.compile_extra(typing, target, made.function, case.args, case.return_type, flags, {})
+    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_compile = True
+    library = _ObjectLibrary(target.codegen(), symbol)
+    compiled = compiler.compile_extra(
+        typing, target, made.function, case.args, case.return_type, flags, {}, library=library
+    )
 
     # Numba's function returns a status beside its result. Ours has a C interface; the status is never an error.
     module = target.create_module(symbol)
@@ -160,9 +171,7 @@ def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
         builder.ret_void()
     else:
         builder.ret(value)
-    library = target.codegen().create_library(symbol)
     library.add_ir_module(module)
-    library.add_linking_library(compiled.library)
     library.finalize()
     module = llvm.parse_assembly(library.get_llvm_str())
     prefix = symbol_of("", dtype)

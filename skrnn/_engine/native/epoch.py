@@ -23,12 +23,15 @@ from skrnn._engine.native.layout import (
     EMBEDDING_GRADIENT,
     EMBEDDING_ROW,
     FIRST,
+    FIRST_BATCH,
+    FORWARD,
     GRADIENTS,
     HYPER,
     LANES,
     LAST,
     LENGTHS,
     LOSSES,
+    MEMORY_ADDRESS,
     N_BATCH,
     N_BATCHES,
     N_COUNTS,
@@ -37,22 +40,27 @@ from skrnn._engine.native.layout import (
     N_PIECE,
     N_PIECES,
     N_SAMPLES,
+    N_SHARD_MEMORY,
     NUMBERS,
     OPTIMIZER,
     ORDER,
     PARTS_DONE,
     PARTS_TAKEN,
+    PASS,
     PIECE_SIZE,
     PIECE_START,
     PIECE_VARIABLE,
     PIECES,
+    PLACES_ADDRESS,
     PREDICTED_AT_ONCE,
+    SHARD_MEMORIES,
     SHARDS,
     SHARDS_DONE,
     SHARDS_TAKEN,
     SIZE,
     SLOTS,
     SQUARES,
+    STEPS_ADDRESS,
     STOP,
     SUMS_DONE,
     SUMS_TAKEN,
@@ -63,9 +71,17 @@ from skrnn._engine.native.layout import (
     TOKENS_A_SHARD,
     TOKENS_DONE,
     TOKENS_TAKEN,
+    WHOLE,
 )
 from skrnn._engine.native.places import arrange, whole
-from skrnn._engine.native.shard import evaluate_shard, train_shard, transpose_weights
+from skrnn._engine.native.shard import (
+    backward_shard,
+    evaluate_shard,
+    forward_shard,
+    take_gradient,
+    train_shard,
+    transpose_weights,
+)
 from skrnn._engine.native.vectors import (
     at,
     atomic_add,
@@ -181,6 +197,24 @@ def update_piece(w, net, job, hyper, k):
             grad[i] = 0.0
 
 
+@kernel("FNNNI")
+def half_of_shard(w, net, job, batch, s):
+    """Compute the outputs of a shard, or its gradient, as the pass says, in memory of its own."""
+    own, most = at(ints_at(job[SHARD_MEMORIES]), s * N_SHARD_MEMORY), job[TOKENS_A_SHARD]
+    steps, places = ints_at(own[STEPS_ADDRESS]), ints_at(own[PLACES_ADDRESS])
+    memory = floats_at(w, own[MEMORY_ADDRESS])
+    first, m = shard_of(batch, s)
+    if job[PASS] == FORWARD:
+        forward_shard(w, net, job, first, m, steps, places, memory, at(ints_at(job[TOKENS]), s * most))
+    else:
+        transpose_weights(w, net, places, memory)
+        take_gradient(w, net, job, first, steps, places, memory)
+        backward_shard(
+            w, net, job, first, at(floats_at(w, job[GRADIENTS]), s * net[DENSE_SIZE]), steps, places, memory,
+            at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * whole(net[N_FEATURES])),
+        )  # fmt: skip
+
+
 @kernel("FNNNNFN")
 def train(w, net, job, steps, places, memory, unused):
     """Train on every batch of a job: a thread's part of it."""
@@ -189,13 +223,17 @@ def train(w, net, job, steps, places, memory, unused):
     by_norm = job[CLIPPING] == BY_NORM or job[CLIPPING] == BY_GLOBAL_NORM
     arrange(w, net, 1, 1, 1, places)  # for the transposes, which lie where they lie for all shards
     loss = 0
-    for b in range(job[N_BATCHES]):
+    for b in range(job[FIRST_BATCH], job[FIRST_BATCH] + job[N_BATCHES]):
         batch, counters = at(ints_at(job[BATCHES]), b * N_BATCH), at(ints_at(job[SYNC]), b * N_COUNTS)
         n_shards, ready = batch[SHARDS], False
         while atomic_load(stop, 0) == 0:
             s = atomic_add(counters, SHARDS_TAKEN, 1)
             if s >= n_shards:
                 break
+            if job[PASS] != WHOLE:
+                half_of_shard(w, net, job, batch, s)
+                atomic_add(counters, SHARDS_DONE, 1)
+                continue
             if not ready:
                 transpose_weights(w, net, places, memory)
                 ready = True
@@ -208,6 +246,8 @@ def train(w, net, job, steps, places, memory, unused):
             atomic_add(counters, SHARDS_DONE, 1)
         wait(counters, SHARDS_DONE, n_shards, stop)
         loss += n_shards
+        if job[PASS] == FORWARD:
+            continue
         if net[EMBEDDING] >= 0:
             while atomic_load(stop, 0) == 0:
                 part = atomic_add(counters, TOKENS_TAKEN, 1)

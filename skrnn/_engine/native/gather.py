@@ -19,6 +19,7 @@ from skrnn._engine.native.layout import (
     N_FEATURES,
     N_OUTPUTS,
     ORDER,
+    OUTPUT_GRADIENTS,
     OUTPUT_STARTS,
     OUTPUTS,
     ROW_STRIDE,
@@ -151,3 +152,16 @@ def scatter_outputs(w, net, job, steps, first, p, p_row):
                 row, to = (offset_at(steps, t) if net[EVERY_STEP] else 0) + i, starts[sample] + t
                 for k in range(n):
                     outputs[to * n + k] = p[row * p_row + k]
+
+
+@kernel("FNNNIFI")
+def gather_gradient(w, net, job, steps, first, d, d_row):
+    """Copy the gradients of outputs from where those of each sample begin; numbers beyond the outputs become 0."""
+    order, starts, n = ints_at(job[ORDER]), ints_at(job[OUTPUT_STARTS]), job[N_OUTPUTS]
+    gradients = floats_at(w, job[OUTPUT_GRADIENTS])
+    for i in range(steps[1]):
+        sample = order[first + i]
+        for t in range(length_of(job, sample) if net[EVERY_STEP] else 1):
+            row, source = (offset_at(steps, t) if net[EVERY_STEP] else 0) + i, starts[sample] + t
+            for k in range(d_row):
+                d[row * d_row + k] = gradients[source * n + k] if k < n else 0.0

@@ -4,6 +4,7 @@
 from skrnn._engine.native import (
     activations,
     cells,
+    closed_loop,
     dense,
     dropout,
     epoch,

@@ -31,8 +31,11 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
     BATCHES, N_BATCHES, TARGETS, TARGET_COLUMNS, WEIGHTS, TARGET_STARTS, OUTPUTS, OUTPUT_STARTS, N_OUTPUTS, LOSS,
     WRT_LOGITS, LOSS_PARAMETERS, LOSSES, GRADIENTS, SLOTS, OPTIMIZER, HYPER, PIECES, N_PIECES, CLIPPING,
     SQUARES, DIVISORS, DROPOUT_KEY, EMBEDDING_GRADIENT, TOKENS, TOKEN_GRADIENTS, TOKENS_A_SHARD, NUMBERS,
-    N_JOB,
-) = range(41)  # fmt: skip
+    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, N_JOB,
+) = range(45)  # fmt: skip
+# PASS: what a call does with N_BATCHES batches from FIRST_BATCH on, of the values below. Forward and back are calls of
+# their own for a loss that has no kernel and wants the outputs of a whole batch: each shard then keeps what it needs in
+# memory of its own, whose addresses stand in a row of SHARD_MEMORIES.
 # BATCHES: a row for each batch, of its first sample, the one after its last, and its shards. NUMBERS: float64, below.
 FIRST, LAST, SHARDS, N_BATCH = range(4)
 CLIP, DROPOUT, STATE_DROPOUT, N_NUMBERS = range(4)
@@ -41,6 +44,8 @@ PIECE_START, PIECE_SIZE, PIECE_VARIABLE, N_PIECE = range(4)
 # Values of VALUES_KIND and of CLIPPING.
 SINGLE, DOUBLE, INT32, INT64 = range(4)
 NOT_CLIPPED, BY_VALUE, BY_NORM, BY_GLOBAL_NORM = range(4)
+WHOLE, FORWARD, BACKWARD = range(3)
+STEPS_ADDRESS, PLACES_ADDRESS, MEMORY_ADDRESS, N_SHARD_MEMORY = range(4)
 
 # Counters of a batch: threads take work by adding to them. A cache line.
 (

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +124,16 @@ class Library:
         from skrnn._engine.native.compiling import KERNELS
 
         assert kernels
-        with self._lock:
-            self._load(*KERNELS)
+        self.load(list(KERNELS))
         return len(KERNELS)
 
+    def load(self, names: Sequence[str]) -> None:
+        """Load kernels that are needed together: what has to be compiled is compiled at once."""
+        with self._lock:
+            self._load(*names)
+
     def _load(self, *names):
-        """Load a kernel and those that it calls; return its header."""
+        """Load kernels and those that they call; return the header of the first."""
         self._start()
         loaded: dict[str, Any] = {}
         waiting = list(names)

@@ -7,6 +7,7 @@ from skrnn._engine.native.dense import dense_layer, dense_layer_back
 from skrnn._engine.native.dropout import draw_kept
 from skrnn._engine.native.gather import (
     add_reversed,
+    gather_gradient,
     gather_inputs,
     gather_targets,
     gather_tokens,
@@ -243,14 +244,38 @@ def evaluate_shard(w, net, job, first, m, steps, places, memory, tokens):
 @kernel("FNNIIdFNNFNF", "d")
 def train_shard(w, net, job, first, m, divisor, grad, steps, places, memory, tokens, token_gradients):
     """Compute the gradient of a shard's loss over a divisor; return the weighted sum of the losses."""
-    stop = ints_at(job[STOP])
-    if forward(w, net, job, first, m, 1, steps, places, memory, tokens):
+    if forward_shard(w, net, job, first, m, steps, places, memory, tokens):
         return 0.0
-    n_dense, n_layers = net[N_DENSE], net[N_LAYERS]
-    last = n_dense - 1
+    loss = loss_of(w, net, job, first, 1.0 / divisor, 1, steps, places, memory)
+    backward_shard(w, net, job, first, grad, steps, places, memory, token_gradients)
+    return loss
+
+
+@kernel("FNNIINNFN", "I")
+def forward_shard(w, net, job, first, m, steps, places, memory, tokens):
+    """Compute and store the outputs of rows that are trained on; return whether it was told to stop."""
+    if forward(w, net, job, first, m, 1, steps, places, memory, tokens):
+        return 1
+    last = net[N_DENSE] - 1
     p = at(memory, places_of_dense(net, places, last)[AFTER])
     scatter_outputs(w, net, job, steps, first, p, dense_of(net, last)[WIDTH])
-    loss = loss_of(w, net, job, first, 1.0 / divisor, 1, steps, places, memory)
+    return 0
+
+
+@kernel("FNNINNF")
+def take_gradient(w, net, job, first, steps, places, memory):
+    """Take the gradient of the outputs, which a loss that has no kernel has written."""
+    last = net[N_DENSE] - 1
+    d = at(memory, places_of_dense(net, places, last)[GRADIENT])
+    gather_gradient(w, net, job, steps, first, d, dense_of(net, last)[WIDTH])
+
+
+@kernel("FNNIFNNFF")
+def backward_shard(w, net, job, first, grad, steps, places, memory, token_gradients):
+    """Compute the gradients of all weights from that of the last dense layer's outputs."""
+    stop, m = ints_at(job[STOP]), steps[1]
+    n_dense, n_layers = net[N_DENSE], net[N_LAYERS]
+    last = n_dense - 1
     n_packed, scratch = offset_at(steps, steps[0]), at(memory, places[SCRATCH])
     n_out = n_packed if at_every_step(net, n_layers - 1) else m
     for k in range(last, -1, -1):
@@ -286,7 +311,6 @@ def train_shard(w, net, job, first, m, divisor, grad, steps, places, memory, tok
                 at(memory, of_direction[KEPT]), net[DROPS_STATE], stop,
             )  # fmt: skip
             if stopped:
-                return 0.0
+                return
             if direction and below_row:
                 add_reversed(w, job, steps, first, to, below_row, below)
-    return loss
