@@ -110,6 +110,7 @@ def test_partial_fits_go_on_through_keras(X, y, monkeypatch):
 # ---------------------------------------------------------------------- why Keras's loop trains
 
 
+@keras.saving.register_keras_serializable("tests")
 class Rising(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step):
         return 0.001 * keras.ops.cast(step + 1, "float32")
@@ -124,10 +125,6 @@ class Sign(keras.optimizers.SGD):
 
 def own_cell(units, **options):
     return keras.layers.SimpleRNN(units, activation="relu", **options)
-
-
-def in_halves(y_true, y_pred, part=0.5):
-    return part * keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
 
 
 class Batches(keras.callbacks.Callback):
@@ -165,10 +162,6 @@ REASONS = {
     "rate of a schedule": (
         {"optimizer__learning_rate": _DECAY(np.float32(0.1), 10, 0.5)},
         "the schedule ExponentialDecay is not set by floats",
-    ),
-    "argument of a function": (
-        {"loss": in_halves, "loss__part": 0.25},
-        "arguments are routed to a function, or to arguments of the loss",
     ),
     "callback": ({"callbacks": [Batches()]}, "Batches is called for every batch"),
 }
