@@ -199,6 +199,7 @@ def test_a_metric_that_looks_at_no_weights_counts_rows(X, y, caplog):
     assert regressor.history_["val_count"] == [10, 10, 10]
 
 
+@pytest.mark.slow
 def test_a_callback_may_evaluate_the_model(X, y, use_engine):
     use_engine("keras")
     seen = []
