@@ -1,4 +1,4 @@
-"""``python -m skrnn``: what a bug report needs, and a self test, which compiles kernels where there are none yet."""
+"""``python -m skrnn``: what a bug report needs, and a self test that compiles all kernels."""
 
 from __future__ import annotations
 
@@ -82,9 +82,10 @@ def _version(name):
 
 
 def _machine():
-    """Lines on cores, kernels, and what runs the networks."""
+    """Yield lines on cores, the engine, the processor and the folders of kernels."""
     from skrnn._engine.choice import process_reason
     from skrnn._engine.native.cache import cache_folder, host_target
+    from skrnn._engine.native.library import LIBRARIES
     from skrnn._engine.threads import n_threads
 
     yield f"cores         {joblib.cpu_count()} for this process, {n_threads()} threads for a fit"
@@ -92,8 +93,9 @@ def _machine():
     if reason is not None:
         yield f"engine        Keras's own loop, because {reason}"
         return
-    yield f"engine        native kernels for {host_target()[0]}"
-    for dtype in ("float32", "float64"):
+    yield "engine        native kernels"
+    yield f"processor     {host_target()[0]}"
+    for dtype in LIBRARIES:
         yield f"kernels       {cache_folder(dtype)}"
 
 

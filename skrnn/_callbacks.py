@@ -26,7 +26,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "BackupAndRestore": _if_it_saves,
     "ModelCheckpoint": _if_it_saves,
     "OrbaxCheckpoint": _if_it_saves,
-    # With write_graph, Keras's loop adds the operations of its training function, which kernels do not have.
+    # With write_graph, Keras's loop adds the operations of its training function, which native fits do not have.
     "TensorBoard": _if_it_logs,
     # Fits tell callbacks that Keras's verbosity is 0, at which it shows nothing; `verbose` has a progress line instead.
     "ProgbarLogger": lambda callback: None,
@@ -38,7 +38,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
 
 
 def callback_reason(callbacks, validates):
-    """Say which callback wants to be called more often than kernels return, or None where none does.
+    """Say which callback wants to be called more often than once an epoch, or None where none does.
 
     Parameters
     ----------

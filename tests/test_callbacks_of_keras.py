@@ -1,4 +1,4 @@
-"""Keras's own callbacks: which of them programs can serve, and that both training paths give them the same."""
+"""Keras's own callbacks: which of them native fits can call, and that both engines give them the same."""
 
 import json
 import logging
@@ -12,15 +12,14 @@ from conftest import make, needs_kernels
 from keras.src.callbacks import remote_monitor
 from numpy.testing import assert_allclose
 
-from skrnn._callbacks import _BATCH_HOOKS, _VALIDATION_BATCH_HOOKS, RULES, callback_obstacle
-
-pytestmark = pytest.mark.slow
+from skrnn._callbacks import _BATCH_HOOKS, _VALIDATION_BATCH_HOOKS, RULES, callback_reason
 
 # Keras converts its variables so while it saves them. Remove once Variable.__array__ takes `copy` (missing in 3.15).
 CONVERTS_VARIABLES = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
 
+BOTH_ENGINES = pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
 CLASSES = [
     cls for cls in vars(keras.callbacks).values() if isinstance(cls, type) and issubclass(cls, keras.callbacks.Callback)
 ]
@@ -49,7 +48,7 @@ class Called:
         pass
 
 
-# Makers of a callback, and what programs lack for it.
+# Makers of a callback, and why only Keras's own loop can call it.
 FAST = {
     "checkpoint": lambda folder: keras.callbacks.ModelCheckpoint(f"{folder}/a.keras"),
     "backup": lambda folder: keras.callbacks.BackupAndRestore(f"{folder}/backup"),
@@ -91,34 +90,34 @@ SLOW = {
 
 
 @pytest.mark.parametrize("case", FAST)
-def test_programs_serve_what_looks_at_epochs(case, tmp_path):
+def test_native_fits_call_what_looks_at_epochs(case, tmp_path):
     callback = FAST[case](tmp_path)
-    assert callback_obstacle([keras.callbacks.Callback(), callback], validates=True) is None
+    assert callback_reason([keras.callbacks.Callback(), callback], validates=True) is None
 
 
 @pytest.mark.parametrize("case", SLOW)
-def test_programs_do_not_serve_what_looks_at_batches(case, tmp_path):
+def test_native_fits_do_not_call_what_looks_at_batches(case, tmp_path):
     maker, reason = SLOW[case]
-    assert callback_obstacle([keras.callbacks.Callback(), maker(tmp_path)], validates=False) == reason
+    assert callback_reason([keras.callbacks.Callback(), maker(tmp_path)], validates=False) == reason
 
 
 def test_hooks_for_batches_of_validation_count_where_there_is_validation():
     callback = keras.callbacks.LambdaCallback(on_test_batch_end=Called())
-    assert callback_obstacle([callback], validates=False) is None
-    assert callback_obstacle([callback], validates=True) == "LambdaCallback is called for every batch"
+    assert callback_reason([callback], validates=False) is None
+    assert callback_reason([callback], validates=True) == "LambdaCallback is called for every batch"
 
 
-# ---------------------------------------------------------------------- both paths, one fit of all callbacks each
+# ---------------------------------------------------------------------- both engines, one fit of all callbacks each
 
 
-def fit(path, X, y, monkeypatch, caplog, **params):
-    """Fit through programs or Keras's loop, and see that it was that one."""
+def fit(engine, X, y, monkeypatch, caplog, **params):
+    """Fit by native kernels or Keras's loop, and see that it was that one."""
     caplog.clear()
     with monkeypatch.context() as patch, caplog.at_level(logging.DEBUG, logger="skrnn"):
-        if path == "keras":
+        if engine == "keras":
             patch.setenv("SKRNN_ENGINE", "keras")
         fitted = make("GRURegressor", batch_size=16, validation_split=0.25, **params).fit(X, y)
-    assert ("trains through keras.Model.fit" in caplog.text) == (path == "keras")
+    assert ("trains through keras.Model.fit" in caplog.text) == (engine == "keras")
     return fitted
 
 
@@ -154,12 +153,13 @@ class Requests:
         self.sent.append(json.loads(data["data"]))
 
 
+@pytest.mark.slow
 @needs_kernels
 @CONVERTS_VARIABLES
-def test_both_paths_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog, capsys):
+def test_both_engines_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog, capsys):
     events, sent, histories, fits = {}, {}, {}, {}
-    for path in ("programs", "keras"):
-        folder, requests, order = tmp_path / path, Requests(), []
+    for engine in ("native", "keras"):
+        folder, requests, order = tmp_path / engine, Requests(), []
         folder.mkdir()
         monkeypatch.setattr(remote_monitor, "requests", requests)
         history = keras.callbacks.History()
@@ -168,8 +168,8 @@ def test_both_paths_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog,
             return lambda *args, **kwargs: order.append((name, *sorted(kwargs.get("logs") or {})))
 
         hooks = ("train_begin", "train_end", "epoch_begin", "epoch_end", "test_begin", "test_end")
-        fits[path] = fit(
-            path,
+        fits[engine] = fit(
+            engine,
             X,
             y,
             monkeypatch,
@@ -187,19 +187,19 @@ def test_both_paths_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog,
                 keras.callbacks.LambdaCallback(**{f"on_{name}": note(name) for name in hooks}),
             ],
         )
-        events[path], sent[path], histories[path] = order, requests.sent, history.history
+        events[engine], sent[engine], histories[engine] = order, requests.sent, history.history
     assert capsys.readouterr().out == ""  # of ProgbarLogger, in both
 
-    by_program, by_keras = fits["programs"], fits["keras"]
-    assert_allclose(by_program.predict(X), by_keras.predict(X), rtol=0, atol=1e-5)
-    assert events["programs"] == events["keras"]
+    natively, by_keras = fits["native"], fits["keras"]
+    assert_allclose(natively.predict(X), by_keras.predict(X), rtol=0, atol=1e-5)
+    assert events["native"] == events["keras"]
     assert [name for name, *_ in events["keras"]].count("test_end") == 3
-    ours, theirs = tmp_path / "programs", tmp_path / "keras"
+    ours, theirs = tmp_path / "native", tmp_path / "keras"
     for name in ("1.keras", "2.keras", "3.keras"):
-        of_program, of_keras = (keras.saving.load_model(folder / name) for folder in (ours, theirs))
-        for value, wanted in zip(of_program.get_weights(), of_keras.get_weights(), strict=True):
+        of_native, of_keras = (keras.saving.load_model(folder / name) for folder in (ours, theirs))
+        for value, wanted in zip(of_native.get_weights(), of_keras.get_weights(), strict=True):
             assert_allclose(value, wanted, rtol=0, atol=1e-5)
-        assert int(of_program.optimizer.iterations) == int(of_keras.optimizer.iterations) == 2 * int(name[0])
+        assert int(of_native.optimizer.iterations) == int(of_keras.optimizer.iterations) == 2 * int(name[0])
     best = [weights_in(folder / "best.weights.h5") for folder in (ours, theirs)]
     for value, wanted in zip(*best, strict=True):
         assert_allclose(value, wanted, rtol=0, atol=1e-5)
@@ -208,81 +208,84 @@ def test_both_paths_give_callbacks_the_same(X, y, tmp_path, monkeypatch, caplog,
     rows = [np.loadtxt(folder / "log.csv", delimiter=",", skiprows=1) for folder in (ours, theirs)]
     assert rows[0].shape == (3, 3)
     assert_allclose(rows[0], rows[1], rtol=1e-4)
-    for at_programs, at_keras in zip(sent["programs"], sent["keras"], strict=True):
-        assert at_programs == pytest.approx(at_keras, rel=1e-4)
+    for of_native, of_keras in zip(sent["native"], sent["keras"], strict=True):
+        assert of_native == pytest.approx(of_keras, rel=1e-4)
     for name, values in histories["keras"].items():
-        assert_allclose(histories["programs"][name], values, rtol=1e-4)
+        assert_allclose(histories["native"][name], values, rtol=1e-4)
 
 
+@pytest.mark.slow
 @needs_kernels
 @CONVERTS_VARIABLES
-def test_both_paths_show_the_same_in_tensorboard(X, y, tmp_path, monkeypatch, caplog):
+def test_both_engines_show_the_same_in_tensorboard(X, y, tmp_path, monkeypatch, caplog):
     pytest.importorskip("tensorboard", reason="TensorFlow writes summaries with the package tensorboard.")
-    for path in ("programs", "keras"):
-        board = keras.callbacks.TensorBoard(tmp_path / path, histogram_freq=1)
-        fit(path, X, y, monkeypatch, caplog, callbacks=[board])
-    shown, expected = scalars(tmp_path / "programs"), scalars(tmp_path / "keras")
+    for engine in ("native", "keras"):
+        board = keras.callbacks.TensorBoard(tmp_path / engine, histogram_freq=1)
+        fit(engine, X, y, monkeypatch, caplog, callbacks=[board])
+    shown, expected = scalars(tmp_path / "native"), scalars(tmp_path / "keras")
     assert shown.keys() == expected.keys() >= {"train/epoch_loss", "train/epoch_learning_rate", "validation/epoch_loss"}
     for name, values in expected.items():
         assert len(values) == 3
         assert_allclose(shown[name], values, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @needs_kernels
 @CONVERTS_VARIABLES
-def test_a_backup_is_restored_in_both_paths(X, y, tmp_path, monkeypatch, caplog):
+def test_a_backup_is_restored_in_both_engines(X, y, tmp_path, monkeypatch, caplog):
     def interrupt(epoch, logs):
         if epoch == 2:
             raise KeyboardInterrupt("by hand")
 
     unbroken = make("GRURegressor", epochs=5, batch_size=16, validation_split=0.25).fit(X, y)
-    for path in ("programs", "keras"):
+    for engine in ("native", "keras"):
 
-        def backup(path=path):
-            return keras.callbacks.BackupAndRestore(tmp_path / path)
+        def backup(engine=engine):
+            return keras.callbacks.BackupAndRestore(tmp_path / engine)
 
         stop = keras.callbacks.LambdaCallback(on_epoch_begin=interrupt)
         with pytest.raises(KeyboardInterrupt, match="by hand"):
-            fit(path, X, y, monkeypatch, caplog, epochs=5, callbacks=[backup(), stop])
-        resumed = fit(path, X, y, monkeypatch, caplog, epochs=5, callbacks=[backup()])
+            fit(engine, X, y, monkeypatch, caplog, epochs=5, callbacks=[backup(), stop])
+        resumed = fit(engine, X, y, monkeypatch, caplog, epochs=5, callbacks=[backup()])
         assert resumed.n_iter_ == 3
         assert_allclose(resumed.history_["loss"], unbroken.history_["loss"][2:], rtol=1e-4)
         assert_allclose(resumed.predict(X), unbroken.predict(X), rtol=0, atol=1e-5)
-        assert not (tmp_path / path).exists()
+        assert not (tmp_path / engine).exists()
 
 
 # ---------------------------------------------------------------------- losses of NaN
 
 
 @needs_kernels
-@pytest.mark.parametrize("path", ["programs", "keras"])
-def test_terminating_on_nan_is_an_error_as_without_it(path, X, y, monkeypatch, caplog, capsys):
+@BOTH_ENGINES
+def test_terminating_on_nan_is_an_error_as_without_it(engine, X, y, monkeypatch, caplog, capsys):
     stops = []
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: stops.append(note.model.stop_training))
     params = {"optimizer__learning_rate": 1e30, "epochs": 9}
     with pytest.raises(ValueError, match=r"The loss of GRURegressor became (nan|inf) in epoch [12]:") as raised:
-        fit(path, X, y, monkeypatch, caplog, callbacks=[keras.callbacks.TerminateOnNaN(), note], **params)
+        fit(engine, X, y, monkeypatch, caplog, callbacks=[keras.callbacks.TerminateOnNaN(), note], **params)
     assert re.fullmatch(r"Batch [01]: Invalid loss, terminating training\n", capsys.readouterr().out)
     assert stops[-1] and not any(stops[:-1])
     with pytest.raises(ValueError, match=r"The loss of GRURegressor") as without:
-        fit(path, X, y, monkeypatch, caplog, **params)
+        fit(engine, X, y, monkeypatch, caplog, **params)
     assert str(raised.value)[:40] == str(without.value)[:40]
 
 
 @needs_kernels
-@pytest.mark.parametrize("path", ["programs", "keras"])
-def test_terminating_on_nan_may_raise_its_own_error(path, X, y, monkeypatch, caplog):
+@BOTH_ENGINES
+def test_terminating_on_nan_may_raise_its_own_error(engine, X, y, monkeypatch, caplog):
     try:
         callback = keras.callbacks.TerminateOnNaN(raise_error=True)
     except TypeError:
         pytest.skip("TerminateOnNaN of this version of Keras has no argument raise_error.")
     with pytest.raises(RuntimeError, match=r"NaN or Inf loss encountered at batch [01]"):
-        fit(path, X, y, monkeypatch, caplog, callbacks=[callback], optimizer__learning_rate=1e30)
+        fit(engine, X, y, monkeypatch, caplog, callbacks=[callback], optimizer__learning_rate=1e30)
 
 
 # ---------------------------------------------------------------------- averages of weights
 
 
+@pytest.mark.slow
 def test_averaged_weights_train_through_keras(X, y, caplog):
     optimizer = keras.optimizers.Adam(0.01, use_ema=True)
     average = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
@@ -294,7 +297,7 @@ def test_averaged_weights_train_through_keras(X, y, caplog):
 
 
 @needs_kernels
-@pytest.mark.parametrize("path", ["programs", "keras"])
-def test_an_optimizer_without_averages_cannot_swap_them(path, X, y, monkeypatch, caplog):
+@BOTH_ENGINES
+def test_an_optimizer_without_averages_cannot_swap_them(engine, X, y, monkeypatch, caplog):
     with pytest.raises(ValueError, match="SwapEMAWeights must be used when"):
-        fit(path, X, y, monkeypatch, caplog, callbacks=[keras.callbacks.SwapEMAWeights()])
+        fit(engine, X, y, monkeypatch, caplog, callbacks=[keras.callbacks.SwapEMAWeights()])

@@ -1,14 +1,20 @@
 """Every cell of the registry, against its equations in numpy, the stock Keras model and Keras's own loop."""
 
+import functools
+import logging
+import os
+import re
+import textwrap
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.utils._param_validation import StrOptions
+from test_docs import ROOT
 
 from skrnn import RecurrentClassifier, RecurrentRegressor
-from skrnn._cells import CELLS, label_of
-
-pytestmark = pytest.mark.slow
+from skrnn._cells import CELLS, Cell, label_of
 
 N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 2
 
@@ -95,6 +101,7 @@ def test_predictions_equal_those_of_the_keras_model(fitted, cell, absent):
     assert_allclose(np.asarray(outputs)[:, 0], est.predict(X), atol=1e-5)
 
 
+@pytest.mark.slow
 @EVERY_CELL
 def test_training_equals_that_of_kerass_own_loop(fitted, cell, use_engine):
     X = sequences()
@@ -123,6 +130,34 @@ def test_a_classifier_learns_and_repeats_itself(cell):
     classifier = RecurrentClassifier(cell, 4, epochs=40, optimizer__learning_rate=0.05, random_state=0).fit(X, y)
     assert classifier.score(X, y) > 0.9
     assert_array_equal(clone(classifier).fit(X, y).predict_proba(X), classifier.predict_proba(X))
+
+
+def blocks_of(page, heading):
+    """The indented blocks under a heading of a page of the guide."""
+    section = (ROOT / "docs" / page).read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    return [textwrap.dedent(block) for block in re.findall(r"(?:^ {7}.*\n|^\n+(?= {7}))+", section, re.MULTILINE)]
+
+
+@pytest.mark.slow
+def test_the_cell_of_the_guide_trains_through_keras(monkeypatch, caplog):
+    names = {"functools": functools, "np": np, "logistic": logistic}
+    blocks = blocks_of("contributing.md", "Add a cell")
+    [layer] = (block for block in blocks if "def _minimal_gated_cell" in block)
+    [entry] = (block for block in blocks if '"mgu": Cell(' in block)
+    [step] = (block for block in blocks if "def mgu_step" in block)
+    exec(layer + step, names)
+    monkeypatch.setitem(CELLS, "mgu", eval(f"{{{entry}}}", names | {"Cell": Cell})["mgu"])
+    monkeypatch.setitem(STEPS, "mgu", names["mgu_step"])
+    monkeypatch.setitem(RecurrentRegressor._parameter_constraints, "cell", [StrOptions(set(CELLS))])  # as at import
+    X = sequences(absent=True)
+    with caplog.at_level(logging.DEBUG, logger="skrnn"):
+        fitted = regressor("mgu").fit(X, np.nansum(X[..., 0], axis=1))
+    if os.environ.get("SKRNN_ENGINE") != "keras":  # which would be named as the reason instead
+        assert "RecurrentRegressor trains through keras.Model.fit: the cell 'mgu' has no kernel" in caplog.text
+    *weights, head, head_bias = fitted.model_.get_weights()
+    expected = np.array([last_state("mgu", weights, sequence) @ head + head_bias for sequence in X])[:, 0]
+    assert expected.std() > 0.05
+    assert_allclose(fitted.predict(X), expected, atol=1e-5)
 
 
 def test_names_in_text():

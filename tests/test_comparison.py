@@ -15,9 +15,9 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, TimeSe
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skrnn._programs import CACHE
 
-from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor, compare_cells
+from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor, _base, compare_cells
+from skrnn._engine.native.library import LIBRARIES
 
 N_SAMPLES, EPOCHS = 31, 4
 FOLDS = list(KFold(3).split(np.empty(N_SAMPLES)))  # 11, 10 and 10 of 31 samples are tested
@@ -65,7 +65,6 @@ def scores_of(comparison, name):
     return comparison.scores.loc[comparison.scores["estimator"] == name, "score"].to_numpy()
 
 
-@pytest.mark.slow
 def test_scores_are_those_of_fits_by_hand(comparison, by_hand):
     assert comparison.scores.columns.tolist() == ["estimator", "seed", "fold", "score"]
     assert comparison.scores["estimator"].unique().tolist() == ["gru", "lstm", *BASELINES]
@@ -129,6 +128,15 @@ def test_summary(comparison, by_hand):
     assert (summary["seconds a fit"] > 0).all()
     absent = summary.loc[[*BASELINES], ["parameters", "milliseconds an epoch", "final loss", "volatility of the loss"]]
     assert absent.isna().all(axis=None)
+
+
+def test_parameters_are_counted_without_a_keras_model(Xy, monkeypatch):
+    monkeypatch.setattr(_base, "fitted_model", lambda *args: pytest.fail("A Keras model was built."))
+    deep = compare_cells(network(units=(3, 2), bidirectional=True), *Xy, cv=FOLDS[:1], n_repeats=1)
+    # GRU: 3 gates, two biases a gate; LSTM: 4 gates, one bias. Both directions, and the output with its bias.
+    gru = 2 * 3 * (3 * (1 + 3 + 2) + 2 * (6 + 2 + 2)) + 5
+    lstm = 2 * 4 * (3 * (1 + 3 + 1) + 2 * (6 + 2 + 1)) + 5
+    assert deep.summary["parameters"].tolist() == [gru, lstm]
 
 
 def corrected_t_test(first, second, folds):
@@ -218,7 +226,7 @@ def test_scoring_and_classifiers(Xy):
 
 
 def test_jobs_change_no_score(Xy, comparison):
-    with parallel_config(backend="threading"):  # another process would have to import TensorFlow and compile again
+    with parallel_config(backend="threading"):
         at_once = compare_cells(network(), *Xy, cells=["gru"], cv=KFold(3), n_repeats=2, random_state=0, n_jobs=2)
     assert_array_equal(scores_of(at_once, "gru"), scores_of(comparison, "gru"))
     assert at_once.histories["gru"] == comparison.histories["gru"]
@@ -228,19 +236,18 @@ def test_jobs_change_no_score(Xy, comparison):
 
 
 class CountingRegressor(RecurrentRegressor):
-    """Counts the fits of all its instances, and says of some that they compiled a program."""
+    """Counts the fits of all its instances, and says of some that they compiled a kernel."""
 
     n_fits = 0
-    always_compiles = False
+    fits_that_compile: set = set()  # noqa: RUF012  (shared by all clones on purpose)
 
     def fit(self, X, y):
         CountingRegressor.n_fits += 1
-        if self.always_compiles:
-            CACHE.n_compiled["train"] += 1
+        if self.n_fits in self.fits_that_compile:
+            LIBRARIES["float32"].n_compiled += 1
         return super().fit(X, y)
 
 
-@pytest.mark.slow
 @needs_kernels
 def test_fits_that_compile_are_repeated(Xy, comparison, monkeypatch):
     def count(**params):
@@ -251,10 +258,11 @@ def test_fits_that_compile_are_repeated(Xy, comparison, monkeypatch):
         assert_array_equal(found.scores["score"], scores_of(comparison, "gru"))
         return CountingRegressor.n_fits
 
-    CACHE.clear()
+    monkeypatch.setattr(CountingRegressor, "fits_that_compile", {1})
     assert count(warm_start=True) == 7
+    monkeypatch.setattr(CountingRegressor, "fits_that_compile", set())
     assert count() == 6
-    monkeypatch.setattr(CountingRegressor, "always_compiles", True)
+    monkeypatch.setattr(CountingRegressor, "fits_that_compile", set(range(20)))
     assert count() == 12
 
 

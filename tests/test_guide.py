@@ -13,7 +13,7 @@ from skrnn._guide import see
 
 def sections_that_errors_name():
     """Page and section of every call of `see`."""
-    for module in sorted(Path(skrnn.__file__).parent.glob("*.py")):
+    for module in sorted(Path(skrnn.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "see":
                 yield tuple(argument.value for argument in node.args)

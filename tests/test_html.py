@@ -13,8 +13,6 @@ from sklearn.utils import estimator_html_repr
 from skrnn import GRUClassifier, RecurrentRegressor, SequenceForecaster, SequenceWindower
 from skrnn._description import network_in_words
 
-pytestmark = pytest.mark.slow
-
 WAVE = np.sin(np.arange(60) / 3)
 SMALL = {"epochs": 3, "random_state": 0}
 

@@ -6,8 +6,6 @@ import pytest
 from conftest import N_SAMPLES, N_TIMESTEPS, make
 from numpy.testing import assert_allclose
 
-pytestmark = pytest.mark.slow
-
 # With these a fit is a plain function of the weighted data.
 EXACT = {"dtype": "float64", "batch_size": None, "shuffle": False}
 

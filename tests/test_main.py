@@ -4,41 +4,51 @@ import sys
 from importlib.metadata import version
 
 import pytest
-from children import run
+from children import VERY_LONG, run
 
 import skrnn
 from skrnn import _self_test
 from skrnn.__main__ import REQUIRED, main
-
-pytestmark = pytest.mark.slow
+from skrnn._engine.native import kernels  # noqa: F401  (which makes them known)
+from skrnn._engine.native.compiling import KERNELS
+from skrnn._engine.native.library import cache_folder, host_target
 
 
 def report(**environment):
-    process = run("-m", "skrnn", env={"SKRNN_ENGINE": "", "CUDA_VISIBLE_DEVICES": "", **environment})
+    environment = {"SKRNN_ENGINE": "", "CUDA_VISIBLE_DEVICES": "", **environment}
+    process = run("-m", "skrnn", env=environment, seconds=VERY_LONG)  # it may have to compile all kernels
     return process.returncode, process.stdout
 
 
+@pytest.mark.slow
 def test_the_report_of_a_fresh_process():
-    status, text = report(OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="2")
+    variables = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", "NUMBA_DISABLE_INTEL_SVML": "1"}
+    status, text = report(**variables)
     assert status == 0, text
     lines = text.splitlines()
     assert lines[0].startswith(f"skrnn {skrnn.__version__}, Python {sys.version.split()[0]}")
     for name in REQUIRED:
         assert any(line.split() == [name, version(name)] for line in lines)
     [environment] = [line for line in lines if line.startswith("environment")]
-    assert "OMP_NUM_THREADS=1" in environment
-    assert "TF_CPP_MIN_LOG_LEVEL=2" in environment  # as it was given, though the report sets it where it is not
-    assert "threads       1 in an operation, 1 between operations" in lines
-    assert "engine        compiled programs of fused layers for CPU" in lines  # the tests run without a GPU
-    assert sum(line.startswith("  ok ") for line in lines) == 6
+    for name, value in variables.items():  # as they were given, though the report sets one where it is not
+        assert f"{name}={value}" in environment
+    assert "engine        native kernels" in lines  # the tests run without a GPU
+    assert f"processor     {host_target()[0]}" in lines
+    for dtype in ("float32", "float64"):
+        assert f"kernels       {cache_folder(dtype)}" in lines
+        assert any(line.startswith(f"  ok     {len(KERNELS)} kernels for {dtype}, ") for line in lines)
+        for name in KERNELS:
+            assert (cache_folder(dtype) / f"{name}.kernel").is_file()
+    assert sum(line.startswith("  ok ") for line in lines) == 9
     assert lines[-1] == "All is well."
 
 
 @pytest.mark.slow
-def test_the_report_says_why_programs_do_not_run():
+def test_the_report_says_why_kernels_do_not_run():
     status, text = report(SKRNN_ENGINE="keras")
     assert status == 0, text
     assert "engine        Keras's own loop, because the environment sets SKRNN_ENGINE=keras" in text
+    assert "kernels" not in text
 
 
 def test_a_check_that_raises_is_told(monkeypatch, capsys):

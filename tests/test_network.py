@@ -247,6 +247,12 @@ def specs(cell):
         yield replace(spec, return_sequences=True, embedding=(9, 3), n_features=1, n_outputs=3, dtype="float64")
 
 
+# Building networks takes seconds for each cell.
+ONE_CELL = pytest.mark.parametrize(
+    "cell", ["gru", *(pytest.param(c, marks=pytest.mark.slow) for c in CELLS if c != "gru")]
+)
+
+
 def without_numbers_of_generators(variables):
     """Variables whose random generators, which Keras numbers through all of a process, have no numbers."""
     return [
@@ -255,7 +261,7 @@ def without_numbers_of_generators(variables):
     ]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@ONE_CELL
 def test_variables_are_known_before_the_network(cell):
     for spec in specs(cell):
         variables = variables_of(spec)
@@ -265,7 +271,7 @@ def test_variables_are_known_before_the_network(cell):
         assert len({path for path, *_ in variables}) == len(variables)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@ONE_CELL
 def test_values_are_known_before_the_network(cell):
     for spec in list(specs(cell))[::7]:
         expected = [np.asarray(variable) for variable in network_variables(build_network(spec, 11))]

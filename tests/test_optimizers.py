@@ -6,8 +6,6 @@ import pytest
 from conftest import make
 from numpy.testing import assert_allclose, assert_array_equal
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize(
     "optimizer", ["adam", "sgd", "rmsprop", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion", "ftrl"]
@@ -83,6 +81,7 @@ def test_arguments_of_the_loss_are_routed(X, y):
     assert_allclose(one.history_["loss"], default.history_["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_ones_own_may_take_text(X, y):
     class Signed(keras.optimizers.SGD):
         def __init__(self, learning_rate=0.01, direction="down", **options):

@@ -187,6 +187,15 @@ def test_an_instance_takes_no_routed_arguments(params, message, X, y):
         regressor.fit(X, y)
 
 
+def test_a_function_takes_no_routed_arguments(X, y):
+    def loss(y_true, y_pred, power=2):
+        raise AssertionError("is not called")
+
+    regressor = make("GRURegressor", loss=loss, loss__power=1)
+    with pytest.raises(ValueError, match=r"GRURegressor got loss__power, but its loss is a function, loss. Pass a"):
+        regressor.fit(X, y)
+
+
 # ---------------------------------------------------------------------- what belongs to a fitted network
 
 

@@ -34,13 +34,14 @@ class CallbackModel:
         self._watches_validation = has_validation_hooks(callbacks)
         self._training: Any = None
         self._logs: Any = None
+        self._compiled: Any = None  # what the network was compiled from, until the first step
 
     def begin(self, training: Any, n_batches: int) -> int:
         """Tell callbacks that training begins; return the epoch that one of them says it begins with, or 0."""
         import keras
 
         self._training, self._n_batches = training, n_batches
-        plan, compiled = self._plan, _compiled_from(self._model, self._plan)
+        plan, self._compiled = self._plan, _compiled_from(self._model, self._plan)
         self.write()
         built_metrics(self._model, (1, *self._target_shape))  # callbacks ask for their direction
         # The last one keeps the logs, to which others may have added, such as the learning rate.
@@ -48,14 +49,19 @@ class CallbackModel:
         n_epochs = plan.first_epoch + plan.epochs
         self._hooks = callback_list([*self.callbacks, last], self._model, n_batches=n_batches, epochs=n_epochs)
         self._hooks.on_train_begin()
-        if _compiled_from(self._model, plan) != compiled or not all(layer.trainable for layer in self._model.layers):
+        self._check_unchanged()
+        self._read()
+        return int(self._model._initial_epoch or 0)
+
+    def _check_unchanged(self):
+        """Raise where callbacks have changed what Keras's loop would see, and kernels do not."""
+        layers = self._model.layers
+        if _compiled_from(self._model, self._plan) != self._compiled or not all(layer.trainable for layer in layers):
             raise ValueError(
-                f"A callback of {plan.compile_arguments['name']} has changed the optimizer, or which layers are "
+                f"A callback of {self._plan.compile_arguments['name']} has changed the optimizer, or which layers are "
                 "trained, when training began. Native kernels see changes of weights and learning rates only: set the "
                 f"environment variable {ENGINE_VARIABLE}=keras to train through Keras's own loop, which sees all."
             )
-        self._read()
-        return int(self._model._initial_epoch or 0)
 
     def write(self) -> None:
         """Give the network the values of the fit."""
@@ -68,6 +74,9 @@ class CallbackModel:
     def begin_epoch(self, epoch: int) -> None:
         """Tell callbacks that an epoch begins."""
         self._hooks.on_epoch_begin(epoch)
+        if self._compiled is not None:  # Keras's loop, too, sees no such change after its first step
+            self._check_unchanged()
+            self._compiled = None
         self._read()
 
     def watch(self, logs: dict[str, float]) -> None:

@@ -112,6 +112,11 @@ def _resolve(value, kind, routed, name):
         if not arguments:
             return value
         target = type(found) if kind == "optimizer" else _class_of_loss(found)
+    elif inspect.isfunction(value) and arguments:
+        raise ValueError(
+            f"{name} got {prefix}{arguments[0]}, but its {kind} is a function, {value.__name__}. Pass a "
+            "functools.partial of it, or a class, to set its arguments."
+        )
     elif inspect.isclass(value) or inspect.isfunction(value):
         target = value
     elif arguments:

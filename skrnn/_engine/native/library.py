@@ -60,6 +60,15 @@ class Library:
         """Return the address of a kernel."""
         return ctypes.cast(self.function(name), ctypes.c_void_p).value or 0
 
+    def compile_all(self) -> int:
+        """Load all kernels, compiled where they are not yet; return how many there are."""
+        from skrnn._engine.native import kernels
+        from skrnn._engine.native.compiling import KERNELS
+
+        assert kernels
+        self.load(list(KERNELS))
+        return len(KERNELS)
+
     def load(self, names: Sequence[str]) -> None:
         """Load kernels that are needed together: what has to be compiled is compiled at once."""
         if not all(name in self._headers for name in names):
