@@ -1,8 +1,9 @@
-"""Memory that skrnn takes: windows of a long series, and many fits in one process.
+"""Memory that skrnn takes: training, windows of a long series, and many fits in one process.
 
-    python tests/benchmarks/memory.py
+    python tests/benchmarks/memory.py [--against FOLDER] [--only long,tokens,...]
 
-Every line is measured in a process of its own. Linux only: it reads the process's own memory from ``/proc``.
+Every line is measured in a process of its own, with ``--against`` in two: the second imports the skrnn of another
+checkout. Linux only: it reads the process's own memory from ``/proc``.
 """
 
 import argparse
@@ -15,18 +16,15 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from grid import own_checkout
+from start import resident
+from workloads import LONG, TOKENS, long_data, tokens_data
 
-MEASURES = ("windows-float32", "windows-float64", "fits")
-
-
-def resident():
-    """Resident memory of this process, MB."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+LARGE = (1024, 300, 8, 256)  # sequences, steps, features, units; one batch
 
 
 class Peak:
-    """Highest resident memory above that at the start, MB, sampled every 5 ms."""
+    """Highest resident memory, MB, sampled every 5 ms."""
 
     def __enter__(self):
         self.start = self.highest = resident()
@@ -48,18 +46,79 @@ class Peak:
         return self.highest - self.start
 
 
+def long(cell):
+    """Sequences of 20,000 steps."""
+    from skrnn import RecurrentRegressor
+
+    X, y = long_data()
+    estimator = RecurrentRegressor(cell, LONG[2], batch_size=len(X), epochs=2, random_state=0, shuffle=False)
+    return f"{len(X)} sequences of {X.shape[1]:,} steps, {cell} of {LONG[2]} units", estimator, X, y
+
+
+def tokens():
+    """An embedding and a GRU on token ids."""
+    from skrnn import GRUClassifier
+
+    X, y = tokens_data()
+    longest, n_ids, embedding, units, batch_size, n, epochs = TOKENS
+    estimator = GRUClassifier(
+        units, embedding_dim=embedding, n_tokens=n_ids, batch_size=batch_size, epochs=epochs, random_state=0
+    )
+    return f"{n} texts of at most {longest} of {n_ids:,} ids, batches of {batch_size}", estimator, X, y
+
+
+def large():
+    """A batch of much work."""
+    from skrnn import LSTMRegressor
+
+    n, n_timesteps, n_features, units = LARGE
+    X = np.random.default_rng(0).normal(size=(n, n_timesteps, n_features)).astype("float32")
+    estimator = LSTMRegressor(units, batch_size=n, epochs=1, random_state=0)
+    return f"a batch of {n:,} x {n_timesteps}, lstm of {units} units", estimator, X, X[:, -5:, 0].mean(axis=1)
+
+
+TRAININGS = {"long-lstm": lambda: long("lstm"), "long-gru": lambda: long("gru"), "tokens": tokens, "large": large}
+
+
+def fit_a_little(estimator, X, y):
+    """Do what is done once in a process, imports and loading, by a fit on little."""
+    from sklearn.base import clone
+
+    clone(estimator).set_params(epochs=1, batch_size=8).fit(X[:32, :5], y[:32])
+
+
+def prepare():
+    """Compile kernels in this process, so that none is compiled where memory is measured."""
+    for training in TRAININGS.values():
+        fit_a_little(*training()[1:])
+
+
+def train(name):
+    """Print the highest memory of a process that trains."""
+    what, estimator, X, y = TRAININGS[name]()
+    fit_a_little(estimator, X, y)
+    start = time.perf_counter()
+    with Peak() as peak:
+        estimator.fit(X, y)
+    seconds = time.perf_counter() - start
+    print(
+        f"{what}: {peak.highest:.0f} MB, {peak.above:.0f} of them above the process before fit, which took "
+        f"{seconds:.1f} s"
+    )
+
+
 def windows(dtype):
     """Fit and predict on 199,489 windows of 512 rows of 8 columns, which would be 3.3 GB of float32."""
     from sklearn.pipeline import make_pipeline
 
-    import skrnn._fused  # noqa: F401  (its import is not measured)
     from skrnn import GRURegressor, SequenceWindower
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200_000, 8)).astype(dtype)
     y = X[:, 0]
-    GRURegressor(8, epochs=1).fit(X[:32, None], y[:32])  # scikeras and what TensorFlow does once
-    pipeline = make_pipeline(SequenceWindower(512), GRURegressor(8, batch_size=1024, epochs=1, random_state=0))
+    estimator = GRURegressor(8, batch_size=1024, epochs=1, random_state=0)
+    fit_a_little(estimator, X[:, None], y)
+    pipeline = make_pipeline(SequenceWindower(512), estimator)
     start = time.perf_counter()
     with Peak() as fit:
         pipeline.fit(X, y)
@@ -94,17 +153,30 @@ def fits():
     print(f"200 fits over 4 architectures: {resident() - base:.1f} MB more than after the first 20")
 
 
+MEASURES = {
+    **{name: lambda name=name: train(name) for name in TRAININGS},
+    "windows-float32": lambda: windows("float32"),
+    "windows-float64": lambda: windows("float64"),
+    "fits": fits,
+}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
-    measure = parser.parse_args().measure
-    if measure is None:
-        for name in MEASURES:
-            subprocess.run([sys.executable, __file__, "--measure", name], check=True)
-    elif measure == "fits":
-        fits()
-    else:
-        windows(measure.removeprefix("windows-"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(MEASURES))
+    parser.add_argument("--against", metavar="FOLDER", help="another checkout, which does the same")
+    parser.add_argument("--measure", choices=("prepare", *MEASURES), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure is not None:
+        {"prepare": prepare, **MEASURES}[arguments.measure]()
+        return
+    folders = [own_checkout(), *([] if arguments.against is None else [os.path.abspath(arguments.against)])]
+    for name in ("prepare", *arguments.only.split(",")):
+        for folder in folders:
+            if len(folders) > 1 and name != "prepare":
+                print(f"{folder}: ", end="", flush=True)
+            environment = os.environ | {"PYTHONPATH": str(folder)}
+            subprocess.run([sys.executable, __file__, "--measure", name], check=True, env=environment)
 
 
 if __name__ == "__main__":

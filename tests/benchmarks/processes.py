@@ -1,40 +1,39 @@
-"""What is timed in a process of its own, imports left out: a first fit, searches, and fits in workers.
+"""Measurements in processes of their own: searches, compiling, and fits in workers.
 
-python tests/benchmarks/processes.py search skrnn|scikeras|skorch
-python tests/benchmarks/processes.py first skrnn|keras GRU|LSTM
-python tests/benchmarks/processes.py workers
+    python tests/benchmarks/processes.py search skrnn|scikeras|skorch [JOBS]
+    python tests/benchmarks/processes.py compile fit|all
+    python tests/benchmarks/processes.py workers [ROUNDS]
+
+A search leaves the imports of its own process out of its time, and has those of its workers in it.
 """
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from rivals import torch_network
-from workloads import damped_windows, estimator_of, workload_data
-
-SEARCH = {"units": (8, 16, 40), "folds": 5, "epochs": 20, "batch_size": 10, "window": 20}
+from workloads import SEARCH, damped_windows, estimator_of, workload_data
 
 
-def search_of(framework):
+def search_of(framework, n_jobs):
     """A GridSearchCV over cells and units, in one framework; what it needs is imported before its time is taken."""
     from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
     X, y = damped_windows(SEARCH["window"])
     y = y[:, -1]
-    grid = {"cell": ["LSTM", "GRU"], "units": list(SEARCH["units"])}
+    grid = {"cell": list(SEARCH["cells"]), "units": list(SEARCH["units"])}
     options = {"batch_size": SEARCH["batch_size"]}
     if framework == "skrnn":
-        import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
-        from scikeras.wrappers import BaseWrapper  # noqa: F401  (so that its import is not timed)
-
         from skrnn import RecurrentRegressor
 
         estimator = RecurrentRegressor(epochs=SEARCH["epochs"], random_state=0, **options)
-        grid = {"cell": ["lstm", "gru"], "units": list(SEARCH["units"])}
+        grid["cell"] = [cell.lower() for cell in grid["cell"]]
     elif framework == "scikeras":
         import keras
         from scikeras.wrappers import KerasRegressor
@@ -59,50 +58,53 @@ def search_of(framework):
                 return self.body(x)
 
         estimator = skorch.NeuralNetRegressor(
-            Network, max_epochs=SEARCH["epochs"], optimizer=torch.optim.Adam, train_split=None, verbose=0, **options
+            Network,
+            max_epochs=SEARCH["epochs"],
+            lr=1e-3,
+            optimizer=torch.optim.Adam,
+            optimizer__eps=1e-7,
+            iterator_train__shuffle=True,
+            train_split=None,
+            verbose=0,
+            **options,
         )
         y = y[:, None]
         grid = {f"module__{name}": values for name, values in grid.items()}
-    return GridSearchCV(estimator, grid, cv=TimeSeriesSplit(SEARCH["folds"]), scoring="neg_mean_squared_error"), X, y
+    search = GridSearchCV(
+        estimator, grid, cv=TimeSeriesSplit(SEARCH["folds"]), scoring="neg_mean_squared_error", n_jobs=n_jobs
+    )
+    return search, X, y
 
 
-def time_searches(framework):
-    """Seconds of a first search in this process, and of a second."""
-    search, X, y = search_of(framework)
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        search.fit(X, y)
-        seconds.append(time.perf_counter() - start)
-    print(json.dumps({"seconds": seconds, "best": search.best_score_}))
-
-
-def time_first_fit(framework, cell):
-    """Seconds of the first fit in this process: the damped workload, three epochs, all tracing and compiling."""
-    import keras
-    import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
-
-    from skrnn._engine.keras_compile import _scikeras_wrapper
-
-    _scikeras_wrapper()  # its import is not timed
-    X, y = workload_data("damped")
-    estimator = estimator_of(cell, "damped").set_params(epochs=3)
+def time_search(framework, n_jobs="1"):
+    """Seconds of a search: 30 fits, and one of the best candidate on all data."""
+    search, X, y = search_of(framework, int(n_jobs))
     start = time.perf_counter()
-    if framework == "skrnn":
-        loss = estimator.fit(X, y).history_["loss"][-1]
+    search.fit(X, y)
+    print(json.dumps({"seconds": time.perf_counter() - start, "loss": -search.best_score_}))
+
+
+def time_compiling(what):
+    """Seconds of what compiles kernels where there are none: a default GRU's first fit, or all of one dtype."""
+    from skrnn import GRURegressor
+
+    X, y = workload_data("damped")
+    start = time.perf_counter()
+    if what == "fit":
+        GRURegressor(epochs=1, random_state=0).fit(X, y[:, -1]).predict(X[:1])
     else:
-        layer = getattr(keras.layers, cell)
-        inputs = keras.layers.Input(X.shape[1:])
-        model = keras.Model(inputs, keras.layers.Dense(1)(layer(estimator.units[0], return_sequences=True)(inputs)))
-        model.compile(optimizer="adam", loss="mse")
-        loss = model.fit(X, y[..., None], batch_size=10, epochs=3, shuffle=False, verbose=0).history["loss"][-1]
-    print(json.dumps({"seconds": [time.perf_counter() - start], "loss": loss}))
+        from skrnn._engine.native import kernels
+        from skrnn._engine.native.compiling import KERNELS
+        from skrnn._engine.native.library import LIBRARIES
+
+        assert kernels  # imported, so that KERNELS has them all
+        for name in KERNELS:
+            LIBRARIES["float32"].function(name)
+    print(json.dumps({"seconds": time.perf_counter() - start}))
 
 
 def fits_in_worker(n_fits):
     """Fit a few times in a worker; return the seconds of its processor that this took."""
-    import skrnn._fused  # noqa: F401  (imports Keras and TensorFlow)
-
     X, y = damped_windows(SEARCH["window"])
     estimator = estimator_of("GRU", "damped").set_params(epochs=SEARCH["epochs"], return_sequences=False)
     start = time.process_time()
@@ -116,20 +118,31 @@ def time_workers(rounds="5"):
     from joblib import Parallel, delayed
 
     with Parallel(n_jobs=2) as two:  # one is the same pool, given one task
-        two(delayed(fits_in_worker)(1) for _ in range(8))  # imports and compiles in both
+        two(delayed(fits_in_worker)(1) for _ in range(8))  # imports in both
         for _ in range(int(rounds)):
             for name, tasks in (("one", [16]), ("two", [8, 8])):
                 start = time.perf_counter()
                 processor = two(delayed(fits_in_worker)(n_fits) for n_fits in tasks)
                 seconds = time.perf_counter() - start
-                print(json.dumps({"workers": name, "seconds": [seconds], "processor": sum(processor)}))
+                print(json.dumps({"workers": name, "seconds": seconds, "processor": sum(processor)}))
 
 
-def seconds_of(*arguments):
-    """Run this file in a process of its own; return the seconds that it prints."""
-    process = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
-    return json.loads(process.stdout.splitlines()[-1])["seconds"]
+def report_of(script, *arguments, environment=None):
+    """Run a script of this folder in a process of its own; return what it reports, and its seconds from outside."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    start = time.perf_counter()
+    process = subprocess.run(command, env=os.environ | (environment or {}), capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{process.stderr}")
+    return {"whole process": seconds, **json.loads(process.stdout.splitlines()[-1])}
+
+
+def report_with_nothing_compiled(*arguments):
+    """The same of this file, kernels kept in an empty folder, so that all have to be compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        return report_of("processes.py", *arguments, environment={"NUMBA_CACHE_DIR": folder})
 
 
 if __name__ == "__main__":
-    {"search": time_searches, "first": time_first_fit, "workers": time_workers}[sys.argv[1]](*sys.argv[2:])
+    {"search": time_search, "compile": time_compiling, "workers": time_workers}[sys.argv[1]](*sys.argv[2:])

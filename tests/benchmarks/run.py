@@ -1,24 +1,28 @@
 """Set skrnn beside Keras, torch, scikeras and skorch: the same work, in one run, in turn, as ratios of times.
 
-    python tests/benchmarks/run.py [--only damped,search,...] [--rounds 5] [--output benchmarks.json]
+    python tests/benchmarks/run.py [--only damped,search,...] [--rounds 3] [--output benchmarks.json]
+    python tests/benchmarks/run.py --grid --against FOLDER [--rounds 2]
 
 Needs the extra ``bench``. Every comparison trains networks of the same architecture, with the same optimizer, batch
 size and number of epochs; each round runs all rivals one after the other, and the table holds medians over rounds of
-the times and of the ratios within a round. Times of epochs leave the first one out, and so leave tracing and compiling
-out; first fits and searches, each in a process of its own, leave only the imports out.
+the times and of the ratios within a round. Times of epochs leave the first one out, and so leave Keras's tracing and
+compiling out. Starts are whole processes, timed from outside; searches, each in a process of its own, leave only the
+imports out. Where training starts from the same weights, losses have to agree, and a row says so where they do not.
+
+With ``--grid``, skrnn is set beside the skrnn of another checkout, over sizes of batches and layers.
 """
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
-import statistics
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from processes import seconds_of
-from rivals import KerasFit, Ours, Repeated, Torch
+import numpy as np
+from grid import compare_grid
+from processes import report_of, report_with_nothing_compiled
+from rivals import KerasFit, Ours, Repeated, Torch, load_into_torch, stock_network, torch_network
+from tables import losses_agree, n_cores, own_row, print_head, process_rows, table_rows, versions
 from workloads import LONG, TOKENS, WORKLOADS, estimator_of, long_data, tokens_data, workload_data
 
 
@@ -33,7 +37,7 @@ def compare_training(name, rounds):
             "Keras fit": KerasFit(ours.estimator, X, y, WORKLOADS[name][-1]),
             "torch": Torch(ours.estimator, cell, name, X, y),
         }
-        rows += table_rows(f"{name} {cell}, ms a batch", ours, rivals, rounds, 1e3 / n_batches)
+        rows += table_rows(f"{name} {cell}, ms per batch", ours, rivals, rounds, 1e3 / n_batches)
     return rows
 
 
@@ -47,22 +51,7 @@ def compare_tokens(rounds):
     )
     ours = Ours(estimator, X, y, epochs)
     rivals = {"Keras fit": KerasFit(estimator, X, y.astype("float32"), epochs)}
-    return table_rows("tokens GRU, ms a batch", ours, rivals, rounds, 1e3 * batch_size / n)
-
-
-def compare_prediction(rounds):
-    """One window through the public method and through ``keras.Model.predict``."""
-    X, y = workload_data("generic")
-    estimator = estimator_of("GRU", "generic").set_params(epochs=1).fit(X[:64], y[:64])
-    model, window = estimator.model_, X[:1]
-    ours = Repeated(lambda: estimator.predict(window), 50)
-    return table_rows(
-        "predict one window, ms",
-        ours,
-        {"Keras predict": Repeated(lambda: model.predict(window, verbose=0), 10)},
-        rounds,
-        1e3,
-    )
+    return table_rows("tokens GRU, ms per batch", ours, rivals, rounds, 1e3 * batch_size / n)
 
 
 def compare_long(rounds):
@@ -78,108 +67,86 @@ def compare_long(rounds):
         )
         ours = Ours(estimator, X, y, epochs)
         rivals = {"Keras fit": KerasFit(estimator, X, y, epochs, clipnorm=1.0)}
-        rows += table_rows(f"20,000 steps {cell}, s an epoch", ours, rivals, rounds, 1)
+        rows += table_rows(f"20,000 steps {cell}, s per epoch", ours, rivals, rounds, 1)
     return rows
 
 
-def table_rows(label, ours, rivals, rounds, unit):
-    """Run the rounds; one row a rival."""
-    times = {"skrnn": [], **{rival: [] for rival in rivals}}
-    for _ in range(rounds):
-        times["skrnn"].append(ours.round() * unit)
-        for rival, runner in rivals.items():
-            times[rival].append(runner.round() * unit)
-    rows = []
-    for rival, runner in rivals.items():
-        ratios = [theirs / mine for theirs, mine in zip(times[rival], times["skrnn"], strict=True)]
-        row = {
-            "what": label,
-            "rival": rival,
-            "skrnn": statistics.median(times["skrnn"]),
-            "theirs": statistics.median(times[rival]),
-            "ratio": statistics.median(ratios),
-            "lowest ratio": min(ratios),
-        }
-        if ours.loss() is not None:
-            row |= {"loss skrnn": ours.loss(), "loss theirs": runner.loss()}
-        rows.append(row)
-        print_row(row)
-    return rows
+def compare_prediction(rounds):
+    """One window through the public methods, all with the same weights."""
+    import skorch
+    import torch
+
+    X, y = workload_data("generic")
+    estimator = estimator_of("GRU", "generic").set_params(epochs=1).fit(X[:64], y[:64])
+    window, weights = X[:1], estimator.model_.get_weights()
+    model = stock_network(estimator)
+    model.set_weights(weights)
+    module = torch_network(torch, "GRU", X.shape[2], estimator.units, False)
+    net = skorch.NeuralNetRegressor(module, verbose=0).initialize()
+    load_into_torch(torch, net.module_, "GRU", weights)
+    calls = {
+        "skrnn": lambda: estimator.predict(window),
+        "Keras predict": lambda: model.predict(window, verbose=0),
+        "skorch predict": lambda: net.predict(window),
+    }
+    predicted = [np.ravel(call()) for call in calls.values()]
+    assert np.allclose(predicted, predicted[0], atol=1e-5), predicted
+    ours, *rivals = (Repeated(call, 200 if name == "skrnn" else 20) for name, call in calls.items())
+    return table_rows("predict one window, ms", ours, dict(zip(list(calls)[1:], rivals, strict=True)), rounds, 1e3)
 
 
-def process_rows(label, rival_arguments, rounds):
-    """Run frameworks in processes of their own, in turn; one row a rival and a label."""
-    seconds = {rival: [] for rival in rival_arguments}
-    for _ in range(rounds):
-        for rival, arguments in rival_arguments.items():
-            seconds[rival].append(seconds_of(*arguments))
-    mine = seconds.pop("skrnn")
-    rows = []
-    for position, what in enumerate(label):
-        for rival, theirs in seconds.items():
-            ratios = [a[position] / b[position] for a, b in zip(theirs, mine, strict=True)]
-            row = {
-                "what": what,
-                "rival": rival,
-                "skrnn": statistics.median(pair[position] for pair in mine),
-                "theirs": statistics.median(pair[position] for pair in theirs),
-                "ratio": statistics.median(ratios),
-                "lowest ratio": min(ratios),
-            }
-            rows.append(row)
-            print_row(row)
-    return rows
+def compare_start(rounds):
+    """Process start to one prediction, imports included, and the memory that the process then has."""
+    frameworks = {"skrnn": "skrnn", "Keras": "keras", "skorch": "skorch"}
+    runs = {rival: lambda name=name: report_of("start.py", name) for rival, name in frameworks.items()}
+    for run in runs.values():
+        run()  # compiles kernels, and lets the system read all files once
+    labels = {"whole process": "start to prediction, s", "resident": "resident memory after it, MB"}
+    return process_rows(labels, runs, rounds)
 
 
-def compare_searches(rounds):
-    arguments = {name: ("search", name) for name in ("skrnn", "scikeras", "skorch")}
-    rounds = max(rounds // 3, 1)  # one takes minutes
-    return process_rows(("search, compiling included, s", "the same search again, s"), arguments, rounds)
+def search(framework, *arguments):
+    return lambda: report_of("processes.py", "search", framework, *arguments)
 
 
-def compare_first(rounds):
-    rows = []
-    for cell in ("LSTM", "GRU"):
-        arguments = {"skrnn": ("first", "skrnn", cell), "Keras fit": ("first", "keras", cell)}
-        rows += process_rows((f"first fit {cell}, 3 epochs, s",), arguments, rounds)
-    return rows
+def compare_search(rounds):
+    search("skrnn")()  # compiles what is not compiled
+    runs = {
+        "skrnn": search("skrnn"),
+        "skrnn, nothing compiled": lambda: report_with_nothing_compiled("search", "skrnn"),
+        "scikeras": search("scikeras"),
+        "skorch": search("skorch"),
+    }
+    return process_rows({"seconds": "search of 30 fits, s"}, runs, fewer(rounds))
+
+
+def compare_parallel_search(rounds):
+    search("skrnn")()
+    runs = {"skrnn": search("skrnn", "2"), "scikeras": search("scikeras", "2")}
+    return process_rows({"seconds": "search, n_jobs=2, cold workers, s"}, runs, fewer(rounds))
+
+
+def fewer(rounds):
+    return max(rounds // 3, 1)  # a search takes minutes with scikeras
+
+
+def time_compiling(rounds):
+    whats = {"fit": "first fit of a GRU, compiling, s", "all": "all kernels of float32, s"}
+    return [
+        own_row(label, [report_with_nothing_compiled("compile", what)["seconds"] for _ in range(fewer(rounds))])
+        for what, label in whats.items()
+    ]
 
 
 COMPARISONS = {
     "tokens": compare_tokens,
     "long": compare_long,
     "predict": compare_prediction,
-    "first": compare_first,
-    "search": compare_searches,
+    "start": compare_start,
+    "search": compare_search,
+    "parallel": compare_parallel_search,
+    "compile": time_compiling,
 }
-
-
-def n_cores():
-    return len(os.sched_getaffinity(0))
-
-
-def print_head():
-    print(f"{n_cores()} cores; " + ", ".join(f"{name} {version}" for name, version in versions().items()))
-    print("| what                           | rival         |    skrnn |   theirs |  ratio | lowest |")
-    print("|---|---|---|---|---|---|")
-
-
-def print_row(row):
-    losses = f"  loss {row['loss skrnn']:.5f} / {row['loss theirs']:.5f}" if "loss skrnn" in row else ""
-    print(
-        f"| {row['what']:30s} | {row['rival']:13s} | {row['skrnn']:8.3g} | {row['theirs']:8.3g} | {row['ratio']:6.2f} "
-        f"| {row['lowest ratio']:6.2f} |{losses}",
-        flush=True,
-    )
-
-
-def versions():
-    names = ("skrnn", "keras", "tensorflow", "scikit-learn", "scikeras", "skorch", "torch", "numpy")
-    present = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions()}
-    return {
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in names if name in present},
-    }
 
 
 def main():
@@ -187,14 +154,24 @@ def main():
     parser.add_argument("--only", default=",".join([*WORKLOADS, *COMPARISONS]))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", default="benchmarks.json")
+    parser.add_argument("--grid", action="store_true", help="compare with another checkout over sizes")
+    parser.add_argument("--against", metavar="FOLDER", help="the other checkout")
     arguments = parser.parse_args()
-    print_head()
+    if arguments.grid != (arguments.against is not None):
+        parser.error("--grid and --against FOLDER go together.")
     rows = []
-    for name in arguments.only.split(","):
-        if name in WORKLOADS:
-            rows += compare_training(name, arguments.rounds)
-        else:
-            rows += COMPARISONS[name](arguments.rounds)
+    if arguments.grid:
+        rows = compare_grid(arguments.against, arguments.rounds)
+    else:
+        print_head()
+        for name in arguments.only.split(","):
+            if name in WORKLOADS:
+                rows += compare_training(name, arguments.rounds)
+            else:
+                rows += COMPARISONS[name](arguments.rounds)
+        compared = [row for row in rows if row.get("same weights")]
+        differing = sum(not losses_agree(row) for row in compared)
+        print(f"Losses differ in {differing} of {len(compared)} rows that start from the same weights.")
     with open(arguments.output, "w") as file:
         json.dump({"cores": n_cores(), "versions": versions(), "rows": rows}, file, indent=1)
 

@@ -29,6 +29,7 @@ ARCHITECTURES = [
     {"cell": "rnn", "units": 16, "bidirectional": True},
     {"cell": "gru", "units": 12, "dropout": 0.2},
     {"cell": "lstm", "units": 8, "return_sequences": True},
+    {"cell": "gru", "units": 128},  # enough work for threads
 ]
 SIZES = (20, 50, 120)
 SEEDS = range(4)

@@ -12,7 +12,13 @@ WORKLOADS = {
 TOKENS = (300, 30_000, 64, 64, 100, 600, 2)  # longest, ids, embedding, units, batch, samples, epochs
 
 # Sequences of many steps: sequences, steps, units, epochs timed a round; one batch, Adam with its gradient clipped.
-LONG = (40, 20_000, 16, 1)
+LONG = (40, 20_000, 16, 2)
+
+# A whole program, from the start of its process to one prediction; a GRU.
+START = {"samples": 200, "timesteps": 20, "units": 32, "epochs": 20, "batch_size": 32}
+
+# A grid search: cells and units by folds are 30 fits.
+SEARCH = {"cells": ("LSTM", "GRU"), "units": (8, 16, 40), "folds": 5, "epochs": 20, "batch_size": 10, "window": 20}
 
 
 def workload_data(name):
@@ -51,6 +57,12 @@ def long_data():
     steps = np.arange(n_timesteps) / n_timesteps
     X = np.sin(2 * np.pi * steps + phase[:, None]) + 0.1 * rng.normal(size=(n, n_timesteps))
     return X[..., None].astype("float32"), np.cos(phase).astype("float32")
+
+
+def start_data():
+    """Sums of the last steps of noise; nothing is imported for them."""
+    X = np.random.default_rng(0).normal(size=(START["samples"], START["timesteps"], 1)).astype("float32")
+    return X, X[:, -5:, 0].sum(axis=1)
 
 
 def estimator_of(cell, name):
