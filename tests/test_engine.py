@@ -1,6 +1,6 @@
 """Whole fits by native kernels against Keras's own loop: equal weights, optimizer variables and histories.
 
-Without dropout, whose random numbers differ. The other loop is ``keras.Model.fit`` on stock layers, whatever kernels do.
+Without dropout, whose random numbers differ. The other loop is ``keras.Model.fit`` on stock layers.
 """
 
 import logging
@@ -80,7 +80,7 @@ def different_tokens():
     """Token ids that no sequence holds twice.
 
     Of a token that a batch holds twice, Keras on TensorFlow adds the squares of both gradients where an optimizer needs
-    the square of their sum, because it keeps gradients of embeddings sparse; on other backends it does not (Keras 3.15).
+    the square of their sum, because it keeps gradients of embeddings sparse. Other backends do not (Keras 3.15).
     """
     ids = np.stack([np.random.default_rng(seed).permutation(8)[:6] + 1 for seed in range(20)])
     ids[::3, 4:] = 0
@@ -127,6 +127,8 @@ def three_classes_of_steps(X):
 BIG = {"optimizer__learning_rate": 0.05}
 VALIDATION = {"validation_split": 0.25, "early_stopping": True, "patience": 2}
 
+WEIGHTED_CLASSES = {0: 1, 1: 3, 2: 2}
+
 # Estimator, sequences, targets, parameters, whether samples have weights.
 CASES = {
     "gru": ("GRURegressor", sequences, series, {}, False),
@@ -164,7 +166,7 @@ CASES = {
         "LSTMClassifier",
         absent,
         three_classes,
-        {"class_weight": {0: 1, 1: 3, 2: 2}, "dense_units": 4},
+        {"class_weight": WEIGHTED_CLASSES, "dense_units": 4},
         True,
     ),
     "multilabel": ("GRUClassifier", sequences, several_labels, {"metrics": ["binary_accuracy"]}, False),
