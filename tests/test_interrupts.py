@@ -117,28 +117,29 @@ def test_an_error_of_one_thread_stops_the_others():
 
 @pytest.mark.parametrize("starts", [True, False], ids=["after", "before"])
 def test_an_interrupt_while_threads_start(starts, monkeypatch):
-    stop, ended, start = np.zeros(1, np.int64), [], threading.Thread.start
+    stop, begun, seen, ended = np.zeros(1, np.int64), threading.Event(), [], []
+    start = threading.Thread.start
 
     def interrupted(thread):
         if thread.name != "skrnn":
             return start(thread)
-        if starts or not started:
-            started.append(start(thread))
-        if starts or len(started) == 1 and again:
+        seen.append(thread)
+        if starts or len(seen) == 1:
+            start(thread)
+        if starts or len(seen) == 2:
+            begun.wait(60)
             raise KeyboardInterrupt("while starting")
-        again.append(thread)
 
-    started, again = [], []
     monkeypatch.setattr(threading.Thread, "start", interrupted)
 
     def call():
+        begun.set()
         waits_for(stop)
         ended.append(threading.get_ident())
 
     with pytest.raises(KeyboardInterrupt, match="while starting"):
         threads.run([call] * 3, stop)
-    assert len(ended) == 1  # the only one that has begun, which was waited for
-    assert len(started) == 1
+    assert len(ended) == 1  # the only one that had begun, which was waited for
     assert_array_equal(stop, [1])
 
 
