@@ -303,7 +303,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
         check_is_fitted(self)
         sequences = self._check_X(X, reset=False)
         remedy = "Cut the sequences into shorter windows, or fit with fewer units."
-        with memory_error(type(self).__name__, PREDICTED_AT_ONCE, sequences.n_timesteps, remedy):
+        with memory_error(type(self).__name__, min(PREDICTED_AT_ONCE, len(sequences)), sequences.n_timesteps, remedy):
             outputs = predict(self._spec, self._state, sequences, mask_layer=self._mask_layer())
         if self._per_step:
             outputs = sequences.to_layout(outputs, np.nan)

@@ -1,235 +1,252 @@
-"""What the compiled programs promise: few compilations, equal bits on any number of threads, little memory."""
+"""Whole fits by native kernels against Keras's own loop: equal weights, optimizer variables and histories.
 
-import os
-import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+Without dropout, whose random numbers differ. The other loop is ``keras.Model.fit`` on stock layers.
+"""
+
+import logging
 
 import numpy as np
 import pytest
-from children import VERY_LONG, run
-from conftest import make, needs_kernels
-from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
-from sklearn.pipeline import make_pipeline
-from skrnn._programs import CACHE
-from skrnn._prototype import _PROTOTYPES
+from conftest import make, needs_kernels, with_absent_steps
+from numpy.testing import assert_allclose
 
-from skrnn import GRURegressor, RecurrentRegressor, SequenceWindower
-from skrnn._network import build_network, fresh_values, signature
-from skrnn.datasets import make_damped_oscillation
+from skrnn._engine.optimizer_tables import OPTIMIZERS
 
-pytestmark = [pytest.mark.slow, needs_kernels]
+pytestmark = needs_kernels
 
-ROOT = Path(__file__).resolve().parent.parent
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4}  # of the largest weight
+EPOCHS = 5
 
 
-def windows_of_damped_curve(width=20):
-    curve = make_damped_oscillation()[1]
-    return np.lib.stride_tricks.sliding_window_view(curve[:-1], width)[..., None], curve[width:]
+@pytest.fixture
+def fit_by(monkeypatch, caplog):
+    """Call a function under an engine; see that it was that engine which trained."""
+
+    def call(engine, function):
+        monkeypatch.setenv("SKRNN_ENGINE", engine)
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG, logger="skrnn"):
+            result = function()
+        assert ("trains through keras.Model.fit" in caplog.text) == (engine == "keras")
+        return result
+
+    return call
 
 
-def n_traces():
-    """How often TensorFlow traced what the cached programs run; XLA compiles once a trace."""
-    functions = [
-        function
-        for program in CACHE._programs.values()
-        for name in ("_train", "_evaluate", "_run", "_gradients", "_losses", "_update")
-        if hasattr(function := getattr(program, name, None), "experimental_get_tracing_count")
-    ]
-    return [function.experimental_get_tracing_count() for function in functions]
+def assert_equal_training(estimator, expected, tolerance):
+    """Compare all that a further epoch would depend on, and what was recorded."""
+    state, wanted = estimator._state, expected._state
+    assert state.optimizer_name == wanted.optimizer_name
+    largest = max(np.abs(weight).max() for weight in wanted.weights if weight.dtype.kind == "f")
+    for weight, other in zip(state.weights, wanted.weights, strict=True):
+        assert weight.dtype == other.dtype
+        if weight.dtype.kind == "f":  # not the states of random generators, which nothing has drawn from
+            assert_allclose(weight, other, rtol=0, atol=tolerance * largest)
+    for variable, other in zip(state.optimizer, wanted.optimizer, strict=True):
+        assert variable.dtype == other.dtype
+        assert_allclose(variable, other, rtol=0, atol=10 * tolerance * np.abs(other).max())
+    assert estimator.history_.keys() == expected.history_.keys()
+    for name, values in expected.history_.items():
+        # Keras measures in float32, whatever the dtype of the network.
+        assert_allclose(estimator.history_[name], values, rtol=max(tolerance, 1e-5), atol=1e-6, err_msg=name)
+    assert (estimator.n_iter_, estimator.best_epoch_) == (expected.n_iter_, expected.best_epoch_)
 
 
-# ---------------------------------------------------------------------------------------------------- compiling
+# ---------------------------------------------------------------------- data
 
 
-def test_a_search_over_cells_and_units_compiles_two_programs_an_architecture():
-    X, y = windows_of_damped_curve()
-    CACHE.clear()
-    before = CACHE.n_compiled.copy()
-    grid = {"cell": ["lstm", "gru"], "units": [8, 16]}
-    search = GridSearchCV(
-        RecurrentRegressor(epochs=2, batch_size=10, random_state=0), grid, cv=TimeSeriesSplit(5), refit=True
-    ).fit(X, y)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert CACHE.n_compiled - before == {"train": 4, "predict": 4}
-    assert sorted(n_traces()) == [0] * 4 + [1] * 8  # nothing was evaluated, and folds of all sizes shared a trace
-
-    search.fit(X, y)
-    assert CACHE.n_compiled - before == {"train": 4, "predict": 4}
-    assert max(n_traces()) == 1
+def sequences():
+    return np.random.default_rng(0).normal(size=(40, 5, 3))
 
 
-@pytest.mark.parametrize(
-    "grid",
-    [
-        {"optimizer__learning_rate": [0.001, 0.01, 0.1]},
-        {"optimizer__clipnorm": [0.001, 0.01, 1.0]},
-        {"optimizer__global_clipnorm": [0.001, 0.01, 1.0]},
-        {"optimizer__clipvalue": [0.001, 0.01, 1.0]},
-    ],
-    ids=lambda grid: next(iter(grid)),
-)
-def test_numbers_of_the_optimizer_compile_nothing(X, y, grid):
-    CACHE.clear()
-    n_before = CACHE.n_compiled["train"]
-    search = GridSearchCV(make("GRURegressor", optimizer="sgd"), grid, cv=KFold(2)).fit(X, y)
-    assert CACHE.n_compiled["train"] == n_before + 1
-    assert len(set(search.cv_results_["mean_test_score"])) == 3
+def absent():
+    return with_absent_steps(sequences())
 
 
-def test_learning_rates_share_a_prototype_and_change_no_bit(X, y):
-    def fit(rate):
-        return make("GRURegressor", optimizer__learning_rate=rate).fit(X, y).predict(X)
-
-    _PROTOTYPES.clear()
-    alone = {}
-    for rate in (0.003, 0.05):
-        alone[rate] = fit(rate)
-        _PROTOTYPES.clear()
-    n_before = _PROTOTYPES.n_compiled["prototype"]
-    for rate in (0.05, 0.003, 0.05):
-        assert_array_equal(fit(rate), alone[rate])
-    assert _PROTOTYPES.n_compiled["prototype"] == n_before + 1
-    assert (alone[0.003] != alone[0.05]).all()
+def ragged():
+    """A list of sequences of one to nine steps."""
+    rng = np.random.default_rng(1)
+    return [rng.normal(size=(n, 3)) for n in rng.integers(1, 10, size=40)]
 
 
-@pytest.mark.parametrize("clipping", ["clipnorm", "global_clipnorm", "clipvalue"])
-def test_gradients_are_clipped_as_in_keras(X, y, clipping, monkeypatch):
-    params = {"optimizer": "sgd", "optimizer__learning_rate": 0.5, f"optimizer__{clipping}": 0.02}
-    by_program = make("GRURegressor", **params).fit(X, y)
-    monkeypatch.setenv("SKRNN_ENGINE", "keras")
-    by_keras = make("GRURegressor", **params).fit(X, y)
-    assert_allclose(by_program.predict(X), by_keras.predict(X), rtol=0, atol=1e-5)
-    free = make("GRURegressor", optimizer="sgd", optimizer__learning_rate=0.5).fit(X, y)
-    assert np.max(np.abs(free.predict(X) - by_keras.predict(X))) > 1e-2
+def tokens():
+    """Token ids, some padded at their end; a batch holds each many times."""
+    ids = np.random.default_rng(2).integers(1, 9, size=(40, 6))
+    ids[::3, 4:] = 0
+    return ids
 
 
-# ---------------------------------------------------------------------------------------------------- weights
+def different_tokens():
+    """Token ids that no sequence holds twice.
+
+    Of a token that a batch holds twice, Keras on TensorFlow adds the squares of both gradients where an optimizer needs
+    the square of their sum, because it keeps gradients of embeddings sparse. Other backends do not (Keras 3.15).
+    """
+    ids = np.stack([np.random.default_rng(seed).permutation(8)[:6] + 1 for seed in range(20)])
+    ids[::3, 4:] = 0
+    return ids
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
-@pytest.mark.parametrize("params", [{}, {"bidirectional": True, "dropout": 0.5, "dense_units": 3}], ids=["", "all"])
-def test_initial_weights_are_those_of_the_built_network(X, y, cell, params):
-    spec = RecurrentRegressor(cell, 6, epochs=1, random_state=0, **params).fit(X, y)._spec
-    network = build_network(spec, 7)
-    for fresh, built in zip(fresh_values(signature(network), 7), network.get_weights(), strict=False):
-        np.testing.assert_array_equal(fresh, built)
+def series(X):
+    """One number per sequence, below and above zero."""
+    sums = np.array([np.nansum(np.asarray(x, float)) for x in X])
+    return (sums - np.median(sums)) / 5
 
 
-def test_initial_weights_are_keras_defaults():
-    X, y = np.ones((4, 5, 30)), np.arange(4)
-    spec = RecurrentRegressor("lstm", 200, epochs=1, random_state=0).fit(X, y)._spec
-    weights = {path: value for (path, *_), value in _named_values(spec)}
-    kernel = weights["recurrent_0/lstm_cell/kernel"]
-    limit = np.sqrt(6 / (30 + 800))  # Glorot and Bengio 2010
-    assert np.abs(kernel).max() == pytest.approx(limit, rel=1e-3)
-    assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
-    recurrent = weights["recurrent_0/lstm_cell/recurrent_kernel"]
-    assert_allclose(recurrent @ recurrent.T, np.eye(200), atol=1e-5)
-    assert_allclose(weights["recurrent_0/lstm_cell/bias"], np.repeat([0, 1, 0, 0], 200))
-    assert_allclose(weights["output/bias"], [0])
+def two_outputs(X):
+    return np.stack([series(X), -(series(X) ** 2)], axis=1)
 
 
-def _named_values(spec):
-    variables = signature(build_network(spec, None))
-    return zip(variables, fresh_values(variables, 3), strict=True)
+def steps(X):
+    """One number per time step; where X is a list, a list."""
+    if isinstance(X, list):
+        return [np.cumsum(x[:, 0]) / 2 for x in X]
+    return np.cumsum(np.nan_to_num(X[..., 0]), axis=1) / 2
 
 
-# Sequences, batch and units as in the benchmarks; two batches.
-SHAPES = {
-    "damped": {"shape": (20, 20, 1), "units": 40, "batch_size": 10, "return_sequences": True},
-    "generic": {"shape": (64, 50, 8), "units": 64, "batch_size": 32},
-    "btc": {"shape": (128, 60, 1), "units": (50, 100), "batch_size": 64},
-    "imdb": {"shape": (200, 300, 1), "units": 50, "batch_size": 100},
+def two_classes(X):
+    return np.where(series(X) > 0, "up", "down")
+
+
+def three_classes(X):
+    return np.digitize(series(X), [-0.4, 0.4])
+
+
+def several_labels(X):
+    return np.stack([series(X) > 0, series(X) < 0.5], axis=1).astype(int)
+
+
+def two_classes_of_steps(X):
+    return (steps(X) > 0).astype(int)
+
+
+def three_classes_of_steps(X):
+    return np.digitize(steps(X), [-0.3, 0.3])
+
+
+BIG = {"optimizer__learning_rate": 0.05}
+VALIDATION = {"validation_split": 0.25, "early_stopping": True, "patience": 2}
+
+WEIGHTED_CLASSES = {0: 1, 1: 3, 2: 2}
+
+# Estimator, sequences, targets, parameters, whether samples have weights.
+CASES = {
+    "gru": ("GRURegressor", sequences, series, {}, False),
+    "lstm-lists": ("LSTMRegressor", ragged, series, {"batch_size": 7}, False),
+    "rnn": ("RecurrentRegressor", absent, series, {"cell": "rnn", **BIG}, True),
+    "gru-stacked-bidirectional": ("GRURegressor", absent, series, {"units": (6, 9), "bidirectional": True}, False),
+    "lstm-stacked": ("LSTMRegressor", absent, series, {"units": (9, 4, 3), **BIG}, False),
+    "rnn-bidirectional-lists": ("RecurrentRegressor", ragged, series, {"cell": "rnn", "bidirectional": True}, True),
+    "gru-steps": ("GRURegressor", absent, steps, {"return_sequences": True, **BIG}, True),
+    "gru-steps-lists": ("GRURegressor", ragged, steps, {"return_sequences": True, "units": (5, 4)}, False),
+    "lstm-steps-bidirectional": (
+        "LSTMRegressor",
+        absent,
+        steps,
+        {"return_sequences": True, "bidirectional": True, "units": (6, 4)},
+        False,
+    ),
+    "dense": ("GRURegressor", sequences, two_outputs, {"dense_units": (10, 5), **BIG}, False),
+    "tokens": (
+        "GRURegressor",
+        tokens,
+        series,
+        {"embedding_dim": 5, "n_tokens": 12, "optimizer": "sgd", "optimizer__momentum": 0.9, **BIG},
+        True,
+    ),
+    "tokens-one-by-one": (
+        "LSTMClassifier",
+        different_tokens,
+        two_classes,
+        {"embedding_dim": 9, "units": (4, 3), "bidirectional": True, "batch_size": 1, "optimizer__clipnorm": 0.05},
+        False,
+    ),
+    "binary": ("GRUClassifier", sequences, two_classes, {**BIG}, True),
+    "multiclass": (
+        "LSTMClassifier",
+        absent,
+        three_classes,
+        {"class_weight": WEIGHTED_CLASSES, "dense_units": 4},
+        True,
+    ),
+    "multilabel": ("GRUClassifier", sequences, several_labels, {"metrics": ["binary_accuracy"]}, False),
+    "binary-steps": ("GRUClassifier", sequences, two_classes_of_steps, {"return_sequences": True, **BIG}, False),
+    "multiclass-steps": ("GRUClassifier", absent, three_classes_of_steps, {"return_sequences": True}, True),
+    "early-stopping": ("GRURegressor", sequences, series, {**VALIDATION, "metrics": ["mae"], **BIG}, True),
+    "early-stopping-classes": ("GRUClassifier", sequences, three_classes, {**VALIDATION, "metrics": ["accuracy"]}, 0),
+    "huber": ("GRURegressor", sequences, series, {"loss": "huber", "loss__delta": 0.5, "shuffle": False}, True),
+    "one-batch": ("LSTMRegressor", absent, series, {"batch_size": None, "loss": "log_cosh"}, False),
+    "batches-of-shards": ("GRURegressor", sequences, series, {"batch_size": 40, "units": 200}, False),
+    "clipvalue": ("GRURegressor", sequences, series, {"optimizer": "sgd", "optimizer__clipvalue": 0.01}, False),
+    "clipnorm-momentum": (
+        "GRURegressor",
+        sequences,
+        series,
+        {"optimizer": "sgd", "optimizer__clipnorm": 0.1, "optimizer__momentum": 0.9, "optimizer__nesterov": True},
+        True,
+    ),
+    "global-clipnorm-decay": (
+        "LSTMRegressor",
+        absent,
+        series,
+        {"optimizer": "adamw", "optimizer__global_clipnorm": 0.2, "optimizer__weight_decay": 0.05, **BIG},
+        False,
+    ),
+    "amsgrad": ("GRURegressor", absent, series, {"optimizer__amsgrad": True, **BIG}, False),
+    "rmsprop-centered": (
+        "GRURegressor",
+        sequences,
+        series,
+        {"optimizer": "rmsprop", "optimizer__centered": True, "optimizer__momentum": 0.5, "optimizer__clipvalue": 0.05},
+        False,
+    ),
 }
-# Either gated cell at every size would be most of a minute of compiling in each process.
-CELLS_OF = {"generic": ("gru", "rnn"), "damped": ("lstm",), "btc": ("gru",), "imdb": ("lstm",)}
-
-THREADS = """
-import sys
-import tensorflow as tf
-
-tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
-from tests.test_engine import CELLS_OF, digest_of_fit
-
-for workload, cells in CELLS_OF.items():
-    for cell in cells:
-        print(workload, cell, digest_of_fit(workload, cell))
-"""
+IN_THE_SHORT_RUN = [("lstm-lists", "float64"), ("rnn", "float32")]
 
 
-def digest_of_fit(workload, cell):
-    """Hash of the weights after two batches of a workload."""
-    import hashlib
-
-    params = dict(SHAPES[workload])
-    shape, units = params.pop("shape"), params.pop("units")
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=shape).astype("float32")
-    y = np.cumsum(X[..., 0], axis=1) / 5 if "return_sequences" in params else X[:, -1, 0]
-    estimator = RecurrentRegressor(cell, units, epochs=1, random_state=0, **params).fit(X, y)
-    return hashlib.sha256(b"".join(w.tobytes() for w in estimator._state.weights)).hexdigest()
+def case_parameters():
+    return [
+        pytest.param(case, dtype, marks=[] if (case, dtype) in IN_THE_SHORT_RUN else pytest.mark.slow)
+        for case in CASES
+        for dtype in TOLERANCES
+    ]
 
 
-@pytest.mark.slow
-def test_weights_are_equal_on_one_two_and_four_threads():
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+@pytest.mark.parametrize(("case", "dtype"), case_parameters())
+def test_fits_are_those_of_keras(case, dtype, fit_by):
+    name, data, target, params, weighted = CASES[case]
+    X = data()
+    y, weights = target(X), np.linspace(0.5, 3, len(X)) if weighted else None
 
-    def run_on(n_threads):
-        return run("-c", THREADS, str(n_threads), cwd=ROOT, env=environment, seconds=VERY_LONG)
+    def fit():
+        estimator = make(name, **{"epochs": EPOCHS, "dtype": dtype, **params})
+        return estimator.fit(X, y, sample_weight=weights).partial_fit(X, y, sample_weight=weights)
 
-    with ThreadPoolExecutor(3) as pool:
-        processes = list(pool.map(run_on, (1, 2, 4)))
-    assert [process.returncode for process in processes] == [0, 0, 0], processes
-    one, two, four = (set(process.stdout.splitlines()) for process in processes)
-    assert len(one) == 5
-    assert one == two == four
+    assert_equal_training(fit_by("native", fit), fit_by("keras", fit), TOLERANCES[dtype])
 
 
-# ---------------------------------------------------------------------------------------------------- memory
+# ---------------------------------------------------------------------- from one engine to the other
+
+OF_OPTIMIZERS = {
+    "Ftrl": {"optimizer__initial_accumulator_value": 0.1, "optimizer__learning_rate": 0.1},
+    "Adadelta": {"optimizer__learning_rate": 1.0},
+    "SGD": {"optimizer__momentum": 0.9},
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_windows_are_never_materialised(dtype):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(10_000, 4)).astype(dtype)
-    windows = X.itemsize * X.size * 256
-    pipeline = make_pipeline(SequenceWindower(256), GRURegressor(2, batch_size=512, epochs=1, random_state=0))
-    pipeline.fit(X[:600], X[:600, 0]).predict(X[:300])  # compiles
-    tracemalloc.start()
-    try:
-        pipeline.fit(X, X[:, 0]).predict(X)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < windows / 4
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_goes_on_in_the_other_engine_and_back(optimizer, X, y, fit_by):
+    params = {"optimizer": optimizer.lower(), "optimizer__learning_rate": 0.01, **OF_OPTIMIZERS.get(optimizer, {})}
 
+    def trained(*engines):
+        network = make("RecurrentRegressor", cell="rnn", warm_start=True, dtype="float64", **params)
+        calls = [lambda: network.fit(X, y), lambda: network.partial_fit(X, -y), lambda: network.fit(X[::-1], y)]
+        for engine, call in zip(engines, calls, strict=True):
+            fit_by(engine, call)
+        return network
 
-RESIDENT = """
-import numpy as np
-from skrnn import RecurrentRegressor
-
-def resident():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(100, 20, 1)).astype("float32")
-y = X[:, -1, 0]
-estimators = [RecurrentRegressor(cell, 8, epochs=1, batch_size=16) for cell in ("gru", "lstm")]
-for number in range(35):
-    estimators[number % 2].fit(X, y).predict(X)
-    if number == 14:
-        before = resident()
-print(resident() - before)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Reads a process's memory from /proc.")
-def test_many_fits_leave_no_memory_behind():
-    process = run("-c", RESIDENT, seconds=VERY_LONG)
-    assert process.returncode == 0, process.stderr
-    assert float(process.stdout) < 7  # a Keras model a fit would leave 12
+    mixed = trained("native", "keras", "native")
+    assert mixed.n_iter_ == 7
+    for other in (trained("native", "native", "native"), trained("keras", "keras", "keras")):
+        assert_equal_training(mixed, other, TOLERANCES["float64"])

@@ -5,6 +5,7 @@ Whatever happens, the estimator is as it was before, and the next fit gives what
 
 import copy
 import os
+import re
 import signal
 import sys
 import time
@@ -16,13 +17,13 @@ import pytest
 from children import started
 from conftest import make, needs_kernels
 from numpy.testing import assert_array_equal
-from skrnn._programs import ProgramCache, TrainingProgram
 
-import skrnn._training
+import skrnn._engine.native_pass
+from skrnn._engine.architecture import aligned_zeros
 
 TESTS = Path(__file__).parent
 
-both_engines = pytest.mark.parametrize("engine", ["programs", pytest.param("keras", marks=pytest.mark.slow)])
+both_engines = pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
 
 
 def assert_equal_fits(estimator, expected, X):
@@ -68,32 +69,10 @@ def test_a_callback_that_raises_changes_nothing(engine, X, y, use_engine):
     assert_unchanged_by(lambda: regressor.partial_fit(X, -y), RuntimeError, "no space left", regressor, X)
     regressor.set_params(callbacks=None)
     assert_equal_fits(regressor.fit(X, y), expected, X)
-    if engine == "programs":
+    if engine == "native":
         regressor.set_params(callbacks=[Fuse(RuntimeError("again"), 1)])
         assert_unchanged_by(lambda: regressor.partial_fit(X, -y), RuntimeError, "again", regressor, X)
         assert_equal_fits(regressor.set_params(callbacks=None).partial_fit(X, y), expected.partial_fit(X, y), X)
-
-
-@needs_kernels
-def test_an_interrupt_while_a_program_is_compiled(X, y, monkeypatch):
-    expected, traced = make("GRURegressor").fit(X, y), TrainingProgram._shard_gradients
-    calls = []
-
-    def interrupted_once(program, values, shard):
-        calls.append(shard)
-        if len(calls) == 1:
-            raise KeyboardInterrupt("while tracing")
-        return traced(program, values, shard)
-
-    cache = ProgramCache(4)  # an empty one: the program has to be compiled
-    monkeypatch.setattr(skrnn._training, "CACHE", cache)
-    monkeypatch.setattr(TrainingProgram, "_shard_gradients", interrupted_once)
-    regressor = make("GRURegressor")
-    with pytest.raises(KeyboardInterrupt, match="while tracing"):
-        regressor.fit(X, y)
-    assert not hasattr(regressor, "n_iter_")
-    assert_equal_fits(regressor.fit(X, y), expected, X)
-    assert cache.n_compiled["train"] == 1  # the program that was interrupted is whole now
 
 
 # ---------------------------------------------------------------------- losses that diverge
@@ -239,7 +218,7 @@ wide = GRURegressor(units=30, epochs=1, random_state=0).fit(X, y)
 before = wide.predict(X)
 out_of_memory(lambda: wide.fit(np.zeros((40, 200_000, 3), dtype="float32"), y))
 assert_array_equal(wide.predict(X), before)
-out_of_memory(lambda: wide.predict(np.zeros((8, 1_000_000, 3), dtype="float32")))
+out_of_memory(lambda: wide.predict(np.zeros((8, 2_000_000, 3), dtype="float32")))
 assert_array_equal(wide.predict(X), before)
 assert_array_equal(wide.fit(X, y).predict(X), before)
 """
@@ -274,19 +253,51 @@ def test_a_signal_interrupts_and_changes_nothing(lines_of_a_process_with_faults)
     ]
 
 
+TRAINING_MESSAGE = (
+    "GRURegressor ran out of memory with batches of {} sequences of {} time steps. Lower batch_size or units, or cut "
+    "the sequences into shorter windows. See docs/speed.md#memory."
+)
+PREDICTION_MESSAGE = (
+    "GRURegressor ran out of memory with batches of {} sequences of {} time steps. Cut the sequences into shorter "
+    "windows, or fit with fewer units. See docs/speed.md#memory."
+)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux" or os.environ.get("SKRNN_ENGINE") == "keras",
     reason="Reads /proc for what memory is in use; Keras's own prediction ends the process where memory runs out.",
 )
 def test_memory_that_runs_out_names_batches_and_steps(lines_of_a_process_with_faults):
     training, predicting = [line for line in lines_of_a_process_with_faults if line.startswith("MemoryError")]
-    assert training == (
-        "MemoryError from ResourceExhaustedError: GRURegressor ran out of memory with batches of 32 sequences of "
-        "200000 time steps. Lower batch_size or units, or cut the sequences into shorter windows. "
-        "See docs/speed.md#memory."
+    assert re.fullmatch(
+        rf"MemoryError from \w*MemoryError: {re.escape(TRAINING_MESSAGE.format(32, 200_000))}", training
     )
-    assert predicting == (
-        "MemoryError from ResourceExhaustedError: GRURegressor ran out of memory with batches of 8 sequences of "
-        "1000000 time steps. Cut the sequences into shorter windows, or fit with fewer units. "
-        "See docs/speed.md#memory."
-    )
+    message = re.escape(PREDICTION_MESSAGE.format(8, 2_000_000))
+    for line, message in (
+        (training, TRAINING_MESSAGE.format(32, 200_000)),
+        (predicting, PREDICTION_MESSAGE.format(8, 2_000_000)),
+    ):
+        assert re.fullmatch(rf"MemoryError from \w*MemoryError: {re.escape(message)}", line)
+
+
+@needs_kernels
+def test_memory_that_threads_do_not_get_changes_nothing(X, y, monkeypatch):
+    regressor = make("GRURegressor").fit(X, y)
+    expected = copy.deepcopy(regressor)
+    with monkeypatch.context() as patch:
+
+        def refused(n, dtype):
+            raise MemoryError("all is taken") if n > 1000 else None
+            return aligned_zeros(n, dtype)
+
+        patch.setattr(skrnn._engine.native_pass, "aligned_zeros", refused)
+        message = re.escape(TRAINING_MESSAGE.format(32, 5))
+        before = dict(vars(regressor))
+        for call in (regressor.fit, regressor.partial_fit):
+            with pytest.raises(MemoryError, match=f"^{message}$"):
+                call(X, y)
+            assert vars(regressor) == before
+        with pytest.raises(MemoryError, match=f"^{re.escape(PREDICTION_MESSAGE.format(16, 5))}$"):
+            regressor.predict(X)
+    assert_equal_fits(regressor.fit(X, y), expected, X)

@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from children import run
-from conftest import needs_kernels
 from numpy.testing import assert_array_equal
-from skrnn._programs import CACHE
 
 import skrnn
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor
@@ -45,8 +43,8 @@ FITS = {
 ways_to_train = pytest.mark.parametrize(
     ("kind", "engine"),
     [
-        ("plain", "programs"),
-        ("dropout", "programs"),
+        ("plain", "native"),
+        ("dropout", "native"),
         pytest.param("dropout", "keras", marks=pytest.mark.slow),
         pytest.param("callable", "keras", marks=pytest.mark.slow),
     ],
@@ -118,19 +116,6 @@ for kind, make in reversed(FITS.items()):  # the order must not matter
     assert process.returncode == 0, process.stderr
     elsewhere = dict(line.split() for line in process.stdout.splitlines())
     assert elsewhere == {kind: digest(make().fit(*data())) for kind, make in FITS.items()}
-
-
-@needs_kernels
-def test_a_cold_program_gives_the_bits_of_a_warm_one():
-    X, y = data()
-    RecurrentRegressor("rnn", 4, **(COMMON | {"random_state": 9, "epochs": 1})).fit(X, -y).predict(X)
-    n_before = CACHE.n_compiled["train"]
-    warm = digest(RecurrentRegressor("rnn", 4, **COMMON).fit(X, y))
-    assert CACHE.n_compiled["train"] == n_before
-    CACHE.clear()
-    cold = digest(RecurrentRegressor("rnn", 4, **COMMON).fit(X, y))
-    assert CACHE.n_compiled["train"] == n_before + 1
-    assert cold == warm
 
 
 # ---------------------------------------------------------------- what random_state may be
@@ -254,15 +239,11 @@ def fit_in_threads(makers, X, y):
         return list(pool.map(fit, makers))
 
 
-@needs_kernels
 def test_threads_that_fit_equal_estimators_give_the_bits_of_serial_fits():
     X, y = data()
     expected = GRURegressor(4, **COMMON).fit(X, y).predict(X)
-    CACHE.clear()  # all threads want the program that none has compiled yet
-    n_before = [CACHE.n_compiled[kind] for kind in ("train", "predict")]
     for predictions in fit_in_threads([lambda: GRURegressor(4, **COMMON)] * 4, X, y):
         assert_array_equal(predictions, expected)
-    assert [CACHE.n_compiled[kind] for kind in ("train", "predict")] == [n + 1 for n in n_before]
 
 
 @pytest.mark.slow
@@ -275,10 +256,8 @@ def test_threads_that_fit_different_estimators_give_the_bits_of_serial_fits():
         FITS["dropout"],
     ]
     expected = [make().fit(X, y).predict(X) for make in makers]
-    CACHE.clear()
-    for cold_then_warm in range(2):
-        for predictions, serial in zip(fit_in_threads(makers, X, y), expected, strict=True):
-            assert_array_equal(predictions, serial, err_msg=str(cold_then_warm))
+    for predictions, serial in zip(fit_in_threads(makers, X, y), expected, strict=True):
+        assert_array_equal(predictions, serial)
 
 
 @pytest.mark.slow

@@ -113,10 +113,11 @@ class Workers:
     def run(self, weights: NDArray[Any]) -> None:
         """Make a pass with some weights."""
         job = self._job
-        fixed = weights.ctypes.data, job.architecture.table.ctypes.data, job.table.ctypes.data
+        fixed = weights, job.architecture.table, job.table
 
         def call(memory):
-            return lambda: self._function(*fixed, *(array.ctypes.data for array in memory))
+            # The arrays, not their addresses: who interrupts twice may go on before the threads have ended.
+            return lambda: self._function(*(array.ctypes.data for array in (*fixed, *memory)))
 
         if self._alone:
             call(self._memories[0])()

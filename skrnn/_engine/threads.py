@@ -22,34 +22,50 @@ def n_threads() -> int:
 def run(calls: Sequence[Callable[[], Any]], stop: NDArray[Any]) -> None:
     """Make calls that release the GIL, each in a thread of its own, and wait for them.
 
-    An exception that comes while waiting, as a signal does, stops them by the flag ``stop``; it goes on when they have
-    ended, for they work in memory of whoever waits.
+    An exception that comes while threads start or are waited for, as of a signal, stops them by the flag ``stop``; it
+    goes on when they have ended.
     """
-    ended: list[threading.Event] = []
     errors: list[BaseException] = []
-
-    def make(call, event):
-        try:
-            call()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            event.set()
-
+    tasks = [_Task(call, stop, errors) for call in calls]
     try:
-        for call in calls:
-            event = threading.Event()
-            threading.Thread(target=make, args=(call, event), daemon=True, name="skrnn").start()
-            ended.append(event)
-    except BaseException as error:  # there may be no more threads
+        for task in tasks:
+            threading.Thread(target=task.run, daemon=True, name="skrnn").start()
+    except BaseException as error:  # there may be no more threads; after an interrupt, the last may run or not
         stop[0] = 1
         errors.append(error)
-    for event in ended:
-        while not event.is_set():
-            try:
-                event.wait(_POLL)
-            except BaseException as error:
-                stop[0] = 1
-                errors.append(error)
+        tasks = [task for task in tasks if not task.withdraw()]
+    while tasks:
+        try:
+            while not tasks[-1].ended.wait(_POLL):
+                pass
+            tasks.pop()
+        except BaseException as error:
+            stop[0] = 1
+            errors.append(error)
     if errors:
         raise errors[0]
+
+
+class _Task:
+    """A call that a thread makes, unless it is withdrawn before."""
+
+    def __init__(self, call, stop, errors):
+        self._call, self._stop, self._errors = call, stop, errors
+        self._begun = threading.Lock()
+        self.ended = threading.Event()
+
+    def withdraw(self):
+        """Return whether the call was not made, nor will be."""
+        return self._begun.acquire(blocking=False)
+
+    def run(self):
+        """Make the call, and note its error."""
+        if not self._begun.acquire(blocking=False):
+            return
+        try:
+            self._call()
+        except BaseException as error:
+            self._stop[0] = 1  # others may wait for this part of the work
+            self._errors.append(error)
+        finally:
+            self.ended.set()
