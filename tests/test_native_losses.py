@@ -257,7 +257,6 @@ class Own(keras.losses.Huber):
         ("categorical_focal_crossentropy", {"alpha": [0.2, 0.8]}, "softmax"),
         (keras.losses.SparseCategoricalCrossentropy(ignore_class=0), {}, "softmax"),
     ],
-    ids=str,
 )
 def test_losses_without_a_kernel(loss, arguments, activation):
     assert native_loss(loss, arguments, activation) is None
