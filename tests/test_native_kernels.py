@@ -38,8 +38,7 @@ def assert_as_keras(problem):
     assert_gradients_close(our_gradients, gradients, dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "dtype"), [("gru", "float32"), ("lstm", "float64"), ("rnn", "float32")])
 def test_values_and_gradients_equal_those_of_keras(cell, dtype):
     assert_as_keras(Problem(spec_of(cell=cell, dtype=dtype, return_sequences=True, **DEEP), 9, 4))
 

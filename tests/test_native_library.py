@@ -134,6 +134,7 @@ print(status)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="There are no forks.")
 def test_a_fork_computes_the_same_and_waits_for_no_lock(filled):
     LIBRARIES["float64"].function("loss_poisson")
