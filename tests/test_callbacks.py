@@ -117,6 +117,7 @@ def test_a_callback_class_takes_routed_arguments(X, y):
     assert_allclose(regressor.predict(X), make("GRURegressor", epochs=2).fit(X, y).predict(X), atol=1e-6)
 
 
+@needs_kernels
 @pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin"])
 @pytest.mark.parametrize("what", ["trainable", "momentum"])
 def test_what_kernels_do_not_see_is_refused(what, hook, X, y):

@@ -6,7 +6,7 @@ import logging
 import keras
 import numpy as np
 import pytest
-from conftest import make
+from conftest import make, needs_kernels
 
 from skrnn._losses import _KINDS, CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, check_loss, loss_name
 
@@ -180,6 +180,7 @@ def test_targets_to_validate_on_are_checked_too(X, y):
         make("GRURegressor", loss="poisson").fit(X, y**2, X_val=X, y_val=-(y**2))
 
 
+@needs_kernels
 def test_a_metric_that_looks_at_no_weights_counts_rows(X, y, caplog):
     class Count(keras.metrics.Metric):
         def __init__(self, name="count", **kwargs):
