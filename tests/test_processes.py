@@ -52,20 +52,23 @@ def keras_has_run(monkeypatch):
 
 
 def about_this_worker():
-    """Process id of a worker, its share of the cores, and the threads that kernels and TensorFlow take for it."""
-    from tensorflow.config import threading
-
-    from skrnn._engine.processes import prepare_process
+    """Process id of a worker, its share of the cores, and the threads that kernels take."""
     from skrnn._engine.threads import n_threads
 
-    prepare_process()
-    return (
-        os.getpid(),
-        int(os.environ["OMP_NUM_THREADS"]),
-        n_threads(),
-        threading.get_intra_op_parallelism_threads(),
-        threading.get_inter_op_parallelism_threads(),
-    )
+    return os.getpid(), int(os.environ["OMP_NUM_THREADS"]), n_threads()
+
+
+def test_tensorflow_takes_the_share_of_its_process():
+    code = """
+from skrnn._engine.processes import prepare_process
+from tensorflow.config import threading
+
+prepare_process()
+print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+"""
+    process = run("-c", code, cwd=ROOT, env={"OMP_NUM_THREADS": "3"})
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == ["3", "3"]
 
 
 def children(parent):
