@@ -119,7 +119,8 @@ class NativeTraining:
         job.set(at.ORDER, order)
         job.set(at.POSITIONS, positions)
         job.set(at.HYPER, self._optimizer.hyper(self._variables, self.n_batches))
-        job.table[at.DROPOUT_KEY] = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0] >> 1
+        [key] = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64).tolist()
+        job.table[at.DROPOUT_KEY] = key >> 1
         self._counters[:] = 0
         self._workers.run(self._weights)
         self._variables = self._optimizer.advanced(self._variables, self.n_batches)
