@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from functools import partial
+from importlib.metadata import version
 from numbers import Integral, Number
 from pathlib import Path
 from types import CodeType
@@ -132,12 +133,10 @@ class SavedFit:
     """
 
     def __init__(self, checkpoint, name, identity):
-        import keras
-
         from skrnn import __version__
 
         self.every, self.keep = checkpoint.every, checkpoint.keep
-        self.path = Path(checkpoint.folder) / f"{name}-{digest([__version__, keras.__version__, identity])}.checkpoint"
+        self.path = Path(checkpoint.folder) / f"{name}-{digest([__version__, version('keras'), identity])}.checkpoint"
         self.path.parent.mkdir(parents=True, exist_ok=True)  # now: a fit should not train in vain
 
     def read(self):

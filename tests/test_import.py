@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from children import run
+from conftest import needs_kernels
 
 import skrnn
 
 ROOT = Path(skrnn.__file__).parents[1]
-HEAVY = ("tensorflow", "keras", "scikeras", "matplotlib")
+HEAVY = ("tensorflow", "keras", "scikeras", "matplotlib", "numba")
 
 # Whatever a script does first, this names the modules that it should not have loaded.
 REPORT = f"""
@@ -79,6 +80,47 @@ else:
     raise SystemExit("units=0 was taken")
 """
     assert heavy_modules_after(code) == []
+
+
+TRAINS = """
+import tempfile
+import numpy as np
+from sklearn.model_selection import GridSearchCV, cross_val_score
+import skrnn
+from skrnn import Checkpoint, GRUClassifier, GRURegressor, RecurrentRegressor, SequenceForecaster, sliding_windows
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(24, 4, 2))
+y = X[:, -1, 0] - X[:, -2, 1]
+small = {"epochs": 1, "random_state": 0}
+regressor = GRURegressor(3, metrics=["mae"], early_stopping=True, validation_split=0.25, **small).fit(X, y)
+assert np.isfinite(regressor.score(X, y)) and regressor.predict(X).shape == (24,)
+regressor.partial_fit(X, y)
+assert set(regressor.history_) == {"loss", "mae", "val_loss", "val_mae"}
+for loss in ("mae", "huber", "log_cosh"):
+    GRURegressor(3, loss=loss, **small).fit(X, y)
+for optimizer in (
+    "sgd", "rmsprop", "adam", "adamw", "adamax", "nadam", "adagrad", "adadelta", "lion", "ftrl"
+):
+    RecurrentRegressor("rnn", 3, optimizer=optimizer, optimizer__clipnorm=1.0, **small).fit(X, y)
+cross_val_score(GRURegressor(3, **small), X, y, cv=2)
+GridSearchCV(RecurrentRegressor("rnn", 3, **small), {"cell": ["gru", "lstm"]}, cv=2).fit(X, y).predict(X)
+with tempfile.TemporaryDirectory() as folder:
+    GRURegressor(3, callbacks=[Checkpoint(folder, every=1)], epochs=2, random_state=0).fit(X, y)
+rows = rng.normal(size=(40, 2))
+windows = sliding_windows(rows, 5)
+GRURegressor(3, **small).fit(windows, rows[:, 0]).predict(windows)
+tokens = rng.integers(1, 9, size=(24, 5))
+GRUClassifier(3, embedding_dim=2, metrics=["accuracy"], **small).fit(tokens, y > 0).predict(tokens)
+forecaster = SequenceForecaster(GRURegressor(3, **small), window=5).fit(None, rows[:, 0])
+assert forecaster.forecast(3).shape == (3,)
+"""
+
+
+@needs_kernels
+def test_training_and_predicting_load_no_keras():
+    run("-c", TRAINS, cwd=ROOT)  # compiles what has not been compiled on this machine
+    assert heavy_modules_after(TRAINS) == []
 
 
 @pytest.mark.parametrize("name", skrnn.__all__)

@@ -19,7 +19,7 @@ from skrnn import GRUClassifier, GRURegressor, RecurrentRegressor, SequenceWindo
 
 ROOT = Path(skrnn.__file__).parents[1]
 
-# One shape of batch and of sequence for the whole file, so that its programs are compiled once.
+# One shape of network and of data for the whole file.
 UNITS, N_SAMPLES, N_TIMESTEPS, N_FEATURES = 4, 40, 5, 2
 
 
@@ -283,7 +283,7 @@ def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, 
     of_tokens = GRUClassifier(3, embedding_dim=2, epochs=1, random_state=0).fit(tokens, y > 0)
     deep = GRURegressor((3, 2), bidirectional=True, dropout=0.1, dense_units=2, epochs=1, random_state=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SKRNN_ENGINE", "keras")  # compiles faster; who trained a network does not matter here
+        patch.setenv("SKRNN_ENGINE", "keras")  # who trained a network does not matter here
         deep.fit(Xa, y)
         of_deep = deep.predict(Xa)
     cases = {

@@ -1,4 +1,4 @@
-"""Workers and forks: equal results in other processes, their share of the cores, and no hang where none can work."""
+"""Workers and forks: equal bits in other processes, their share of the cores, no hang where TensorFlow cannot run."""
 
 import multiprocessing
 import os
@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 from children import LONG, VERY_LONG, run, workers_within
+from conftest import needs_kernels
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold
@@ -37,7 +38,13 @@ def regressor(**changes):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A fit, after which TensorFlow runs in this process."""
+    return regressor().fit(*data())
+
+
+@pytest.fixture
+def keras_has_run(monkeypatch):
+    """Keras's loop for all, and a fit by it, after which TensorFlow runs in this process."""
+    monkeypatch.setenv("SKRNN_ENGINE", "keras")
     return regressor().fit(*data())
 
 
@@ -45,16 +52,23 @@ def fitted():
 
 
 def about_this_worker():
-    """Process id of a worker, its share of the cores, and the threads that TensorFlow takes for it."""
-    from tensorflow.config import threading
+    """Process id of a worker, its share of the cores, and the threads that kernels take."""
+    from skrnn._engine.threads import n_threads
 
-    share = int(os.environ["OMP_NUM_THREADS"])
-    return (
-        os.getpid(),
-        share,
-        threading.get_intra_op_parallelism_threads(),
-        threading.get_inter_op_parallelism_threads(),
-    )
+    return os.getpid(), int(os.environ["OMP_NUM_THREADS"]), n_threads()
+
+
+def test_tensorflow_takes_the_share_of_its_process():
+    code = """
+from skrnn._engine.processes import prepare_process
+from tensorflow.config import threading
+
+prepare_process()
+print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+"""
+    process = run("-c", code, cwd=ROOT, env={"OMP_NUM_THREADS": "3"})
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == ["3", "3"]
 
 
 def children(parent):
@@ -86,8 +100,8 @@ def test_searches_in_two_workers_give_the_results_of_one_twice():
         assert_array_equal(search.predict(X), predictions)
 
     reports = joblib.Parallel(n_jobs=2, timeout=LONG)(joblib.delayed(about_this_worker)() for _ in range(4))
-    for _, share, intra, inter in reports:
-        assert share == intra == inter == max(joblib.cpu_count() // 2, 1)
+    for _, *shares in reports:
+        assert set(shares) == {max(joblib.cpu_count() // 2, 1)}
     workers = {pid for pid, *_ in reports}
     assert os.getpid() not in workers
     if Path("/proc").exists():
@@ -134,31 +148,122 @@ def errors_of(actions, connection):
 
 @needs_fork
 @forks
-def test_a_child_forked_after_a_fit_says_so_and_does_not_hang(fitted):
+def test_a_child_forked_after_keras_has_run_says_so_and_does_not_hang(keras_has_run):
     X, y = data()
     actions = [
         lambda: regressor().fit(X, y),
-        lambda: fitted.partial_fit(X, y),
-        lambda: fitted.predict(X),
-        lambda: fitted.model_,
+        lambda: keras_has_run.partial_fit(X, y),
+        lambda: keras_has_run.predict(X),
+        lambda: keras_has_run.model_,
     ]
     errors = answers_of_child(partial(errors_of, actions))
     assert len(errors) == len(actions)
     for error in errors:
         assert "forked after TensorFlow had run in process" in error
         assert all(remedy in error for remedy in ("'loky'", "'spawn'", "'forkserver'", "before the first fit"))
-    fitted.predict(X)  # the parent works as before
+    keras_has_run.predict(X)  # the parent works as before
 
 
 @needs_fork
 @forks
-def test_the_multiprocessing_backend_of_joblib_says_so_too(fitted):
+def test_the_multiprocessing_backend_of_joblib_says_so_too(keras_has_run):
     X, y = data()
     with (
         pytest.raises(RuntimeError, match="forked after TensorFlow had run"),
         joblib.parallel_config("multiprocessing"),
     ):
         joblib.Parallel(n_jobs=2, timeout=LONG)(joblib.delayed(regressor().fit)(X, y) for _ in range(2))
+
+
+def send_bits(fitted, connection):
+    """Send the bits of what a child trains and predicts, in one thread and in two."""
+    from skrnn._engine import native_pass
+
+    X, y = data()
+    native_pass.WORK_OF_A_THREAD = 1
+    predictions = [fitted.predict(X), fitted.partial_fit(X, y).predict(X), regressor().fit(X, y).predict(X)]
+    native_pass.n_threads = lambda: 2
+    predictions.append(wide().fit(*many()).predict(many()[0]))
+    connection.send([p.tobytes() for p in predictions])
+
+
+def many():
+    """Sequences and targets of which a batch is cut into shards."""
+    X = np.random.default_rng(1).normal(size=(200, 20, 2))
+    return X, X[:, -1, 0] - X[:, -2, 1]
+
+
+def wide():
+    return RecurrentRegressor("gru", 40, batch_size=100, epochs=2, random_state=0)
+
+
+@needs_kernels
+@needs_fork
+@forks
+def test_a_child_forked_after_a_fit_trains_and_predicts_the_same_bits(monkeypatch):
+    X, y = data()
+    original = regressor().fit(X, y)
+    bits = answers_of_child(partial(send_bits, original))
+    first, second, anew, of_threads = bits
+    assert first == anew == original.predict(X).tobytes()  # what the child trained on did not change it here
+    assert second == original.partial_fit(X, y).predict(X).tobytes() != first
+    assert of_threads == wide().fit(*many()).predict(many()[0]).tobytes()
+
+
+@needs_kernels
+@needs_fork
+@forks
+@pytest.mark.parametrize("backend", ["multiprocessing", "loky", "threading"])
+def test_every_backend_of_joblib_gives_the_bits_of_this_process(backend, fitted):
+    X, y = data()
+    with joblib.parallel_config(backend), workers_within():
+        estimators = joblib.Parallel(n_jobs=2, timeout=LONG)(
+            joblib.delayed(regressor(random_state=seed).fit)(X, y) for seed in (0, 1)
+        )
+    for seed, estimator in enumerate(estimators):
+        assert_array_equal(estimator.predict(X), regressor(random_state=seed).fit(X, y).predict(X))
+    assert_array_equal(estimators[0].predict(X), fitted.predict(X))
+
+
+@needs_kernels
+@pytest.mark.parametrize("n_threads", ["1", "2"])
+def test_shares_of_the_cores_change_no_bit(n_threads, tmp_path):
+    code = """
+import sys
+import numpy as np
+from tests.test_processes import many, wide
+from skrnn._engine import native_pass
+
+native_pass.WORK_OF_A_THREAD = 1
+assert native_pass.n_threads() == int(sys.argv[2])
+np.save(sys.argv[1], wide().fit(*many()).predict(many()[0]))
+"""
+    environment = {"OMP_NUM_THREADS": n_threads, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    process = run("-c", code, tmp_path / "predictions.npy", n_threads, cwd=ROOT, env=environment)
+    assert process.returncode == 0, process.stderr
+    assert_array_equal(np.load(tmp_path / "predictions.npy"), wide().fit(*many()).predict(many()[0]))
+
+
+def fit_in_a_spawned_process(connection):
+    connection.send_bytes(wide().fit(*many()).predict(many()[0]).tobytes())
+
+
+@needs_kernels
+def test_a_spawned_process_gives_the_same_bits():
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    child = context.Process(target=fit_in_a_spawned_process, args=(there,))
+    child.start()
+    there.close()
+    try:
+        assert here.poll(LONG), "the child hangs"
+        assert here.recv_bytes() == wide().fit(*many()).predict(many()[0]).tobytes()
+        child.join(LONG)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
+        child.join()
+        child.close()
 
 
 @needs_fork

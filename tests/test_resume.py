@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+import skrnn._training
 from skrnn import Checkpoint
 from skrnn._checkpoint import SavedFit, digest
 
@@ -79,7 +80,7 @@ def saves(folder):
 
 @pytest.mark.slow
 @READS_THE_RATE
-@pytest.mark.parametrize("engine", ["programs", pytest.param("keras", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
 def test_a_fit_that_goes_on_is_that_of_an_unbroken_run(engine, X, y, tmp_path, cut_off, monkeypatch):
     if engine == "keras":
         monkeypatch.setenv("SKRNN_ENGINE", "keras")
@@ -179,6 +180,27 @@ def test_a_search_goes_on_where_it_was_killed(X, y, tmp_path, cut_off, caplog):
         assert_array_equal(resumed.cv_results_[name], expected.cv_results_[name])
     assert_equal_fits(resumed.best_estimator_, expected.best_estimator_)
     assert len(saves(tmp_path)) == 5  # four, and the one on all data
+
+
+@needs_kernels
+def test_a_fit_goes_on_with_the_code_that_began_it(X, y, tmp_path, cut_off, monkeypatch):
+    def regressor(dropout=0.3):
+        callbacks = [Checkpoint(tmp_path, every=1)]
+        return make("GRURegressor", dropout=dropout, recurrent_dropout=dropout, callbacks=callbacks)
+
+    files, expected = [], make("GRURegressor", dropout=0.3, recurrent_dropout=0.3).fit(X, y)
+    for changes in ("nothing", "engine", "kernels"):
+        with monkeypatch.context() as patch:
+            if changes == "engine":
+                patch.setenv("SKRNN_ENGINE", "keras")
+            elif changes == "kernels":
+                patch.setattr(skrnn._training, "kernel_hash", lambda: "of other kernels")
+            cut_off(lambda: regressor().fit(X, y))
+        files.append(set(saves(tmp_path)))
+    assert list(map(len, files)) == [1, 2, 3]
+    [first] = files[0]
+    assert_equal_fits(regressor().fit(X, y), expected)
+    assert set(saves(tmp_path)) == files[2] - {first}
 
 
 CHANGES = {

@@ -123,7 +123,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
 
     def fitted(n_threads, work_of_a_thread=1):
         monkeypatch.setattr(skrnn._engine.native_pass, "n_threads", lambda: n_threads)
-        monkeypatch.setattr(skrnn._engine.native_pass, "_WORK_OF_A_THREAD", work_of_a_thread)
+        monkeypatch.setattr(skrnn._engine.native_pass, "WORK_OF_A_THREAD", work_of_a_thread)
         monkeypatch.setattr(skrnn._engine.native_pass, "run", counted)
         used.clear()
         result = everything_of(SEVERAL[kind]().fit(X, y), X)
@@ -140,7 +140,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
 @needs_kernels
 def test_two_fits_of_several_threads_at_once_give_the_bits_of_one(monkeypatch):
     monkeypatch.setattr(skrnn._engine.native_pass, "n_threads", lambda: 2)
-    monkeypatch.setattr(skrnn._engine.native_pass, "_WORK_OF_A_THREAD", 1)
+    monkeypatch.setattr(skrnn._engine.native_pass, "WORK_OF_A_THREAD", 1)
     data = {kind: data_of_several(kind) for kind in SEVERAL}
     serial = {kind: everything_of(SEVERAL[kind]().fit(*data[kind]), data[kind][0]) for kind in SEVERAL}
     start = threading.Barrier(len(SEVERAL))

@@ -1,0 +1,77 @@
+"""Memory that fits take: windows are never laid out, a process stays small, and fits leave nothing behind."""
+
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from children import VERY_LONG, run
+from conftest import needs_kernels
+from sklearn.pipeline import make_pipeline
+
+from skrnn import GRURegressor, SequenceWindower
+
+pytestmark = needs_kernels
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss and /proc are read as Linux has them.")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_windows_are_never_materialised(dtype):
+    X = np.random.default_rng(0).normal(size=(10_000, 4)).astype(dtype)
+    windows = X.itemsize * X.size * 256
+    pipeline = make_pipeline(SequenceWindower(256), GRURegressor(2, batch_size=512, epochs=1, random_state=0))
+    pipeline.fit(X[:600], X[:600, 0]).predict(X[:300])  # loads the kernels
+    tracemalloc.start()
+    try:
+        pipeline.fit(X, X[:, 0]).predict(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < windows / 4
+
+
+SMALL_PROCESS = """
+import resource
+import numpy as np
+from skrnn import GRURegressor
+
+X = np.random.default_rng(0).normal(size=(200, 20, 1)).astype("float32")
+GRURegressor(32, epochs=20, random_state=0).fit(X, X[:, -1, 0]).predict(X)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@needs_linux
+def test_a_process_that_has_fitted_is_small():
+    run("-c", SMALL_PROCESS)  # compiles what has not been compiled on this machine
+    process = run("-c", SMALL_PROCESS)
+    assert process.returncode == 0, process.stderr
+    assert float(process.stdout) < 320  # megabytes; TensorFlow alone takes more
+
+
+MANY_FITS = """
+import numpy as np
+from skrnn import RecurrentRegressor
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+X = np.random.default_rng(0).normal(size=(60, 10, 2)).astype("float32")
+y = X[:, -1, 0]
+for number in range(300):
+    cell, units = ("gru", "lstm", "rnn", "gru")[number % 4], 4 + number % 100 // 4
+    RecurrentRegressor(cell, (units, 3) if number % 4 == 3 else units, epochs=1, batch_size=16).fit(X, y).predict(X)
+    if number == 99:
+        before = resident()
+print(resident() - before)
+"""
+
+
+@needs_linux
+@pytest.mark.slow
+def test_many_fits_leave_no_memory_behind():
+    process = run("-c", MANY_FITS, seconds=VERY_LONG)
+    assert process.returncode == 0, process.stderr
+    assert float(process.stdout) < 20  # megabytes; a Keras model a fit would leave more
