@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from skrnn._engine.native.compiling import inlined, kernel
 from skrnn._engine.native.layout import LANES, MAX_VECTORS, PANEL
-from skrnn._engine.native.vectors import at, max_rows, splat, tile, vload, vstore
+from skrnn._engine.native.vectors import at, max_rows, splat, tile, transpose_block, vload, vstore
 
 _ROWS_A_SUM = 96  # rows of a product over time whose operands stay in the first cache
 
@@ -73,16 +73,21 @@ def transposed(w, rows, gate_width, gates, units, to, out_columns):
     """
     columns = gates * gate_width
     for gate in range(gates):
-        for unit in range(units):
+        for unit in range(0, units, LANES):
             row, column = gate * units + unit, gate * gate_width + unit
             panel = column // PANEL * PANEL
             step = min(PANEL, columns - panel)
-            source = panel * rows + column - panel
-            for start in range(0, out_columns, PANEL):
+            source, n_units = panel * rows + column - panel, min(LANES, units - unit)
+            for i in range(0, out_columns, LANES):
+                start = i // PANEL * PANEL
                 width = min(PANEL, out_columns - start)
-                target = start * gates * units + row * width
-                for i in range(width):
-                    to[target + i] = w[source + (start + i) * step] if start + i < rows else 0.0
+                target = start * gates * units + row * width + i - start
+                if n_units == LANES and i + LANES <= rows:
+                    transpose_block(at(w, source + i * step), step, at(to, target), width)
+                else:
+                    for k in range(n_units):
+                        for j in range(LANES):
+                            to[target + k * width + j] = w[source + (i + j) * step + k] if i + j < rows else 0.0
 
 
 @inlined

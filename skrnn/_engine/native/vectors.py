@@ -289,6 +289,38 @@ def floats_at(typingctx, like, address):
 
 
 @intrinsic
+def transpose_block(typingctx, source, source_row, to, to_row):
+    """Write the transpose of a square of `LANES` rows and columns."""
+    kind = VECTORS[source.dtype]
+
+    def codegen(context, builder, sig, args):
+        source, source_row, to, to_row = args
+
+        def row_of(base, row, i):
+            return builder.gep(base, [builder.mul(row, ir.Constant(_INT, i))])
+
+        rows = [_load(builder, kind, row_of(source, source_row, i)) for i in range(LANES)]
+        distance = LANES // 2
+        while distance:  # halves change places, then halves of these
+            for first in (i for i in range(LANES) if not i & distance):
+                low, high = rows[first], rows[first + distance]
+                for place, shift in ((first, 0), (first + distance, distance)):
+                    lanes = [
+                        (lane + shift) if not lane & distance else LANES + lane - distance + shift
+                        for lane in range(LANES)
+                    ]
+                    mask = ir.Constant(ir.VectorType(_INT32, LANES), lanes)
+                    rows[place] = builder.shuffle_vector(low, high, mask)
+            distance //= 2
+        for i, row in enumerate(rows):
+            _store(builder, row, row_of(to, to_row, i))
+        return context.get_dummy_value()
+
+    i = types.intp
+    return types.void(source, i, source, i), codegen
+
+
+@intrinsic
 def max_rows(typingctx, base):
     """Return how many rows of a tile the registers of this machine hold."""
     n = max_rows_of(base.dtype)
