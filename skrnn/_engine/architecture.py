@@ -21,12 +21,54 @@ from skrnn._engine.native.library import LIBRARIES
 
 @dataclass(frozen=True)
 class _Block:
-    """A variable, or a part of it: where it lies, how many numbers that takes, and the place of each of its own."""
+    """A variable, or a part of it, and how its numbers lie.
+
+    Parameters
+    ----------
+    variable : int
+        Index of the variable.
+    start : int
+        Where it begins among all weights.
+    n_rows, width : int
+        Its shape, columns of zeros included.
+    columns : ndarray of int, or slice
+        Which of these hold its columns.
+    panel : int
+        Columns of a panel: of each, the rows follow each other.
+    """
 
     variable: int
     start: int
-    size: int
-    places: NDArray[Any]
+    n_rows: int
+    width: int
+    columns: Any
+    panel: int
+
+    @property
+    def size(self):
+        """How many numbers it takes."""
+        return self.n_rows * self.width
+
+    def _panels(self, packed):
+        """Yield the first column of each panel, and the panel as a view of packed weights."""
+        for first in range(0, self.width, self.panel):
+            width = min(self.panel, self.width - first)
+            start = self.start + first * self.n_rows
+            yield first, packed[start : start + self.n_rows * width].reshape(self.n_rows, width)
+
+    def write(self, packed, array):
+        """Lay an array of shape (n_rows, n_columns) out."""
+        full = np.zeros((self.n_rows, self.width), packed.dtype)
+        full[:, self.columns] = array
+        for first, panel in self._panels(packed):
+            panel[:] = full[:, first : first + panel.shape[1]]
+
+    def read(self, packed):
+        """Return the array of shape (n_rows, n_columns) that was laid out."""
+        full = np.empty((self.n_rows, self.width), packed.dtype)
+        for first, panel in self._panels(packed):
+            full[:, first : first + panel.shape[1]] = panel
+        return full[:, self.columns].copy()
 
 
 class Architecture:
@@ -58,6 +100,7 @@ class Architecture:
         table = np.zeros(at.N_HEAD + (n_layers * directions + n_dense) * at.N_ROW, np.int64)
         self._size, self.n_variables = 0, int(spec.embedding is not None)
         self._blocks: list[_Block] = []
+        self._vectors: set[int] = set()  # variables of one axis; the others have two
         self.directions, self.n_layers, self.n_dense = directions, n_layers, n_dense
         rows = table[at.N_HEAD :].reshape(-1, at.N_ROW)
         n_inputs = spec.n_features if spec.embedding is None else spec.embedding[1]
@@ -80,15 +123,17 @@ class Architecture:
         if spec.embedding is not None:
             n_tokens, dim = spec.embedding
             table[at.EMBEDDING], table[at.EMBEDDING_ROW] = self._size, padded(dim)
-            places = self._size + np.arange(n_tokens)[:, None] * padded(dim) + np.arange(dim)
-            self._take(0, n_tokens * padded(dim), places)
+            self._take(0, n_tokens, padded(dim), slice(0, dim), panel=padded(dim))
         table[at.SIZE] = self.size = self._size
+        self._blocks_of: list[list[_Block]] = [[] for _ in range(self.n_variables)]
+        for block in self._blocks:
+            self._blocks_of[block.variable].append(block)
         self.table = table
         self.pieces = self._pieces()
 
-    def _take(self, variable, size, places):
-        self._blocks.append(_Block(variable, self._size, size, places))
-        self._size += size
+    def _take(self, variable, n_rows, width, columns, panel=PANEL):
+        self._blocks.append(_Block(variable, self._size, n_rows, width, columns, panel))
+        self._size += n_rows * width
 
     def _add_recurrent(self, row, n_inputs, units):
         width = padded(units)
@@ -98,21 +143,24 @@ class Architecture:
         of_state = (np.array(self._cell.order)[:, None] * width + np.arange(units)).ravel()
         for column, n_rows, name in ((of_inputs, n_inputs, at.KERNEL), (of_state, units, at.RECURRENT)):
             row[name] = self._size
-            self._take(self.n_variables, n_rows * columns, self._size + _in_panels(column, n_rows, columns))
+            self._take(self.n_variables, n_rows, columns, column)
             self.n_variables += 1
         row[at.BIAS] = self._size
-        self._take(self.n_variables, columns, self._size + of_inputs)
+        self._take(self.n_variables, 1, columns, of_inputs)
         row[at.STATE_BIAS] = self._size
         if self._cell.separate:
-            self._take(self.n_variables, columns, self._size + of_state)
+            self._take(self.n_variables, 1, columns, of_state)
+        else:
+            self._vectors.add(self.n_variables)
         self.n_variables += 1
 
     def _add_dense(self, row, n_inputs, units):
         width = padded(units)
         row[[at.INPUTS, at.UNITS, at.WIDTH, at.KERNEL]] = n_inputs, units, width, self._size
-        self._take(self.n_variables, n_inputs * width, self._size + _in_panels(np.arange(units), n_inputs, width))
+        self._take(self.n_variables, n_inputs, width, slice(0, units))
         row[at.BIAS] = self._size
-        self._take(self.n_variables + 1, width, self._size + np.arange(units))
+        self._take(self.n_variables + 1, 1, width, slice(0, units))
+        self._vectors.add(self.n_variables + 1)
         self.n_variables += 2
 
     def _pieces(self):
@@ -148,32 +196,18 @@ class Architecture:
 
     def pack_into(self, packed: NDArray[Any], arrays: Any) -> None:
         """As `pack`, into memory that was packed before."""
-        n_parts = self._n_parts()
-        for block, part in zip(self._blocks, self._part_of_blocks(), strict=True):
-            array = np.asarray(arrays[block.variable])
-            packed[block.places] = array[part] if n_parts[block.variable] > 1 else array
+        for variable, blocks in enumerate(self._blocks_of):
+            rows = np.asarray(arrays[variable])
+            if len(blocks) > 1:  # the rows of a bias lie apart
+                for block, row in zip(blocks, rows, strict=True):
+                    block.write(packed, row)
+            else:
+                blocks[0].write(packed, rows)
 
     def unpack(self, packed: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the arrays that were packed, in Keras's order."""
-        parts: list[list[Any]] = [[] for _ in range(self.n_variables)]
-        for block in self._blocks:
-            parts[block.variable].append(packed[block.places])
-        return [part[0] if len(part) == 1 else np.stack(part) for part in parts]
-
-    def _n_parts(self):
-        counts = [0] * self.n_variables
-        for block in self._blocks:
-            counts[block.variable] += 1
-        return counts
-
-    def _part_of_blocks(self):
-        """Return for each block which part of its variable it is."""
-        seen = [0] * self.n_variables
-        parts = []
-        for block in self._blocks:
-            parts.append(seen[block.variable])
-            seen[block.variable] += 1
-        return parts
+        arrays = [np.concatenate([block.read(packed) for block in blocks]) for blocks in self._blocks_of]
+        return [array[0] if k in self._vectors else array for k, array in enumerate(arrays)]
 
     def work_a_step(self) -> int:
         """Return about how many products of numbers a step of one sequence takes, forward and back."""
@@ -190,13 +224,6 @@ class Architecture:
     def new_places(self) -> NDArray[Any]:
         """Return an empty table of where things lie in the memory of a thread."""
         return np.zeros(at.n_places(self.n_layers, self.directions, self.n_dense), np.int64)
-
-
-def _in_panels(columns, n_rows, n_columns):
-    """Return where the numbers of a matrix lie whose columns are some of those of panels: (n_rows, columns)."""
-    panel = columns // PANEL * PANEL
-    width = np.minimum(PANEL, n_columns - panel)
-    return panel * n_rows + np.arange(n_rows)[:, None] * width + columns - panel
 
 
 def aligned_zeros(n: int, dtype: Any) -> NDArray[Any]:
