@@ -176,17 +176,29 @@ class Architecture:
 
     def load(self, *others: str) -> None:
         """Load the kernels of this network, and others, and write the addresses that the table holds."""
-        address, names = self._library.address, [f"{self.spec.cell}_step", f"{self.spec.cell}_step_back"]
-        for activation in self._activations:
-            names += [] if activation is None else [f"activation_{activation}", f"activation_back_{activation}"]
+        kernels, address = self._kernels(), self._library.address
+        of_dense = {kind: f"activation_{kind}" for kind in self._activations if kind is not None}
+        back = {kind: f"activation_back_{kind}" for kind in of_dense}
+        names = [*kernels.values(), *of_dense.values(), *back.values()]
         self._library.load(["arrange", "evaluate", *names, *others])
-        self.table[at.STEP] = address(f"{self.spec.cell}_step")
-        self.table[at.STEP_BACK] = address(f"{self.spec.cell}_step_back")
+        for column, name in kernels.items():
+            self.table[column] = address(name)
         rows = self.table[at.N_HEAD :].reshape(-1, at.N_ROW)[self.n_layers * self.directions :]
-        for row, activation in zip(rows, self._activations, strict=True):
-            if activation is not None:
-                row[at.ACTIVATION] = address(f"activation_{activation}")
-                row[at.ACTIVATION_BACK] = address(f"activation_back_{activation}")
+        for row, kind in zip(rows, self._activations, strict=True):
+            if kind is not None:
+                row[at.ACTIVATION], row[at.ACTIVATION_BACK] = address(of_dense[kind]), address(back[kind])
+
+    def _kernels(self):
+        """Return the kernel of each column of the table's head that has the address of one."""
+        spec = self.spec
+        kernels = {at.STEP: f"{spec.cell}_step", at.STEP_BACK: f"{spec.cell}_step_back", at.GATHER: "gather_inputs"}
+        if spec.embedding is not None:
+            kernels |= {at.GATHER: "gather_tokens", at.SUM_TOKENS: "sum_token_gradients"}
+        if spec.bidirectional:
+            kernels |= {at.REVERSE: "reverse", at.ADD_REVERSED: "add_reversed"}
+        if spec.bidirectional or spec.dropout:
+            kernels[at.DISTRIBUTE] = "distribute"
+        return kernels
 
     def pack(self, arrays: Any) -> NDArray[Any]:
         """Lay arrays in the shapes of the weights out as kernels have them."""

@@ -55,7 +55,8 @@ class NativeTraining:
         shuffle: bool,
         keeps_outputs: bool,
     ) -> None:
-        architecture.load("train", optimizer.kernel, *([loss.kernel] if isinstance(loss, NativeLoss) else []))
+        outside = isinstance(loss, OutsideLoss)
+        architecture.load("train", optimizer.kernel, loss.kernel if isinstance(loss, NativeLoss) else "half_of_shard")
         self.architecture, self._optimizer, self._loss, self._batch_size = architecture, optimizer, loss, batch_size
         self._seed, self._shuffle, self._mean_weight, self._dataset = seed, shuffle, mean_weight, dataset
         spec, n = architecture.spec, len(dataset)
@@ -84,11 +85,11 @@ class NativeTraining:
             table[at.TOKENS_A_SHARD] = total
         table[[at.N_BATCHES, at.N_PIECES, at.N_SAMPLES]] = len(batches), len(architecture.pieces), n
         table[at.OPTIMIZER] = address(optimizer.kernel)
+        table[at.HALF_OF_SHARD] = address("half_of_shard") if outside else 0
         if optimizer.clipping is not None:
             name, bound = optimizer.clipping
             table[at.CLIPPING], job.numbers[at.CLIP] = _CLIPPINGS[name], bound
         job.numbers[[at.DROPOUT, at.STATE_DROPOUT]] = spec.dropout, spec.recurrent_dropout
-        outside = isinstance(loss, OutsideLoss)
         self.outputs = _outputs(job, dataset, keeps_outputs or outside)
         self._workers = Workers(job, rows, trains=True, most=most_shards, n_shards=most_shards if outside else 0)
         self._weights = aligned_zeros(architecture.size, spec.dtype)

@@ -12,7 +12,7 @@ WORKLOADS = {
 TOKENS = (300, 30_000, 64, 64, 100, 600, 2)  # longest, ids, embedding, units, batch, samples, epochs
 
 # Sequences of many steps: sequences, steps, units, epochs timed a round; one batch, Adam with its gradient clipped.
-LONG = (40, 20_000, 16, 2)
+LONG = (40, 20_000, 16, 6)
 
 # A whole program, from the start of its process to one prediction; a GRU.
 START = {"samples": 200, "timesteps": 20, "units": 32, "epochs": 20, "batch_size": 32}

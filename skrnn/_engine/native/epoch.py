@@ -26,6 +26,7 @@ from skrnn._engine.native.layout import (
     FIRST_BATCH,
     FORWARD,
     GRADIENTS,
+    HALF_OF_SHARD,
     HYPER,
     LANES,
     LAST,
@@ -62,6 +63,7 @@ from skrnn._engine.native.layout import (
     SQUARES,
     STEPS_ADDRESS,
     STOP,
+    SUM_TOKENS,
     SUMS_DONE,
     SUMS_TAKEN,
     SYNC,
@@ -98,6 +100,7 @@ from skrnn._engine.native.vectors import (
 )
 
 _optimizer = CallableAt("FFFIID")
+_sum_tokens = _half_of_shard = CallableAt("FNNNI")
 _SPINS = 2000  # before a thread sleeps, for another thread or process may need this core
 
 
@@ -231,7 +234,7 @@ def train(w, net, job, steps, places, memory, unused):
             if s >= n_shards:
                 break
             if job[PASS] != WHOLE:
-                half_of_shard(w, net, job, batch, s)
+                _half_of_shard(job[HALF_OF_SHARD], w, net, job, batch, s)
                 atomic_add(counters, SHARDS_DONE, 1)
                 continue
             if not ready:
@@ -253,7 +256,7 @@ def train(w, net, job, steps, places, memory, unused):
                 part = atomic_add(counters, TOKENS_TAKEN, 1)
                 if part >= TOKEN_PARTS:
                     break
-                sum_token_gradients(w, net, job, batch, part)
+                _sum_tokens(net[SUM_TOKENS], w, net, job, batch, part)
                 atomic_add(counters, TOKENS_DONE, 1)
             wait(counters, TOKENS_DONE, TOKEN_PARTS, stop)
         if by_norm:

@@ -59,9 +59,9 @@ def tabulate(w, job, first, m, steps):
     steps[2 + 2 * n_steps] = row
 
 
-@kernel("FNNNIF")
-def gather_inputs(w, net, job, steps, first, x):
-    """Copy the steps of some rows of the order, packed, a row of `N_FEATURES` numbers each."""
+@kernel("FNNNIFN")
+def gather_inputs(w, net, job, steps, first, x, tokens):
+    """Copy the steps of some rows of the order, packed, a row of `N_FEATURES` numbers each; there are no tokens."""
     order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
     row_stride, column_stride, kind = job[ROW_STRIDE], job[COLUMN_STRIDE], job[VALUES_KIND]
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])

@@ -15,12 +15,14 @@ DTYPES = {"float32": "f", "float64": "d"}
 # The head of a network's table.
 (
     N_LAYERS, DIRECTIONS, EVERY_STEP, N_DENSE, N_FEATURES, EMBEDDING, EMBEDDING_ROW, DENSE_SIZE, SIZE, GATES, RECORD,
-    SLOPES, INPUT_SLOPES, SEPARATE, STEP, STEP_BACK, DROPS, DROPS_STATE, N_HEAD,
-) = range(19)  # fmt: skip
+    SLOPES, INPUT_SLOPES, SEPARATE, STEP, STEP_BACK, DROPS, DROPS_STATE, GATHER, SUM_TOKENS, REVERSE, ADD_REVERSED,
+    DISTRIBUTE, N_HEAD,
+) = range(24)  # fmt: skip
 # N_FEATURES: numbers in a step, of an embedded one too. EMBEDDING: where it lies, -1 without one. DENSE_SIZE: weights
 # before the embedding. GATES, RECORD, SLOPES: vectors for each unit, of a cell's products, of what its forward step
 # keeps, and of gradients of products, of which those of the inputs begin at INPUT_SLOPES. SEPARATE: whether the product
-# of the state is a row of its own. STEP, STEP_BACK: addresses.
+# of the state is a row of its own. STEP, STEP_BACK, and those from GATHER on: addresses of kernels, 0 of those that the
+# network has no use for, and which need not be compiled.
 
 # A row for each layer and direction, then one for each dense layer.
 INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATION_BACK, N_ROW = range(10)
@@ -31,11 +33,11 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
     BATCHES, N_BATCHES, TARGETS, TARGET_COLUMNS, WEIGHTS, TARGET_STARTS, OUTPUTS, OUTPUT_STARTS, N_OUTPUTS, LOSS,
     WRT_LOGITS, LOSS_PARAMETERS, LOSSES, GRADIENTS, SLOTS, OPTIMIZER, HYPER, PIECES, N_PIECES, CLIPPING,
     SQUARES, DIVISORS, DROPOUT_KEY, EMBEDDING_GRADIENT, TOKENS, TOKEN_GRADIENTS, TOKENS_A_SHARD, NUMBERS,
-    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, N_JOB,
-) = range(45)  # fmt: skip
+    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, HALF_OF_SHARD, N_JOB,
+) = range(46)  # fmt: skip
 # PASS: what a call does with N_BATCHES batches from FIRST_BATCH on, of the values below. Forward and back are calls of
 # their own for a loss that has no kernel and wants the outputs of a whole batch: each shard then keeps what it needs in
-# memory of its own, whose addresses stand in a row of SHARD_MEMORIES.
+# memory of its own, whose addresses stand in a row of SHARD_MEMORIES, and HALF_OF_SHARD is the kernel's.
 # BATCHES: a row for each batch, of its first sample, the one after its last, and its shards. NUMBERS: float64, below.
 FIRST, LAST, SHARDS, N_BATCH = range(4)
 CLIP, DROPOUT, STATE_DROPOUT, N_NUMBERS = range(4)

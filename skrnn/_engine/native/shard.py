@@ -6,29 +6,28 @@ from skrnn._engine.native.compiling import CallableAt, inlined, kernel
 from skrnn._engine.native.dense import dense_layer, dense_layer_back
 from skrnn._engine.native.dropout import draw_kept
 from skrnn._engine.native.gather import (
-    add_reversed,
     gather_gradient,
-    gather_inputs,
     gather_targets,
-    gather_tokens,
     length_of,
-    reverse,
     scatter_outputs,
     tabulate,
 )
 from skrnn._engine.native.layout import (
+    ADD_REVERSED,
     AFTER,
     BACKWARDS,
     BACKWARDS_GRADIENT,
     BEFORE,
     DENSE_T,
     DIRECTIONS,
+    DISTRIBUTE,
     DROPOUT,
     DROPOUT_KEY,
     DROPS,
     DROPS_STATE,
     EMBEDDING,
     GATES,
+    GATHER,
     GRADIENT,
     INPUT_PLACE,
     INPUTS,
@@ -50,6 +49,7 @@ from skrnn._engine.native.layout import (
     RECORDS,
     RECURRENT,
     RECURRENT_T,
+    REVERSE,
     SCRATCH,
     STATE_DROPOUT,
     STATE_GRADIENT,
@@ -80,6 +80,7 @@ from skrnn._engine.native.products import transposed
 from skrnn._engine.native.recurrent import backward_layer, forward_layer, offset_at
 from skrnn._engine.native.vectors import at, doubles_at, ints_at
 
+_gather, _reverse, _distribute = CallableAt("FNNNIFN"), CallableAt("FNNIFIF"), CallableAt("FNNNIINF")
 _loss = CallableAt("FFFFFIIIIIdD", "d")
 
 
@@ -175,10 +176,7 @@ def forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
     n_packed = offset_at(steps, steps[0])
     arrange(w, net, n_packed, m, keeps, places)
     x, scratch = at(memory, places[INPUT_PLACE]), at(memory, places[SCRATCH])
-    if net[EMBEDDING] >= 0:
-        gather_tokens(w, net, job, steps, first, x, tokens)
-    else:
-        gather_inputs(w, net, job, steps, first, x)
+    _gather(net[GATHER], w, net, job, steps, first, x, tokens)
     record = (2 if net[DROPS_STATE] else 1) if keeps else 0
     for k in range(net[N_LAYERS]):
         inputs, row = at(memory, inputs_of(net, places, k)), row_of_inputs(net, k)
@@ -187,7 +185,7 @@ def forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
             kept, source = at(memory, of_direction[KEPT]), inputs
             if direction:
                 source = at(memory, of_direction[BACKWARDS])
-                reverse(w, job, steps, first, inputs, row, source)
+                _reverse(net[REVERSE], w, job, steps, first, inputs, row, source)
             if record == 2:
                 up, u = layer[WIDTH], layer[UNITS]
                 for i in range(m):
@@ -292,7 +290,7 @@ def backward_shard(w, net, job, first, grad, steps, places, memory, token_gradie
         of_layer = places_of_layer(net, places, k)
         copies = net[DIRECTIONS] == 2 or net[DROPS]
         if copies:
-            distribute(w, net, job, steps, first, k, places, memory)
+            _distribute(net[DISTRIBUTE], w, net, job, steps, first, k, places, memory)
         row = row_of_inputs(net, k)
         below, below_row = token_gradients, 0
         if k:
@@ -313,4 +311,4 @@ def backward_shard(w, net, job, first, grad, steps, places, memory, token_gradie
             if stopped:
                 return
             if direction and below_row:
-                add_reversed(w, job, steps, first, to, below_row, below)
+                _reverse(net[ADD_REVERSED], w, job, steps, first, to, below_row, below)
