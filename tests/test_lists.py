@@ -105,13 +105,12 @@ def test_a_fit_on_a_list_is_one_on_the_padded_array(where, sequences, y):
 
 
 @pytest.mark.slow
-def test_a_list_whose_longest_sequence_is_off_the_grid_of_lengths(y):
-    """A list of up to 17 steps is computed on 20."""
+def test_a_list_is_as_long_as_its_longest_sequence(y):
     rng = np.random.default_rng(0)
     sequences = [rng.normal(size=(17 - i % 4, 2)) for i in range(N_SAMPLES)]
     by_list = make("RecurrentRegressor", cell="rnn").fit(sequences, y)
     by_array = make("RecurrentRegressor", cell="rnn").fit(padded(sequences, "head", 17), y)
-    assert by_list.model_input(sequences).shape == (N_SAMPLES, 20, 2)
+    assert by_list.model_input(sequences).shape == (N_SAMPLES, 17, 2)
     assert_allclose(by_list.history_["loss"], by_array.history_["loss"], rtol=1e-6)
     assert_allclose(weights_of(by_list), weights_of(by_array), rtol=0, atol=1e-6)
     expected = by_list.predict(sequences)

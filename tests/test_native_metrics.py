@@ -1,9 +1,8 @@
 """Metrics computed from stored outputs equal what Keras reports for a compiled model."""
 
 import inspect
-import subprocess
-import sys
 
+import children
 import keras
 import numpy as np
 import pytest
@@ -209,5 +208,7 @@ from skrnn._engine.metrics import make_metrics
 metrics, = make_metrics(["mae", "accuracy"], activation=None, n_outputs=1, targets_dtype="float64", name="X")
 print(metrics.compute(np.zeros((2, 1)), np.full((2, 1), 0.5), np.ones(2)), *({"keras", "tensorflow"} & {*sys.modules}))
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    process = children.run("-c", code)
+    assert process.returncode == 0, process.stderr
+    out = process.stdout.strip()
     assert out == "{'mae': 0.5, 'accuracy': 1.0}"
