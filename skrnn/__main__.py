@@ -96,7 +96,7 @@ def _machine():
     yield "engine        native kernels"
     yield f"processor     {host_target()[0]}"
     for dtype in LIBRARIES:
-        yield f"kernels       {cache_folder(dtype)}"
+        yield f"kernels       {cache_folder(dtype) or 'not kept, as no folder can be written to'}"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ class ProgressLine:
         self._stream = sys.stdout
         self._rewrites = _is_terminal(self._stream) or _is_notebook(self._stream)
         self._start = self._shown_at = time.perf_counter()
-        self._n_before = self._tenths = 0
+        self._n_before = self._tenths = 0  # epochs that the time since the start leaves out; tenths that are shown
+        self._has_begun = False
         self._width = 0
 
     def skip(self, n_before):
@@ -40,6 +41,10 @@ class ProgressLine:
         if due or last:
             self._shown_at, self._tenths = now, tenths
             self._show(n_done, logs, now - self._start)
+        if (
+            not self._has_begun
+        ):  # kernels are compiled, or Keras traces, in the first epoch: it tells nothing of the others
+            self._has_begun, self._start, self._n_before = True, now, n_done
 
     def close(self):
         """End the line that was being rewritten."""

@@ -76,10 +76,13 @@ def held_out(validation_split, early_stopping, n_samples, y, groups, name):
     else:
         train, validation = _first_fold(validation_split, n_samples, y, name)
     if not len(train) or not len(validation):
+        remaining = ""
+        if len(groups) and isinstance(validation_split, Real):
+            remaining = " One sample of each class, and of each series, always remains to train on."
         raise ValueError(
             f"validation_split={validation_split!r} of {n_samples} samples leaves {len(train)} to train on and "
-            f"{len(validation)} to validate on; {name} needs at least one of each. Pass more samples, another "
-            "fraction, or X_val and y_val to fit."
+            f"{len(validation)} to validate on; {name} needs at least one of each.{remaining} Pass more samples, "
+            "another fraction, or X_val and y_val to fit."
         )
     return train, validation
 

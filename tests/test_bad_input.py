@@ -29,7 +29,7 @@ LABELS = np.array(["down", "flat", "up"])[np.digitize(X[:, -1, 0], [-0.4, 0.4])]
 WINDOWS = sliding_windows(X[:, 0], N_TIMESTEPS)
 
 # Kind of estimator: its name, parameters, and what it is fitted on. Lists and windows have absent steps, as this 3-D
-# array has, and share its programs.
+# array has, so that one estimator takes them all.
 KINDS = {
     "2-D": ("GRURegressor", {}, X_2D, Y),
     "3-D": ("GRURegressor", {}, with_absent_steps(X), Y),

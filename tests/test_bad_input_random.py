@@ -238,7 +238,7 @@ def test_targets_and_weights(kind):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_first_fits(method):
-    """What can be fitted has one of two shapes, so that few programs are compiled."""
+    """The first fit rejects bad input and stays as it was, or trains and predicts; of large shapes two are enough."""
     good = X[:8]
 
     @examples(50)
@@ -248,7 +248,7 @@ def test_first_fits(method):
         before = dict(vars(estimator))
         shape = getattr(bad, "shape", ())
         if len(shape) > 1 and shape[1:] not in ((5, 1), (8,)):
-            return  # another program to compile
+            return
         if answer(getattr(estimator, method), bad, Y[:8]) is None:
             assert vars(estimator) == before
         else:

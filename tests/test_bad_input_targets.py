@@ -377,6 +377,12 @@ PARAMETERS = [
     ("metrics", ["mae", "nope"], "names that Keras knows, or metrics. Got 'nope' instead"),
     ("optimizer__clipnorm", "a", "The 'optimizer__clipnorm' parameter of NAME must not be text. Got 'a' instead"),
     ("callbacks", 5, "The 'callbacks' parameter of NAME must be"),
+    (
+        "callbacks",
+        [print],
+        "The 'callbacks' parameter of NAME must hold Keras callbacks or classes of them. Got <built-",
+    ),
+    ("callbacks", {"of_mine": [len]}, "The 'callbacks' parameter of NAME must hold Keras callbacks or classes of them"),
     ("epochs", 1.5, "The 'epochs' parameter of NAME must be an int in the range [1, inf). Got 1.5 instead"),
     ("batch_size", 0, "The 'batch_size' parameter of NAME must be an int in the range [1, inf) or None. Got 0 instead"),
     ("shuffle", None, "The 'shuffle' parameter of NAME must be an instance of 'bool'"),

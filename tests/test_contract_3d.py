@@ -85,7 +85,7 @@ def test_classifier_is_idempotent(cell, X, labels):
 
 def assert_rows_are_alone(method, X):
     """A row's result does not depend on the rows beside it, nor on its place among them."""
-    # In bits with TensorFlow 2.21; XLA of 2.17 rounds otherwise in other places of a batch.
+    # Kernels give equal bits; Keras's own loop (SKRNN_ENGINE=keras) may round otherwise in other places of a batch.
     together = method(X)
     order = np.random.default_rng(0).permutation(len(X))
     assert_allclose(method(X[order]), together[order], rtol=0, atol=1e-6)

@@ -346,3 +346,5 @@ def test_validation_data_are_checked_as_training_data_are(X, y):
 def test_a_split_that_leaves_nothing(X, y):
     with pytest.raises(ValueError, match=r"validation_split=0\.99 of 2 samples leaves .*at least one of each"):
         make("GRUClassifier", validation_split=0.99).fit(X[:2], ["up", "down"])
+    with pytest.raises(ValueError, match=r"leaves 2 to train on and 0 .* One sample of each class.* always remains"):
+        make("GRUClassifier", early_stopping=True).fit(X[:2], ["up", "down"])

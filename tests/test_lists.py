@@ -156,14 +156,14 @@ def test_a_sequence_predicts_alone_what_it_predicts_among_others(network, sequen
 
 
 def test_a_network_fitted_through_keras_reads_lists_alike(sequences, y, monkeypatch):
-    by_program = make("RecurrentRegressor", cell="rnn").fit(sequences, y)
+    by_kernels = make("RecurrentRegressor", cell="rnn").fit(sequences, y)
     monkeypatch.setenv("SKRNN_ENGINE", "keras")
     by_keras = make("RecurrentRegressor", cell="rnn").fit(sequences, y)
-    assert_allclose(by_keras.history_["loss"], by_program.history_["loss"], rtol=1e-5)
+    assert_allclose(by_keras.history_["loss"], by_kernels.history_["loss"], rtol=1e-5)
     assert_same_fit(make("RecurrentRegressor", cell="rnn").fit(padded(sequences, "head"), y), by_keras)
     assert_sequences_are_alone(by_keras.predict, sequences)
     monkeypatch.delenv("SKRNN_ENGINE")
-    assert_allclose(by_keras.predict(sequences), by_program.predict(sequences), rtol=0, atol=1e-5)
+    assert_allclose(by_keras.predict(sequences), by_kernels.predict(sequences), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("longest", [1, 4, 5, 8])
@@ -210,7 +210,7 @@ def test_partial_fits_on_lists_of_different_lengths(sequences, y):
 
 
 def test_a_present_fit_goes_on_with_a_list(X, sequences, y):
-    """The first fit has no absent step, and its program no mask."""
+    """The first fit has no absent step, and the second has some."""
     by_list = make("RecurrentRegressor", cell="rnn", epochs=1).fit(X, y).partial_fit(sequences, y)
     by_array = make("RecurrentRegressor", cell="rnn", epochs=1).fit([*X], y).partial_fit(padded(sequences, "tail"), y)
     assert_same_fit(by_list, by_array)

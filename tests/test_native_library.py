@@ -242,8 +242,8 @@ def test_one_line_tells_of_compiling_that_takes_long(place, monkeypatch, capsys)
     slow.function("column_sums")
     assert slow.n_compiled == 2
     assert capsys.readouterr().err == (
-        "skrnn compiles its kernels for float64, once on this machine: some ten seconds. They are kept in "
-        f"{kernel_file(place, dtype='float64').parent}.\n"
+        "skrnn compiles kernels for float64, which takes up to some ten seconds, once on this machine. They are kept "
+        f"in {kernel_file(place, dtype='float64').parent}.\n"
     )
     monkeypatch.setattr(library, "_SILENCE", 1000)
     Library("float32").function(SMALL)
@@ -256,7 +256,10 @@ def test_kernels_that_cannot_be_kept_compute_all_the_same(place, monkeypatch, ca
 
     monkeypatch.setattr(library, "_SILENCE", 1000)
     monkeypatch.setattr(cache.os, "replace", full)
-    assert drawn(Library("float32")) == drawn(LIBRARIES["float32"])
+    compiled = Library("float32")
+    assert drawn(compiled) == drawn(LIBRARIES["float32"])
+    compiled.function("column_sums")
+    assert compiled.n_compiled == 2  # and one line for both
     assert capsys.readouterr().err == "skrnn cannot keep its compiled kernels: No space left on device.\n"
     assert {path.name for path in kernel_file(place).parent.iterdir()} == {"lock"}
 
@@ -454,6 +457,41 @@ def test_where_nothing_can_be_written_a_folder_for_temporary_files_serves(tmp_pa
         assert line == f"skrnn keeps its compiled kernels in {folder}, because {places} cannot be written to."
     again = child(quiet + LOAD, cwd=package, **env)
     assert (*reported(again.stdout), again.stderr) == (dict.fromkeys(LIBRARIES, 0), [], "")
+
+
+@pytest.fixture
+def nothing_writable(tmp_path, monkeypatch):
+    """A machine on which nothing can be written to, as a container with a read-only file system."""
+
+    def none_usable():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    (tmp_path / "file").touch()  # nobody can make a folder there, not even an administrator
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setattr(cache.tempfile, "gettempdir", none_usable)
+    monkeypatch.setattr(library, "_SILENCE", 1000)
+    cache_folder.cache_clear()
+    yield tmp_path / "file" / "skrnn"
+    cache_folder.cache_clear()
+
+
+def test_where_nothing_can_be_written_kernels_are_compiled_for_the_process(nothing_writable, capsys):
+    compiled = Library("float32")
+    assert drawn(compiled) == drawn(LIBRARIES["float32"])
+    assert compiled.n_compiled == 1
+    compiled.function("column_sums")
+    assert capsys.readouterr().err == (
+        f"skrnn cannot keep its compiled kernels: neither {nothing_writable} nor temporary files can be written to.\n"
+    )
+
+
+def test_kernels_are_read_where_nothing_can_be_written(nothing_writable, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cache, "_usual_places", lambda: [tmp_path / "kept"])
+    expected = drawn(Library("float32"))
+    loaded = Library("float32")
+    assert drawn(loaded) == expected
+    assert loaded.n_compiled == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.slow

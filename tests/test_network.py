@@ -468,7 +468,7 @@ def test_callable_equals_the_named_cell_with_the_same_weights(fitted):
     named._state = copy.deepcopy(est._state)
     assert_allclose(named.predict(X), est.predict(X), atol=1e-5)
     assert_allclose(named.predict(sequences(absent=True)), est.predict(sequences(absent=True)), atol=1e-5)
-    # One more epoch of the compiled program is one more epoch of Keras's own loop.
+    # One more epoch of kernels is one more epoch of Keras's own loop.
     before = est.predict(X)
     named.partial_fit(X, y)
     est.partial_fit(X, y)

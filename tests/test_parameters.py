@@ -159,6 +159,13 @@ def test_routed_names_are_parameters(name):
             {"optimizer": keras.optimizers.SGD, "optimizer__momentun": 0.1},
             "optimizer__momentun is not an argument of SGD.*Did you mean 'optimizer__momentum'?",
         ),
+        ({"optimizer": "adm"}, "'optimizer' parameter .* Got 'adm' instead. Did you mean 'adam'?"),
+        (
+            {"optimizer": "nope"},
+            "Got 'nope' instead. Valid are: adadelta, adafactor, adagrad, adam, adamax, adamw, .*, sgd.$",
+        ),
+        ({"loss": "hubre"}, "'loss' parameter .* Got 'hubre' instead. Did you mean 'huber'?"),
+        ({"metrics": ["mae", "acuracy"]}, "'metrics' parameter .* Got 'acuracy' instead. Did you mean 'accuracy'?"),
         ({"loss": "huber", "loss__detla": 0.1}, "loss__detla is not an argument of Huber.*Did you mean 'loss__delta'?"),
         ({"loss": "mse", "loss__delta": 0.1}, "loss__delta is not an argument of MeanSquaredError"),
         pytest.param(
@@ -168,7 +175,7 @@ def test_routed_names_are_parameters(name):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_routed_names_that_the_target_does_not_take(params, message, X, y):
+def test_names_that_nothing_takes(params, message, X, y):
     regressor = make("GRURegressor", **params)
     with pytest.raises(ValueError, match=message):
         regressor.fit(X, y)

@@ -274,6 +274,20 @@ def test_progress_line_is_rewritten_in_a_terminal(monkeypatch):
     assert screen.getvalue().count("\n") == 1
 
 
+def test_time_of_the_first_epoch_is_not_that_of_others(monkeypatch, capsys):
+    times = iter([0.0, 10.0, 10.5, 11.0])
+    monkeypatch.setattr("skrnn._progress.time.perf_counter", lambda: next(times))
+    line = ProgressLine(n_epochs=10, verbose=1)
+    for epoch in (1, 2, 3):
+        line.update(epoch, {"loss": 0.5})
+    lines = capsys.readouterr().out.splitlines()
+    assert [text.partition("  loss 0.5  ")[2] for text in lines] == [
+        "1e+04 ms/epoch  90 s left",
+        "500 ms/epoch  4 s left",
+        "500 ms/epoch  4 s left",
+    ]
+
+
 def test_progress_line_is_rewritten_in_a_notebook(monkeypatch):
     # A notebook's stream is no terminal; ipykernel, which has it, is not among the dependencies.
     stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()

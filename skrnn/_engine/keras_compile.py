@@ -156,8 +156,14 @@ def resolved_loss(loss: Any, routed: dict[str, Any], name: str) -> Any:
 
 
 def check_callback_arguments(callbacks, routed, name):
-    """Refuse routed arguments that a callback given as a class does not take; Keras's own ignore some."""
+    """Raise for what is no callback, and for routed arguments that one given as a class does not take."""
     items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flat([callbacks])))
+    for callback in _flat(items.values()):
+        if callback is not None and not inspect.isclass(callback) and not hasattr(callback, "on_epoch_end"):
+            raise ValueError(
+                f"The 'callbacks' parameter of {name} must hold Keras callbacks or classes of them. Got {callback!r} "
+                "instead."
+            )
     ignored = [key for key in routed if key.startswith("callbacks__")]
     if ignored and not any(map(inspect.isclass, items.values())):
         raise ValueError(

@@ -159,6 +159,7 @@ def check_loss_arguments(loss: str, arguments: Iterable[str], name: str) -> None
     if loss not in NAMES:
         raise ValueError(
             f"The 'loss' parameter of {name} must be a name that Keras knows, or an instance. Got {loss!r} instead."
+            f"{nearest(loss, NAMES)}"
         )
     accepted = accepted_arguments(loss)
     for argument in arguments:

@@ -17,6 +17,7 @@ from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._keras_defaults import keras_defaults
 from skrnn._losses import SHORT_NAMES
+from skrnn._parameters import nearest
 
 # The classes of Keras's metrics; the installed version may lack the newest.
 CLASSES = (
@@ -61,7 +62,7 @@ def check_metric_names(metrics: Any, name: str) -> None:
         if isinstance(metric, str) and metric not in NAMES and metric not in _OF_COMPILE:
             raise ValueError(
                 f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} "
-                "instead."
+                f"instead.{nearest(metric, {*NAMES, *_OF_COMPILE})}"
             )
 
 

@@ -220,7 +220,7 @@ def _class_name(optimizer, name):
             return f"the optimizer {optimizer} is not one of Keras's"
         raise ValueError(
             f"The 'optimizer' parameter of {name} must be a name that Keras knows, or an instance. Got {optimizer!r} "
-            "instead."
+            f"instead.{nearest(optimizer.lower(), {*_NAMES, *_OTHER_NAMES})}"
         )
     owner = optimizer if inspect.isclass(optimizer) else type(optimizer)
     if not owner.__module__.startswith("keras."):

@@ -79,7 +79,12 @@ def _usual_places():
 
 
 def _temporary_place():
-    return Path(tempfile.gettempdir()) / f"skrnn-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    """Return the place among temporary files, or None where nothing on this machine can be written to."""
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return None
+    return folder / f"skrnn-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def _is_ours(place):
@@ -99,15 +104,15 @@ def _folder_name(dtype):
 
 def _folders(dtype):
     """Return the folders in which kernels of a dtype may lie, those included that only somebody else can write to."""
-    places = _usual_places()
-    if _is_ours(_temporary_place()):
-        places.append(_temporary_place())
+    places, temporary = _usual_places(), _temporary_place()
+    if temporary is not None and _is_ours(temporary):
+        places.append(temporary)
     return [place / _folder_name(dtype) for place in places]
 
 
 @functools.cache
-def cache_folder(dtype: str) -> Path:
-    """Return the folder to keep kernels of a dtype in: the first that can be written to."""
+def cache_folder(dtype: str) -> Path | None:
+    """Return the folder to keep kernels of a dtype in, the first that can be written to, or None where none can."""
     places = _usual_places()
     for place in places:
         folder = place / _folder_name(dtype)
@@ -115,15 +120,29 @@ def cache_folder(dtype: str) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return folder
+    temporary, tried = _temporary_folder(dtype), " and ".join(map(str, places))
+    if temporary is None:
+        say(f"skrnn cannot keep its compiled kernels: neither {tried} nor temporary files can be written to.")
+    else:
+        say(f"skrnn keeps its compiled kernels in {temporary}, because {tried} cannot be written to.")
+    return temporary
+
+
+def _temporary_folder(dtype):
+    """Make and return the folder of a dtype among temporary files, or return None where it cannot be written to."""
     place = _temporary_place()
+    if place is None:
+        return None
     with contextlib.suppress(OSError):
         place.mkdir(mode=0o700)
-    if not _is_ours(place):
-        place = Path(tempfile.mkdtemp(prefix="skrnn-"))
-    folder = place / _folder_name(dtype)
-    folder.mkdir(exist_ok=True)
-    say(f"skrnn keeps its compiled kernels in {folder}, because {' and '.join(map(str, places))} cannot be written to.")
-    return folder
+    with contextlib.suppress(OSError):
+        if not _is_ours(place):
+            place = Path(tempfile.mkdtemp(prefix="skrnn-"))
+        folder = place / _folder_name(dtype)
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
 
 
 def read(dtype: str, name: str) -> tuple[dict[str, Any], bytes] | None:
@@ -137,11 +156,11 @@ def read(dtype: str, name: str) -> tuple[dict[str, Any], bytes] | None:
     return None
 
 
-def write(dtype: str, name: str, header: dict[str, Any], code: bytes) -> None:
-    """Keep a compiled kernel: a whole file, or none."""
+def write(folder: Path, name: str, header: dict[str, Any], code: bytes) -> None:
+    """Keep a compiled kernel in a folder: a whole file, or none."""
     text = json.dumps(header).encode()
     payload = text + code
-    file = cache_folder(dtype) / f"{name}.kernel"
+    file = folder / f"{name}.kernel"
     written = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
     try:
         written.write_bytes(hashlib.sha256(payload).digest() + len(text).to_bytes(8, "little") + payload)

@@ -39,7 +39,7 @@ class Library:
         self._functions: dict[str, Any] = {}
         self._headers: dict[str, Any] = {}
         self._engine: Any = None
-        self._has_said = False
+        self._said: set[str] = set()
         self._lock = threading.RLock()
 
     def function(self, name: str) -> Any:
@@ -119,12 +119,13 @@ class Library:
     def _compiled(self, names):
         """As `_with_called`, compiling what is not there, unless another process has just done so."""
         folder = cache_folder(self.dtype)
-        with only_process(folder):
+        with contextlib.nullcontext() if folder is None else only_process(folder):
             found = self._kept(names)
             if found is not None:
                 return found
             with self._announced():
-                remove_unused(folder.parent)
+                if folder is not None:
+                    remove_unused(folder.parent)
                 return self._with_called(names, lambda other: read(self.dtype, other) or self._compile(other))
 
     def _compile(self, name):
@@ -136,23 +137,28 @@ class Library:
         code, calls = object_code(name, self.dtype)
         header = {"calls": calls, "arguments": KERNELS[name].arguments, "returns": KERNELS[name].returns}
         self.n_compiled += 1
-        try:
-            write(self.dtype, name, header, code)
-        except OSError as error:  # the disk may be full
-            say(f"skrnn cannot keep its compiled kernels: {error}.")
+        folder = cache_folder(self.dtype)
+        if folder is not None:
+            try:
+                write(folder, name, header, code)
+            except OSError as error:  # the disk may be full
+                self._say_once("failure", f"skrnn cannot keep its compiled kernels: {error}.")
         return header, code
+
+    def _say_once(self, what, line):
+        if what not in self._said:
+            self._said.add(what)
+            say(line)
 
     @contextlib.contextmanager
     def _announced(self) -> Iterator[None]:
         """Say once what takes so long, where it takes longer than a second."""
 
         def announce():
-            if not self._has_said:
-                self._has_said = True
-                say(
-                    f"skrnn compiles its kernels for {self.dtype}, once on this machine: some ten seconds. They are "
-                    f"kept in {cache_folder(self.dtype)}."
-                )
+            line = f"skrnn compiles kernels for {self.dtype}, which takes up to some ten seconds"
+            folder = cache_folder(self.dtype)
+            kept = "." if folder is None else f", once on this machine. They are kept in {folder}."
+            self._say_once("compiling", line + kept)
 
         timer = threading.Timer(_SILENCE, announce)
         timer.daemon = True
