@@ -94,6 +94,7 @@ def sequences_from_3d(X, dtype, name):
             raise ValueError(
                 f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required by {name}."
             )
+        _check_places(X, name)
         return _finite(replace(X, values=_cast(X.values, dtype)), X.values, dtype, name)
     if is_list_of_sequences(X):
         return _sequences_from_list(X, dtype, name)
@@ -115,6 +116,28 @@ def sequences_from_3d(X, dtype, name):
         n_timesteps=n_timesteps,
     )
     return _finite(sequences, rows, dtype, name)
+
+
+def _check_places(sequences, name):
+    """Raise where steps of sequences are not among the rows or the time steps: kernels read and write unchecked."""
+    places = [np.asarray(array) for array in (sequences.starts, sequences.lengths, sequences.heads)]
+    if any(array.shape != (len(sequences),) or array.dtype.kind not in "iu" for array in places):
+        shapes = ", ".join(f"{array.shape} of {array.dtype}" for array in places)
+        raise ValueError(
+            f"The starts, lengths and heads of Sequences must be arrays of whole numbers, one for each sample, for "
+            f"{name}. Got shapes {shapes}."
+        )
+    starts, lengths, heads = (array.astype(np.int64) for array in places)
+    n_rows, ends = len(sequences.values), starts + sequences.step * (lengths - 1)
+    wrong = (lengths < 1) | (heads < 0) | (heads + lengths > sequences.n_timesteps)
+    wrong |= (np.minimum(starts, ends) < 0) | (np.maximum(starts, ends) >= n_rows)
+    if wrong.any():
+        sample = int(np.argmax(wrong))
+        raise ValueError(
+            f"Sample {sample} of X starts at row {starts[sample]}, with {lengths[sample]} present step(s) "
+            f"{sequences.step} row(s) apart, after {heads[sample]} absent one(s). {name} takes Sequences of at least "
+            f"one present step, whose steps lie within their {n_rows} rows and {sequences.n_timesteps} time steps."
+        )
 
 
 def _sequences_from_list(X, dtype, name):

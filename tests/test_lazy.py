@@ -180,6 +180,29 @@ def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
         lazy.predict(replace(windows, values=rows)[2:])
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "match"),
+    [
+        ("starts", N_SAMPLES - N_TIMESTEPS + 1, f"Sample 3 of X starts at row {N_SAMPLES - N_TIMESTEPS + 1}"),
+        ("starts", 10**9, "Sample 3 of X starts at row 1000000000"),
+        ("starts", -1, "starts at row -1"),
+        ("lengths", 0, r"with 0 present step\(s\)"),
+        ("lengths", N_TIMESTEPS + 1, rf"with {N_TIMESTEPS + 1} present step\(s\)"),
+        ("heads", 1, r"after 1 absent one\(s\)"),
+        ("heads", -1, r"after -1 absent one\(s\)"),
+    ],
+)
+def test_steps_that_are_not_there_are_refused(place, value, match, series):
+    windows = sliding_windows(series, N_TIMESTEPS)[N_TIMESTEPS:]
+    regressor = make("GRURegressor").fit(windows, np.arange(len(windows)))
+    array = getattr(windows, place).copy()
+    array[3] = value
+    with pytest.raises(ValueError, match=match):
+        regressor.predict(replace(windows, **{place: array}))
+    with pytest.raises(ValueError, match="must be arrays of whole numbers, one for each sample"):
+        regressor.predict(replace(windows, **{place: array[:-1] if place == "heads" else array.astype(float)}))
+
+
 def test_dilated_windows_of_chosen_ends(series, y):
     ends = [38, 9, 9, 25]
     windows = sliding_windows(series, N_TIMESTEPS, dilation=3, ends=ends)

@@ -109,6 +109,40 @@ def test_a_second_process_only_loads_and_computes_the_same_bits(filled, results,
             assert_array_equal(theirs[name], ours, strict=True)
 
 
+INTERRUPTED = """
+class Interrupted:
+    def __init__(self, engine):
+        self.engine, self.n_added = engine, 0
+
+    def add_object_file(self, code):
+        self.n_added += 1
+        if self.n_added == 3:
+            raise KeyboardInterrupt
+        self.engine.add_object_file(code)
+
+    def finalize_object(self):
+        self.engine.finalize_object()
+
+lib = LIBRARIES["float64"]
+lib._start()
+engine = lib._engine
+lib._engine = Interrupted(engine)
+try:
+    lib.load(["train"])
+except KeyboardInterrupt:
+    print("interrupted")
+lib._engine = engine
+problem = Problem(spec_of(**SPEC), 40, 9)
+print(np.isfinite(problem.outputs()).all(), np.isfinite(problem.training().train(0)))
+"""
+
+
+@pytest.mark.slow
+def test_loading_that_was_interrupted_is_ended_by_the_next(filled):
+    done = child(INTERRUPTED, **{CACHE_VARIABLE: str(filled)})
+    assert done.stdout == "interrupted\nTrue True\n"
+
+
 FORK = """
 import os, threading
 problem = Problem(spec_of(**SPEC), 40, 9)

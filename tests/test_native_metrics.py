@@ -72,9 +72,13 @@ def of_keras(metrics, activation, y, p, w, z=None):
     return {name: float(value) for name, value in results.items() if name != "loss"}
 
 
-def made(metrics, activation, n_outputs, y):
+_SINGLE = {"targets_dtype": "float32", "dtype": "float32"}
+
+
+def made(metrics, activation, n_outputs, y, dtype="float32"):
     form = {"indices": "softmax"}.get(activation, activation)
-    found = make_metrics(metrics, activation=form, n_outputs=n_outputs, targets_dtype=y.dtype, name="GRURegressor")
+    arguments = {"activation": form, "n_outputs": n_outputs, "targets_dtype": y.dtype, "dtype": dtype}
+    found = make_metrics(metrics, **arguments, name="GRURegressor")
     assert len(found) == 1
     return found[0]
 
@@ -84,7 +88,7 @@ def made(metrics, activation, n_outputs, y):
 def test_values_equal_the_history_of_keras(case, dtype):
     name, activation, n_outputs = case
     y, p, w, _ = drawn(activation, n_outputs, dtype)
-    metric = made(name, activation, n_outputs, y)
+    metric = made(name, activation, n_outputs, y, dtype)
     assert isinstance(metric, NativeMetrics)
     expected = of_keras([name], activation, y, p, w)
     assert metric.compute(y, p, w) == pytest.approx(expected, rel=1e-5)
@@ -131,7 +135,7 @@ def test_other_metrics_are_computed_by_keras(dtype):
     y, p, w, _ = drawn("sigmoid", 2, dtype)
     metrics = ["mae", keras.metrics.AUC(name="area"), largest_error, "TruePositives", Rows(), keras.metrics.Hinge]
     metrics.append(keras.metrics.BinaryAccuracy(threshold=0.7))
-    metric = made(metrics, "sigmoid", 2, y)
+    metric = made(metrics, "sigmoid", 2, y, dtype)
     assert isinstance(metric, KerasMetrics)
     first = metric.compute(y, p, w)
     assert first == pytest.approx(of_keras(metrics, "sigmoid", y, p, w), rel=1e-5)
@@ -157,7 +161,7 @@ def test_weights_that_are_all_zero(metrics):
 
 def test_no_metrics():
     for metrics in (None, [], ()):
-        assert make_metrics(metrics, activation=None, n_outputs=1, targets_dtype="float32", name="X") == []
+        assert make_metrics(metrics, activation=None, n_outputs=1, **_SINGLE, name="X") == []
 
 
 @pytest.mark.parametrize("metrics", ["nope", ["mae", "nope"], "ACC", "huber", "rmse"])
@@ -165,7 +169,7 @@ def test_unknown_names_raise_as_with_keras(metrics):
     with pytest.raises(ValueError) as expected:
         _check_metrics(metrics, "GRURegressor")
     with pytest.raises(ValueError) as raised:
-        make_metrics(metrics, activation=None, n_outputs=1, targets_dtype="float32", name="GRURegressor")
+        make_metrics(metrics, activation=None, n_outputs=1, **_SINGLE, name="GRURegressor")
     assert str(raised.value) == str(expected.value)
 
 
@@ -176,6 +180,10 @@ def test_metrics_that_fit_no_outputs():
     for metrics in ([rmse], ["sparse_categorical_accuracy"], "IoU"):
         with pytest.raises(ValueError, match="'metrics' parameter of GRURegressor holds one that cannot be computed"):
             made(metrics, None, 3, np.zeros(1))
+    of_top = ["sparse_top_k_categorical_accuracy"]  # whose operation takes outputs of float32 alone
+    made(of_top, "softmax", 6, np.zeros(1, int))
+    with pytest.raises(ValueError, match="holds one that cannot be computed"):
+        made(of_top, "softmax", 6, np.zeros(1, int), "float64")
     with pytest.raises(ValueError, match="GRURegressor holds 'f1_score', which has several values"):
         made([keras.metrics.F1Score()], "softmax", 3, np.zeros(1))
 
@@ -205,7 +213,8 @@ def test_keras_is_not_imported():
 import sys
 import numpy as np
 from skrnn._engine.metrics import make_metrics
-metrics, = make_metrics(["mae", "accuracy"], activation=None, n_outputs=1, targets_dtype="float64", name="X")
+of_outputs = {"n_outputs": 1, "targets_dtype": "float64", "dtype": "float64"}
+metrics, = make_metrics(["mae", "accuracy"], activation=None, **of_outputs, name="X")
 print(metrics.compute(np.zeros((2, 1)), np.full((2, 1), 0.5), np.ones(2)), *({"keras", "tensorflow"} & {*sys.modules}))
 """
     process = children.run("-c", code)

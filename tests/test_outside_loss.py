@@ -70,6 +70,12 @@ def test_of_every_step_of_ragged_sequences(monkeypatch, X, y_steps, loss):
 
 
 @needs_kernels
+@pytest.mark.parametrize("loss", [power, increments, whole_batch])
+def test_of_every_step_in_both_directions(monkeypatch, X, y_steps, loss):
+    assert_as_keras(monkeypatch, *ragged(X, y_steps), loss=loss, return_sequences=True, bidirectional=True)
+
+
+@needs_kernels
 def test_arguments_are_routed_to_a_class(monkeypatch, X, y):
     ours, given = make("GRURegressor", loss=Scaled, loss__factor=2.0), make("GRURegressor", loss=Scaled(2.0))
     assert_array_equal(ours.fit(X, y).predict(X), given.fit(X, y).predict(X))

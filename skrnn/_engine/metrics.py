@@ -66,7 +66,9 @@ def check_metric_names(metrics: Any, name: str) -> None:
             )
 
 
-def make_metrics(metrics: Any, *, activation: str | None, n_outputs: int, targets_dtype: Any, name: str) -> list[Any]:
+def make_metrics(
+    metrics: Any, *, activation: str | None, n_outputs: int, targets_dtype: Any, dtype: str, name: str
+) -> list[Any]:
     """Return what computes the metrics of an epoch.
 
     Parameters
@@ -79,6 +81,8 @@ def make_metrics(metrics: Any, *, activation: str | None, n_outputs: int, target
         Number of units of the output layer.
     targets_dtype : dtype
         Dtype of the targets: of integers, they are indices of classes.
+    dtype : {"float32", "float64"}
+        Dtype of the outputs.
     name : str
         Name of the estimator, for errors.
 
@@ -102,7 +106,7 @@ def make_metrics(metrics: Any, *, activation: str | None, n_outputs: int, target
     n_columns = 1 if np.dtype(targets_dtype).kind in "iu" else n_outputs
     functions = [_native(metric, activation, n_columns, n_outputs) for metric in metrics]
     if None in functions:
-        return [KerasMetrics(metrics, activation, n_columns, n_outputs, np.dtype(targets_dtype), name)]
+        return [KerasMetrics(metrics, activation, n_columns, n_outputs, np.dtype(targets_dtype), dtype, name)]
     return [NativeMetrics(dict(zip(_unique(metrics), functions, strict=True)))]
 
 
@@ -227,23 +231,27 @@ class KerasMetrics:
     ----------
     metrics : list
         Names, functions, classes and instances.
-    activation, n_outputs, name
+    activation, n_outputs, targets_dtype, dtype, name
         As for `make_metrics`.
     n_columns : int
         Columns of the targets.
-    dtype : dtype
-        Their dtype.
     """
 
     def __init__(
-        self, metrics: list[Any], activation: str | None, n_columns: int, n_outputs: int, dtype: Any, name: str
+        self,
+        metrics: list[Any],
+        activation: str | None,
+        n_columns: int,
+        n_outputs: int,
+        targets_dtype: Any,
+        dtype: str,
+        name: str,
     ) -> None:
         with keras_defaults():
             self._activation, self._network = activation, _compiled(metrics, n_outputs)
-            number = dtype if dtype.kind == "f" else np.float32  # that of the outputs
-            p, w = np.zeros((2, n_outputs), number), np.ones(2, number)
+            p, w = np.zeros((2, n_outputs), dtype), np.ones(2, dtype)
             try:
-                results = self._update(np.zeros((2, n_columns), dtype), p, w)
+                results = self._update(np.zeros((2, n_columns), targets_dtype), p, w)
             except Exception as error:  # each of Keras's backends has errors of its own
                 raise ValueError(
                     f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function "

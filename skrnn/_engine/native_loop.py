@@ -13,7 +13,7 @@ from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
 from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
-from skrnn._engine.outside_loss import OutsideLoss, outside_reason
+from skrnn._engine.outside_loss import OutsideLoss, outside_reason, sees_absent_steps
 from skrnn._network import fresh_values, variables_of
 from skrnn._record import TrainedState, first_values, mean_weight_of
 from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
@@ -46,7 +46,7 @@ def native_parts(plan: Any, targets: Any) -> NativeParts | str:
     if isinstance(optimizer, str):
         return optimizer
     if found_loss is None:
-        found_loss = _outside_loss(loss, arguments["routed"], name)
+        found_loss = _outside_loss(loss, plan, targets)
         if isinstance(found_loss, str):
             return found_loss
     metrics = make_metrics(
@@ -54,19 +54,26 @@ def native_parts(plan: Any, targets: Any) -> NativeParts | str:
         activation=spec.output_activation,
         n_outputs=spec.n_outputs,
         targets_dtype=targets.values.dtype,
+        dtype=spec.dtype,
         name=name,
     )
     return NativeParts(optimizer, found_loss, metrics)
 
 
-def _outside_loss(loss, routed, name):
+def _outside_loss(loss, plan, targets):
     """Return a loss that Keras computes beside the kernels, or the reason why only its own loop can."""
     from skrnn._engine.keras_compile import resolved_loss  # which imports nothing, but is of no use before Keras
 
-    resolved = resolved_loss(loss, routed, name)
+    resolved = resolved_loss(loss, plan.compile_arguments["routed"], plan.compile_arguments["name"])
     if isinstance(resolved, str) and resolved != loss:
         return resolved
-    return outside_reason() or OutsideLoss(resolved)
+    reason = outside_reason()
+    if reason is not None:
+        return reason
+    # Kernels let the last output of a sequence stand for absent steps, as Keras does in one direction alone.
+    if targets.per_step and plan.spec.bidirectional and sees_absent_steps(resolved, targets.values, plan.spec):
+        return "the loss is no value for each step, and sees the outputs of absent ones"
+    return OutsideLoss(resolved)
 
 
 def _routed_to(target, routed):

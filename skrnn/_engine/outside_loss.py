@@ -79,6 +79,19 @@ def loss_per_row(loss: Any, y: Any, p: Any) -> Any:
     return loss.call(y, p) if isinstance(loss, keras.losses.Loss) else loss(y, p)
 
 
+def sees_absent_steps(loss: Any, targets: NDArray[Any], spec: Any) -> bool:
+    """Return whether a loss of every step's outputs may be less than a value for each, so that absent ones count."""
+    y, p = np.repeat(targets[:1], 6, axis=0), np.full((6, spec.n_outputs), 0.5, spec.dtype)
+    with keras_defaults():
+        import keras
+
+        y, p = (keras.ops.convert_to_tensor(array.reshape(2, 3, -1)) for array in (y, p))
+        try:
+            return len(loss_per_row(loss, y, p).shape) < 2
+        except Exception:  # it may want more steps
+            return True
+
+
 def outside_reason() -> str | None:
     """Return why losses cannot be computed beside native kernels, or None where they can."""
     import keras

@@ -38,6 +38,8 @@ class Library:
         self.n_compiled = 0
         self._functions: dict[str, Any] = {}
         self._headers: dict[str, Any] = {}
+        self._unfinished: dict[str, Any] = {}
+        self._added: set[str] = set()
         self._engine: Any = None
         self._said: set[str] = set()
         self._lock = threading.RLock()
@@ -81,10 +83,16 @@ class Library:
         found = self._kept(names)
         if found is None:
             found = self._compiled(names)
-        for other, (header, code) in found.items():
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            self._headers[other] = header
+        # An interrupt may come at any line, and code that calls what is not there ends the process: what is left is
+        # added by the next call.
+        self._unfinished |= found
+        for other, (_, code) in self._unfinished.items():
+            if other not in self._added:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+                self._added.add(other)
         self._engine.finalize_object()
+        self._headers |= {other: header for other, (header, _) in self._unfinished.items()}
+        self._unfinished = {}
 
     def _start(self):
         if self._engine is None:
