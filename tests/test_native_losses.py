@@ -303,7 +303,7 @@ def test_unknown_names_and_arguments_raise_as_with_keras(loss, arguments):
         _resolve(loss, "loss", {f"loss__{argument}": 1 for argument in arguments}, "GRURegressor")
     with pytest.raises(ValueError) as raised:
         check_loss_arguments(loss, arguments, "GRURegressor")
-    assert str(raised.value) == str(expected.value)
+    assert str(raised.value).startswith(str(expected.value))  # a proposal may follow
 
 
 def test_known_names_and_arguments_raise_nothing():

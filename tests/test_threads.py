@@ -134,7 +134,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
     for n_threads in (1, 2, 3, 7):
         result, n_used = fitted(n_threads)
         assert result == expected
-        assert n_used == n_threads
+        assert n_used == (n_threads if n_threads > 1 else 0)  # one thread is that of the caller, where it is soon done
 
 
 @needs_kernels
