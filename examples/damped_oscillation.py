@@ -13,7 +13,7 @@ That setting does not reproduce the curve. ``GridSearchCV``, which scores candid
 for one that does, for either cell: with the point after the window as the only target.
 
 Run it with ``python examples/damped_oscillation.py``; it writes ``damped_oscillation.png`` and
-``damped_oscillation_loss.png`` into the working directory and takes about two minutes on two cores.
+``damped_oscillation_loss.png`` into the working directory and takes about half a minute on two cores.
 """
 
 import argparse

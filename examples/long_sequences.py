@@ -18,7 +18,7 @@ two sinusoids of fixed frequency, whose amplitudes are ``|cos a|`` and ``|sin a|
 - 20 epochs. An epoch is one batch and so one step of the optimizer: 20 are a start, and ``--epochs`` takes more.
 
 Run it with ``python examples/long_sequences.py``; it writes ``long_sequences.png`` into the working directory and takes
-about two and a half minutes on two cores, and 1.5 GB of memory.
+about twenty seconds on two cores, and 0.8 GB of memory.
 """
 
 import argparse

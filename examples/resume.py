@@ -6,7 +6,7 @@ Kill a training process in the middle of its work, and go on from the last save 
 A process of its own trains a network that saves every ten epochs, and is killed without a warning (SIGKILL). Then this
 process asks for the same fit: it goes on from the last save, and ends with the weights of an unbroken run, bit for bit.
 
-Run it with ``python examples/resume.py``; it takes about half a minute on two cores.
+Run it with ``python examples/resume.py``; it takes about ten seconds on two cores.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from skrnn._cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
+from skrnn._engine.processes import forget_kernels
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     """
     import keras
 
+    forget_kernels()
     seeds = iter(_seeds(0 if seed is None else seed, 256))
     if spec.embedding is not None:
         inputs = keras.layers.Input((n_timesteps,), dtype="int32", name="tokens")

@@ -75,3 +75,30 @@ def test_many_fits_leave_no_memory_behind():
     process = run("-c", MANY_FITS, seconds=VERY_LONG)
     assert process.returncode == 0, process.stderr
     assert float(process.stdout) < 20  # megabytes; a Keras model a fit would leave more
+
+
+FITS_WITH_CALLBACKS = """
+import keras
+import numpy as np
+from skrnn import GRURegressor
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+X = np.random.default_rng(0).normal(size=(20, 6, 2))
+y = X[:, -1, 0]
+for k in range(224):  # TensorFlow's memory grows in steps of 32 networks
+    if k == 96:
+        before = resident()
+    GRURegressor(4, epochs=1, callbacks=[keras.callbacks.Callback()], random_state=0).fit(X, y)
+print(resident() - before)
+"""
+
+
+@needs_linux
+@pytest.mark.slow
+def test_fits_with_callbacks_leave_no_networks_behind():
+    process = run("-c", FITS_WITH_CALLBACKS, seconds=VERY_LONG)
+    assert process.returncode == 0, process.stderr
+    assert float(process.stdout) < 20  # megabytes; 128 networks would leave some 70

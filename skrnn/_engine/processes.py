@@ -1,12 +1,16 @@
-"""What TensorFlow needs of a process in which it trains or predicts: no fork after it ran, and a share of the cores."""
+"""What TensorFlow needs of a process: no fork after it ran, a share of the cores; and what it would keep for good."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
 
 from skrnn._guide import see
+
+_BUILT_BEFORE_FORGETTING = 32
+_BUILT = itertools.count(1)  # networks
 
 _LOCK = threading.Lock()
 _prepared = False
@@ -58,6 +62,17 @@ def _has_run():
     # No public function says so without changing something (TensorFlow 2.21).
     eager = sys.modules.get("tensorflow.python.eager.context")
     return eager is not None and getattr(eager.context_safe(), "_context_handle", None) is not None
+
+
+def forget_kernels():
+    """Let TensorFlow forget its kernels, once in so many networks that are built; whatever is in use it makes again.
+
+    TensorFlow (2.17 to 2.21) keeps a kernel for each operation of each network that was ever built, some 0.2 to 0.7 MB
+    per network, and only forgets all of them.
+    """
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    if next(_BUILT) % _BUILT_BEFORE_FORGETTING == 0 and eager is not None and _has_run():
+        eager.context_safe().clear_kernel_cache()
 
 
 def _after_fork():
