@@ -13,7 +13,7 @@ is where markets do repeat themselves, and where moving averages are what has to
 Run it with ``python examples/bitcoin_price.py --data FILE.csv``, where FILE.csv has a column of dates and one of
 closing prices, such as CoinDesk's daily Bitcoin prices; or without ``--data``, on the S&P 500 from 1999 to 2018 that
 the package arch carries (from Yahoo! Finance). It writes ``bitcoin_price.png`` and ``bitcoin_price_volatility.png``
-and takes about four minutes on two cores.
+and takes about two minutes on two cores.
 
 What the sizes of returns are compared with: the exponentially weighted moving average with decay 0.94 (J.P. Morgan,
 "RiskMetrics Technical Document", 1996), and a linear regression on means over a day, a week and a month (after Corsi,
