@@ -8,8 +8,8 @@ import time
 import numpy as np
 from workloads import WORKLOADS
 
-# Seconds of a measurement of ours, about: the first epochs of both fits take memory, which varies by some tenths. A guess
-# from a single fit may be far off, and is bounded.
+# Seconds of a measurement of ours, about: the first epochs of both fits take memory, which varies by some tenths. A
+# guess from a single fit may be far off, and is bounded.
 LONG_ENOUGH, MOST_TIMES = 2.0, 20
 
 
