@@ -11,7 +11,7 @@ Run it with ``python examples/sentiment.py --data FOLDER``, where FOLDER holds `
 ``imdb_test.tsv.gz`` (columns split, label, rating, id and text), or without ``--data``, which lets Keras download its
 copy of the reviews. It takes about ten minutes on two cores.
 
-What was found: on the test half the GRU reaches 0.868, the counted words 0.907 in half the time, and the recipe 0.563,
+What was found: on the test half the GRU reaches 0.868, the counted words 0.907, and the recipe 0.563,
 little better than a coin: ids are names, not measurements.
 """
 
