@@ -29,6 +29,12 @@ class Dataset:
         """Return the chosen samples, over the same buffers."""
         return Dataset(self.sequences.take(indices), self.targets.take(indices))
 
+    @property
+    def target_shape(self):
+        """Shape of the targets of one sample."""
+        per_step = (self.sequences.n_timesteps,) if self.targets.per_step else ()
+        return (*per_step, self.targets.values.shape[1])
+
     @cached_property
     def mean_weight(self):
         """Total weight of the valid terms of the loss, divided by the number of samples."""

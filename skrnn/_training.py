@@ -61,13 +61,7 @@ def _train(parts, plan, record, dataset, validation):
         record.callbacks = callbacks
         reason = parts if isinstance(parts, str) else callback_reason(callbacks, validation is not None)
         if reason is None:
-            hooks = CallbackModel(model, callbacks, plan, _target_shape(dataset)) if callbacks else None
+            hooks = CallbackModel(model, callbacks, plan, dataset.target_shape) if callbacks else None
             return fit_natively(parts, hooks, plan, record, dataset, validation)
         logger.debug("%s trains through keras.Model.fit: %s", arguments["name"], reason)
         return fit_with_keras(model, callbacks, plan, record, dataset, validation)
-
-
-def _target_shape(dataset):
-    """Return the shape of the targets of one sample."""
-    targets = dataset.targets
-    return (*((dataset.sequences.n_timesteps,) if targets.per_step else ()), targets.values.shape[1])

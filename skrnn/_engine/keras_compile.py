@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -245,17 +246,22 @@ def compiled_network(plan: Any, targets: Any) -> tuple[Any, list[Any]]:
     network.optimizer.build(network.trainable_variables)
     if plan.compile_arguments["metrics"] is not None:
         target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
-        _check_computed(network, target_shape, plan.compile_arguments["metrics"], plan.compile_arguments["name"])
+
+        def compute():
+            results: dict[str, Any] = {}
+            for metric in built_metrics(network, target_shape):
+                result = metric.result()
+                results.update(result if isinstance(result, dict) else {metric.name: result})
+            return results
+
+        check_computed(compute, plan.compile_arguments["metrics"], plan.compile_arguments["name"])
     return network, callbacks
 
 
-def _check_computed(network, target_shape, metrics, name):
-    """Raise for metrics that are not computed as a weighted mean over samples or time steps, or are no number."""
-    results = {}
+def check_computed(compute: Callable[[], dict[str, Any]], metrics: Any, name: str) -> None:
+    """Raise for metrics that ``compute()`` fails to compute over samples or time steps, or that are no number."""
     try:
-        for metric in built_metrics(network, target_shape):
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
+        results = compute()
     except Exception as error:  # each of Keras's backends has errors of its own
         raise ValueError(
             f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function must "

@@ -50,8 +50,7 @@ def fit_with_keras(model: Any, callbacks: Any, plan: Any, record: Any, dataset: 
 
     def restore():
         if record.saved is not None:
-            per_step = (dataset.sequences.n_timesteps,) if dataset.targets.per_step else ()
-            built_metrics(model, (1, *per_step, dataset.targets.values.shape[1]))
+            built_metrics(model, (1, *dataset.target_shape))
             assign(_variables(model), record.restored_values())
 
     @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch

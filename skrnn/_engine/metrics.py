@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._engine.keras_compile import check_computed, metric_list
 from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._keras_defaults import keras_defaults
@@ -250,19 +251,8 @@ class KerasMetrics:
         with keras_defaults():
             self._activation, self._network = activation, _compiled(metrics, n_outputs)
             p, w = np.zeros((2, n_outputs), dtype), np.ones(2, dtype)
-            try:
-                results = self._update(np.zeros((2, n_columns), targets_dtype), p, w)
-            except Exception as error:  # each of Keras's backends has errors of its own
-                raise ValueError(
-                    f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function "
-                    f"must return a value for each sample, or each time step. Got {metrics!r}: {error}"
-                ) from error
-        for metric, value in results.items():
-            if np.ndim(value):
-                raise ValueError(
-                    f"The 'metrics' parameter of {name} holds {metric!r}, which has several values, but history_ takes "
-                    "one for each epoch. Set its average, or pass one metric for each."
-                )
+            y = np.zeros((2, n_columns), targets_dtype)
+            check_computed(lambda: self._update(y, p, w), metrics, name)
 
     def compute(self, y: NDArray[Any], p: NDArray[Any], w: NDArray[Any], z: Any = None) -> dict[str, float]:
         """Return the value of each metric."""
@@ -289,8 +279,6 @@ class KerasMetrics:
 def _compiled(metrics, n_outputs):
     """Return a model that has so many outputs, and the metrics."""
     import keras
-
-    from skrnn._engine.keras_compile import metric_list
 
     inputs = keras.Input((n_outputs,))
     model = keras.Model(inputs, keras.layers.Identity()(inputs))
