@@ -208,7 +208,7 @@ def half_of_shard(w, net, job, batch, s):
     memory = floats_at(w, own[MEMORY_ADDRESS])
     first, m = shard_of(batch, s)
     if job[PASS] == FORWARD:
-        forward_shard(w, net, job, first, m, steps, places, memory, at(ints_at(job[TOKENS]), s * most))
+        forward_shard(w, net, job, first, m, 1, steps, places, memory, at(ints_at(job[TOKENS]), s * most))
     else:
         transpose_weights(w, net, places, memory)
         take_gradient(w, net, job, first, steps, places, memory)

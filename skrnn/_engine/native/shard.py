@@ -231,28 +231,25 @@ def loss_of(w, net, job, first, scale, wants_gradient, steps, places, memory):
 @kernel("FNNIINNFN", "d")
 def evaluate_shard(w, net, job, first, m, steps, places, memory, tokens):
     """Compute and store the outputs of some rows of the order; return the weighted sum of their losses, if any."""
-    if forward(w, net, job, first, m, 0, steps, places, memory, tokens):
+    if forward_shard(w, net, job, first, m, 0, steps, places, memory, tokens):
         return 0.0
-    last = net[N_DENSE] - 1
-    p = at(memory, places_of_dense(net, places, last)[AFTER])
-    scatter_outputs(w, net, job, steps, first, p, dense_of(net, last)[WIDTH])
     return loss_of(w, net, job, first, 0.0, 0, steps, places, memory) if job[LOSS] != 0 else 0.0
 
 
 @kernel("FNNIIdFNNFNF", "d")
 def train_shard(w, net, job, first, m, divisor, grad, steps, places, memory, tokens, token_gradients):
     """Compute the gradient of a shard's loss over a divisor; return the weighted sum of the losses."""
-    if forward_shard(w, net, job, first, m, steps, places, memory, tokens):
+    if forward_shard(w, net, job, first, m, 1, steps, places, memory, tokens):
         return 0.0
     loss = loss_of(w, net, job, first, 1.0 / divisor, 1, steps, places, memory)
     backward_shard(w, net, job, first, grad, steps, places, memory, token_gradients)
     return loss
 
 
-@kernel("FNNIINNFN", "I")
-def forward_shard(w, net, job, first, m, steps, places, memory, tokens):
-    """Compute and store the outputs of rows that are trained on; return whether it was told to stop."""
-    if forward(w, net, job, first, m, 1, steps, places, memory, tokens):
+@kernel("FNNIIINNFN", "I")
+def forward_shard(w, net, job, first, m, keeps, steps, places, memory, tokens):
+    """Compute and store the outputs of rows, as `forward` does; return whether it was told to stop."""
+    if forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
         return 1
     last = net[N_DENSE] - 1
     p = at(memory, places_of_dense(net, places, last)[AFTER])
