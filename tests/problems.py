@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from pytest import approx
 from reference import outputs_of_sequence
 
-from skrnn._batches import Dataset, keras_inputs
+from skrnn._data.sequences import Sequences
+from skrnn._data.targets import Targets
 from skrnn._engine.architecture import Architecture
+from skrnn._engine.dataset import Dataset, keras_inputs
 from skrnn._engine.losses import native_loss
 from skrnn._engine.native_pass import outputs_of
 from skrnn._engine.native_training import NativeTraining
+from skrnn._engine.network import NetworkSpec, build_network, variables_of
 from skrnn._engine.optimizers import native_optimizer
-from skrnn._network import NetworkSpec, build_network, variables_of
-from skrnn._sequences import Sequences
-from skrnn._targets import Targets
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 _RATE = 2.0**20  # of the step that gradients are read from: the weights before do not round them off

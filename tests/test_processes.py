@@ -298,7 +298,7 @@ raise SystemExit(child.exitcode)
 @pytest.mark.skipif(sys.platform != "linux", reason="Reads /proc for the memory in use.")
 def test_networks_that_are_built_leave_no_memory_behind():
     code = """
-from skrnn._network import build_network
+from skrnn._engine.network import build_network
 from tests.test_network import PLAIN
 
 def megabytes():

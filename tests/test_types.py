@@ -10,7 +10,7 @@ from children import run
 from conftest import CLASSIFIERS, REGRESSORS
 
 import skrnn
-from skrnn._parameters import CONSTRAINTS, any_cell
+from skrnn._estimators.parameters import CONSTRAINTS, any_cell
 
 ESTIMATORS = REGRESSORS + CLASSIFIERS
 

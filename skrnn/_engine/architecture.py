@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._cells import CELLS
+from skrnn._engine.cells import CELLS
 from skrnn._engine.native import layout as at
 from skrnn._engine.native.layout import NUMBERS_A_PIECE, PANEL, padded
 from skrnn._engine.native.library import LIBRARIES

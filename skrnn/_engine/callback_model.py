@@ -6,10 +6,10 @@ import inspect
 import json
 from typing import Any
 
-from skrnn._callbacks import callback_list, has_validation_hooks, watch_losses
+from skrnn._engine.callbacks import callback_list, has_validation_hooks, watch_losses
 from skrnn._engine.choice import ENGINE_VARIABLE
 from skrnn._engine.keras_compile import built_metrics, metric_list
-from skrnn._network import assign, network_variables
+from skrnn._engine.network import assign, network_variables
 
 
 class CallbackModel:

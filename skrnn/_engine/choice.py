@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from skrnn._cells import CELLS
+from skrnn._engine.cells import CELLS
 
 ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's own loop, "native" by kernels on CPU
 _ENGINES = ("keras", "native")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._data.sequences import Sequences
 from skrnn._engine.architecture import Architecture, aligned_zeros
 from skrnn._engine.native import layout as at
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.native_pass import WORK_OF_A_THREAD, Job
 from skrnn._engine.threads import n_threads, run
-from skrnn._sequences import Sequences
 
 
 def closed_loop(

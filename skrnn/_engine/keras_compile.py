@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._network import build_network
-from skrnn._parameters import check_learning_rate, nearest
+from skrnn._engine.network import build_network
+from skrnn._estimators.parameters import check_learning_rate, nearest
 
 
 def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name):

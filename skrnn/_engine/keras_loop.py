@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._batches import batch_order, keras_batch, keras_inputs
 from skrnn._engine.choice import n_replicas
+from skrnn._engine.dataset import batch_order, keras_batch, keras_inputs
 from skrnn._engine.keras_compile import built_metrics, metric_list
+from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.outside_loss import loss_per_row, weighted_sum
-from skrnn._network import assign, build_network, network_variables
-from skrnn._record import TrainedState, first_values, mean_weight_of
-from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
+from skrnn._engine.record import TrainedState, first_values, mean_weight_of
+from skrnn._estimators.scale import may_be_on_another_scale, warn_of_validation_scale
 
 _ROWS_AT_ONCE = 2**13  # windows of one series are laid out in full
 _ROWS_A_BATCH = 32  # that are predicted: always as many, for rounding depends on it

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from skrnn._guide import see
+from skrnn._common.guide import see
 
 
 @contextlib.contextmanager

@@ -12,11 +12,11 @@ from skrnn._engine.callback_model import CallbackModel
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
 from skrnn._engine.native_training import NativeTraining
+from skrnn._engine.network import fresh_values, variables_of
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
 from skrnn._engine.outside_loss import OutsideLoss, outside_reason, sees_absent_steps
-from skrnn._network import fresh_values, variables_of
-from skrnn._record import TrainedState, first_values, mean_weight_of
-from skrnn._scale import may_be_on_another_scale, warn_of_validation_scale
+from skrnn._engine.record import TrainedState, first_values, mean_weight_of
+from skrnn._estimators.scale import may_be_on_another_scale, warn_of_validation_scale
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._batches import batch_order, sample_order
 from skrnn._engine.architecture import Architecture, aligned_zeros
+from skrnn._engine.dataset import batch_order, sample_order
 from skrnn._engine.losses import NativeLoss
 from skrnn._engine.native import layout as at
 from skrnn._engine.native.library import LIBRARIES

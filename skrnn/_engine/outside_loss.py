@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._keras_defaults import keras_defaults
+from skrnn._engine.keras_defaults import keras_defaults
 
 
 class OutsideLoss:

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 
-from skrnn._guide import see
+from skrnn._common.guide import see
 
 _BUILT_BEFORE_FORGETTING = 32
 _BUILT = itertools.count(1)  # networks

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from skrnn._typing import validate_params
+from skrnn._common.typing import validate_params
 
 
 @validate_params(

@@ -44,7 +44,7 @@ def stock_network(estimator):
 
     That of ``model_`` also masks padded time steps of sequences that have none, which takes Keras time.
     """
-    from skrnn._network import build_network
+    from skrnn._engine.network import build_network
 
     mask = "layer" if estimator._spec.embedding is not None else None
     return build_network(estimator._spec, estimator._seed, mask=mask)

@@ -1,0 +1,172 @@
+"""From parameters and shapes to a ``keras.Model`` of stock layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn._engine.cells import CELLS, recurrent_layer
+from skrnn._engine.initializers import initial_value
+from skrnn._engine.processes import forget_kernels
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything that shapes the network: equal specs give networks of equal architecture."""
+
+    cell: str | Callable[..., Any]
+    units: tuple[int, ...]
+    bidirectional: bool
+    dropout: float
+    recurrent_dropout: float
+    dense_units: tuple[int, ...]
+    return_sequences: bool
+    n_features: int
+    embedding: tuple[int, int] | None  # (n_tokens, embedding_dim), for token ids
+    n_outputs: int
+    output_activation: str | None
+    dtype: str
+
+
+# What stands for an absent step in the array that ``model_`` takes: a number that data never hold. It is one of float32
+# in float64 as well, for Keras's masking layer compares in float32.
+ABSENT_VALUE = float(np.finfo(np.float32).min)
+
+
+def build_network(spec, seed, *, mask="layer", n_timesteps=None):
+    """Build the network with fresh weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The architecture.
+    seed : int or None
+        Seed of every initializer and dropout layer; None where other weights will take the place of the first.
+    mask : {"layer", None}, default="layer"
+        Whether a stock masking layer finds absent steps in the values.
+    n_timesteps : int or None, default=None
+        Static length of the time axis, for what exports it.
+
+    Returns
+    -------
+    keras.Model
+    """
+    import keras
+
+    forget_kernels()
+    seeds = iter(_seeds(0 if seed is None else seed, 256))
+    if spec.embedding is not None:
+        inputs = keras.layers.Input((n_timesteps,), dtype="int32", name="tokens")
+        hidden = keras.layers.Embedding(
+            *spec.embedding,
+            embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+            mask_zero=mask == "layer",
+            dtype=spec.dtype,
+            name="embedding",
+        )(inputs)
+    else:
+        hidden = inputs = keras.layers.Input((n_timesteps, spec.n_features), dtype=spec.dtype, name="sequences")
+        if mask == "layer":
+            hidden = keras.layers.Masking(mask_value=ABSENT_VALUE, dtype=spec.dtype, name="absent_steps")(hidden)
+    for depth, units in enumerate(spec.units):
+        every_step = spec.return_sequences or depth < len(spec.units) - 1
+        hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden)
+        if spec.dropout:
+            layer = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
+            hidden = layer(hidden)
+    for depth, units in enumerate(spec.dense_units):
+        hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
+    outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
+    network = keras.Model(inputs, outputs, name="recurrent_network")
+    if seed is not None and not callable(spec.cell):
+        assign(network_variables(network), fresh_values(signature(network), seed))
+    return network
+
+
+def _recurrent(spec, units, every_step, seeds, depth):
+    """Return a recurrent layer in one direction or, with different initial weights, in both."""
+    import keras
+
+    def layer(name):
+        return recurrent_layer(
+            spec.cell,
+            units,
+            return_sequences=every_step,
+            recurrent_dropout=spec.recurrent_dropout,
+            seeds=seeds,
+            dtype=spec.dtype,
+            name=name,
+        )
+
+    if not spec.bidirectional:
+        return layer(f"recurrent_{depth}")
+    forward, backward = layer(f"forward_{depth}"), layer(f"backward_{depth}")
+    backward.go_backwards = True
+    return keras.layers.Bidirectional(forward, backward_layer=backward, dtype=spec.dtype, name=f"bidirectional_{depth}")
+
+
+def _dense(units, activation, spec, seeds, name):
+    import keras
+
+    initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=initializer, dtype=spec.dtype, name=name)
+
+
+def network_variables(network):
+    """Variables of a network that a fit carries along: its weights, then the states of its random generators."""
+    weights = list(network.weights)
+    return weights + [v for v in network.variables if v.path.endswith("seed_generator_state")]
+
+
+def signature(network):
+    """Return path, shape and type of each variable of `network_variables`."""
+    return tuple((v.path, tuple(v.shape), str(v.dtype)) for v in network_variables(network))
+
+
+def variables_of(spec):
+    """Return the `signature` of a network; it is built only where the registry does not know the cell's variables.
+
+    Keras numbers the random generators in the paths of their states through all that a process has made. Here they are
+    numbered within the network.
+    """
+    cell = None if callable(spec.cell) else CELLS[spec.cell].variables
+    if cell is None:
+        return signature(build_network(spec, None))
+    weights, n_generators, n_inputs = [], 0, spec.n_features
+    if spec.embedding is not None:
+        weights.append(("embedding/embeddings", spec.embedding))
+        n_inputs = spec.embedding[1]
+    for depth, units in enumerate(spec.units):
+        layers = [f"recurrent_{depth}"]
+        if spec.bidirectional:
+            layers = [f"bidirectional_{depth}/{direction}_{depth}" for direction in ("forward", "backward")]
+        weights += [(f"{layer}/{path}", shape) for layer in layers for path, shape in cell.weights(n_inputs, units)]
+        n_generators += len(layers) + bool(spec.dropout)
+        n_inputs = len(layers) * units
+    names = [f"dense_{depth}" for depth in range(len(spec.dense_units))]
+    for name, units in zip([*names, "output"], [*spec.dense_units, spec.n_outputs], strict=True):
+        weights += [(f"{name}/kernel", (n_inputs, units)), (f"{name}/bias", (units,))]
+        n_inputs = units
+    generators = ["seed_generator", *(f"seed_generator_{i}" for i in range(1, n_generators))]
+    states = [(f"{generator}/seed_generator_state", (2,), "int64") for generator in generators]
+    return (*((path, shape, spec.dtype) for path, shape in weights), *states)
+
+
+def fresh_values(variables: Sequence[tuple[str, tuple[int, ...], str]], seed: int) -> list[NDArray[Any]]:
+    """Return the values that a network of such variables has at first; no network is built for them."""
+    seeds = _seeds(seed, len(variables))
+    return [initial_value(*variable, seed) for variable, seed in zip(variables, seeds, strict=True)]
+
+
+def _seeds(seed, n):
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(n, np.uint32) >> 1]
+
+
+def assign(variables, values):
+    """Give each variable its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

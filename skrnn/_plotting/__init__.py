@@ -1,0 +1,4 @@
+"""Display objects; they read public attributes only.
+
+Imports `_common`; `matplotlib` is imported when something is drawn.
+"""

@@ -1,0 +1,4 @@
+"""Transformers of sequences and of text.
+
+Imports `_data` and `_common`.
+"""

@@ -1,0 +1,348 @@
+"""Intervals of forecasts against the definition of split conformal prediction, and against what they promise."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+
+from skrnn import SequenceForecaster
+from skrnn._forecasting.intervals import Residuals, conformal_bounds
+
+WINDOW = 2
+
+
+def forecaster(estimator=None, **params):
+    return SequenceForecaster(estimator or LinearRegression(), **{"window": WINDOW, **params})
+
+
+def autoregression(n_rows, seed=0):
+    """y_t = 1.4 y_{t-1} - 0.7 y_{t-2} + noise of variance 1."""
+    noise, y = np.random.default_rng(seed).normal(size=n_rows + 100), [0.0, 0.0]
+    for value in noise:
+        y.append(1.4 * y[-1] - 0.7 * y[-2] + value)
+    return np.array(y[-n_rows:])
+
+
+def steps(n_steps):
+    """A frame without columns."""
+    return pd.DataFrame(index=range(n_steps))
+
+
+def widths(fitted, n_steps, coverage):
+    """Half the distance between the bounds, which lie evenly around the forecast."""
+    bounds = fitted.predict_interval(steps(n_steps), coverage)
+    assert_allclose(bounds.mean(axis=1), fitted.forecast(n_steps))
+    return (bounds[:, 1] - bounds[:, 0]) / 2
+
+
+def residuals_by_hand(y, n_fitted, n_steps, output_steps=1, estimator=None):
+    """Absolute errors of a closed loop from every row of the held-out tail: a list for each step ahead."""
+    origins = range(WINDOW, n_fitted - output_steps + 1)
+    X = [[*y[now - WINDOW : now]] for now in origins]
+    targets = [y[now : now + output_steps] for now in origins]
+    model = (estimator or LinearRegression()).fit(X, np.array(targets).reshape(len(X), -1))
+    errors = [[] for _ in range(n_steps)]
+    for now in range(n_fitted, len(y)):
+        values = list(y[now - WINDOW : now])
+        while len(values) < WINDOW + n_steps:
+            values += np.ravel(model.predict([values[-WINDOW:]])).tolist()
+        for ahead in range(n_steps):
+            if now + ahead < len(y):
+                errors[ahead].append(abs(y[now + ahead] - values[WINDOW + ahead]))
+    return errors
+
+
+def quantile(errors, coverage):
+    """The k-th smallest of n residuals, k = ceil((n + 1) coverage)."""
+    k = next(k for k in range(1, len(errors) + 1) if k >= (len(errors) + 1) * coverage - 1e-9)
+    return sorted(errors)[k - 1]
+
+
+class PlainLinearRegression(LinearRegression):
+    """Predicts without the checks, which would be most of the time of twenty thousand predictions."""
+
+    def predict(self, X):
+        return X @ self.coef_ + self.intercept_
+
+
+def test_coverage_of_an_autoregression():
+    y = autoregression(5500 + 2010)
+    fitted = forecaster(PlainLinearRegression(), calibration_size=500).fit(None, y[:5500])
+    inside = {1: [], 5: [], 10: []}
+    for origin in range(5500, 7500):
+        bounds = fitted.predict_interval(steps(10), 0.9)
+        for ahead, hits in inside.items():
+            low, high = bounds[ahead - 1]
+            hits.append(low <= y[origin + ahead - 1] <= high)
+        fitted.update(None, y[origin : origin + 1])
+    for ahead, hits in inside.items():
+        assert len(hits) == 2000
+        assert 0.85 <= np.mean(hits) <= 0.95, ahead
+    # One step ahead the noise is all that is wrong: 1.645 of its standard deviations.
+    assert widths(fitted, 1, 0.9) == pytest.approx(1.645, abs=0.15)
+
+
+@pytest.mark.parametrize("output_steps", [1, 3])
+@pytest.mark.parametrize(("size", "n_held"), [(20, 20), (0.25, 20)])
+def test_quantiles_by_hand(size, n_held, output_steps):
+    y = autoregression(80)
+    errors = residuals_by_hand(y, 80 - n_held, 10, output_steps)
+    assert [len(of_step) for of_step in errors] == [20, 19, 18, 17, 16, 15, 14, 13, 12, 11]
+    fitted = forecaster(calibration_size=size, output_steps=output_steps).fit(None, y)
+    for coverage in (0.2, 0.5, 0.9):
+        expected = [quantile(of_step, coverage) for of_step in errors]
+        assert_allclose(widths(fitted, 10, coverage), expected)
+    # Residuals are known of half as many steps as rows were held out: those beyond get the last width.
+    assert_allclose(widths(fitted, 14, 0.5)[9:], quantile(errors[9], 0.5))
+    # 0.95 needs 19 residuals, which two steps have.
+    expected = [quantile(errors[0], 0.95), *[quantile(errors[1], 0.95)] * 5]
+    assert expected[1] == max(errors[1])
+    assert_allclose(widths(fitted, 6, 0.95), expected)
+
+
+def test_forecasts_are_those_of_all_rows():
+    y = autoregression(80)
+    calibrated = forecaster(calibration_size=30).fit(None, y)
+    assert_array_equal(calibrated.forecast(5), forecaster().fit(None, y).forecast(5))
+    assert_array_equal(calibrated.estimator_.coef_, forecaster().fit(None, y).estimator_.coef_)
+
+
+def test_rows_of_the_fitted_index_get_the_width_of_one_step():
+    y = pd.Series(autoregression(80))
+    fitted = forecaster(calibration_size=20).fit(None, y)
+    bounds = fitted.predict_interval(steps(82).iloc[70:], 0.8)
+    width = widths(forecaster(calibration_size=20).fit(None, y.to_numpy()), 2, 0.8)
+    assert_allclose((bounds[:, 1] - bounds[:, 0]) / 2, [width[0]] * 10 + width.tolist())
+    assert_allclose(bounds.mean(axis=1), fitted.predict(steps(82).iloc[70:]))
+
+
+def test_covariates_belong_to_the_steps_that_are_held_out():
+    x = np.random.default_rng(0).normal(size=(60, 1))
+    y = 3 * x[:, 0]
+    fitted = forecaster(calibration_size=20).fit(x, y)  # exact, where each step sees its own covariate
+    assert_allclose(fitted.predict_interval(np.array([[2.0], [-1.0]]), 0.9), [[6, 6], [-3, -3]], atol=1e-9)
+
+
+def test_scaled_targets():
+    y = 100 + 30 * autoregression(80)
+    scaled = forecaster(Ridge(alpha=5.0), target_transformer=StandardScaler(), calibration_size=20).fit(None, y)
+    mean, scale = y[:60].mean(), y[:60].std()  # of the rows before those held out
+    errors = residuals_by_hand((y - mean) / scale, 60, 4, estimator=Ridge(alpha=5.0))
+    assert_allclose(widths(scaled, 4, 0.7), [scale * quantile(of_step, 0.7) for of_step in errors])
+
+
+def test_several_series_have_widths_of_their_own():
+    y = np.column_stack([autoregression(80), np.full(80, 7.0), 10 * autoregression(80, 1)])
+    fitted = forecaster(calibration_size=20).fit(None, y)
+    bounds = fitted.predict_interval(steps(4), 0.8)
+    assert bounds.shape == (4, 2, 3)
+    assert_allclose(bounds.mean(axis=1), fitted.forecast(4))
+    model = LinearRegression().fit([y[now - 2 : now].ravel() for now in range(2, 60)], y[2:60])
+    errors = np.abs(y[60:] - model.predict([y[now - 2 : now].ravel() for now in range(60, 80)]))
+    expected = [quantile(errors[:, number], 0.8) for number in range(3)]
+    assert_allclose((bounds[0, 1] - bounds[0, 0]) / 2, expected, atol=1e-9)
+    assert_allclose(bounds[:, :, 1], 7)
+    column = forecaster(calibration_size=20).fit(None, y[:, :1])
+    assert column.predict_interval(steps(4)).shape == (4, 2, 1)
+
+
+# ---------------------------------------------------------------- many series
+
+
+def panel(series):
+    """A frame without columns, and the values of series by name, (n_rows,) or (n_rows, n_columns)."""
+    index = [(name, row) for name, y in series.items() for row in range(len(y))]
+    frame = pd.DataFrame(index=pd.MultiIndex.from_tuples(index, names=["series", "row"]))
+    return frame, np.concatenate([*series.values()])
+
+
+def rows_of(name, first, end):
+    return pd.DataFrame(index=pd.MultiIndex.from_product([[name], range(first, end)], names=["series", "row"]))
+
+
+@pytest.mark.parametrize("size", [24, 0.4])
+def test_each_series_has_quantiles_of_its_own(size):
+    lengths = {"a": 60, "b": 90}
+    series = {name: (1 + n_rows / 10) * autoregression(n_rows, n_rows) for name, n_rows in lengths.items()}
+    heads = {name: n_rows - (24 if size == 24 else round(0.4 * n_rows)) for name, n_rows in lengths.items()}
+    rows = [(y[now - 2 : now], y[now]) for name, y in series.items() for now in range(2, heads[name])]
+    model = LinearRegression().fit([window for window, _ in rows], [target for _, target in rows])
+    fitted = forecaster(groups="series", calibration_size=size).fit(*panel(series))
+    for name, y in series.items():
+        errors = sorted(y[now] - model.predict([y[now - 2 : now]])[0] for now in range(heads[name], len(y)))
+        (bounds,) = fitted.predict_interval(rows_of(name, len(y), len(y) + 1), 0.8)
+        # Around the forecast of the estimator that was calibrated, so many smaller and larger errors are left out.
+        left_out = int((len(errors) + 1) * 0.1)
+        forecast = model.predict([y[-2:]])[0]
+        assert_allclose(bounds, [forecast + errors[left_out - 1], forecast + errors[-left_out]])
+    # 0.95 leaves none out on either side of 24 or 36: the largest absolute error of as many as it needs.
+    y, absolute = series["a"], []
+    for now in range(heads["a"], 60):
+        absolute.append(abs(y[now] - model.predict([y[now - 2 : now]])[0]))
+    (bounds,) = fitted.predict_interval(rows_of("a", 60, 61), 0.95)
+    assert_allclose(bounds, model.predict([y[-2:]])[0] + np.array([-1, 1]) * quantile(absolute, 0.95))
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), Ridge(fit_intercept=False)], ids=["biased", "not biased"])
+@pytest.mark.parametrize("n_columns", [None, 2])
+@pytest.mark.parametrize("size", [300, 0.5])
+def test_coverage_of_each_of_two_scales(size, n_columns, estimator):
+    scales = {"small": np.array([1.0, 50.0])[: n_columns or 1], "large": np.full(n_columns or 1, 1000.0)}
+    inside, widths = {"small": [], "large": []}, {"small": [], "large": []}
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        series = {name: scale * rng.normal(size=(720, len(scale))) for name, scale in scales.items()}
+        fitted = forecaster(estimator, groups="series", calibration_size=size)
+        X, y = panel({name: y[:600] for name, y in series.items()})
+        fitted.fit(X, y if n_columns else y[:, 0])
+        for name, y in series.items():
+            bounds = fitted.predict_interval(rows_of(name, 600, 720), 0.9)
+            assert bounds.shape == ((120, 2, 2) if n_columns else (120, 2))
+            low, high = bounds.reshape(120, 2, -1).swapaxes(0, 1)
+            inside[name].append(((low <= y[600:]) & (y[600:] <= high)).mean(axis=0))
+            widths[name].append((high - low).mean(axis=0))
+    for name, scale in scales.items():
+        assert_allclose(np.mean(inside[name], axis=0), 0.9, atol=0.03)
+        # 1.645 standard deviations of the noise to either side, and a little for the error of what was fitted.
+        assert_allclose(np.mean(widths[name], axis=0), 2 * 1.645 * scale, rtol=0.1)
+
+
+@pytest.mark.parametrize("bias", [0.0, 100.0])
+@pytest.mark.parametrize("size", [6, 0.3])
+def test_coverage_of_a_series_with_few_rows(size, bias):
+    class Biased(Ridge):
+        def predict(self, X):
+            return super().predict(X) + bias
+
+    inside = {"small": [], "large": [], "short": []}
+    scales = {"small": 1.0, "large": 1000.0, "short": 30.0}
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        ends = {"small": 300, "large": 300, "short": 15}
+        series = {name: scale * rng.normal(size=ends[name] + 60) for name, scale in scales.items()}
+        fitted = forecaster(Biased(fit_intercept=False), groups="series", calibration_size=size)
+        fitted.fit(*panel({name: y[: ends[name]] for name, y in series.items()}))
+        for name, y in series.items():
+            low, high = fitted.predict_interval(rows_of(name, ends[name], ends[name] + 60), 0.8).T
+            inside[name].append(np.mean((low <= y[ends[name] :]) & (y[ends[name] :] <= high)))
+    for name, shares in inside.items():
+        assert abs(np.mean(shares) - 0.8) < 0.06, name
+
+
+def test_bounds_of_a_panel_in_the_units_of_y():
+    series = {name: 100 + scale * autoregression(90, scale) for name, scale in (("a", 3), ("b", 40))}
+    past = panel({name: y[:80] for name, y in series.items()})
+    plain = forecaster(groups="series", calibration_size=30).fit(*past)
+    scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler()).fit(*past)
+    for fitted in (plain, scaled):
+        fitted.update(rows_of("b", 80, 85), series["b"][80:85])
+    heads = {name: y[:50] for name, y in series.items()}
+    model = LinearRegression().fit(
+        [y[now - 2 : now] for y in heads.values() for now in range(2, 50)],
+        np.concatenate([y[2:] for y in heads.values()]),
+    )
+    errors = np.sort(series["b"][50:80] - model.predict([series["b"][now - 2 : now] for now in range(50, 80)]))
+    # Rows of the series, one that was appended, and the next step: around the forecast of what was fitted on the heads.
+    for row in (60, 83, 85):
+        (bounds,) = plain.predict_interval(rows_of("b", row, row + 1), 0.8)
+        forecast = model.predict([series["b"][row - 2 : row]])[0]
+        assert_allclose(bounds, forecast + errors[[2, -3]])
+    # A linear regression is the same in any units.
+    rows = pd.concat([rows_of("a", 70, 84), rows_of("b", 80, 89)])
+    assert_allclose(scaled.predict_interval(rows, 0.8), plain.predict_interval(rows, 0.8))
+
+
+@pytest.mark.parametrize("coverage", [0.6, 0.9])
+def test_bounds_of_a_series_do_not_depend_on_what_else_is_asked_for(coverage):
+    lengths = {"a": 60, "b": 30, "c": 60, "d": 21, "e": 30}  # of some there are too few residuals for 0.9
+    series = {
+        name: np.column_stack([autoregression(n, i), 9 * autoregression(n)])
+        for i, (name, n) in enumerate(lengths.items())
+    }
+    fitted = forecaster(groups="series", calibration_size=0.3).fit(*panel(series))
+    asked = {name: rows_of(name, n - 3, n + 4) for name, n in lengths.items()}
+    alone = {name: fitted.predict_interval(rows, coverage) for name, rows in asked.items()}
+    rows = pd.concat([asked[name] for name in "dbeca"])
+    shuffled = rows.iloc[np.argsort(np.arange(len(rows)) % 7, kind="stable")]  # a row of each, and the next
+    bounds = fitted.predict_interval(shuffled, coverage)
+    for name in lengths:
+        assert_allclose(bounds[shuffled.index.get_level_values("series") == name], alone[name], rtol=1e-12)
+    assert len({tuple(np.round(of[:, 1, 0] - of[:, 0, 0], 6)) for of in alone.values()}) == 5
+
+
+def test_too_few_residuals_of_all_series():
+    series = {name: autoregression(30, seed) for seed, name in enumerate("ab")}
+    fitted = forecaster(groups="series", calibration_size=3).fit(*panel(series))
+    with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 6\."):
+        fitted.predict_interval(rows_of("a", 30, 31), 0.9)
+    (low, high), *_ = fitted.predict_interval(rows_of("a", 30, 32), 0.8)  # 6 scaled residuals of both
+    assert low < fitted.forecast(1)["a"].item() < high
+
+
+def test_a_constant_series_in_a_panel():
+    series = {"flat": np.full(12, 5.0), "noise": autoregression(200)}
+    fitted = forecaster(LinearRegression(), groups="series", calibration_size=0.25).fit(*panel(series))
+    bounds = fitted.predict_interval(rows_of("flat", 12, 16), 0.8)  # 3 residuals
+    assert np.isfinite(bounds).all() and (bounds[:, 0] <= bounds[:, 1]).all()
+
+
+def test_many_origins_are_thinned_out():
+    y = autoregression(3000)
+    fitted = forecaster(calibration_size=1001).fit(None, y)
+    errors = residuals_by_hand(y, 1999, 1)[0]
+    kept = np.linspace(0, 1000, 500).astype(int)  # at even distances, the first and the last row held out included
+    assert_allclose(widths(fitted, 1, 0.9), quantile([errors[at] for at in kept], 0.9))
+
+
+def bounds_of(errors, coverage):
+    """Lower and upper bound of one step of one series."""
+    errors = np.asarray(errors)[None, :, None]
+    residuals = Residuals(errors, np.zeros(errors.shape[1], dtype=int), np.zeros((1, 1)), np.ones((1, 1)))
+    return conformal_bounds(residuals, coverage, [0])[0, 0, :, 0].tolist()
+
+
+def test_rank_is_not_a_matter_of_rounding():
+    residuals = np.arange(1.0, 100)  # 99 of them: 1, 2, ... 99
+    assert 100 * 0.07 > 7  # in floating point
+    assert bounds_of(residuals, 0.07) == [-7, 7]
+    assert bounds_of(residuals, 0.071) == [-8, 8]
+    assert bounds_of(residuals, 0.99) == [-99, 99]
+    with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 8\."):
+        bounds_of(residuals[:8], 0.9)
+    assert bounds_of(residuals[:9], 0.9) == [-9, 9]
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("params", "coverage", "message"),
+    [
+        ({}, 0.9, "predict_interval needs residuals of rows that were not fitted on: set calibration_size"),
+        ({"calibration_size": 8}, 0.9, "^coverage=0.9 needs at least 9 residuals, but calibration_size left 8"),
+        ({"calibration_size": 8}, 1.0, "^coverage must be a number between 0 and 1. Got 1.0"),
+        ({"calibration_size": 8}, 0, "^coverage must be a number between 0 and 1. Got 0"),
+        ({"calibration_size": 8}, "most", "^coverage must be a number between 0 and 1. Got 'most'"),
+    ],
+)
+def test_intervals_that_cannot_be_had(params, coverage, message):
+    fitted = forecaster(**params).fit(None, autoregression(40))
+    with pytest.raises(ValueError, match=message):
+        fitted.predict_interval(steps(3), coverage)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (38, "^calibration_size=38 of 40 rows leaves 2 to fit on and 38 to calibrate on, but at least 3"),
+        (50, "^calibration_size=50 of 40 rows leaves -10 to fit on"),
+        (0.04, "^calibration_size=0.04 of 40 rows leaves 39 to fit on and 1 to calibrate on, but .* 2 are needed"),
+        (0, "The 'calibration_size' parameter"),
+        (1.0, "The 'calibration_size' parameter"),
+    ],
+)
+def test_sizes_that_leave_too_few_rows(size, message):
+    with pytest.raises(ValueError, match=message):
+        forecaster(calibration_size=size).fit(None, autoregression(40))
