@@ -164,7 +164,7 @@ class Problem:
         samples = np.arange(len(self.dataset))
         x = keras_inputs(self.sequences, samples, self.spec.embedding is not None)
         x = x.astype(self.spec.dtype if self.spec.embedding is None else "int32")
-        targets, weights = self.dataset.targets.gather(samples, self.sequences.present())
+        targets, weights = self.dataset.targets.gather(samples, self.sequences.valid())
         with tf.GradientTape() as tape:
             outputs = network(x, training=False)
             errors = tf.reduce_mean((outputs - targets) ** 2, axis=-1)

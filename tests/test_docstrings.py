@@ -223,10 +223,10 @@ RAISED_BY = {
     "_fit_context": "ValueError",
     "validate_params": "ValueError",
     "validate_parameter_constraints": "ValueError",
-    "refuse_no_array": "TypeError",
+    "check_array_like": "TypeError",
     "array_like": "TypeError",
     "numbers_of": "TypeError",
-    "floats_of": "TypeError",
+    "as_float_array": "TypeError",
     "available_if": "AttributeError",
 }
 

@@ -28,7 +28,7 @@ def data():
     return X, X[:, -1, 0] - X[:, -2, 1]
 
 
-def absent_steps(X):
+def with_padding(X):
     X = X.copy()
     X[::3, :2] = np.nan
     X[1::3, 3:] = np.nan
@@ -277,7 +277,7 @@ def test_a_pickle_of_the_oldest_dependencies_works():
 @converts_variables
 def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, fitted):
     X, y = data()
-    Xa = absent_steps(X)
+    Xa = with_padding(X)
     tokens = np.random.default_rng(2).integers(1, 6, size=(N_SAMPLES, N_TIMESTEPS))
     tokens[::3, -2:] = 0
     of_tokens = GRUClassifier(3, embedding_dim=2, epochs=1, random_state=0).fit(tokens, y > 0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 # They hold parameters, arrays and plain values, and their creation runs no code that a file could choose.
 SKOPS_TRUSTED = [
-    "skrnn._forecasting.intervals.Residuals",
-    "skrnn._windows.history.History",
     "skrnn._estimators.recurrent.GRUClassifier",
     "skrnn._estimators.recurrent.GRURegressor",
     "skrnn._estimators.recurrent.LSTMClassifier",
@@ -13,15 +11,8 @@ SKOPS_TRUSTED = [
     "skrnn._estimators.recurrent.RecurrentClassifier",
     "skrnn._estimators.recurrent.RecurrentRegressor",
     "skrnn._forecasting.forecaster.SequenceForecaster",
-    "skrnn._forecasting.recursion.Layout",
-    "skrnn._forecasting.recursion.Series",
-    "skrnn._engine.network.NetworkSpec",
-    "skrnn._engine.record.TrainedState",
-    "skrnn._preprocessing.scaler.SequenceScaler",
-    "skrnn._data.row_labels.RowLabels",
     "skrnn._model_selection.panel_split.PanelTimeSeriesSplit",
-    "skrnn._data.targets.ClassificationEncoder",
-    "skrnn._data.targets.RegressionEncoder",
+    "skrnn._preprocessing.scaler.SequenceScaler",
     "skrnn._preprocessing.tokenizer.SequenceTokenizer",
     "skrnn._windows.windower.SequenceWindower",
 ]

@@ -21,7 +21,7 @@ _BYTES = (bytes, bytearray, memoryview)  # of which float() makes numbers
 _OF_ARRAYS = ("__len__", "shape", "__array__", "__array_interface__", "__dataframe__")
 
 
-def refuse_no_array(given, parameter, name):
+def check_array_like(given, parameter, name):
     """Raise for what is no array, list or frame: single objects, text, mappings, sets, iterators, sparse matrices."""
     if issparse(given) or (isinstance(given, pd.DataFrame) and _sparse_columns(given)):
         raise TypeError(
@@ -36,9 +36,9 @@ def refuse_no_array(given, parameter, name):
         )
 
 
-def array_like(given, parameter, name, words=("row", "column")):
+def as_array_or_frame(given, parameter, name, words=("row", "column")):
     """Return an array or a pandas object as it is, another frame as `as_pandas` does, and a list as an array."""
-    refuse_no_array(given, parameter, name)
+    check_array_like(given, parameter, name)
     given = as_pandas(given)
     if isinstance(given, np.ndarray) and given.dtype == np.float16:
         return given.astype(np.float64)  # pandas has no index of half floats
@@ -54,92 +54,94 @@ def array_like(given, parameter, name, words=("row", "column")):
         ) from None
 
 
-def numbers_of(given, name, check, *, parameter="X", words=("row", "column"), finite=False):
-    """Return what a validation of scikit-learn's makes of an array-like, of one axis or two, that must hold numbers.
+def as_numeric(given, name, *, parameter="X", words=("row", "column")):
+    """Return an array-like as an array or a DataFrame of numbers, which scikit-learn's checks can convert.
 
     Parameters
     ----------
     given : array-like
     name : str
-        Who takes it, for errors.
-    check : callable
-        ``check(array_like)`` validates with ``ensure_all_finite=False``.
+        Name of the estimator or function, for errors.
     parameter : str, default="X"
-        What it was passed as.
+        Name of the parameter, for errors.
     words : tuple of str, default=("row", "column")
-        What the axes are called; empty where an index is enough.
-    finite : bool, default=False
-        Whether NaN and infinity are refused.
+        Names of the axes; empty where an index is enough.
 
     Returns
     -------
-    ndarray
-        What ``check`` returns.
+    ndarray, Series or DataFrame
+        ``given``, unless pd.NA stands among objects: then a copy with NaN in its place.
 
     Raises
     ------
     TypeError
-        For what is no array, and for values that no number stands for: dates, sparse matrices, objects.
+        For inputs that are not array-like, and for values that are not numbers: dates, sparse matrices, objects.
     ValueError
-        For text that is no number, complex numbers, lists that differ in length, and what ``check`` refuses.
+        For text that is not a number, complex numbers, and lists that differ in length.
     """
-    given = array_like(given, parameter, name, words)
+    given = as_array_or_frame(given, parameter, name, words)
     if isinstance(given, pd.DataFrame) and not given.shape[1]:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={given.shape}) while a minimum of 1 is required by {name}."
         )
-    refuse_dtypes(given, parameter, name)
-    try:
-        array = check(given)
-    except (TypeError, ValueError, OverflowError):
-        array = np.asarray(given)
-        if array.dtype.kind not in NUMBERS:
-            refuse_no_numbers(array, parameter, name, words)
-        filled = _missing_as_nan(array)
-        if filled is None:
-            raise
-        array = check(pd.DataFrame(filled, columns=given.columns) if isinstance(given, pd.DataFrame) else filled)
+    check_dtypes(given, parameter, name)
+    dtypes = [dtype for dtype, _ in _dtypes_of(given)]
+    if dtypes and all(isinstance(dtype, np.dtype) and dtype.kind in NUMBERS for dtype in dtypes):
+        return given
+    array = np.asarray(given)
+    converted = as_numeric_array(array, parameter, name, words)
+    if not _has_missing(array):
+        return given  # scikit-learn converts it, and keeps the names of columns
+    return pd.DataFrame(converted, columns=given.columns) if isinstance(given, pd.DataFrame) else converted
+
+
+def check_finite(array, name, *, columns=None, parameter="X", words=("row", "column")):
+    """Raise for the first value of a numeric array that is NaN or infinite; the columns may have names."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return
+    at: tuple[int | str, ...] = tuple(int(i) for i in np.argwhere(~finite)[0])
+    value = describe_value(array[at])
+    at = at if columns is None else (at[0], repr(columns[at[1]]))
+    raise ValueError(
+        f"Input {parameter} contains {value}, first{describe_position(at, words)}; {name} takes finite numbers. Fill "
+        f"such values, or drop the {words[0] if words else 'element'}s that hold them."
+    )
+
+
+def as_float_array(given, name, *, parameter, words=("row", "column"), finite=False, allow_nd=False):
+    """Return an array-like of one axis or two, or of any number where ``allow_nd``, as float64."""
+    given = as_numeric(given, name, parameter=parameter, words=words)
+    array = check_array(
+        given, ensure_2d=False, allow_nd=allow_nd, dtype=np.float64, ensure_all_finite=False, input_name=parameter
+    )
     if finite:
-        _refuse_not_finite(array, getattr(given, "columns", None), parameter, name, words)
+        check_finite(array, name, columns=getattr(given, "columns", None), parameter=parameter, words=words)
     return array
 
 
-def floats_of(given, name, *, parameter, words=("row", "column"), finite=False, allow_nd=False):
-    """Return an array-like of one axis or two, or of any where ``allow_nd``, as float64; as `numbers_of` does."""
-    check = partial(
-        check_array,
-        ensure_2d=False,
-        allow_nd=allow_nd,
-        dtype=np.float64,
-        ensure_all_finite=False,
-        input_name=parameter,
-    )
-    return numbers_of(given, name, check, parameter=parameter, words=words, finite=finite)
-
-
-def as_numbers(array, parameter, name, words, sample=None):
+def as_numeric_array(array, parameter, name, words, sample=None):
     """Return an array, text and objects that stand for numbers converted; where one does not, say which."""
     if array.dtype.kind in NUMBERS:
         return array
-    refuse_dtypes(array, parameter if sample is None else f"sample {sample} of {parameter}", name)
+    check_dtypes(array, parameter if sample is None else f"sample {sample} of {parameter}", name)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
-        refuse_no_numbers(array, parameter, name, words, sample)
-        filled = _missing_as_nan(array)
-        if filled is None:
+        raise_non_numeric(array, parameter, name, words, sample)
+        if not _has_missing(array):
             raise
-        return filled.astype(np.float64)
+        return np.where(pd.isna(array), np.nan, array).astype(np.float64)
 
 
-def refuse_no_numbers(array, parameter, name, words, sample=None):
+def raise_non_numeric(array, parameter, name, words, sample=None):
     """Raise for the first value of an array of text or objects that is no number; None and pd.NA are missing ones."""
     for index, value in np.ndenumerate(array):
         value = value.item() if isinstance(value, np.generic) else value
         if value is None or value is pd.NA:
             continue
         said = f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and holds {reprlib.repr(value)}" + (
-            place(index if sample is None else (sample, *index), words)
+            describe_position(index if sample is None else (sample, *index), words)
         )
         if isinstance(value, (list, tuple, np.ndarray)):  # to float(), an array of one number is a number
             raise TypeError(f"{said}.")
@@ -151,26 +153,12 @@ def refuse_no_numbers(array, parameter, name, words, sample=None):
             raise ValueError(f"{said}.") from None
 
 
-def _refuse_not_finite(array, columns, parameter, name, words):
-    """Raise for the first number that is NaN or infinite; the columns may have names."""
-    finite = np.isfinite(array)
-    if finite.all():
-        return
-    at: tuple[int | str, ...] = tuple(int(i) for i in np.argwhere(~finite)[0])
-    what = called(array[at])
-    at = at if columns is None else (at[0], repr(columns[at[1]]))
-    raise ValueError(
-        f"Input {parameter} contains {what}, first{place(at, words)}; {name} takes finite numbers. Fill such values, "
-        f"or drop the {words[0] if words else 'element'}s that hold them."
-    )
-
-
-def checked_weights(sample_weight, n_samples, dtype, name):
+def check_sample_weights(sample_weight, n_samples, dtype, name):
     """Return weights of samples, (n_samples,), that are finite, not negative, and not all zero; None where None is."""
     if sample_weight is None:
         return None
     if not isinstance(sample_weight, Number):
-        sample_weight = floats_of(
+        sample_weight = as_float_array(
             sample_weight,
             name,
             parameter="sample_weight",
@@ -188,12 +176,12 @@ def checked_weights(sample_weight, n_samples, dtype, name):
     return weights
 
 
-def called(value):
+def describe_value(value):
     """Return what a value is called in errors: NaN, infinity, or the value itself."""
     return {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(value), value)
 
 
-def place(index, words=()):
+def describe_position(index, words=()):
     """Say where a value stands."""
     if words:
         return " at " + ", ".join(f"{word} {i}" for word, i in zip(words, index, strict=False))
@@ -208,10 +196,10 @@ def _length(row):
         return 0
 
 
-def refuse_dtypes(given, parameter, name):
+def check_dtypes(given, parameter, name):
     """Raise for an array, or a column of a frame, of a dtype that numpy would make numbers of, and that are none."""
     for position, (dtype, column) in enumerate(_dtypes_of(given)):
-        _refuse_dtype(dtype, f"{parameter}{column}", name)
+        _check_dtype(dtype, f"{parameter}{column}", name)
         if getattr(dtype, "kind", "O") in "OS":
             found = first_bytes(given.iloc[:, position] if isinstance(given, pd.DataFrame) else given)
             if found is not None:
@@ -230,10 +218,9 @@ def first_bytes(values):
     return next((value for value in values.ravel().tolist() if isinstance(value, _BYTES)), None)
 
 
-def _missing_as_nan(array):
-    """Return an array of objects with NaN for pd.NA, which numpy makes no number of; None where there is none."""
-    missing = array.dtype == object and pd.isna(array)
-    return np.where(missing, np.nan, array) if np.any(missing) else None
+def _has_missing(array):
+    """Return True for an array of objects with pd.NA, which numpy cannot convert to numbers."""
+    return array.dtype == object and any(value is pd.NA for value in array.ravel().tolist())
 
 
 def _dtypes_of(given):
@@ -244,7 +231,7 @@ def _dtypes_of(given):
     return [] if dtype is None else [(dtype, "")]
 
 
-def _refuse_dtype(dtype, what, name):
+def _check_dtype(dtype, what, name):
     """Raise for dtypes that numpy would make numbers of, and that are none."""
     kind = getattr(dtype, "kind", "O")
     if kind == "c":

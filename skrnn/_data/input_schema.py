@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.guide import see
 from skrnn._common.warnings import warn
-from skrnn._data.checks import called, numbers_of, refuse_no_array
+from skrnn._data.checks import as_numeric, check_array_like, describe_value
 from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._data.layouts import (
     TRANSPOSE_EACH,
@@ -52,7 +52,7 @@ class SequenceInputMixin:
     def _check_X(self, X, *, reset):
         """Sequences of any layout, checked against those of fit unless ``reset``."""
         name = type(self).__name__
-        refuse_no_array(X, "X", name)
+        check_array_like(X, "X", name)
         X = as_pandas(X)
         ndim = n_dimensions(X)
         if ndim > 3:
@@ -78,12 +78,8 @@ class SequenceInputMixin:
             return self._check_3d(X, reset)
         index, names = index_of(X), getattr(X, "columns", ())
         dtype = "numeric" if self._tokens else self._numeric_dtypes(X)
-        X = numbers_of(
-            X,
-            name,
-            lambda X: validate_data(self, X, reset=reset, dtype=dtype, ensure_all_finite=False),
-            words=("sample", "time step"),
-        )
+        X = as_numeric(X, name, words=("sample", "time step"))
+        X = validate_data(self, X, reset=reset, dtype=dtype, ensure_all_finite=False)
         if reset and is_series_of_rows(X, index, names):
             warn(
                 f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
@@ -113,7 +109,7 @@ class SequenceInputMixin:
                 row, column = np.argwhere(~whole)[0]
                 raise ValueError(
                     f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got "
-                    f"{called(X[row, column])} at sample {row}, time step {column}."
+                    f"{describe_value(X[row, column])} at sample {row}, time step {column}."
                 )
             X = np.clip(X, -_MAX_FLOAT, _MAX_FLOAT).astype(np.int64)  # beyond any vocabulary, but of the same sign
         if reset and self.n_tokens is None and (X >= _MAX_TOKENS).any():

@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 
 from skrnn._common.frames import as_pandas, is_frame
 from skrnn._common.guide import see
-from skrnn._data.checks import as_numbers, refuse_dtypes
+from skrnn._data.checks import as_numeric_array, check_dtypes
 from skrnn._data.sequences import Sequences
 
 _AXES = ("sample", "time step", "feature")
@@ -78,7 +78,7 @@ def sequences_from_2d(X, dtype, name):
         values=values,
         starts=np.arange(n_samples) * n_timesteps,
         lengths=np.full(n_samples, n_timesteps),
-        heads=np.zeros(n_samples, dtype=int),
+        n_leading_padding=np.zeros(n_samples, dtype=int),
         step=1,
         n_timesteps=n_timesteps,
     )
@@ -98,7 +98,7 @@ def sequences_from_3d(X, dtype, name):
         return _finite(replace(X, values=_cast(X.values, dtype)), X.values, dtype, name)
     if is_list_of_sequences(X):
         return _sequences_from_list(X, dtype, name)
-    X = as_numbers(np.asarray(X), "X", name, _AXES)
+    X = as_numeric_array(np.asarray(X), "X", name, _AXES)
     if 0 in X.shape:
         raise ValueError(
             f"Found array with 0 {['sample(s)', 'time steps', 'feature(s)'][X.shape.index(0)]} (shape="
@@ -111,7 +111,7 @@ def sequences_from_3d(X, dtype, name):
         values=_cast(rows, dtype),
         starts=stride * np.arange(n_samples),
         lengths=np.full(n_samples, n_timesteps),
-        heads=np.zeros(n_samples, dtype=int),
+        n_leading_padding=np.zeros(n_samples, dtype=int),
         step=step,
         n_timesteps=n_timesteps,
     )
@@ -120,23 +120,24 @@ def sequences_from_3d(X, dtype, name):
 
 def _check_places(sequences, name):
     """Raise where steps of sequences are not among the rows or the time steps: kernels read and write unchecked."""
-    places = [np.asarray(array) for array in (sequences.starts, sequences.lengths, sequences.heads)]
+    places = [np.asarray(array) for array in (sequences.starts, sequences.lengths, sequences.n_leading_padding)]
     if any(array.shape != (len(sequences),) or array.dtype.kind not in "iu" for array in places):
         shapes = ", ".join(f"{array.shape} of {array.dtype}" for array in places)
         raise ValueError(
-            f"The starts, lengths and heads of Sequences must be arrays of whole numbers, one for each sample, for "
+            f"The starts, lengths and n_leading_padding of Sequences must be arrays of integers, one per sample, for "
             f"{name}. Got shapes {shapes}."
         )
-    starts, lengths, heads = (array.astype(np.int64) for array in places)
+    starts, lengths, n_leading_padding = (array.astype(np.int64) for array in places)
     n_rows, ends = len(sequences.values), starts + sequences.step * (lengths - 1)
-    wrong = (lengths < 1) | (heads < 0) | (heads + lengths > sequences.n_timesteps)
+    wrong = (lengths < 1) | (n_leading_padding < 0) | (n_leading_padding + lengths > sequences.n_timesteps)
     wrong |= (np.minimum(starts, ends) < 0) | (np.maximum(starts, ends) >= n_rows)
     if wrong.any():
         sample = int(np.argmax(wrong))
         raise ValueError(
             f"Sample {sample} of X starts at row {starts[sample]}, with {lengths[sample]} present step(s) "
-            f"{sequences.step} row(s) apart, after {heads[sample]} absent one(s). {name} takes Sequences of at least "
-            f"one present step, whose steps lie within their {n_rows} rows and {sequences.n_timesteps} time steps."
+            f"{sequences.step} row(s) apart, after {n_leading_padding[sample]} padded one(s). {name} takes "
+            f"Sequences of at least one present step, whose steps "
+            f"lie within their {n_rows} rows and {sequences.n_timesteps} time steps."
         )
 
 
@@ -154,7 +155,7 @@ def _sequences_from_list(X, dtype, name):
             )
         sequence = as_pandas(sequence)
         if isinstance(sequence, pd.DataFrame):
-            refuse_dtypes(sequence, f"sample {sample} of X", name)
+            check_dtypes(sequence, f"sample {sample} of X", name)
             names = list(sequence.columns) if names is None else names
             _check_order(names, list(sequence.columns), sample, name)
         try:
@@ -163,7 +164,7 @@ def _sequences_from_list(X, dtype, name):
             raise ValueError(
                 f"Sample {sample} of X is a list whose steps differ in length; {name} takes (n_timesteps, n_features)."
             ) from None
-        array = as_numbers(array, "X", name, _AXES, sample)
+        array = as_numeric_array(array, "X", name, _AXES, sample)
         if array.ndim != 2:
             raise ValueError(
                 f"Sample {sample} of X has {array.ndim} dimension(s), shape {array.shape}; {name} takes sequences of "
@@ -186,7 +187,7 @@ def _sequences_from_list(X, dtype, name):
         values=_cast(rows, dtype),
         starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
         lengths=lengths,
-        heads=np.zeros(len(lengths), dtype=int),
+        n_leading_padding=np.zeros(len(lengths), dtype=int),
         step=1,
         n_timesteps=int(lengths.max()),
     )
@@ -214,7 +215,7 @@ def _other_axes(X):
 
 
 def _finite(sequences, rows, dtype, name):
-    """Return sequences without absent heads and tails, or raise for what is not finite; ``rows`` are not yet cast."""
+    """Return sequences without leading and trailing padding, or raise for non-finite values; ``rows`` are not cast."""
     finite = np.isfinite(sequences.values)
     if finite.all():
         return sequences
@@ -264,7 +265,7 @@ def sequences_from_tokens(X, n_tokens, name):
         values=X[X != 0].astype(np.int32).reshape(-1, 1),
         starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
         lengths=lengths,
-        heads=np.argmax(X != 0, axis=1),
+        n_leading_padding=np.argmax(X != 0, axis=1),
         step=1,
         n_timesteps=X.shape[1],
     )
@@ -293,7 +294,7 @@ def _rows_of(X):
 
 
 def _trimmed(sequences, absent, name):
-    """Cut absent steps off the heads and tails; one in between is an error."""
+    """Remove leading and trailing padding; padding in between is an error."""
     step = sequences.step
     n_rows = len(absent)
     # Each of the `step` interleaved chains of rows is one column, so that accumulating walks along a chain.
@@ -320,11 +321,11 @@ def _trimmed(sequences, absent, name):
         inside = (steps > first[sample]) & (steps < final[sample]) & absent[steps]
         raise ValueError(
             f"Input X contains NaN between present steps, first at sample {sample}, time step "
-            f"{sequences.heads[sample] + int(np.argmax(inside))}; {name} takes steps of NaN only before the first or "
-            "after the last present step of a sequence. Fill such holes, or cut the sequence there."
+            f"{sequences.n_leading_padding[sample] + int(np.argmax(inside))}; {name} takes steps of NaN only before "
+            "the first or after the last present step of a sequence. Fill such holes, or cut the sequence there."
         )
-    heads = sequences.heads + (first - sequences.starts) // step
-    return replace(sequences, starts=first, lengths=lengths, heads=heads)
+    n_leading_padding = sequences.n_leading_padding + (first - sequences.starts) // step
+    return replace(sequences, starts=first, lengths=lengths, n_leading_padding=n_leading_padding)
 
 
 def _cast(array, dtype):
@@ -339,7 +340,7 @@ def _locate(sequences, row):
     inside = (offsets >= 0) & (offsets % sequences.step == 0)
     inside &= offsets // sequences.step < sequences.lengths
     sample = int(np.argmax(inside))
-    return sample, int(sequences.heads[sample] + offsets[sample] // sequences.step)
+    return sample, int(sequences.n_leading_padding[sample] + offsets[sample] // sequences.step)
 
 
 def _what_is_wrong(value, dtype):

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn._common.frames import NO_INDEX, as_pandas, index_of
-from skrnn._common.plain_index import index_from_plain, index_to_plain
+from skrnn._common.state import stored_as
 from skrnn._common.times import as_gap, as_times, is_ordered, time_values
 
 _NUMBERS = {"integer", "floating"}
@@ -74,6 +74,7 @@ def column_or_level(X, label, parameter):
     raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index; there are {names}.")
 
 
+@stored_as("row labels")
 @dataclass(frozen=True, eq=False)
 class RowLabels:
     """The series and the time of every row.
@@ -94,13 +95,6 @@ class RowLabels:
     codes: NDArray[Any]
     time: pd.Index | None
     is_pandas: bool
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Plain values, and no object of pandas: what is saved outlives its versions."""
-        return vars(self) | {"series": index_to_plain(self.series), "time": index_to_plain(self.time)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state | {name: index_from_plain(state[name]) for name in ("series", "time")})
 
     def by_series(self):
         """Positions of the rows, those of one series after another, in their order."""

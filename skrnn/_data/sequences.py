@@ -30,7 +30,7 @@ class Sequences:
         The row of the first present step of each sequence.
     lengths : ndarray of int, shape (n_samples,)
         The number of present steps of each sequence, at least one.
-    heads : ndarray of int, shape (n_samples,)
+    n_leading_padding : ndarray of int, shape (n_samples,)
         The number of absent steps before the first present one. What follows the last present one is absent too.
     step : int
         The distance in rows between two steps of a sequence.
@@ -62,7 +62,7 @@ class Sequences:
     values: NDArray[Any]
     starts: NDArray[Any]
     lengths: NDArray[Any]
-    heads: NDArray[Any]
+    n_leading_padding: NDArray[Any]
     step: int
     n_timesteps: int
     series: NDArray[Any] | None = None
@@ -118,10 +118,10 @@ class Sequences:
         """Every step of every sequence in its place, absent ones NaN: `n_timesteps` times the memory of the rows."""
         if copy is False:
             raise ValueError("Sequences share rows: an array of them is always a copy.")
-        steps = np.arange(self.n_timesteps) - self.heads[:, None]
+        steps = np.arange(self.n_timesteps) - self.n_leading_padding[:, None]
         inside = np.clip(steps, 0, self.lengths[:, None] - 1)
         array = self.values.take(self.starts[:, None] + self.step * inside, axis=0)
-        if self.has_absent:
+        if self.has_padding:
             array = array if array.dtype.kind == "f" else array.astype(np.float64)
             array[steps != inside] = np.nan
         return array if dtype is None else array.astype(dtype, copy=False)
@@ -134,7 +134,7 @@ class Sequences:
         return self.values.shape[1]
 
     @property
-    def has_absent(self) -> bool:
+    def has_padding(self) -> bool:
         """Whether any sequence is shorter than the time axis."""
         return bool((self.lengths < self.n_timesteps).any())
 
@@ -163,7 +163,7 @@ class Sequences:
             self,
             starts=self.starts[indices],
             lengths=self.lengths[indices],
-            heads=self.heads[indices],
+            n_leading_padding=self.n_leading_padding[indices],
             series=None if self.series is None else self.series[indices],
         )
 
@@ -196,7 +196,7 @@ class Sequences:
         steps = np.minimum(np.arange(n_timesteps), self.lengths[indices][..., None] - 1)
         return self.values.take(self.starts[indices][..., None] + self.step * steps, axis=0)
 
-    def present(self, indices: slice | NDArray[Any] = slice(None), n_timesteps: int | None = None) -> NDArray[np.bool_]:
+    def valid(self, indices: slice | NDArray[Any] = slice(None), n_timesteps: int | None = None) -> NDArray[np.bool_]:
         """Tell the present steps, in the order of `gather`.
 
         Parameters
@@ -216,7 +216,7 @@ class Sequences:
         >>> import numpy as np
         >>> from skrnn import sliding_windows
         >>> windows = sliding_windows(np.arange(6.0)[:, None], window=3)
-        >>> windows.present(np.array([0, 5]))
+        >>> windows.valid(np.array([0, 5]))
         array([[ True, False, False],
                [ True,  True,  True]])
         """
@@ -248,9 +248,9 @@ class Sequences:
         array([[-1., -1.,  0.],
                [-1.,  0.,  1.]])
         """
-        if not self.has_absent:
+        if not self.has_padding:
             return outputs
         restored = np.full_like(outputs, fill)
-        rows, steps = np.nonzero(self.present())
-        restored[rows, steps + self.heads[rows]] = outputs[rows, steps]
+        rows, steps = np.nonzero(self.valid())
+        restored[rows, steps + self.n_leading_padding[rows]] = outputs[rows, steps]
         return restored

@@ -15,8 +15,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array
 
 from skrnn._common.frames import as_pandas
+from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
-from skrnn._data.checks import NUMBERS, called, first_bytes, numbers_of, place, refuse_no_array
+from skrnn._data.checks import NUMBERS, as_numeric, check_array_like, describe_position, describe_value, first_bytes
 from skrnn._engine.loss_names import CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, loss_name
 
 _SPARSE = "sparse_categorical_crossentropy"
@@ -86,13 +87,13 @@ def make_targets(values, sequences, weights, per_step):
     n_samples = len(sequences)
     if not per_step:
         return Targets(values, weights, np.arange(n_samples), per_step)
-    starts = np.arange(n_samples) * sequences.n_timesteps + sequences.heads
+    starts = np.arange(n_samples) * sequences.n_timesteps + sequences.n_leading_padding
     return Targets(values.reshape(-1, values.shape[-1]), weights.reshape(-1), starts, per_step)
 
 
-def present_in_layout(sequences):
+def valid_in_layout(sequences):
     """Mask of the present steps where they stand in the user's layout: (n_samples, n_timesteps)."""
-    offsets = np.arange(sequences.n_timesteps) - sequences.heads[:, None]
+    offsets = np.arange(sequences.n_timesteps) - sequences.n_leading_padding[:, None]
     return (offsets >= 0) & (offsets < sequences.lengths[:, None])
 
 
@@ -108,7 +109,7 @@ def targets_of_list(y, X, n_timesteps, name):
 
     What stands beyond the end of a sequence is some target; it is absent, and weighs nothing.
     """
-    refuse_no_array(y, "y", name)
+    check_array_like(y, "y", name)
     y = as_pandas(y)
     if len(y) != len(X):
         return np.empty(len(y))  # which is refused as too few or too many, as any other target
@@ -146,6 +147,7 @@ def outputs_as_list(outputs, X):
     return arrays
 
 
+@stored_as("regression targets")
 class RegressionEncoder:
     """Targets of a regressor: remembers the shape that predictions get.
 
@@ -176,29 +178,22 @@ class RegressionEncoder:
 
     def check(self, y, sequences):
         """``y`` as an array of numbers of the right shape, finite at every present step."""
-        y = numbers_of(
-            y,
-            self.name,
-            lambda y: check_array(
-                y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y"
-            ),
-            parameter="y",
-            words=(),
-        )
+        y = as_numeric(y, self.name, parameter="y", words=())
+        y = check_array(y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y")
         _check_target_shape(y, sequences, self.per_step, self.name)
         with np.errstate(over="ignore"):
             y = y.astype(self.dtype, copy=False)
         finite = np.isfinite(y)
-        if self.per_step and sequences.has_absent:
-            absent = ~present_in_layout(sequences)
+        if self.per_step and sequences.has_padding:
+            absent = ~valid_in_layout(sequences)
             y = np.where(absent.reshape(absent.shape + (1,) * (y.ndim - 2)), 0, y).astype(self.dtype)
             finite = np.isfinite(y)
         if not finite.all():
             at = tuple(int(i) for i in np.argwhere(~finite)[0])
             what = "NaN" if np.isnan(y[at]) else f"infinity or a value too large for dtype {self.dtype!r}"
             raise ValueError(
-                f"Input y contains {what}, first{place(at)}. {self.name} takes finite targets; drop those samples, or "
-                "fill them."
+                f"Input y contains {what}, first{describe_position(at)}. {self.name} takes finite targets; drop those "
+                "samples, or fill them."
             )
         return y
 
@@ -226,6 +221,7 @@ class RegressionEncoder:
         return outputs if self.shape else outputs[..., 0]
 
 
+@stored_as("classification targets")
 class ClassificationEncoder:
     """Targets of a classifier: labels, one per sample or per time step, or indicators of several labels.
 
@@ -271,7 +267,7 @@ class ClassificationEncoder:
                 _check_labels(classes, np.ones(classes.shape, dtype=bool), self.name, "classes")
                 self.classes, seen = np.unique(classes), self.classes
                 known = set(self.classes.tolist())
-                self._refuse_unknown(np.array([label for label in seen.tolist() if label not in known], dtype=object))
+                self._check_known(np.array([label for label in seen.tolist() if label not in known], dtype=object))
         if len(self.classes) < 2 and not self.multilabel:
             raise ValueError(
                 f"{self.name} needs at least two classes, but y holds one class only: {self.classes.tolist()[0]!r}."
@@ -280,7 +276,7 @@ class ClassificationEncoder:
 
     def check(self, y, sequences):
         """``y`` as an array of labels of the right shape, that can be sorted."""
-        refuse_no_array(y, "y", self.name)
+        check_array_like(y, "y", self.name)
         if self.per_step:
             y = np.asarray(_array_of_labels(y, self.name))
             _check_target_shape(y, sequences, True, self.name)
@@ -289,7 +285,7 @@ class ClassificationEncoder:
                     f"{self.name} with return_sequences=True takes one label per time step, y of shape "
                     f"(n_samples, n_timesteps); got {y.shape}."
                 )
-            present = present_in_layout(sequences)
+            present = valid_in_layout(sequences)
             _check_labels(y, present, self.name)
             if y.dtype.kind == "f":
                 check_classification_targets(y[present])
@@ -335,7 +331,7 @@ class ClassificationEncoder:
         except TypeError:  # numbers among text, or text among numbers: none of them is known
             codes = np.zeros(y.shape, dtype=int)
         unknown = self.classes[codes] != y
-        self._refuse_unknown(np.unique(y[unknown]))
+        self._check_known(np.unique(y[unknown]))
         if self._one_unit():
             return codes[..., None].astype(self.dtype)
         if self._loss_name() == _SPARSE:
@@ -372,7 +368,7 @@ class ClassificationEncoder:
             return "binary_crossentropy" if len(self.classes) == 2 else _SPARSE
         return loss_name(self.loss)
 
-    def _refuse_unknown(self, labels):
+    def _check_known(self, labels):
         if len(labels):
             raise ValueError(
                 f"y holds labels that {self.name} does not know: {labels[:5].tolist()}; its classes are "
@@ -404,7 +400,10 @@ def _check_labels(y, counts, name, parameter="y"):
         missing = counts & (pd.isna(y) | (np.abs(y) == np.inf if y.dtype.kind == "f" else False))
         if missing.any():
             at = tuple(int(i) for i in np.argwhere(missing)[0])
-            raise ValueError(f"Input {parameter} contains {called(y[at])}, first{place(at)}; {name} needs labels.")
+            raise ValueError(
+                f"Input {parameter} contains {describe_value(y[at])}, first{describe_position(at)}; {name} needs "
+                "labels."
+            )
     if y.dtype.kind == "O":
         labels = y[counts]
         try:

@@ -13,7 +13,7 @@ ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's 
 _ENGINES = ("keras", "native")
 
 
-def keras_reason(spec: Any) -> str | None:
+def fallback_reason(spec: Any) -> str | None:
     """Return why Keras's loop trains and predicts with a network, or None where native kernels do."""
     if callable(spec.cell):
         return "the cell is a callable"

@@ -53,7 +53,7 @@ def closed_loop(
         values=table.reshape(n * n_rows, -1),
         starts=np.arange(n) * n_rows,
         lengths=np.full(n, window),
-        heads=np.zeros(n, np.int64),
+        n_leading_padding=np.zeros(n, np.int64),
         step=1,
         n_timesteps=window,
     )

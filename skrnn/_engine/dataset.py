@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skrnn._data.sequences import Sequences
 from skrnn._data.targets import Targets
-from skrnn._engine.network import ABSENT_VALUE
+from skrnn._engine.network import MASK_VALUE
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +61,11 @@ def keras_inputs(
 ) -> NDArray[Any]:
     """Return the array that the stock network takes: valid steps first, then what its masking layer looks for."""
     values = sequences.gather(indices, n_timesteps)
-    absent = ~sequences.present(indices, n_timesteps)
+    absent = ~sequences.valid(indices, n_timesteps)
     if tokens:
         return np.where(absent, 0, values[..., 0])
     if absent.any():
-        values[absent] = ABSENT_VALUE
+        values[absent] = MASK_VALUE
     return values
 
 
@@ -91,7 +91,7 @@ def keras_batch(
     n_samples = len(samples)
     samples = np.pad(samples, (0, -n_samples % n_devices), constant_values=-1)
     n_timesteps = int(dataset.sequences.lengths.max())  # Keras takes its shapes from the first batches
-    present = dataset.sequences.present(samples, n_timesteps)
+    present = dataset.sequences.valid(samples, n_timesteps)
     targets, weights = dataset.targets.gather(samples, present)
     weights = weights * (len(samples) / n_samples * scale)
     weights[samples < 0] = 0

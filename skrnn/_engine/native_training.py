@@ -217,7 +217,7 @@ def _batch_of(dataset, samples):
     """Return the rows of the outputs of samples, (n_samples,) or (n_samples, n_timesteps), targets and weights."""
     sequences, targets = dataset.sequences, dataset.targets
     n_timesteps = int(sequences.lengths.max())
-    y, weights = targets.gather(samples, sequences.present(samples, n_timesteps))
+    y, weights = targets.gather(samples, sequences.valid(samples, n_timesteps))
     rows = targets.starts[samples]
     if targets.per_step:
         rows = rows[:, None] + np.minimum(np.arange(n_timesteps), sequences.lengths[samples][:, None] - 1)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._common.state import stored_as
 from skrnn._engine.cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
 from skrnn._engine.processes import forget_kernels
 
 
+@stored_as("network")
 @dataclass(frozen=True)
 class NetworkSpec:
     """Everything that shapes the network: equal specs give networks of equal architecture."""
@@ -34,7 +36,7 @@ class NetworkSpec:
 
 # What stands for an absent step in the array that ``model_`` takes: a number that data never hold. It is one of float32
 # in float64 as well, for Keras's masking layer compares in float32.
-ABSENT_VALUE = float(np.finfo(np.float32).min)
+MASK_VALUE = float(np.finfo(np.float32).min)
 
 
 def build_network(spec, seed, *, mask="layer", n_timesteps=None):
@@ -71,7 +73,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     else:
         hidden = inputs = keras.layers.Input((n_timesteps, spec.n_features), dtype=spec.dtype, name="sequences")
         if mask == "layer":
-            hidden = keras.layers.Masking(mask_value=ABSENT_VALUE, dtype=spec.dtype, name="absent_steps")(hidden)
+            hidden = keras.layers.Masking(mask_value=MASK_VALUE, dtype=spec.dtype, name="masking")(hidden)
     for depth, units in enumerate(spec.units):
         every_step = spec.return_sequences or depth < len(spec.units) - 1
         hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden)

@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 from skrnn._engine.architecture import architecture_of
-from skrnn._engine.choice import keras_reason
+from skrnn._engine.choice import fallback_reason
 from skrnn._engine.keras_defaults import keras_defaults
 from skrnn._engine.keras_loop import predict_with_keras
 from skrnn._engine.native_pass import outputs_of
@@ -18,7 +18,7 @@ _PACKED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 def predict(spec, state, sequences, *, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
-    if keras_reason(spec) is None:
+    if fallback_reason(spec) is None:
         return outputs_of(architecture_of(spec), packed_weights(spec, state), sequences)
     with keras_defaults():
         return predict_with_keras(spec, state.weights, sequences, mask_layer)

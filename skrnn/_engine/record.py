@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._common.guide import see
+from skrnn._common.state import stored_as
 from skrnn._engine.checkpoint import Checkpoint, SavedFit, classes_of, restore_callbacks, state_of_callbacks
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.progress import ProgressLine
 
 
+@stored_as("trained state")
 @dataclass(eq=False)
 class TrainedState:
     """What training leaves: numpy arrays only, so that an estimator pickles and copies like any other.
@@ -68,12 +70,12 @@ class TrainingRecord:
     file: SavedFit | None = None
     saved: dict[str, Any] | None = None  # what the file held when the fit began
     callbacks: list[Any] = field(default_factory=list)  # other ones, whose state is saved too
-    ended: TrainedState | None = None  # the result
+    result: TrainedState | None = None
 
     def __post_init__(self):
         self.progress = ProgressLine(self.plan.epochs, self.plan.verbose)
 
-    def go_on_from(self, file):
+    def resume_from(self, file):
         """Use the file of this fit, and what it holds already."""
         self.file, self.saved = file, file.read()
         if self.saved is None:
@@ -83,8 +85,8 @@ class TrainingRecord:
         if self.saved["best_state"] is not None:
             self.best_state = TrainedState(**self.saved["best_state"])
         self.progress.skip(self.n_epochs)
-        if self.saved["ended"]:
-            self.ended = TrainedState(**self.saved["state"])
+        if self.saved["finished"]:
+            self.result = TrainedState(**self.saved["state"])
 
     def restored_values(self):
         """Give callbacks the state that was saved, and return the values to go on from."""
@@ -97,7 +99,7 @@ class TrainingRecord:
         assert self.file is not None  # who calls has looked
         self.file.write(
             {
-                "ended": self.ended is not None,
+                "finished": self.result is not None,
                 "state": vars(state),
                 "history": self.history,
                 "n_epochs": self.n_epochs,
@@ -131,11 +133,11 @@ class TrainingRecord:
 
     def end(self, state):
         """Choose the result, the state after the last epoch or that of the best one, and end with the file."""
-        self.ended = state if self.best_state is None else self.best_state
-        if not all(np.isfinite(weight).all() for weight in self.ended.weights):
+        self.result = state if self.best_state is None else self.best_state
+        if not all(np.isfinite(weight).all() for weight in self.result.weights):
             raise ValueError(diverges(self.plan, "weights", "NaN or infinite", self.best_epoch))
         if self.file is not None and self.file.keep:
-            self.save(self.ended)
+            self.save(self.result)
         elif self.file is not None:
             self.file.remove()
 

@@ -7,7 +7,7 @@ import logging
 from skrnn._engine.callback_model import CallbackModel
 from skrnn._engine.callbacks import callback_reason
 from skrnn._engine.checkpoint import SavedFit
-from skrnn._engine.choice import keras_reason
+from skrnn._engine.choice import fallback_reason
 from skrnn._engine.keras_compile import check_callback_arguments, compiled_network
 from skrnn._engine.keras_defaults import keras_defaults
 from skrnn._engine.keras_loop import fit_with_keras
@@ -36,18 +36,18 @@ def train(plan, dataset, validation=None):
     record : TrainingRecord
     """
     record, name = TrainingRecord(plan), plan.compile_arguments["name"]
-    parts = keras_reason(plan.spec) or native_parts(plan, dataset.targets)
+    parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets)
     if plan.checkpoint is not None:
         engine = "keras" if isinstance(parts, str) else kernel_hash()
-        record.go_on_from(SavedFit(plan.checkpoint, name, [engine, identity_of(plan, dataset, validation)]))
-    if record.ended is None:
+        record.resume_from(SavedFit(plan.checkpoint, name, [engine, identity_of(plan, dataset, validation)]))
+    if record.result is None:
         remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
         try:
             with memory_error(name, plan.batch_size, dataset.sequences.n_timesteps, remedy):
                 record.end(_train(parts, plan, record, dataset, validation))
         finally:
             record.progress.close()
-    return record.ended, record
+    return record.result, record
 
 
 def _train(parts, plan, record, dataset, validation):

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.frames import as_pandas
 from skrnn._common.guide import see
+from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
 from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._data.input_schema import SequenceInputMixin
 from skrnn._data.layouts import is_list_of_sequences
-from skrnn._data.targets import make_targets, outputs_as_list, present_in_layout, targets_of_list
+from skrnn._data.targets import make_targets, outputs_as_list, targets_of_list, valid_in_layout
 from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.dataset import Dataset, keras_inputs
 from skrnn._engine.loss_names import check_loss
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Estimator = TypeVar("Estimator", bound="BaseRecurrent")
 
 
-class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, PlainStateMixin, metaclass=ABCMeta):
     """What regressors and classifiers share; subclasses say how ``y`` is encoded.
 
     Subclasses set ``_parameter_constraints``, ``__init__`` and, where the cell is fixed, ``_cell``.
@@ -260,7 +260,7 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, BaseEstimator, me
 
     def _check_loss(self, y, sequences):
         """Raise where the loss is not defined for the targets."""
-        valid = y[present_in_layout(sequences)] if self._per_step else y
+        valid = y[valid_in_layout(sequences)] if self._per_step else y
         n_outputs = self._encoder.output(self.loss)[0]
         check_loss(self.loss, self._encoder.kind, valid, n_outputs, self._routed(), type(self).__name__)
 

@@ -10,8 +10,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from skrnn._common.typing import fit_context
-from skrnn._data.checks import checked_weights
-from skrnn._data.targets import ClassificationEncoder, present_in_layout, weights_of_steps
+from skrnn._data.checks import check_sample_weights
+from skrnn._data.targets import ClassificationEncoder, valid_in_layout, weights_of_steps
 from skrnn._estimators.base import BaseRecurrent
 from skrnn._estimators.parameters import any_cell, constraints, constructor
 
@@ -112,9 +112,9 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         labels = self._labels(outputs)
         checked = self._check_targets(y, X, sequences)
         self._encode(checked, sequences)  # refuses unknown labels
-        weights = checked_weights(sample_weight, len(sequences), "float64", type(self).__name__)
+        weights = check_sample_weights(sample_weight, len(sequences), "float64", type(self).__name__)
         if self._per_step:
-            present = present_in_layout(sequences)
+            present = valid_in_layout(sequences)
             checked, labels, weights = checked[present], labels[present], weights_of_steps(weights, present)
         return accuracy_score(checked, labels, sample_weight=weights)
 
@@ -187,7 +187,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         if not reset:
             encoder.check_again(y)
             return y
-        present = present_in_layout(sequences)
+        present = valid_in_layout(sequences)
         self._encoder = encoder.fit(y, present, classes)
         self.classes_ = encoder.classes
         if self._per_step:
@@ -201,7 +201,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         return np.where(np.isnan(outputs[..., 0]), self._most_frequent, labels) if self._per_step else labels
 
     def _encode(self, y, sequences):
-        return self._encoder.encode(y, present_in_layout(sequences) if self._per_step else None)
+        return self._encoder.encode(y, valid_in_layout(sequences) if self._per_step else None)
 
     def _class_codes(self, y):
         if self._per_step or self._encoder.multilabel:
@@ -211,7 +211,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     def _check_trainable(self, y, sequences, partial):
         if partial or self._encoder.multilabel:
             return
-        seen = np.unique(y[present_in_layout(sequences)] if self._per_step else y)
+        seen = np.unique(y[valid_in_layout(sequences)] if self._per_step else y)
         if len(seen) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes among the samples that weigh, got one class only: "

@@ -9,10 +9,10 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from skrnn._common.typing import fit_context
-from skrnn._data.checks import checked_weights
-from skrnn._data.targets import RegressionEncoder, present_in_layout, weights_of_steps
+from skrnn._data.checks import check_sample_weights
+from skrnn._data.targets import RegressionEncoder, valid_in_layout, weights_of_steps
 from skrnn._engine.architecture import architecture_of
-from skrnn._engine.choice import keras_reason
+from skrnn._engine.choice import fallback_reason
 from skrnn._engine.closed_loop import closed_loop
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
@@ -85,10 +85,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         """
         outputs, sequences = self._outputs(X)
         checked = self._check_targets(y, X, sequences)
-        weights = checked_weights(sample_weight, len(sequences), "float64", type(self).__name__)
+        weights = check_sample_weights(sample_weight, len(sequences), "float64", type(self).__name__)
         if not self._per_step:
             return r2_score(y, self._encoder.decode(outputs), sample_weight=weights)
-        present = present_in_layout(sequences)
+        present = valid_in_layout(sequences)
         y = self._encode(checked, sequences)[present]
         return r2_score(y, outputs[present], sample_weight=weights_of_steps(weights, present))
 
@@ -135,7 +135,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
         """Predict blocks of steps, each from the ones before it, by native kernels; None where they cannot."""
         spec = self._spec
-        if spec.return_sequences or keras_reason(spec) is not None:
+        if spec.return_sequences or fallback_reason(spec) is not None:
             return None
         if spec.embedding is not None:  # windows hold numbers: predict raises for them
             return None
@@ -160,7 +160,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     def _check_trainable(self, y, sequences, partial):
         """Any finite targets can be learned from, but some only slowly."""
         if not partial:
-            valid = y[present_in_layout(sequences)] if self._per_step else y
+            valid = y[valid_in_layout(sequences)] if self._per_step else y
             warn_of_unscaled_target(valid, self.loss, type(self).__name__)
 
     def _check_held_out(self, y, train_rows, validation_rows):

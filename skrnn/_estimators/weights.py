@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
-from skrnn._data.checks import checked_weights
-from skrnn._data.targets import present_in_layout
+from skrnn._data.checks import check_sample_weights
+from skrnn._data.targets import valid_in_layout
 
 
 def sample_weights(sample_weight: Any, sequences: Any, per_step: bool, dtype: str, name: str) -> NDArray[Any]:
     """Return the weights of samples, (n_samples,), or of time steps, (n_samples, n_timesteps), zero at padded ones."""
-    weights = checked_weights(sample_weight, len(sequences), dtype, name)
+    weights = check_sample_weights(sample_weight, len(sequences), dtype, name)
     weights = np.ones(len(sequences), dtype=dtype) if weights is None else weights
-    return np.where(present_in_layout(sequences), weights[:, None], weights.dtype.type(0)) if per_step else weights
+    return np.where(valid_in_layout(sequences), weights[:, None], weights.dtype.type(0)) if per_step else weights
 
 
 def resolved_class_weight(class_weight: Any, y: NDArray[Any], weights: NDArray[Any]) -> Any:

@@ -10,13 +10,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._common.frames import index_of
 from skrnn._common.frequencies import next_times
-from skrnn._common.plain_index import (
-    index_from_plain,
-    index_to_plain,
-    label_from_plain,
-    label_to_plain,
-)
-from skrnn._data.checks import array_like, floats_of, numbers_of
+from skrnn._data.checks import as_array_or_frame, as_float_array, as_numeric, check_finite
 from skrnn._data.row_labels import RowLabels, split_labels
 from skrnn._forecasting.positions import (
     check_not_fitted,
@@ -49,25 +43,6 @@ class ForecasterDataMixin:
     _times_lost: bool  # whether `update` was given rows whose times are not known
     _n_fitted: Any  # rows of each series that `fit` was given
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Plain values, and no object of pandas: what is saved outlives its versions."""
-        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[misc]  # of BaseEstimator
-        if "_names" in state:
-            names = state["_names"]
-            state["_names"] = index_to_plain(names) if isinstance(names, pd.Index) else label_to_plain(names)
-            state["_unordered"] = index_to_plain(state["_unordered"])
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "_names" in state:
-            names = state["_names"]
-            is_index = isinstance(names, dict) and "kind" in names
-            state = state | {
-                "_names": index_from_plain(names) if is_index else label_from_plain(names),
-                "_unordered": index_from_plain(state["_unordered"]),
-            }
-        super().__setstate__(state)  # type: ignore[misc]  # of BaseEstimator, right of this class
-
     # ------------------------------------------------------------------ reading
 
     def _check_given(self, y):
@@ -82,8 +57,8 @@ class ForecasterDataMixin:
         have no order in time.
         """
         name = type(self).__name__
-        X = None if X is None else array_like(X, "X", name)
-        y = None if y is None else array_like(y, "y", name)
+        X = None if X is None else as_array_or_frame(X, "X", name)
+        y = None if y is None else as_array_or_frame(y, "y", name)
         holder = "X" if index_of(X) is not None else "y"  # of the index
         if X is None and index_of(y) is not None:
             X = pd.DataFrame(index=y.index)
@@ -112,7 +87,7 @@ class ForecasterDataMixin:
         if y is None:
             return None, covariates, labels, unordered
         y = y if reset else columns_as_fitted(y, self._names)
-        values = floats_of(y, name, parameter="y", finite=True)
+        values = as_float_array(y, name, parameter="y", finite=True)
         if len(values) != n_rows:
             raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
         is_pandas = index_of(y) is not None
@@ -150,12 +125,11 @@ class ForecasterDataMixin:
                 f"X has columns, shape {np.shape(features)}, but SequenceForecaster was fitted without covariates."
             )
         if not none:
-            return numbers_of(
-                features,
-                type(self).__name__,
-                lambda X: validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=reset),
-                finite=True,
-            )
+            features = as_numeric(features, type(self).__name__)
+            columns = getattr(features, "columns", None)
+            covariates = validate_data(self, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
+            check_finite(covariates, type(self).__name__, columns=columns)
+            return covariates
         if reset:
             self.n_features_in_ = 0
             self.__dict__.pop("feature_names_in_", None)

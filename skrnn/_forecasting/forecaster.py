@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.guide import see
+from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
 from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import silenced
@@ -24,9 +25,9 @@ from skrnn._forecasting.continuation import distance_of
 from skrnn._forecasting.data import sorted_by_series
 from skrnn._forecasting.intervals import conformal_bounds, held_out_residuals
 from skrnn._forecasting.recursion import (
+    check_not_classifier,
     continue_series,
     layout_of,
-    refuse_classifier,
     restored,
     training_pairs,
     transformed,
@@ -36,7 +37,7 @@ from skrnn._forecasting.rows import ForecasterRowsMixin
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
 
-class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
     """Continue a series, or many, with any regressor that predicts from a window.
 
     Each prediction sees the last `window` values of the series and the covariates of the steps that it predicts, and
@@ -199,7 +200,7 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
     def _fit(self, X, y):
         self._check_given(y)
         if self.estimator is not None:
-            refuse_classifier(self.estimator)
+            check_not_classifier(self.estimator)
         values, covariates, labels, _ = self._read(X, y, reset=True)
         self._warn_of_rows(X, y, labels)
         series, self._labels = sorted_by_series(values, covariates, labels)

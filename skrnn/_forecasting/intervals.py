@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._common.state import stored_as
 from skrnn._forecasting.recursion import Series, closed_loop, layout_of, one_step_ahead, restored, transformed
 
 # Origins from which residuals are taken, at even distances: of each series, and of all; at least so many of each.
@@ -15,6 +16,7 @@ _MAX_ORIGINS, _MAX_TOTAL, _MIN_ORIGINS = 500, 5000, 100
 _STEPS_AT_ONCE = 2**18  # of all origins that are forecast together, seen and predicted: a few MB for each covariate
 
 
+@stored_as("residuals")
 @dataclass(frozen=True, eq=False)
 class Residuals:
     """Residuals of forecasts from many origins: truth minus forecast.

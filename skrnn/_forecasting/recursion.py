@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import get_tags
 
+from skrnn._common.state import stored_as
 from skrnn._data.sequences import Sequences
 from skrnn._estimators.base import BaseRecurrent
 
 
+@stored_as("series")
 @dataclass(frozen=True, eq=False)
 class Series:
     """Rows of several series, those of one series after another, in time order within each.
@@ -45,6 +47,7 @@ class Series:
         return np.searchsorted(self.codes, np.arange((self.n_codes if n_codes is None else n_codes) + 1))
 
 
+@stored_as("window layout")
 @dataclass(frozen=True)
 class Layout:
     """How an estimator takes windows.
@@ -76,7 +79,7 @@ def layout_of(estimator, window, output_steps):
     )
 
 
-def refuse_classifier(estimator):
+def check_not_classifier(estimator):
     """Raise for classifiers, and for Pipelines, searches and other wrappers of one."""
     if is_classifier(estimator):
         inner = [part for part in _held_classifiers(estimator) if not _held_classifiers(part)]
@@ -130,7 +133,7 @@ def windows_at(series, origins, layout, places=None):
         values=np.concatenate([series.y, shifted], axis=1),
         starts=origins - lengths + 1,
         lengths=lengths,
-        heads=window - lengths,
+        n_leading_padding=window - lengths,
         step=1,
         n_timesteps=window,
         series=series.codes[origins] if series.n_codes > 1 else None,

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._common.frequencies import times_of_next_rows
 from skrnn._common.times import comparable
 from skrnn._common.warnings import warn
-from skrnn._data.checks import array_like
+from skrnn._data.checks import as_array_or_frame
 from skrnn._data.row_labels import RowLabels
 from skrnn._forecasting.continuation import locate
 from skrnn._forecasting.data import ForecasterDataMixin, sorted_by_series
@@ -62,7 +62,7 @@ class ForecasterRowsMixin(ForecasterDataMixin):
             As :meth:`predict` does.
         """
         check_is_fitted(self, "estimator_")
-        y = array_like(y, "y", type(self).__name__)
+        y = as_array_or_frame(y, "y", type(self).__name__)
         check_same_index(X, y)
         y = y if self.n_outputs_ == 1 else columns_as_fitted(y, self._names)  # one series is that of any name
         predicted = self._as_fitted(self._predict(X, warns=False)[0])

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _num_samples
 from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.times import is_ordered
 from skrnn._common.typing import validate_params
-from skrnn._data.checks import floats_of, refuse_no_array
+from skrnn._data.checks import as_float_array, check_array_like
 
 
 @validate_params(
@@ -103,7 +103,7 @@ def backtest(
             f"backtest takes one series, but the forecaster has groups={forecaster.groups!r}. Pass the series one by "
             "one, or cross-validate with PanelTimeSeriesSplit."
         )
-    refuse_no_array(y, "y", "backtest")
+    check_array_like(y, "y", "backtest")
     X, y = as_pandas(X), as_pandas(y)
     check_consistent_length(X, y)
     n_rows = _num_samples(y)
@@ -121,7 +121,7 @@ def backtest(
     if not index.is_unique and index.nlevels == 1 and (index.inferred_type == "integer" or not is_ordered(index)):
         places = pd.RangeIndex(n_rows)  # labels that repeat, and are no times, do not tell one row from another
         X, y = (data.set_axis(places) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
-    truth = floats_of(y, "backtest", parameter="y").reshape(n_rows, -1)
+    truth = as_float_array(y, "backtest", parameter="y").reshape(n_rows, -1)
     model, known, parts = clone(forecaster), 0, []
     for origin in origins:
         if refit or not known:

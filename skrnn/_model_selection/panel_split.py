@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 
 from skrnn._common.frames import NO_INDEX, Rows, as_pandas
 from skrnn._common.times import ORDERED_INDEXES, as_times
-from skrnn._data.checks import array_like
+from skrnn._data.checks import as_array_or_frame
 from skrnn._data.row_labels import column_or_level
 
 # TimeSeriesSplit checks none of them, and a negative gap would put test rows into the training set.
@@ -49,7 +49,7 @@ def _times_of_rows(X, time):
             "that holds them as time, or split the frame that has them, cv=list(splitter.split(frame))."
         )
     else:
-        times = column_or_level(array_like(X, "X", "PanelTimeSeriesSplit"), time, "time")[0]
+        times = column_or_level(as_array_or_frame(X, "X", "PanelTimeSeriesSplit"), time, "time")[0]
     _check_order(times, "The index of X" if time is None else f"time={time!r}")
     return as_times(times)
 

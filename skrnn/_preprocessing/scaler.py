@@ -15,9 +15,10 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrnn._common.frames import as_pandas
+from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
 from skrnn._common.unchanged import unchanged_on_failure
-from skrnn._data.checks import numbers_of, refuse_no_array
+from skrnn._data.checks import as_numeric, check_array_like, check_finite
 from skrnn._data.layouts import are_windows, is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
 from skrnn._data.sequences import Sequences
 
@@ -26,7 +27,7 @@ Scaler = TypeVar("Scaler", bound="SequenceScaler")
 _ROWS_AT_ONCE = 2**16
 
 
-class SequenceScaler(TransformerMixin, BaseEstimator):
+class SequenceScaler(TransformerMixin, PlainStateMixin):
     """Scale the features of sequences with any column scaler of scikit-learn.
 
     The scaler sees the present time steps of all sequences as rows, so that every feature is scaled alike at each
@@ -197,7 +198,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     def _read(self, X, *, reset):
         """Check sequences of any layout; return them, and the function that puts scaled ones back into it."""
         name = type(self).__name__
-        refuse_no_array(X, "X", name)
+        check_array_like(X, "X", name)
         X = as_pandas(X)
         ndim = n_dimensions(X)
         if ndim > 3:
@@ -207,13 +208,11 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         elif self._ndim != (3 if ndim == 3 else 2):
             raise ValueError(f"{name} was fitted on {self._ndim}-D input, but X has {ndim} dimensions.")
         if ndim != 3:
-            X = numbers_of(
-                X,
-                name,
-                lambda X: validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset),
-                words=("sample", "time step"),
-                finite=True,
-            )
+            words = ("sample", "time step")
+            X = as_numeric(X, name, words=words)
+            columns = getattr(X, "columns", None)
+            X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset)
+            check_finite(X, name, columns=columns, words=words)
             shape = X.shape
             return sequences_from_3d(X[..., None], X.dtype, name), lambda scaled: np.asarray(scaled).reshape(shape)
         sequences = sequences_from_3d(X, _dtype_of(X), name)
@@ -274,7 +273,7 @@ def _present_rows(sequences, part):
     """Return the present steps of some sequences, one after another: (n_steps, n_features)."""
     some = sequences.take(part)
     indices = np.arange(len(some))
-    return some.gather(indices)[some.present(indices)]
+    return some.gather(indices)[some.valid(indices)]
 
 
 def _as_array(sequences, writeable):
@@ -283,7 +282,7 @@ def _as_array(sequences, writeable):
     Windows of a read-only array are read-only, too: it tells windows from what a user has made.
     """
     n_samples, n_timesteps, _ = sequences.shape
-    starts = sequences.starts[:2] - sequences.step * sequences.heads[:2]
+    starts = sequences.starts[:2] - sequences.step * sequences.n_leading_padding[:2]
     stride = int(starts[1] - starts[0]) if n_samples > 1 else n_timesteps
     if (stride, sequences.step) == (n_timesteps, 1):
         array = sequences.values.reshape(sequences.shape)
@@ -297,7 +296,9 @@ def _as_array(sequences, writeable):
 def _as_list(sequences, X):
     """Return scaled sequences as a list, or an object array, of arrays; absent steps of a sequence stay in it."""
     arrays = []
-    for original, start, length, head in zip(X, sequences.starts, sequences.lengths, sequences.heads, strict=True):
+    for original, start, length, head in zip(
+        X, sequences.starts, sequences.lengths, sequences.n_leading_padding, strict=True
+    ):
         array = sequences.values[start : start + length]
         if length < len(original):
             absent = (head, len(original) - head - length), (0, 0)

@@ -13,14 +13,15 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.frames import as_pandas
+from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
-from skrnn._data.checks import array_like
+from skrnn._data.checks import as_array_or_frame
 
 Tokenizer = TypeVar("Tokenizer", bound="SequenceTokenizer")
 
@@ -60,7 +61,7 @@ def _texts(X):
         yield text
 
 
-class SequenceTokenizer(TransformerMixin, BaseEstimator):
+class SequenceTokenizer(TransformerMixin, PlainStateMixin):
     r"""Turn raw texts into padded token ids, the input of estimators with ``embedding_dim``.
 
     Texts are split into words as :class:`~sklearn.feature_extraction.text.CountVectorizer` splits them, but words
@@ -298,7 +299,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator):
         ['good film bad <unk>', 'a film']
         """
         check_is_fitted(self)
-        ids = np.asarray(array_like(X, "X", type(self).__name__, ("sample", "time step")))
+        ids = np.asarray(as_array_or_frame(X, "X", type(self).__name__, ("sample", "time step")))
         if ids.ndim != 2 or ids.dtype.kind not in "iuf":
             raise ValueError(
                 "SequenceTokenizer.inverse_transform takes token ids of shape (n_samples, n_timesteps), but X has "

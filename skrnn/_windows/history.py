@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._common.frequencies import frequencies_of, periods_of, times_of_next_rows
-from skrnn._common.plain_index import label_from_plain, label_to_plain
+from skrnn._common.state import stored_as
 from skrnn._common.times import as_gap, comparable, time_values
 from skrnn._data.row_labels import RowLabels
 
 
+@stored_as("history")
 @dataclass(frozen=True, eq=False)
 class History:
     """The last rows of every series, and the first ones, by which what was fitted is known again.
@@ -36,12 +37,6 @@ class History:
     first_labels: RowLabels
     frequencies: tuple[Any, ...]
     start: object
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"start": label_to_plain(self.start)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state | {"start": label_from_plain(state["start"])})
 
 
 def history_of(rows, labels, n_last, start=None):

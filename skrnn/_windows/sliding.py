@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skrnn._common.frames import NO_INDEX, as_pandas
 from skrnn._common.times import as_gap, as_times, time_values
 from skrnn._common.typing import MaxGap, Padding, validate_params
-from skrnn._data.checks import array_like, numbers_of, refuse_no_array
+from skrnn._data.checks import as_array_or_frame, as_numeric, check_array_like, check_finite
 from skrnn._data.row_labels import positions_dtype, split_labels
 from skrnn._data.sequences import Sequences
 from skrnn._windows.row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
@@ -127,14 +127,11 @@ def sliding_windows(
     array([58., 59., 60.])
     """
     name = "sliding_windows"
-    X = array_like(X, "X", name)
+    X = as_array_or_frame(X, "X", name)
     features, labels = split_labels(X, groups, max_gap)
-    rows = numbers_of(
-        features,
-        name,
-        lambda X: check_array(X, dtype=ROW_DTYPES, ensure_all_finite=False, input_name="X", estimator=name),
-        finite=True,
-    )
+    features = as_numeric(features, name)
+    rows = check_array(features, dtype=ROW_DTYPES, ensure_all_finite=False, input_name="X", estimator=name)
+    check_finite(rows, name, columns=getattr(features, "columns", None))
     if window > 1 and groups is None:
         warn_of_panel(getattr(X, "index", None), name, PASS_GROUPS)
     if window > 1 and max_gap is None:
@@ -209,7 +206,7 @@ def windows_of_runs(rows, order, first, *, window, dilation, padding, series):
         values=values,
         starts=starts,
         lengths=lengths,
-        heads=window - lengths,
+        n_leading_padding=window - lengths,
         step=dilation,
         n_timesteps=window,
         series=series,
@@ -298,7 +295,7 @@ def _rows_at(ends, labels, groups):
 
 def _as_index(ends):
     """Return an array-like of times as an index."""
-    refuse_no_array(ends, "ends", "sliding_windows")
+    check_array_like(ends, "ends", "sliding_windows")
     ends = as_pandas(ends)
     try:
         index = ends if isinstance(ends, pd.Index) else pd.Index(ends)

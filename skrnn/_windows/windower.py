@@ -7,14 +7,15 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
 
+from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, MaxGap, Padding, available_if, fit_context
 from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import warn
-from skrnn._data.checks import numbers_of
+from skrnn._data.checks import as_numeric
 from skrnn._data.sequences import Sequences
 from skrnn._windows.history import continued, history_of
 from skrnn._windows.sliding import (
@@ -37,7 +38,7 @@ def _flattens(windower):
     return True
 
 
-class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
+class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
     """Cut time-ordered rows into windows, one window per row.
 
     Row ``i`` of the output is the window that ends with row ``i`` of `X`, so the number of rows never
@@ -368,13 +369,13 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, BaseEstimator):
         if isinstance(X, Sequences):
             X = np.asarray(X)
         # Checking the values would read every one of them `window` times, and the padding is NaN by design.
-        windows = numbers_of(
-            X,
-            type(self).__name__,
-            lambda X: check_array(
-                X, dtype=ROW_DTYPES, allow_nd=True, ensure_2d=False, ensure_all_finite=False, input_name="X"
-            ),
-            words=("row", "time step", "feature"),
+        windows = check_array(
+            as_numeric(X, type(self).__name__, words=("row", "time step", "feature")),
+            dtype=ROW_DTYPES,
+            allow_nd=True,
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name="X",
         )
         wanted: tuple[int, ...]
         if self.flatten:

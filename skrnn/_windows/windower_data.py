@@ -11,7 +11,7 @@ from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.guide import see
 from skrnn._common.times import comparable
 from skrnn._common.warnings import warn
-from skrnn._data.checks import array_like, numbers_of
+from skrnn._data.checks import as_array_or_frame, as_numeric, check_finite
 from skrnn._data.row_labels import split_labels
 from skrnn._windows.history import joined, proves_nothing, rows_before
 from skrnn._windows.row_warnings import PASS_GROUPS, SET_MAX_GAP, warn_of_hole, warn_of_panel
@@ -50,7 +50,7 @@ class WindowerDataMixin:
         if self.groups is None:
             rows = self._numbers(X, reset)
             return rows, split_labels(X, None, self.max_gap)[1]
-        X = array_like(X, "X", type(self).__name__)
+        X = as_array_or_frame(X, "X", type(self).__name__)
         features, labels = split_labels(X, self.groups, self.max_gap)
         return self._numbers(features, reset), labels
 
@@ -65,12 +65,10 @@ class WindowerDataMixin:
 
     def _numbers(self, X, reset):
         """Check that rows are finite numbers."""
-        return numbers_of(
-            X,
-            type(self).__name__,
-            lambda X: validate_data(self, X, dtype=ROW_DTYPES, ensure_all_finite=False, reset=reset),
-            finite=True,
-        )
+        X = as_numeric(X, type(self).__name__)
+        rows = validate_data(self, X, dtype=ROW_DTYPES, ensure_all_finite=False, reset=reset)
+        check_finite(rows, type(self).__name__, columns=getattr(X, "columns", None))
+        return rows
 
     def _with_context(self, rows, labels, X):
         """Put the remembered rows before `rows` that come right before them."""

@@ -188,8 +188,8 @@ def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
         ("starts", -1, "starts at row -1"),
         ("lengths", 0, r"with 0 present step\(s\)"),
         ("lengths", N_TIMESTEPS + 1, rf"with {N_TIMESTEPS + 1} present step\(s\)"),
-        ("heads", 1, r"after 1 absent one\(s\)"),
-        ("heads", -1, r"after -1 absent one\(s\)"),
+        ("n_leading_padding", 1, r"after 1 padded one\(s\)"),
+        ("n_leading_padding", -1, r"after -1 padded one\(s\)"),
     ],
 )
 def test_steps_that_are_not_there_are_refused(place, value, match, series):
@@ -199,8 +199,10 @@ def test_steps_that_are_not_there_are_refused(place, value, match, series):
     array[3] = value
     with pytest.raises(ValueError, match=match):
         regressor.predict(replace(windows, **{place: array}))
-    with pytest.raises(ValueError, match="must be arrays of whole numbers, one for each sample"):
-        regressor.predict(replace(windows, **{place: array[:-1] if place == "heads" else array.astype(float)}))
+    with pytest.raises(ValueError, match="must be arrays of integers, one per sample"):
+        regressor.predict(
+            replace(windows, **{place: array[:-1] if place == "n_leading_padding" else array.astype(float)})
+        )
 
 
 def test_dilated_windows_of_chosen_ends(series, y):

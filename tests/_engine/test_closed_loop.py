@@ -195,7 +195,7 @@ print((looped(spec, weights, seen, covariates, 1, 300) == before).all(), flush=T
 
 @pytest.mark.slow
 def test_a_signal_interrupts_a_long_loop():
-    environment = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    environment = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), str(TESTS / "_engine")])}
     with started("-c", CHILD, env=environment) as process:
         assert process.stdout.readline() == "interrupt me\n"
         process.send_signal(signal.SIGINT)

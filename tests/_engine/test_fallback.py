@@ -9,8 +9,8 @@ import pytest
 from conftest import make, needs_kernels
 from numpy.testing import assert_allclose
 
-from skrnn import _training
 from skrnn._engine import choice
+from skrnn._engine import training as _training
 
 
 def largest_error(y_true, y_pred):

@@ -30,7 +30,7 @@ def assert_as_keras(problem):
     dtype = problem.spec.dtype
     outputs, loss, gradients = problem.by_keras()
     ours = problem.outputs()
-    present = problem.sequences.present() if problem.spec.return_sequences else slice(None)
+    present = problem.sequences.valid() if problem.spec.return_sequences else slice(None)
     assert ours.dtype == dtype
     assert_close(ours[present], outputs[present], dtype)
     our_loss, our_gradients = problem.loss_and_gradients()
@@ -215,7 +215,7 @@ def test_the_loss_of_an_evaluation_is_that_of_its_outputs(in_threads):
     expected = problem.plain_loss(problem.weights)
     for _ in range(2):
         assert evaluation.loss() == pytest.approx(expected, rel=1e-12)
-    present = problem.sequences.present().ravel()
+    present = problem.sequences.valid().ravel()
     assert_array_equal(evaluation.outputs[present], problem.outputs().reshape(-1, 2)[present])
     assert_array_equal(evaluation.outputs[~present], 0.0)
 

@@ -27,7 +27,7 @@ SPEC = {"units": (7, 9), "bidirectional": True, "return_sequences": True, "dropo
 BEGIN = f"""
 import sys
 places = sys.argv[1:]
-sys.path.insert(0, {str(TESTS)!r})
+sys.path[:0] = [{str(TESTS)!r}, {str(TESTS / "_engine")!r}]
 import json, os
 from test_native_library import *
 """

@@ -166,12 +166,12 @@ def rows_of(name, first, end):
 def test_each_series_has_quantiles_of_its_own(size):
     lengths = {"a": 60, "b": 90}
     series = {name: (1 + n_rows / 10) * autoregression(n_rows, n_rows) for name, n_rows in lengths.items()}
-    heads = {name: n_rows - (24 if size == 24 else round(0.4 * n_rows)) for name, n_rows in lengths.items()}
-    rows = [(y[now - 2 : now], y[now]) for name, y in series.items() for now in range(2, heads[name])]
+    n_leading_padding = {name: n_rows - (24 if size == 24 else round(0.4 * n_rows)) for name, n_rows in lengths.items()}
+    rows = [(y[now - 2 : now], y[now]) for name, y in series.items() for now in range(2, n_leading_padding[name])]
     model = LinearRegression().fit([window for window, _ in rows], [target for _, target in rows])
     fitted = forecaster(groups="series", calibration_size=size).fit(*panel(series))
     for name, y in series.items():
-        errors = sorted(y[now] - model.predict([y[now - 2 : now]])[0] for now in range(heads[name], len(y)))
+        errors = sorted(y[now] - model.predict([y[now - 2 : now]])[0] for now in range(n_leading_padding[name], len(y)))
         (bounds,) = fitted.predict_interval(rows_of(name, len(y), len(y) + 1), 0.8)
         # Around the forecast of the estimator that was calibrated, so many smaller and larger errors are left out.
         left_out = int((len(errors) + 1) * 0.1)
@@ -179,7 +179,7 @@ def test_each_series_has_quantiles_of_its_own(size):
         assert_allclose(bounds, [forecast + errors[left_out - 1], forecast + errors[-left_out]])
     # 0.95 leaves none out on either side of 24 or 36: the largest absolute error of as many as it needs.
     y, absolute = series["a"], []
-    for now in range(heads["a"], 60):
+    for now in range(n_leading_padding["a"], 60):
         absolute.append(abs(y[now] - model.predict([y[now - 2 : now]])[0]))
     (bounds,) = fitted.predict_interval(rows_of("a", 60, 61), 0.95)
     assert_allclose(bounds, model.predict([y[-2:]])[0] + np.array([-1, 1]) * quantile(absolute, 0.95))
@@ -238,10 +238,10 @@ def test_bounds_of_a_panel_in_the_units_of_y():
     scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler()).fit(*past)
     for fitted in (plain, scaled):
         fitted.update(rows_of("b", 80, 85), series["b"][80:85])
-    heads = {name: y[:50] for name, y in series.items()}
+    n_leading_padding = {name: y[:50] for name, y in series.items()}
     model = LinearRegression().fit(
-        [y[now - 2 : now] for y in heads.values() for now in range(2, 50)],
-        np.concatenate([y[2:] for y in heads.values()]),
+        [y[now - 2 : now] for y in n_leading_padding.values() for now in range(2, 50)],
+        np.concatenate([y[2:] for y in n_leading_padding.values()]),
     )
     errors = np.sort(series["b"][50:80] - model.predict([series["b"][now - 2 : now] for now in range(50, 80)]))
     # Rows of the series, one that was appended, and the next step: around the forecast of what was fitted on the heads.

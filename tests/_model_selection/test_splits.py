@@ -207,7 +207,12 @@ def test_folds_of_the_frame_split_windows():
     frame = panel()
     rows = np.arange(10)
     windows = Sequences(
-        values=rows[:, None] ** 2.0, starts=rows, lengths=rows * 0 + 1, heads=rows * 0, step=1, n_timesteps=1
+        values=rows[:, None] ** 2.0,
+        starts=rows,
+        lengths=rows * 0 + 1,
+        n_leading_padding=rows * 0,
+        step=1,
+        n_timesteps=1,
     )
     flattened = make_pipeline(FunctionTransformer(lambda windows: np.asarray(windows)[:, 0]), Ridge())
     folds = list(PanelTimeSeriesSplit(n_splits=2, time="time").split(frame))
@@ -255,7 +260,9 @@ def test_parameters_out_of_range_are_refused_at_construction(parameters, message
 
 def _sequences():
     zeros = np.zeros(3, dtype=int)
-    return Sequences(values=np.ones((3, 2)), starts=zeros, lengths=zeros + 1, heads=zeros, step=1, n_timesteps=1)
+    return Sequences(
+        values=np.ones((3, 2)), starts=zeros, lengths=zeros + 1, n_leading_padding=zeros, step=1, n_timesteps=1
+    )
 
 
 FRAME = panel()

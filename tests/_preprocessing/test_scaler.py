@@ -42,7 +42,7 @@ def sequences(X):
 
 @pytest.fixture
 def windows():
-    """Overlapping windows, the first ones with absent heads."""
+    """Overlapping windows, the first ones with leading padding."""
     series = np.random.default_rng(1).normal(size=(40, 3)) * [1.0, 10.0, 0.1]
     return sliding_windows(series, 6, dilation=2)
 
@@ -147,7 +147,7 @@ def test_rows_of_no_sequence_count_for_nothing(windows):
     used = np.unique(part.starts[:, None] + part.step * np.arange(6))
     rows[np.setdiff1d(np.arange(len(rows)), used)] = np.nan
     rows[-1] = -np.inf
-    holed = Sequences(rows, part.starts, part.lengths, part.heads, part.step, part.n_timesteps)
+    holed = Sequences(rows, part.starts, part.lengths, part.n_leading_padding, part.step, part.n_timesteps)
     expected = SequenceScaler().fit_transform(np.asarray(part))
     assert_array_equal(np.asarray(SequenceScaler().fit_transform(holed)), expected)
 

@@ -1,0 +1,89 @@
+"""Fitted state as arrays and plain values under a version number: no saved estimator names a private class."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+import skrnn
+from skrnn._common.plain_index import index_from_plain, index_to_plain, label_from_plain, label_to_plain
+
+# Raise it where the layout of the state changes, and read the older layouts in `from_plain`.
+STATE_VERSION = 1
+
+_KIND = "skrnn kind"
+_LABELS = (pd.Timestamp, pd.Timedelta, pd.Period, datetime.date)
+_CLASSES: dict[str, type] = {}
+_NAMES: dict[type, str] = {}
+
+Stored = TypeVar("Stored", bound=type)
+
+
+def stored_as(name: str) -> Callable[[Stored], Stored]:
+    """Register a class whose instances are saved as their attributes, under a name that no move changes."""
+
+    def register(cls: Stored) -> Stored:
+        _CLASSES[name], _NAMES[cls] = cls, name
+        return cls
+
+    return register
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value of the fitted state as arrays, numbers, strings, lists, tuples and dicts of these."""
+    if isinstance(value, pd.Index):
+        return {_KIND: "index", "index": index_to_plain(value)}
+    if isinstance(value, _LABELS):
+        return {_KIND: "label", "label": label_to_plain(value)}
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(to_plain, value))
+    name = _NAMES.get(type(value))
+    if name is None:
+        return value
+    return {_KIND: name} | {attribute: to_plain(part) for attribute, part in vars(value).items()}
+
+
+def from_plain(plain: Any) -> Any:
+    """Return the value that `to_plain` made plain."""
+    if isinstance(plain, (tuple, list)):
+        return type(plain)(map(from_plain, plain))
+    if not isinstance(plain, dict) or _KIND not in plain:
+        return plain
+    kind = plain[_KIND]
+    if kind == "index":
+        return index_from_plain(plain["index"])
+    if kind == "label":
+        return label_from_plain(plain["label"])
+    value: Any = object.__new__(_CLASSES[kind])
+    vars(value).update({name: from_plain(part) for name, part in plain.items() if name != _KIND})
+    return value
+
+
+class PlainStateMixin(BaseEstimator):
+    """Estimator that is saved under its public name, with private attributes as plain values."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        name = type(self).__name__
+        if name in skrnn.__all__ and getattr(skrnn, name) is type(self):
+            return skrnn._new, (name,), self.__getstate__()
+        return super().__reduce_ex__(protocol)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        plain = {name: to_plain(value) if name.startswith("_") else value for name, value in state.items()}
+        return plain | {"_state_version": STATE_VERSION}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        version = state.get("_state_version", 0)
+        if version != STATE_VERSION:
+            raise ValueError(
+                f"This {type(self).__name__} was saved with state version {version}, but skrnn {skrnn.__version__} "
+                f"reads version {STATE_VERSION}. Load it with the version of skrnn that saved it, or fit it again."
+            )
+        state = {name: from_plain(value) if name.startswith("_") else value for name, value in state.items()}
+        del state["_state_version"]
+        super().__setstate__(state)
