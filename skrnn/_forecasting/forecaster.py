@@ -19,7 +19,7 @@ from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
 from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import silenced
-from skrnn._estimators.description import block_of_parts
+from skrnn._estimators.html import meta_estimator_block
 from skrnn._estimators.recurrent import GRURegressor
 from skrnn._forecasting.continuation import distance_of
 from skrnn._forecasting.data import sorted_by_series
@@ -443,7 +443,7 @@ class SequenceForecaster(ForecasterRowsMixin, MetaEstimatorMixin, RegressorMixin
     def _sk_visual_block_(self):
         """Return what scikit-learn's HTML shows: the fitted parts, once there are some."""
         fitted = hasattr(self, "estimator_")
-        return block_of_parts(
+        return meta_estimator_block(
             estimator=self.estimator_ if fitted else self.estimator or GRURegressor(),
             target_transformer=self.transformer_ if fitted else self.target_transformer,
         )
