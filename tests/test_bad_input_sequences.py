@@ -29,8 +29,8 @@ BAD_SEQUENCES = [
         ValueError,
         f"Input X contains infinity, first {AT_STEP}, feature 1",
     ),
-    ("a hole", at(SEQUENCES, (5, 2), np.nan), ValueError, f"contains NaN between present steps, first {AT_STEP}"),
-    ("all absent", at(SEQUENCES, 5, np.nan), ValueError, "Sample 5 of X has no present step"),
+    ("a hole", at(SEQUENCES, (5, 2), np.nan), ValueError, f"contains NaN between valid time steps, first {AT_STEP}"),
+    ("all absent", at(SEQUENCES, 5, np.nan), ValueError, "Sample 5 of X has no valid time step"),
     (
         "text",
         at(SEQUENCES.astype(object), (5, 2, 1), "a"),
@@ -59,7 +59,7 @@ BAD_SEQUENCES = [
         "a shorter step",
         [*LIST[:5], [[1.0, 2.0], [1.0]]],
         ValueError,
-        "Sample 5 of X is a list whose steps differ in le",
+        "Sample 5 of X is a list whose time steps differ in le",
     ),
     (
         "fewer features in a list",
@@ -70,8 +70,8 @@ BAD_SEQUENCES = [
 ]
 UNLIKE_SEQUENCES = [
     ("more features", np.tile(SEQUENCES, 2), "X has 4 features, but SequenceScaler is expecting 2 features as input"),
-    ("2-D", SEQUENCES[0], "SequenceScaler was fitted on 3-D input, but X has 2 dimensions"),
-    ("1-D", SEQUENCES[0, 0], "SequenceScaler was fitted on 3-D input, but X has 1 dimensions"),
+    ("2-D", SEQUENCES[0], "input, but X is 2-D (n_samples, n_timesteps), of shape"),
+    ("1-D", SEQUENCES[0, 0], "input, but X has 1 dimension(s), of shape"),
 ]
 BAD_2D = [
     (

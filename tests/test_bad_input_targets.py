@@ -144,19 +144,19 @@ TARGETS = {
         "two targets": (
             np.arange(80).reshape(40, 2) % 3,
             ValueError,
-            "does not take several multiclass targets",
+            "does not support multiclass-multioutput targets",
             FIRST,
         ),
         "an unknown label": (
             objects(LABELS, 11, "sideways"),
             ValueError,
-            "y holds labels that NAME does not know: ['sideways']; its classes are ['down', 'flat', 'up']",
+            "y holds labels that NAME unknown to GRUClassifier: ['sideways']; its classes are ['down', 'flat', 'up']",
             LATER,
         ),
         "objects of another kind": (
             (np.arange(40) % 3).astype(object),
             ValueError,
-            "y holds labels that NAME does not know: [0, 1, 2]; its classes are",
+            "y holds labels that NAME unknown to GRUClassifier: [0, 1, 2]; its classes are",
             LATER,
         ),
         "arrays as labels": (
@@ -165,7 +165,7 @@ TARGETS = {
             "labels of y must be of one kind that can be",
             ALL,
         ),
-        "labels of another kind": (np.arange(40) % 3, ValueError, "does not know: [0, 1, 2]; its classes", LATER),
+        "labels of another kind": (np.arange(40) % 3, ValueError, "unknown to GRUClassifier: [0, 1, 2]; its classes", LATER),
         "indicators": (INDICATORS, ValueError, "NAME was fitted on labels, but y has 2 dimension(s)", LATER),
     },
     "several labels": {
@@ -207,7 +207,7 @@ TARGETS = {
         "text and numbers": (objects(LABELS_OF_STEPS, (9, 3), 3), TypeError, "labels of y must be of one kind", ALL),
         "numbers on a scale": (Y_STEPS, ValueError, "Unknown label type: continuous", ALL),
         "complex": (np.round(Y_STEPS) + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
-        "an unknown label": (objects(LABELS_OF_STEPS, (9, 3), "flat"), ValueError, "does not know: ['flat']", LATER),
+        "an unknown label": (objects(LABELS_OF_STEPS, (9, 3), "flat"), ValueError, "unknown to GRUClassifier: ['flat']", LATER),
         "one class": (np.full((40, 5), "up"), ValueError, "y holds one class only: 'up'", FIRST),
     },
 }
@@ -262,8 +262,8 @@ def test_damaged_targets_of_lists(method, damage, fitted):
 @pytest.mark.parametrize(
     ("classes", "error", "message"),
     [
-        (["down", "up"], ValueError, "y holds labels that GRUClassifier does not know: ['flat']; its classes are"),
-        ([0, 1, 2], ValueError, "does not know: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
+        (["down", "up"], ValueError, "y holds labels that are unknown to GRUClassifier: ['flat']; its classes are"),
+        ([0, 1, 2], ValueError, "unknown to GRUClassifier: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
         (["down", "flat", "up", None], ValueError, "Input classes contains None, first at index 3"),
         (np.array(["down", 3], dtype=object), TypeError, "The labels of classes must be of one kind"),
         ([["down"], ["flat", "up"]], ValueError, "classes is a list of lists that differ in length"),

@@ -170,10 +170,10 @@ def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
     assert_array_equal(np.isnan(np.asarray(part))[:4, :, 0].sum(axis=1), [4, 3, 2, 1])
     lazy, eager = make("GRURegressor").fit(part, y[2:]), make("GRURegressor").fit(np.asarray(part), y[2:])
     assert_array_equal(lazy.predict(part), eager.predict(np.asarray(part)))
-    with pytest.raises(ValueError, match="Sample 0 of X has no present step"):
+    with pytest.raises(ValueError, match="Sample 0 of X has no valid time step"):
         lazy.predict(replace(windows, values=rows))
     rows[20] = np.nan
-    with pytest.raises(ValueError, match="contains NaN between present steps, first at sample 19, time step 3"):
+    with pytest.raises(ValueError, match="contains NaN between valid time steps, first at sample 19, time step 3"):
         lazy.predict(replace(windows, values=rows)[2:])
     rows[20] = [0.0, np.nan, 0.0]
     with pytest.raises(ValueError, match="contains NaN, first at sample 18, time step 4, feature 1"):
@@ -186,8 +186,8 @@ def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
         ("starts", N_SAMPLES - N_TIMESTEPS + 1, f"Sample 3 of X starts at row {N_SAMPLES - N_TIMESTEPS + 1}"),
         ("starts", 10**9, "Sample 3 of X starts at row 1000000000"),
         ("starts", -1, "starts at row -1"),
-        ("lengths", 0, r"with 0 present step\(s\)"),
-        ("lengths", N_TIMESTEPS + 1, rf"with {N_TIMESTEPS + 1} present step\(s\)"),
+        ("lengths", 0, r"with 0 valid time step\(s\)"),
+        ("lengths", N_TIMESTEPS + 1, rf"with {N_TIMESTEPS + 1} valid time step\(s\)"),
         ("n_leading_padding", 1, r"after 1 padded one\(s\)"),
         ("n_leading_padding", -1, r"after -1 padded one\(s\)"),
     ],
