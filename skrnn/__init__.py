@@ -13,14 +13,14 @@ _HOME = {
     "CellComparisonDisplay": "skrnn._plotting.cell_comparison_display",
     "Checkpoint": "skrnn._engine.checkpoint",
     "ForecastDisplay": "skrnn._plotting.forecast_display",
-    "GRUClassifier": "skrnn._estimators.recurrent",
-    "GRURegressor": "skrnn._estimators.recurrent",
-    "LSTMClassifier": "skrnn._estimators.recurrent",
-    "LSTMRegressor": "skrnn._estimators.recurrent",
+    "GRUClassifier": "skrnn._estimators.recurrent_regressor",
+    "GRURegressor": "skrnn._estimators.recurrent_regressor",
+    "LSTMClassifier": "skrnn._estimators.recurrent_regressor",
+    "LSTMRegressor": "skrnn._estimators.recurrent_regressor",
     "LossCurveDisplay": "skrnn._plotting.loss_curve_display",
     "PanelTimeSeriesSplit": "skrnn._model_selection.panel_split",
-    "RecurrentClassifier": "skrnn._estimators.recurrent",
-    "RecurrentRegressor": "skrnn._estimators.recurrent",
+    "RecurrentClassifier": "skrnn._estimators.recurrent_regressor",
+    "RecurrentRegressor": "skrnn._estimators.recurrent_regressor",
     "SKOPS_TRUSTED": "skrnn._common.skops",
     "SequenceForecaster": "skrnn._forecasting.forecaster",
     "SequenceScaler": "skrnn._preprocessing.scaler",
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from skrnn._common.skops import SKOPS_TRUSTED as SKOPS_TRUSTED
     from skrnn._data.sequences import Sequences as Sequences
     from skrnn._engine.checkpoint import Checkpoint as Checkpoint
-    from skrnn._estimators.recurrent import GRUClassifier as GRUClassifier
-    from skrnn._estimators.recurrent import GRURegressor as GRURegressor
-    from skrnn._estimators.recurrent import LSTMClassifier as LSTMClassifier
-    from skrnn._estimators.recurrent import LSTMRegressor as LSTMRegressor
-    from skrnn._estimators.recurrent import RecurrentClassifier as RecurrentClassifier
-    from skrnn._estimators.recurrent import RecurrentRegressor as RecurrentRegressor
+    from skrnn._estimators.recurrent_regressor import GRUClassifier as GRUClassifier
+    from skrnn._estimators.recurrent_regressor import GRURegressor as GRURegressor
+    from skrnn._estimators.recurrent_regressor import LSTMClassifier as LSTMClassifier
+    from skrnn._estimators.recurrent_regressor import LSTMRegressor as LSTMRegressor
+    from skrnn._estimators.recurrent_regressor import RecurrentClassifier as RecurrentClassifier
+    from skrnn._estimators.recurrent_regressor import RecurrentRegressor as RecurrentRegressor
     from skrnn._forecasting.forecaster import SequenceForecaster as SequenceForecaster
     from skrnn._model_selection.backtest import backtest as backtest
     from skrnn._model_selection.compare_cells import CellComparison as CellComparison

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from skrnn._engine.choice import process_reason
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._estimators.recurrent import GRURegressor, LSTMClassifier
+from skrnn._estimators.recurrent_regressor import GRURegressor, LSTMClassifier
 from skrnn._windows.windower import SequenceWindower
 
 
