@@ -347,7 +347,7 @@ class Folds:
 PARAMETERS = [
     ("units", 0, "The 'units' parameter of NAME must be an int in the range [1, inf)"),
     ("units", "8", "Got '8' instead"),
-    ("units", (), "an int of at least 1, or a tuple of such ints, one a layer. Got () instead"),
+    ("units", (), "an int of at least 1, or a tuple of such ints, one per layer. Got () instead"),
     ("units", (2, 0), "Got (2, 0) instead"),
     ("units", (2, "a"), "Got (2, 'a') instead"),
     ("units", True, "Got True instead"),

@@ -30,7 +30,7 @@ from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.record import TrainedState, TrainingPlan
 from skrnn._engine.training import train
 from skrnn._estimators.description import Model, block_of_network
-from skrnn._estimators.parameters import RoutedParametersMixin, as_units
+from skrnn._estimators.parameters import ParametersMixin, as_units
 from skrnn._estimators.validation_data import given_validation_data, held_out, without_validation_data
 from skrnn._estimators.weights import check_total, class_weighted, relative, resolved_class_weight, sample_weights
 
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 Estimator = TypeVar("Estimator", bound="BaseRecurrent")
 
 
-class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, PlainStateMixin, metaclass=ABCMeta):
+class BaseRecurrent(ParametersMixin, SequenceInputMixin, PlainStateMixin, metaclass=ABCMeta):
     """What regressors and classifiers share; subclasses say how ``y`` is encoded.
 
-    Subclasses set ``_parameter_constraints``, ``__init__`` and, where the cell is fixed, ``_cell``.
+    Subclasses define ``__init__`` and either ``_cell`` or the parameter `cell`.
     """
 
     _cell: ClassVar[str | Callable[..., Any] | None] = None
