@@ -226,8 +226,7 @@ RAISED_BY = {
     "validate_parameter_constraints": "ValueError",
     "_set_routed": "TypeError",
     "check_array_like": "TypeError",
-    "array_like": "TypeError",
-    "numbers_of": "TypeError",
+    "as_numeric": "TypeError",
     "as_float_array": "TypeError",
     "available_if": "AttributeError",
 }
