@@ -284,7 +284,11 @@ SEQUENCES = {
     "complex": (X[7] + 1j, ValueError, "Complex data not supported, got sample 7 of X of dtype complex128"),
     "dates": (X[7].astype("M8[s]"), TypeError, "takes numbers, but sample 7 of X has dtype datetime64[s]"),
     "sparse": (csr_array(X[7]), TypeError, "Sparse data was passed for sample 7 of X, of shape (5, 3), but NAME takes"),
-    "steps of two lengths": ([[1.0] * 3, [1.0]], ValueError, "Sample 7 of X is a list whose time steps differ in length"),
+    "steps of two lengths": (
+        [[1.0] * 3, [1.0]],
+        ValueError,
+        "Sample 7 of X is a list whose time steps differ in le",
+    ),
     "one dimension": (X[7, 0], ValueError, "Sample 7 of X has 1 dimension(s), shape (3,); NAME takes sequences of"),
     "three dimensions": (X[7:8], ValueError, "Sample 7 of X has 3 dimension(s), shape (1, 5, 3)"),
     "a number": (1.0, ValueError, "Sample 7 of X has 0 dimension(s), shape ()"),

@@ -138,7 +138,7 @@ TARGETS = {
         "lists of two lengths": ([["up"], ["up", "down"]] * 20, ValueError, "y is a list of lists that differ", ALL),
         "three dimensions": (Y_STEPS[..., None], ValueError, "Found array with dim 3", ALL),
         "nothing to score": (None, TypeError, "y must be an array, a list or a frame, for NAME. Got None", ("score",)),
-        "one class": (["up"] * 40, ValueError, "needs at least two classes, but y holds one class only: 'up'", FIRST),
+        "one class": (["up"] * 40, ValueError, "needs at least two classes, but but y has only 1: 'up'", FIRST),
         "numbers on a scale": (Y, ValueError, "Unknown label type: continuous", FIRST),
         "bytes": (LABELS.astype("S"), TypeError, "got y of bytes, dtype |S4. Decode them to str", ALL),
         "two targets": (
@@ -150,13 +150,13 @@ TARGETS = {
         "an unknown label": (
             objects(LABELS, 11, "sideways"),
             ValueError,
-            "y holds labels that NAME unknown to GRUClassifier: ['sideways']; its classes are ['down', 'flat', 'up']",
+            "y holds labels that NAME are unknown to NAME: ['sideways']; its classes are ['down', 'flat', 'up']",
             LATER,
         ),
         "objects of another kind": (
             (np.arange(40) % 3).astype(object),
             ValueError,
-            "y holds labels that NAME unknown to GRUClassifier: [0, 1, 2]; its classes are",
+            "y holds labels that NAME are unknown to NAME: [0, 1, 2]; its classes are",
             LATER,
         ),
         "arrays as labels": (
@@ -165,7 +165,12 @@ TARGETS = {
             "labels of y must be of one kind that can be",
             ALL,
         ),
-        "labels of another kind": (np.arange(40) % 3, ValueError, "unknown to GRUClassifier: [0, 1, 2]; its classes", LATER),
+        "labels of another kind": (
+            np.arange(40) % 3,
+            ValueError,
+            "are unknown to NAME: [0, 1, 2]; its classes",
+            LATER,
+        ),
         "indicators": (INDICATORS, ValueError, "NAME was fitted on labels, but y has 2 dimension(s)", LATER),
     },
     "several labels": {
@@ -207,8 +212,13 @@ TARGETS = {
         "text and numbers": (objects(LABELS_OF_STEPS, (9, 3), 3), TypeError, "labels of y must be of one kind", ALL),
         "numbers on a scale": (Y_STEPS, ValueError, "Unknown label type: continuous", ALL),
         "complex": (np.round(Y_STEPS) + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
-        "an unknown label": (objects(LABELS_OF_STEPS, (9, 3), "flat"), ValueError, "unknown to GRUClassifier: ['flat']", LATER),
-        "one class": (np.full((40, 5), "up"), ValueError, "y holds one class only: 'up'", FIRST),
+        "an unknown label": (
+            objects(LABELS_OF_STEPS, (9, 3), "flat"),
+            ValueError,
+            "are unknown to NAME: ['flat']",
+            LATER,
+        ),
+        "one class": (np.full((40, 5), "up"), ValueError, "but y has only 1: 'up'", FIRST),
     },
 }
 
@@ -262,8 +272,8 @@ def test_damaged_targets_of_lists(method, damage, fitted):
 @pytest.mark.parametrize(
     ("classes", "error", "message"),
     [
-        (["down", "up"], ValueError, "y holds labels that are unknown to GRUClassifier: ['flat']; its classes are"),
-        ([0, 1, 2], ValueError, "unknown to GRUClassifier: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
+        (["down", "up"], ValueError, "y holds labels that are unknown to NAME: ['flat']; its classes are"),
+        ([0, 1, 2], ValueError, "are unknown to NAME: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
         (["down", "flat", "up", None], ValueError, "Input classes contains None, first at index 3"),
         (np.array(["down", 3], dtype=object), TypeError, "The labels of classes must be of one kind"),
         ([["down"], ["flat", "up"]], ValueError, "classes is a list of lists that differ in length"),
@@ -347,7 +357,7 @@ class Folds:
 PARAMETERS = [
     ("units", 0, "The 'units' parameter of NAME must be an int in the range [1, inf)"),
     ("units", "8", "Got '8' instead"),
-    ("units", (), "an int of at least 1, or a tuple of such ints, one a layer. Got () instead"),
+    ("units", (), "an int of at least 1, or a tuple of such ints, one per layer. Got () instead"),
     ("units", (2, 0), "Got (2, 0) instead"),
     ("units", (2, "a"), "Got (2, 'a') instead"),
     ("units", True, "Got True instead"),

@@ -326,7 +326,7 @@ def test_weights(weights, message, X, y):
 
 def test_early_stopping_needs_something_to_watch(X, y):
     regressor = make("GRURegressor", early_stopping=True, validation_split=0.0)
-    with pytest.raises(ValueError, match=r"validation_split=0\.0 and no X_val. Set validation_split to a fraction above 0"):
+    with pytest.raises(ValueError, match=r"validation_split=0\.0 and no X_val. Set validation_split to a fraction"):
         regressor.fit(X, y)
 
 

@@ -30,7 +30,7 @@ from skrnn._engine.record import TrainedState, TrainingPlan
 from skrnn._engine.training import train
 from skrnn._estimators.html import ModelPlaceholder, network_block
 from skrnn._estimators.network_spec import network_spec
-from skrnn._estimators.parameters import RoutedParametersMixin
+from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
 from skrnn._estimators.weights import check_total, class_weighted, loss_weights, relative, resolved_class_weight
 
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 Estimator = TypeVar("Estimator", bound="BaseRecurrent")
 
 
-class BaseRecurrent(RoutedParametersMixin, PlainStateMixin, metaclass=ABCMeta):
+class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     """Base class of regressors and classifiers.
 
-    Subclasses set ``_parameter_constraints``, ``__init__``, ``_targets_class`` and, if the cell is fixed, ``_cell``.
+    Subclasses define ``__init__``, ``_targets_class`` and either ``_cell`` or the parameter `cell`.
     """
 
     _cell: ClassVar[str | Callable[..., Any] | None] = None

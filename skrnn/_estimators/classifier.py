@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils._param_validation import StrOptions
 
 from skrnn._common.typing import fit_context
 from skrnn._data.checks import check_sample_weights
 from skrnn._data.targets import valid_in_layout, weights_of_steps
 from skrnn._estimators.base import BaseRecurrent
 from skrnn._estimators.classification_targets import ClassificationTargets
-from skrnn._estimators.parameters import any_cell, constraints, constructor
 
 Classifier = TypeVar("Classifier", bound="BaseRecurrentClassifier")
 
@@ -24,12 +24,12 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
 
     _targets_class = ClassificationTargets
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = constraints()
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseRecurrent._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
 
     classes_: NDArray[Any]
-
-    @constructor(any_cell, loss="auto")
-    def __init__(self) -> None: ...
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict class labels.

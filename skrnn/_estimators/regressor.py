@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
@@ -16,7 +16,6 @@ from skrnn._engine.choice import fallback_reason
 from skrnn._engine.closed_loop import closed_loop
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
-from skrnn._estimators.parameters import any_cell, constraints, constructor
 from skrnn._estimators.regression_targets import RegressionTargets
 
 Regressor = TypeVar("Regressor", bound="BaseRecurrentRegressor")
@@ -26,11 +25,6 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     """Recurrent network with a linear output layer."""
 
     _targets_class = RegressionTargets
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = constraints(without=("class_weight",))
-
-    @constructor(any_cell, without=("class_weight",))
-    def __init__(self) -> None: ...
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict target values.

@@ -19,8 +19,8 @@ from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
 from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import silenced
+from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._estimators.html import meta_estimator_block
-from skrnn._estimators.recurrent import GRURegressor
 from skrnn._forecasting.continuation import distance_of
 from skrnn._forecasting.data import sorted_by_series
 from skrnn._forecasting.intervals import conformal_bounds, held_out_residuals

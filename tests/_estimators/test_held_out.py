@@ -10,7 +10,6 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import skrnn._estimators.base
 from skrnn import GRUClassifier, GRURegressor, SequenceForecaster, SequenceScaler, SequenceWindower, sliding_windows
 from skrnn._estimators import validation_data
 from skrnn._estimators.validation_data import held_out
