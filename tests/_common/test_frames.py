@@ -165,7 +165,7 @@ def test_a_column_of_bytes(column):
         make("GRURegressor").fit(X, codes)
     with pytest.raises(TypeError, match=r"but sample_weight has dtype .* and holds bytes, first b'1'\. Decode"):
         make("GRURegressor").fit(X, [0.0, 1.0], sample_weight=codes)
-    with pytest.raises(TypeError, match=r"GRUClassifier takes text and numbers, got y of bytes, dtype .* to str\."):
+    with pytest.raises(TypeError, match=r"GRUClassifier takes strings and numbers as labels. Got y of bytes, dtype .* to str\."):
         make("GRUClassifier").fit(X, codes)
 
 
@@ -484,7 +484,7 @@ def test_labels(column, X):
     assert_array_equal(classifier.predict_proba(X), again.predict_proba(X))
     with pytest.raises(ValueError, match="Input y contains None, first at index 0"):
         classifier.fit(X, column([None, *labels[1:].tolist()]))
-    with pytest.raises(ValueError, match="needs at least two classes"):
+    with pytest.raises(ValueError, match="requires at least 2 classes"):
         classifier.fit(X, pl.Series(["a"] * len(X), dtype=pl.Categorical))
 
 

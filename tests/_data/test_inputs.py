@@ -129,8 +129,7 @@ def test_padding_between_tokens():
     tiny(embedding_dim=2).fit(ids, Y)
     ids[3, 2] = 0
     ids[7, 3] = 0  # at the end of what is there
-    message = "Token id 0 occurs between other ids, first at sample 3, time step 2 of X. RecurrentRegressor treats 0 as "
-        "padding"
+    message = "Token id 0 occurs between other ids, first at sample 3, time step 2 of X. RecurrentRegressor treats 0 as"
     caught = caught_from(lambda: tiny(embedding_dim=2).fit(ids, Y, X_val=ids, y_val=Y).predict(ids))
     assert len(caught) == 1
     assert str(caught[0].message).startswith(message)

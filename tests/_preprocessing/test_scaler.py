@@ -336,7 +336,7 @@ def test_bad_values_and_shapes(method, X, sequences):
         ),
         (X[:0], r"Found array with 0 sample\(s\) \(shape=\(0, 5, 3\)\) while a minimum of 1 is required"),
         ([], r"Found a list of 0 sample\(s\) while a minimum of 1 is required by SequenceScaler"),
-        (ragged, "Sample 2 of X has 1 features, but sample 0 has 3; SequenceScaler takes sequences that differ"),
+        (ragged, "Sample 2 of X has 1 features, but sample 0 has 3; SequenceScaler requires sequences with"),
     ]:
         with pytest.raises(ValueError, match=message):
             call(bad)
