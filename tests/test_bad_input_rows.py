@@ -301,21 +301,26 @@ def test_bad_frames_to_learn_from(frame, target, params, error, message):
 
 
 SPLITS = [
-    ("a list", [[1.0]], {}, "X must be a pandas object or a 2-D array to have times. Got list instead"),
+    (
+        "a list",
+        [[1.0]],
+        {},
+        "X must be a pandas object or a 2-D array that contains the times of its rows. Got list instead",
+    ),
     ("None", None, {}, "Got NoneType instead"),
     ("sparse", csr_array(ROWS), {}, "Got csr_array of shape (20, 3) instead"),
     ("windows", sliding_windows(ROWS, 3), {}, "Got Sequences of shape (20, 3, 3) instead"),
     ("three dimensions", SEQUENCES, {}, "Got ndarray of shape (8, 4, 2) instead"),
-    ("an array", ROWS, {}, "X is an array of shape (20, 3), without an index to take the times from"),
+    ("an array", ROWS, {}, "from the index of X, but X is an array of shape (20, 3)"),
     ("no such column", ROWS, {"time": 3}, "time=3 is not a column of X, an array of shape (20, 3)"),
     ("no such name", FRAME, {"time": "day"}, "time='day' is neither a column of X nor a level of its index"),
-    ("row numbers", FRAME.reset_index(drop=True), {}, "it holds a different integer for each row"),
-    ("text", FRAME.assign(day="Monday"), {"time": "day"}, "time='day' must hold dates or numbers"),
+    ("row numbers", FRAME.reset_index(drop=True), {}, "the index contains a different integer for each row"),
+    ("text", FRAME.assign(day="Monday"), {"time": "day"}, "time='day' must contain dates or numbers"),
     (
         "a missing time",
         FRAME.set_axis([*DAYS[:7], pd.NaT, *DAYS[8:]]),
         {},
-        "must hold a time for every row, but that of ",
+        "must contain a time for every row, but the time of row 7 is missing",
     ),
     ("too few times", FRAME[:2], {}, "X has 2 distinct times in 2 rows, too few for n_splits=2"),
     ("no row", FRAME[:0], {}, "X has 0 distinct times in 0 rows, too few for n_splits=2"),

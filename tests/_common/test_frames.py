@@ -286,7 +286,9 @@ def test_an_index_is_asked_for(frame):
         ValueError, match=f"groups='shop' is not a column of X; there are 'load', 'wind', 'day'. {remedy}"
     ):
         SequenceWindower(3, groups="shop").fit(X)
-    with pytest.raises(ValueError, match=f"time=None takes the index .* pass the name of the column .*{remedy}"):
+    with pytest.raises(
+        ValueError, match=f"time=None takes the times from the index .* name of the time column .*{remedy}"
+    ):
         PanelTimeSeriesSplit(2).split(X)
     with pytest.raises(ValueError, match=f"ends needs the times of the rows: .*{remedy}"):
         sliding_windows(frame({**NUMBERS, "shop": SHOPS}), 3, groups="shop", ends=[3])
@@ -397,12 +399,12 @@ def test_groups_whose_times_are_those_of_y(frame, level):
 
 @every_frame
 def test_backtest(frame):
-    result = backtest(forecaster(), None, frame(NUMBERS), initial=18, steps=2, stride=2)
-    expected = backtest(forecaster(), None, pd.DataFrame(NUMBERS), initial=18, steps=2, stride=2)
+    result = backtest(forecaster(), None, frame(NUMBERS), initial_window=18, steps=2, step_length=2)
+    expected = backtest(forecaster(), None, pd.DataFrame(NUMBERS), initial_window=18, steps=2, step_length=2)
     pd.testing.assert_frame_equal(result, expected)
-    assert "truth_wind" in result
-    one = backtest(forecaster(), frame({"wind": NUMBERS["wind"]}), NUMBERS["load"], initial=18, steps=2)
-    of_arrays = backtest(forecaster(), ROWS[:, 1:], NUMBERS["load"], initial=18, steps=2)
+    assert "y_true_wind" in result
+    one = backtest(forecaster(), frame({"wind": NUMBERS["wind"]}), NUMBERS["load"], initial_window=18, steps=2)
+    of_arrays = backtest(forecaster(), ROWS[:, 1:], NUMBERS["load"], initial_window=18, steps=2)
     pd.testing.assert_frame_equal(one, of_arrays)
 
 
@@ -492,8 +494,8 @@ def test_cells_are_compared_on_any_frame(X, y):
     table = pa.table(dict(zip("abcde", X[..., 0].T, strict=True)))
     network = make("RecurrentRegressor", epochs=1, random_state=None)
     params = {"cells": ("rnn",), "cv": KFold(2), "n_repeats": 1, "random_state": 0}
-    scores = compare_cells(network, table, pa.array(y), **params).scores["score"]
-    assert_array_equal(scores, compare_cells(network, X[..., 0], y, **params).scores["score"])
+    scores = compare_cells(network, table, pa.array(y), **params).scores["test_score"]
+    assert_array_equal(scores, compare_cells(network, X[..., 0], y, **params).scores["test_score"])
 
 
 # ---------------------------------------------------------------------- texts
