@@ -20,7 +20,7 @@ ROWS = np.random.default_rng(0).normal(size=(N_SAMPLES, N_STEPS))
 LAGS = sliding_window_view(ROWS.ravel(), N_STEPS)[:N_SAMPLES].copy()  # windows of one series
 Y = ROWS[:, -1]
 TRANSPOSE = (
-    r"1 time step of 8 features, which look like .*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. See"
+    r"1 time step of 8 features, which look like .*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. For"
 )
 
 
@@ -66,7 +66,7 @@ def test_independent_signals():
 
 def test_a_list_of_sequences_of_one_time_step():
     sequences = [row[None, :] for row in LAGS]
-    with pytest.warns(UserWarning, match=r"pass \[sequence\.T for sequence in X\]\. See docs"):
+    with pytest.warns(UserWarning, match=r"pass \[sequence\.T for sequence in X\]\. For details"):
         tiny().fit(sequences, Y)
     tiny().fit([*sequences[:-1], LAGS[:2]], Y)  # one is longer
     tiny().fit([row[None, :] for row in ROWS], Y)
@@ -114,7 +114,7 @@ def test_lists_of_sequences_whose_features_come_first():
     sequences = [ROWS[:2, :5], ROWS[:2, :5], ROWS[:2, :7]]
     remedy = (
         r"Sample 2 of X has 7 features, but sample 0 has 5; .* Their first axes are all of length 2: if they are of "
-        r"shape \(n_features, n_timesteps\), pass \[sequence\.T for sequence in X\]\. See docs"
+        r"shape \(n_features, n_timesteps\), pass \[sequence\.T for sequence in X\]\. For details"
     )
     for refused in (lambda: tiny().fit(sequences, Y[:3]), lambda: SequenceScaler().fit(sequences)):
         with pytest.raises(ValueError, match=remedy):
