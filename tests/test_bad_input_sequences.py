@@ -178,12 +178,12 @@ def test_damaged_texts(bad, error, message):
     ("params", "texts", "message"),
     ids(
         [
-            ("no text", {}, [], "Empty vocabulary: none of the 0 texts of X has a word"),
+            ("no text", {}, [], "Empty vocabulary: none of the 0 texts of X contains a word"),
             (
                 "no word",
                 {},
                 ["", "..."],
-                "Empty vocabulary: none of the 2 texts of X has a word that matches token_pat",
+                "Empty vocabulary: none of the 2 texts of X contains a word that matches tok",
             ),
             ("no room", {"max_tokens": 2}, TEXTS, "The 'max_tokens' parameter of SequenceTokenizer must be an int in"),
             ("no length", {"max_len": 0}, TEXTS, "The 'max_len' parameter of SequenceTokenizer must be an int in"),
@@ -216,10 +216,10 @@ def test_bad_parameters_of_tokenizers(params, texts, message):
             ("no dimension", np.array(5), "of shape (n_samples, n_timesteps), but X has shape () and dtype int64"),
             ("one dimension", [1, 2], "but X has shape (2,) and dtype int64"),
             ("texts", [["a"]], "but X has shape (1, 1) and dtype <U1"),
-            ("beyond", [[2, 99]], "X holds 99 at sample 0, time step 1, but token ids are whole numbers from 0 to"),
-            ("negative", [[2, -1]], "X holds -1 at sample 0, time step 1"),
-            ("fraction", [[2, 2.5]], "X holds 2.5 at sample 0, time step 1"),
-            ("NaN", [[2, np.nan]], "X holds nan at sample 0, time step 1"),
+            ("beyond", [[2, 99]], "X contains 99 at sample 0, time step 1, but token ids are integers from 0 to"),
+            ("negative", [[2, -1]], "X contains -1 at sample 0, time step 1"),
+            ("fraction", [[2, 2.5]], "X contains 2.5 at sample 0, time step 1"),
+            ("NaN", [[2, np.nan]], "X contains nan at sample 0, time step 1"),
             (
                 "two lengths",
                 [[2], [2, 3]],

@@ -512,5 +512,5 @@ def test_a_column_of_texts(column):
 
 @every_frame
 def test_a_frame_is_no_column_of_texts(frame):
-    with pytest.raises(ValueError, match=r"has shape \(1, 1\). Pass one column"):
+    with pytest.raises(ValueError, match=r"has shape \(1, 1\). Pass a single column"):
         SequenceTokenizer().fit(frame({"text": ["a film"]}))
