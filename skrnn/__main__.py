@@ -124,7 +124,7 @@ def _machine():
     from skrnn._engine.native.library import LIBRARIES
     from skrnn._engine.threads import n_threads
 
-    yield f"cores         {joblib.cpu_count()} for this process, {n_threads()} threads for a fit"
+    yield f"cores         {joblib.cpu_count()} for this process, {n_threads()} threads per fit"
     reason = process_reason()
     if reason is not None:
         yield f"engine        Keras's built-in training loop, because {reason}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class CellComparison:
     """Result of :func:`compare_cells`.
 
-    Parameters are attributes of the same names.
+    The parameters are available as attributes.
 
     Parameters
     ----------
