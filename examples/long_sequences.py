@@ -88,7 +88,7 @@ def compare_with_seeds(network, X, y, split, n_seeds):
         for cell, [history] in comparison.histories.items():
             losses[cell].append(history["loss"])
         shown = [
-            f"{cell.upper()} {row['milliseconds an epoch']:.0f} ms an epoch, final loss {row['final loss']:.3f}"
+            f"{cell.upper()} {1e3 * row['mean_epoch_time']:.0f} ms an epoch, final loss {row['mean_final_loss']:.3f}"
             for cell, row in comparison.summary.iterrows()
         ]
         print(f"Seed {seed}: {'; '.join(shown)}", flush=True)
@@ -96,7 +96,7 @@ def compare_with_seeds(network, X, y, split, n_seeds):
     changes = {cell: np.diff(curves, axis=1) for cell, curves in losses.items()}  # (seeds, epochs - 1)
     by_seed["volatility"] = [changes[cell][seed].std() for seed, cell in by_seed.index]
     by_seed["rises"] = [(changes[cell][seed] > 0).sum() for seed, cell in by_seed.index]
-    by_seed["held-out MSE"] = -by_seed["mean score"]
+    by_seed["held-out MSE"] = -by_seed["mean_test_score"]
     return by_seed, losses
 
 
@@ -105,10 +105,10 @@ def table_of(by_seed):
     by_cell = by_seed.groupby("cell")
     return pd.DataFrame(
         {
-            "parameters": by_cell["parameters"].first(),
-            "ms an epoch": by_cell["milliseconds an epoch"].mean().map("{:.0f}".format),
-            "final loss": by_cell["final loss"].mean().map("{:.4f}".format),
-            "lowest to highest": by_cell["final loss"].agg(lambda loss: f"{loss.min():.4f} to {loss.max():.4f}"),
+            "parameters": by_cell["n_parameters"].first(),
+            "ms an epoch": (1e3 * by_cell["mean_epoch_time"].mean()).map("{:.0f}".format),
+            "final loss": by_cell["mean_final_loss"].mean().map("{:.4f}".format),
+            "lowest to highest": by_cell["mean_final_loss"].agg(lambda loss: f"{loss.min():.4f} to {loss.max():.4f}"),
             "volatility": by_cell["volatility"].mean().map("{:.6f}".format),
             "rises": by_cell["rises"].mean().map("{:.1f}".format),
             "held-out MSE": by_cell["held-out MSE"].mean().map("{:.4f}".format),
@@ -120,15 +120,15 @@ def findings_of(by_seed, losses, baselines):
     """Say in sentences what the numbers say, whichever way they fall."""
     gru, lstm = by_seed.xs("gru", level="cell"), by_seed.xs("lstm", level="cell")
     n_seeds, n_epochs = np.shape(losses["gru"])
-    slower = 100 * (lstm["milliseconds an epoch"] / gru["milliseconds an epoch"] - 1)
-    of_means = 100 * (lstm["milliseconds an epoch"].mean() / gru["milliseconds an epoch"].mean() - 1)
+    slower = 100 * (lstm["mean_epoch_time"] / gru["mean_epoch_time"] - 1)
+    of_means = 100 * (lstm["mean_epoch_time"].mean() / gru["mean_epoch_time"].mean() - 1)
     yield (
         f"Time: an epoch of LSTM took {abs(of_means):.1f} % {'longer' if of_means > 0 else 'less'} than one of GRU (by "
         f"seed {slower.min():+.1f} to {slower.max():+.1f} %); the original reports a difference of {REPORTED} %."
     )
     if slower.min() < 0 < slower.max():
         yield "The seeds disagree about which cell is faster: these times do not tell."
-    for what, name, verb in (("final loss", "Loss", "ends lower"), ("volatility", "Volatility", "is lower")):
+    for what, name, verb in (("mean_final_loss", "Loss", "ends lower"), ("volatility", "Volatility", "is lower")):
         n_lower = int((gru[what] < lstm[what]).sum())
         ratio = gru[what].mean() / lstm[what].mean()
         yield (

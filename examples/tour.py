@@ -95,8 +95,8 @@ from skrnn import backtest
 
 errors = {}
 for name, model in {"network": search.best_estimator_, "ridge": ridge}.items():
-    forecasts = backtest(model, no_covariates, past, initial=220, steps=11, stride=4)
-    errors[name] = (forecasts["prediction"] - forecasts["truth"]).abs().groupby(forecasts["step"]).mean()
+    forecasts = backtest(model, no_covariates, past, initial_window=220, steps=11, step_length=4)
+    errors[name] = (forecasts["y_pred"] - forecasts["y_true"]).abs().groupby(forecasts["step"]).mean()
 print(pd.DataFrame(errors).loc[[1, 2, 4, 8, 11]].to_string(float_format="%.1f"))
 
 # %%

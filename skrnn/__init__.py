@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. Modules are imported on first use, so that `import skrnn` is fast.
 _HOME = {
-    "CellComparison": "skrnn._model_selection.compare_cells",
+    "CellComparison": "skrnn._model_selection.cell_comparison",
     "CellComparisonDisplay": "skrnn._plotting.cell_comparison_display",
     "Checkpoint": "skrnn._engine.checkpoint",
     "ForecastDisplay": "skrnn._plotting.forecast_display",
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from skrnn._estimators.recurrent_regressor import RecurrentRegressor as RecurrentRegressor
     from skrnn._forecasting.forecaster import SequenceForecaster as SequenceForecaster
     from skrnn._model_selection.backtest import backtest as backtest
-    from skrnn._model_selection.compare_cells import CellComparison as CellComparison
+    from skrnn._model_selection.cell_comparison import CellComparison as CellComparison
     from skrnn._model_selection.compare_cells import compare_cells as compare_cells
     from skrnn._model_selection.panel_split import PanelTimeSeriesSplit as PanelTimeSeriesSplit
     from skrnn._plotting.cell_comparison_display import CellComparisonDisplay as CellComparisonDisplay

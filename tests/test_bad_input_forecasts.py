@@ -43,12 +43,12 @@ def assert_refused(kind, error, message, function):
 
 BAD_SERIES = [
     ("None", None, ValueError, "SequenceForecaster estimator requires y to be passed, but the target y is None"),
-    ("a number", 5, TypeError, "y must be an array, a list or a frame, for SequenceForecaster. Got 5 of type int"),
+    ("a number", 5, TypeError, "y must be array-like or a DataFrame for SequenceForecaster. Got 5 of type int"),
     (
         "text",
         "wave",
         TypeError,
-        "y must be an array, a list or a frame, for SequenceForecaster. Got 'wave' of type str",
+        "y must be array-like or a DataFrame for SequenceForecaster. Got 'wave' of type str",
     ),
     ("a mapping", {0: 1.0}, TypeError, "Got {0: 1.0} of type dict instead"),
     ("a set", {1.0}, TypeError, "Got {1.0} of type set instead"),
@@ -65,14 +65,19 @@ BAD_SERIES = [
     ("NaN in two series", at(ROWS, (7, 1), np.nan), ValueError, "Input y contains NaN, first at row 7, column 1"),
     ("NaN in a frame", FRAME.mask(FRAME["b"] == ROWS[7, 1]), ValueError, "y contains NaN, first at row 7, column 'a'"),
     ("None in it", at(Y.astype(object), 7, None), ValueError, "Input y contains NaN, first at row 7"),
-    ("text in it", at(Y.astype(object), 7, "wave"), ValueError, "y has dtype object, and holds 'wave' at row 7"),
-    ("an object in it", at(Y.astype(object), 7, {}), TypeError, "y has dtype object, and holds {} at row 7: float()"),
+    ("text in it", at(Y.astype(object), 7, "wave"), ValueError, "y has dtype object, and contains 'wave' at row 7"),
+    (
+        "an object in it",
+        at(Y.astype(object), 7, {}),
+        TypeError,
+        "y has dtype object, and contains {} at row 7: float()",
+    ),
     ("a huge int", at(Y.astype(object), 7, 10**400), ValueError, "at row 7"),
     ("complex", Y + 1j, ValueError, "Complex data not supported, got y of dtype complex128"),
     ("dates", DAYS, TypeError, "SequenceForecaster takes numbers, but y has dtype datetime64["),
     ("three dimensions", ROWS[..., None], ValueError, "Found array with dim 3"),
     ("no dimension", np.array(1.0), TypeError, "Input should have at least 1 dimension"),  # scikit-learn's
-    ("lists of two lengths", [[1.0], [1.0, 2.0]], ValueError, "y is a list of lists that differ in length, which"),
+    ("lists of two lengths", [[1.0], [1.0, 2.0]], ValueError, "y is a list of lists of different lengths, which"),
     ("nothing", [], ValueError, "0 sample(s)"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0))"),
     ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 need at least 4"),
@@ -96,7 +101,7 @@ def test_damaged_rows_to_append(bad, error, message):
 # ---------------------------------------------------------------------- covariates
 
 BAD_COVARIATES = [
-    ("a number", 5, TypeError, "X must be an array, a list or a frame, for SequenceForecaster. Got 5 of type int"),
+    ("a number", 5, TypeError, "X must be array-like or a DataFrame for SequenceForecaster. Got 5 of type int"),
     ("text", "wave", TypeError, "Got 'wave' of type str"),
     ("a mapping", {0: 1.0}, TypeError, "Got {0: 1.0} of type dict instead"),
     ("an iterator", iter([1.0]), TypeError, "of type list_iterator instead"),
@@ -108,14 +113,19 @@ BAD_COVARIATES = [
     ),
     ("NaN", at(ROWS, (7, 1), np.nan), ValueError, "Input X contains NaN, first at row 7, column 1; SequenceForecaster"),
     ("infinity", at(ROWS, (7, 1), np.inf), ValueError, "Input X contains infinity, first at row 7, column 1"),
-    ("text in it", at(ROWS.astype(object), (7, 1), "a"), ValueError, "dtype object, and holds 'a' at row 7, column 1"),
+    (
+        "text in it",
+        at(ROWS.astype(object), (7, 1), "a"),
+        ValueError,
+        "dtype object, and contains 'a' at row 7, column 1",
+    ),
     ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, "holds {} at row 7, column 1: float() argument"),
     ("a huge int", at(ROWS.astype(object), (7, 1), 10**400), ValueError, "at row 7, column 1"),
     ("complex", ROWS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", ROWS.astype("M8[s]"), TypeError, "SequenceForecaster takes numbers, but X has dtype datetime64[s]"),
     ("one dimension", Y, ValueError, "Expected 2D array, got 1D array instead"),
     ("three dimensions", ROWS[..., None], ValueError, "Found array with dim 3"),
-    ("rows of two lengths", [[1.0], [1.0, 2.0]] * 15, ValueError, "X is a list of lists that differ in length, which"),
+    ("rows of two lengths", [[1.0], [1.0, 2.0]] * 15, ValueError, "X is a list of lists of different lengths, which"),
     ("no column", ROWS[:, :0], ValueError, ""),  # of scikit-learn at fit, ours later
 ]
 UNLIKE_FITTED = [

@@ -71,9 +71,9 @@ BAD_ROWS = [
     ("NaN", at(ROWS, (slice(7, None), 1), np.nan), ValueError, f"Input X contains NaN, first {AT}; "),
     ("infinity", at(ROWS, (7, 1), -np.inf), ValueError, f"Input X contains infinity, first {AT}; "),
     ("None", at(ROWS.astype(object), (7, 1), None), ValueError, f"Input X contains NaN, first {AT}; "),
-    ("text", at(ROWS.astype(object), (7, 1), "wave"), ValueError, f"X has dtype object, and holds 'wave' {AT}"),
+    ("text", at(ROWS.astype(object), (7, 1), "wave"), ValueError, f"X has dtype object, and contains 'wave' {AT}"),
     ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, f"holds {{}} {AT}: float() argument must be"),
-    ("a list", at(ROWS.astype(object), (7, 1), [1.0]), TypeError, f"X has dtype object, and holds [1.0] {AT}"),
+    ("a list", at(ROWS.astype(object), (7, 1), [1.0]), TypeError, f"X has dtype object, and contains [1.0] {AT}"),
     ("a huge int", at(ROWS.astype(object), (7, 1), 10**400), ValueError, AT),
     ("complex", ROWS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", ROWS.astype("M8[s]"), TypeError, "takes numbers, but X has dtype datetime64[s]"),
@@ -177,13 +177,13 @@ def test_groups_that_are_no_labels(groups, X, message):
     ("ends", "X", "error", "message"),
     ids(
         [
-            ("a number", 5, ROWS, TypeError, "ends must be an array, a list or a frame, for sliding_windows. Got 5"),
+            ("a number", 5, ROWS, TypeError, "ends must be array-like or a DataFrame for sliding_windows. Got 5"),
             (
                 "text",
                 "2024",
                 FRAME,
                 TypeError,
-                "ends must be an array, a list or a frame, for sliding_windows. Got '2024'",
+                "ends must be array-like or a DataFrame for sliding_windows. Got '2024'",
             ),
             ("a set", {1, 2}, ROWS, TypeError, "of type set instead"),
             ("an iterator", iter([1, 2]), ROWS, TypeError, "of type list_iterator instead"),
@@ -209,7 +209,7 @@ BAD_WINDOWS = [
     ("no dimension", np.array(1.0), (ValueError, TypeError), ""),  # scikit-learn's
     ("text", np.full((4, 3, 3), "wave"), ValueError, "holds 'wave' at row 0, time step 0, feature 0"),
     ("complex", np.zeros((4, 3, 3)) + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
-    ("ragged", [[[1.0]], [[1.0], [2.0]]], ValueError, "X is a list of lists that differ in length"),
+    ("ragged", [[[1.0]], [[1.0], [2.0]]], ValueError, "X is a list of lists of different lengths"),
 ]
 
 
@@ -301,21 +301,26 @@ def test_bad_frames_to_learn_from(frame, target, params, error, message):
 
 
 SPLITS = [
-    ("a list", [[1.0]], {}, "X must be a pandas object or a 2-D array to have times. Got list instead"),
+    (
+        "a list",
+        [[1.0]],
+        {},
+        "X must be a pandas object or a 2-D array that contains the times of its rows. Got list instead",
+    ),
     ("None", None, {}, "Got NoneType instead"),
     ("sparse", csr_array(ROWS), {}, "Got csr_array of shape (20, 3) instead"),
     ("windows", sliding_windows(ROWS, 3), {}, "Got Sequences of shape (20, 3, 3) instead"),
     ("three dimensions", SEQUENCES, {}, "Got ndarray of shape (8, 4, 2) instead"),
-    ("an array", ROWS, {}, "X is an array of shape (20, 3), without an index to take the times from"),
+    ("an array", ROWS, {}, "from the index of X, but X is an array of shape (20, 3)"),
     ("no such column", ROWS, {"time": 3}, "time=3 is not a column of X, an array of shape (20, 3)"),
     ("no such name", FRAME, {"time": "day"}, "time='day' is neither a column of X nor a level of its index"),
-    ("row numbers", FRAME.reset_index(drop=True), {}, "it holds a different integer for each row"),
-    ("text", FRAME.assign(day="Monday"), {"time": "day"}, "time='day' must hold dates or numbers"),
+    ("row numbers", FRAME.reset_index(drop=True), {}, "the index contains a different integer for each row"),
+    ("text", FRAME.assign(day="Monday"), {"time": "day"}, "time='day' must contain dates or numbers"),
     (
         "a missing time",
         FRAME.set_axis([*DAYS[:7], pd.NaT, *DAYS[8:]]),
         {},
-        "must hold a time for every row, but that of ",
+        "must contain a time for every row, but the time of row 7 is missing",
     ),
     ("too few times", FRAME[:2], {}, "X has 2 distinct times in 2 rows, too few for n_splits=2"),
     ("no row", FRAME[:0], {}, "X has 0 distinct times in 0 rows, too few for n_splits=2"),

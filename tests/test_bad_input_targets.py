@@ -62,8 +62,8 @@ def objects(array, index, value):
 # ---------------------------------------------------------------------- targets
 
 NO_TARGETS = {
-    "a number": (5, TypeError, "y must be an array, a list or a frame, for NAME. Got 5 of type int instead", ALL),
-    "text": ("w" * N_SAMPLES, TypeError, "y must be an array, a list or a frame, for NAME. Got 'www", ALL),
+    "a number": (5, TypeError, "y must be array-like or a DataFrame for NAME. Got 5 of type int instead", ALL),
+    "text": ("w" * N_SAMPLES, TypeError, "y must be array-like or a DataFrame for NAME. Got 'www", ALL),
     "a mapping": (dict(enumerate(Y)), TypeError, "of type dict instead", ALL),
     "a set": (set(Y), TypeError, "of type set instead", ALL),
     "an iterator": (iter([*Y]), TypeError, "of type list_iterator instead", ALL),
@@ -89,9 +89,9 @@ TARGETS = {
         "too large": (at(Y, 11, 1e39), ValueError, "too large for dtype 'float32', first at index 11", ALL),
         "None": (objects(Y, 11, None), ValueError, "y contains NaN, first at index 11", ALL),
         "NA": (pd.Series(range(40), dtype="Int64").replace(11, pd.NA), ValueError, "NaN, first at index 11", ALL),
-        "text": (objects(Y, 11, "wave"), ValueError, "but y has dtype object, and holds 'wave' at index 11", ALL),
-        "all text": (["wave"] * 40, ValueError, "but y has dtype <U4, and holds 'wave' at index 0", ALL),
-        "an object": (objects(Y, 11, {}), TypeError, "y has dtype object, and holds {} at index 11: float()", ALL),
+        "text": (objects(Y, 11, "wave"), ValueError, "but y has dtype object, and contains 'wave' at index 11", ALL),
+        "all text": (["wave"] * 40, ValueError, "but y has dtype <U4, and contains 'wave' at index 0", ALL),
+        "an object": (objects(Y, 11, {}), TypeError, "y has dtype object, and contains {} at index 11: float()", ALL),
         "a huge int": (objects(Y, 11, 10**400), ValueError, "at index 11", ALL),
         "complex": (Y + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
         "dates": (Y.astype("M8[s]"), TypeError, "NAME takes numbers, but y has dtype datetime64[s]", ALL),
@@ -101,7 +101,7 @@ TARGETS = {
         "lists of two lengths": (
             [[1.0], [2.0, 3.0]] * 20,
             ValueError,
-            "y is a list of lists that differ in length, which NAME does not take: element 1 has 2, element 0 has 1",
+            "y is a list of lists of different lengths, which NAME does not take: element 1 has 2, element 0 has 1",
             ALL,
         ),
         "two outputs": (
@@ -111,7 +111,7 @@ TARGETS = {
             LATER,
         ),
         "NaN in two outputs": (at(np.stack([Y, Y], 1), (11, 1), np.nan), ValueError, "first at index (11, 1)", FIRST),
-        "nothing to score": (None, TypeError, "y must be an array, a list or a frame, for NAME. Got None", ("score",)),
+        "nothing to score": (None, TypeError, "y must be array-like or a DataFrame for NAME. Got None", ("score",)),
     },
     "labels": {
         "too few": (LABELS[:-1], ValueError, "X has 40 samples, but y has 39: inconsistent numbers of samples", ALL),
@@ -137,7 +137,7 @@ TARGETS = {
         "complex": (np.arange(40) + 1j, ValueError, "Complex data not supported", ALL),
         "lists of two lengths": ([["up"], ["up", "down"]] * 20, ValueError, "y is a list of lists that differ", ALL),
         "three dimensions": (Y_STEPS[..., None], ValueError, "Found array with dim 3", ALL),
-        "nothing to score": (None, TypeError, "y must be an array, a list or a frame, for NAME. Got None", ("score",)),
+        "nothing to score": (None, TypeError, "y must be array-like or a DataFrame for NAME. Got None", ("score",)),
         "one class": (["up"] * 40, ValueError, "needs at least two classes, but but y has only 1: 'up'", FIRST),
         "numbers on a scale": (Y, ValueError, "Unknown label type: continuous", FIRST),
         "bytes": (LABELS.astype("S"), TypeError, "got y of bytes, dtype |S4. Decode them to str", ALL),
@@ -199,7 +199,12 @@ TARGETS = {
         "fewer steps": (Y_STEPS[:, :4], ValueError, "(40, 5, n_outputs); got (40, 4)", ALL),
         "NaN": (at(Y_STEPS, (9, 3), np.nan), ValueError, "y contains NaN, first at index (9, 3)", ALL),
         "too large": (at(Y_STEPS, (9, 3), 1e39), ValueError, "'float32', first at index (9, 3)", ALL),
-        "text": (objects(Y_STEPS, (9, 3), "wave"), ValueError, "dtype object, and holds 'wave' at index (9, 3)", ALL),
+        "text": (
+            objects(Y_STEPS, (9, 3), "wave"),
+            ValueError,
+            "dtype object, and contains 'wave' at index (9, 3)",
+            ALL,
+        ),
         "complex": (Y_STEPS + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
         "two outputs": (np.stack([Y_STEPS] * 2, 2), ValueError, "y has (2,) output axis, but NAME was fitted", LATER),
     },
@@ -257,7 +262,7 @@ TARGETS_OF_LISTS = {
         TypeError,
         "must be of one kind, for NAME. y holds float64 in sample 0, datetime64[s] in sample 7",
     ),
-    "no array": (7, TypeError, "y must be an array, a list or a frame, for NAME. Got 7 of type int instead"),
+    "no array": (7, TypeError, "y must be array-like or a DataFrame for NAME. Got 7 of type int instead"),
     "an iterator": (iter(LIST), TypeError, "of type list_iterator instead"),
 }
 
@@ -276,7 +281,7 @@ def test_damaged_targets_of_lists(method, damage, fitted):
         ([0, 1, 2], ValueError, "are unknown to NAME: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
         (["down", "flat", "up", None], ValueError, "Input classes contains None, first at index 3"),
         (np.array(["down", 3], dtype=object), TypeError, "The labels of classes must be of one kind"),
-        ([["down"], ["flat", "up"]], ValueError, "classes is a list of lists that differ in length"),
+        ([["down"], ["flat", "up"]], ValueError, "classes is a list of lists of different lengths"),
         ([1j, 2j], ValueError, "Complex data not supported, got classes of dtype complex128"),
     ],
     ids=["a label is missing", "numbers", "None", "text and numbers", "lists", "complex"],
@@ -304,8 +309,8 @@ WEIGHTS = {
     "zeros": (0 * ONES, ValueError, ""),  # ours, or from 1.9 on scikit-learn's
     "too few": (ONES[:-1], ValueError, "sample_weight.shape == (39,), expected (40,)"),
     "two columns": (np.ones((N_SAMPLES, 2)), ValueError, "must be 1D"),
-    "text": (["heavy"] * N_SAMPLES, ValueError, "sample_weight has dtype <U5, and holds 'heavy' at index 0"),
-    "beyond every float": (objects(ONES, 17, 10**400), ValueError, "sample_weight has dtype object, and holds 1"),
+    "text": (["heavy"] * N_SAMPLES, ValueError, "sample_weight has dtype <U5, and contains 'heavy' at index 0"),
+    "beyond every float": (objects(ONES, 17, 10**400), ValueError, "sample_weight has dtype object, and contains 1"),
     "beyond float32": (at(ONES, 17, 1e300), ValueError, "sample_weight contains infinity"),
     "an object": (objects(ONES, 17, {}), TypeError, "float() argument must be a string or a real number, not 'dict'"),
     "complex": (ONES + 1j, ValueError, "Complex data not supported"),

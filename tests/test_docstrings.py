@@ -267,7 +267,7 @@ def _fitted():
     rows = pd.DataFrame({"a": np.arange(12.0), "b": np.ones(12)})
     y = np.arange(12.0)
     history = {"loss": [1.0, 0.5], "val_loss": [1.0, 0.6]}
-    scores = pd.DataFrame({"estimator": ["gru"], "score": [0.5]})
+    scores = pd.DataFrame({"estimator": ["gru"], "test_score": [0.5]})
     forecaster = skrnn.SequenceForecaster(LinearRegression(), window=2, target_transformer=StandardScaler())
     return {
         "GRURegressor": lambda: make("GRURegressor").fit(rows, y),

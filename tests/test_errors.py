@@ -127,11 +127,11 @@ def test_overlapping_windows_name_the_first_window(n_absent, y):
         (lambda X: X[..., 0] + 1j, "Complex data not supported"),
         (
             lambda X: np.full(X.shape, "wave"),
-            "takes numbers, but X has dtype <U4, and holds 'wave' at sample 0, time step 0, feature 0",
+            "takes numbers, but X has dtype <U4, and contains 'wave' at sample 0, time step 0, feature 0",
         ),
         (
             lambda X: at(X.astype(object), (1, 2, 0), "wave"),
-            "has dtype object, and holds 'wave' at sample 1, time step 2, feature 0",
+            "has dtype object, and contains 'wave' at sample 1, time step 2, feature 0",
         ),
     ],
 )

@@ -80,7 +80,7 @@ for train, test in PanelTimeSeriesSplit(2, time=0).split(X):
 forecaster = SequenceForecaster(regressor, window=8, calibration_size=0.2).fit(None, series)
 assert_type(forecaster, SequenceForecaster)
 assert_type(forecaster.update(None, series).predict_interval(X, coverage=0.8), Array)
-print(forecaster.forecast(3), skrnn.backtest(forecaster, None, series, initial=50, steps=5))
+print(forecaster.forecast(3), skrnn.backtest(forecaster, None, series, initial_window=50, steps=5))
 
 assert_type(SequenceTokenizer(max_len=10).fit_transform(["a text", "another"]), NDArray[np.int32])
 """

@@ -140,8 +140,9 @@ def raise_non_numeric(array, parameter, name, words, sample=None):
         value = value.item() if isinstance(value, np.generic) else value
         if value is None or value is pd.NA:
             continue
-        message = f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and contains {reprlib.repr(value)}" + (
-            describe_position(index if sample is None else (sample, *index), words)
+        message = (
+            f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and contains {reprlib.repr(value)}"
+            + (describe_position(index if sample is None else (sample, *index), words))
         )
         if isinstance(value, (list, tuple, np.ndarray)):  # to float(), an array of one number is a number
             raise TypeError(f"{message}.")
@@ -237,9 +238,7 @@ def _check_dtype(dtype, what, name):
     if kind == "c":
         raise ValueError(f"Complex data not supported, got {what} of dtype {dtype}. {name} takes real numbers.")
     if kind in "mMV" or isinstance(dtype, pd.PeriodDtype):
-        raise TypeError(
-            f"{name} takes numbers, but {what} has dtype {dtype}. Drop it, or convert it to numbers."
-        )
+        raise TypeError(f"{name} takes numbers, but {what} has dtype {dtype}. Drop it, or convert it to numbers.")
 
 
 def _sparse_columns(frame):

@@ -335,9 +335,9 @@ def test_years_of_series_that_do_not_overlap():
 def test_labels_that_repeat_count_for_nothing_in_a_backtest(index):
     y = np.random.default_rng(0).normal(size=60)
     model = SequenceForecaster(LinearRegression(), window=2)
-    table = backtest(model, None, pd.Series(y, index), initial=41, steps=3)
-    plain = backtest(model, None, y, initial=41, steps=3)
-    assert_allclose(table["prediction"], plain["prediction"])
+    table = backtest(model, None, pd.Series(y, index), initial_window=41, steps=3)
+    plain = backtest(model, None, y, initial_window=41, steps=3)
+    assert_allclose(table["y_pred"], plain["y_pred"])
     assert table["origin"].tolist() == np.asarray(index)[plain["origin"]].tolist()
 
 
@@ -399,8 +399,10 @@ def test_timestamps_of_pyarrow_are_dates(dtype):
     with pytest.raises(ValueError, match="does not continue the series"):
         forecaster.predict(y.to_frame()[[]][33:])
     assert forecaster.update(None, y[30:31]).forecast(1).index[0] == DAYS[31]
-    table = backtest(SequenceForecaster(LinearRegression(), window=2), None, y, initial=30, steps=2, stride=4)
-    assert_allclose(table["prediction"], table["truth"])
+    table = backtest(
+        SequenceForecaster(LinearRegression(), window=2), None, y, initial_window=30, steps=2, step_length=4
+    )
+    assert_allclose(table["y_pred"], table["y_true"])
 
     mixed = SequenceForecaster(LinearRegression(), window=2).fit(pd.DataFrame({"x": 0.0}, DAYS), y)
     assert_allclose(mixed.predict(pd.DataFrame({"x": 0.0}, DAYS[-1:] + pd.Timedelta("1D"))), [40])
@@ -557,7 +559,11 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
             refuses()
     with pytest.raises(ValueError, match="repeats that of row 9"):
         backtest(
-            SequenceForecaster(LinearRegression(), window=2), None, y.iloc[[*range(10), 9, 10]], initial=11, steps=1
+            SequenceForecaster(LinearRegression(), window=2),
+            None,
+            y.iloc[[*range(10), 9, 10]],
+            initial_window=11,
+            steps=1,
         )
     shops = pd.concat([TWO_SHOPS, TWO_SHOPS.iloc[-1:]])
     with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats that of row 79"):
@@ -748,7 +754,7 @@ def test_daily_prices_are_cross_validated_and_tested_back(kind):
     X = pd.DataFrame(index=prices.index)
     scores = cross_val_score(model, X, prices, cv=TimeSeriesSplit(5), scoring="neg_mean_absolute_percentage_error")
     assert scores.shape == (5,) and (scores > -0.3).all()
-    table = backtest(model, None, prices, initial=600, steps=20, stride=20)
+    table = backtest(model, None, prices, initial_window=600, steps=20, step_length=20)
     assert len(table) == 600
-    plain = backtest(model, None, prices.to_numpy(), initial=600, steps=20, stride=20)
-    assert_allclose(table["prediction"], plain["prediction"])
+    plain = backtest(model, None, prices.to_numpy(), initial_window=600, steps=20, step_length=20)
+    assert_allclose(table["y_pred"], plain["y_pred"])

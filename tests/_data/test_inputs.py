@@ -66,7 +66,7 @@ def test_independent_signals():
 
 def test_a_list_of_sequences_of_one_time_step():
     sequences = [row[None, :] for row in LAGS]
-    with pytest.warns(UserWarning, match=r"pass \[sequence\.T for sequence in X\]\. See docs"):
+    with pytest.warns(UserWarning, match=r"pass \[sequence\.T for sequence in X\]\. For details, run"):
         tiny().fit(sequences, Y)
     tiny().fit([*sequences[:-1], LAGS[:2]], Y)  # one is longer
     tiny().fit([row[None, :] for row in ROWS], Y)
@@ -108,7 +108,7 @@ def test_lists_of_sequences_whose_features_come_first():
     sequences = [ROWS[:2, :5], ROWS[:2, :5], ROWS[:2, :7]]
     remedy = (
         r"Sample 2 of X has 7 features, but sample 0 has 5; .* The first axis of each has length 2: if the "
-        r"sequences are of shape \(n_features, n_timesteps\), pass \[sequence\.T for sequence in X\]\. See docs"
+        r"sequences are of shape \(n_features, n_timesteps\), pass \[sequence\.T for sequence in X\]\. For details, run"
     )
     for refused in (lambda: tiny().fit(sequences, Y[:3]), lambda: SequenceScaler().fit(sequences)):
         with pytest.raises(ValueError, match=remedy):

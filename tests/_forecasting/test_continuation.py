@@ -518,20 +518,26 @@ def test_an_update_that_warns_as_an_error_changes_nothing():
 @pytest.mark.parametrize("refit", [False, True])
 def test_backtest_of_a_default_index(refit):
     y = decayed(MONTH, noise=1.0)
-    expected = backtest(forecaster(), MONTH[:, None], y, initial=20, steps=3, stride=2, refit=refit)
+    expected = backtest(forecaster(), MONTH[:, None], y, initial_window=20, steps=3, step_length=2, refit=refit)
     for index in (None, DAYS[:N_ROWS], range(N_ROWS, 2 * N_ROWS), DAYS[:N_ROWS].strftime("%d.%m.")):
         table = backtest(
-            forecaster(), frame(MONTH, index), pd.Series(y, index), initial=20, steps=3, stride=2, refit=refit
+            forecaster(),
+            frame(MONTH, index),
+            pd.Series(y, index),
+            initial_window=20,
+            steps=3,
+            step_length=2,
+            refit=refit,
         )
-        assert_allclose(table["prediction"], expected["prediction"])
-    assert len(expected) == 21 and expected["prediction"].nunique() > 20
+        assert_allclose(table["y_pred"], expected["y_pred"])
+    assert len(expected) == 21 and expected["y_pred"].nunique() > 20
 
 
 def test_backtest_of_columns_by_name():
     y = two_series(40)
-    table = backtest(forecaster(window=2), None, y, initial=30, steps=2, stride=4)
-    swapped = backtest(forecaster(window=2), None, y[["b", "a"]], initial=30, steps=2, stride=4)
-    for column in ("truth_a", "truth_b", "prediction_a", "prediction_b"):
+    table = backtest(forecaster(window=2), None, y, initial_window=30, steps=2, step_length=4)
+    swapped = backtest(forecaster(window=2), None, y[["b", "a"]], initial_window=30, steps=2, step_length=4)
+    for column in ("y_true_a", "y_true_b", "y_pred_a", "y_pred_b"):
         assert_allclose(swapped[column], table[column])
 
 

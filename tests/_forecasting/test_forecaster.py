@@ -540,7 +540,7 @@ def test_a_classifier_inside(estimator, named):
     with pytest.raises(ValueError, match=message):
         forecaster(estimator).fit(None, y)
     with pytest.raises(ValueError, match=message):
-        backtest(forecaster(estimator), None, y, initial=20, steps=2)
+        backtest(forecaster(estimator), None, y, initial_window=20, steps=2)
     with pytest.raises(ValueError, match=message):
         fitted.set_params(estimator=estimator).fit(None, y)
     assert all(vars(fitted)[name] is value for name, value in before.items() if name != "estimator")
