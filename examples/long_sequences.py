@@ -146,7 +146,7 @@ def findings(by_seed, losses, baselines):
     decrease = {cell: np.mean([curve[0] - curve[-1] for curve in losses[cell]]) for cell in CELLS}
     yield (
         f"In {n_epochs} epochs it decreased by {decrease['gru']:.3f} (GRU) and {decrease['lstm']:.3f} (LSTM) on "
-        f"average. Initial losses, which depend on the weights, are {curves[:, 0].min():.3f} to {curves[:, 0].max():.3f}."
+        f"average. Initial losses, by seed, are {curves[:, 0].min():.3f} to {curves[:, 0].max():.3f}."
     )
     held_out = by_seed["held-out MSE"].groupby("cell").mean()
     for name, error in baselines.items():
