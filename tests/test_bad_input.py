@@ -118,7 +118,7 @@ DAMAGES_2D = {
     "an object": (
         at(X_2D.astype(object), (7, 2), {}),
         TypeError,
-        f"holds {{}} {AT_2D}: float() argument must be a str",
+        f"contains {{}} {AT_2D}: float() argument must be a str",
     ),
     "a list": (at(X_2D.astype(object), (7, 2), [1.0]), TypeError, f"X has dtype object, and contains [1.0] {AT_2D}"),
     "a huge int": (at(X_2D.astype(object), (7, 2), 10**400), ValueError, AT_2D),
@@ -133,7 +133,7 @@ DAMAGES_2D = {
     "text in a frame": (
         pd.DataFrame(at(X_2D.astype(object), (7, 2), "wave")),
         ValueError,
-        f"holds 'wave' {AT_2D}",
+        f"contains 'wave' {AT_2D}",
     ),
     "NA in a frame": (pd.DataFrame(TOKENS, dtype="Int64").mask(TOKENS == 8), ValueError, "Input X contains NaN, first"),
     "dates in a frame": (
@@ -202,7 +202,7 @@ DAMAGES_3D = {
     "an object": (
         at(X.astype(object), (7, 2, 1), {}),
         TypeError,
-        f"holds {{}} {AT_3D}: float() argument must be a str",
+        f"contains {{}} {AT_3D}: float() argument must be a str",
     ),
     "a list": (at(X.astype(object), (7, 2, 1), [1.0]), TypeError, f"X has dtype object, and contains [1.0] {AT_3D}"),
     "a huge int": (at(X.astype(object), (7, 2, 1), 10**400), ValueError, AT_3D),
@@ -277,12 +277,12 @@ SEQUENCES = {
     ),
     "a hole": (at(X[7], 2, np.nan), ValueError, "NaN between valid time steps, first at sample 7, time step 2"),
     "all absent": (np.full((2, 3), np.nan), ValueError, "Sample 7 of X has no valid time step: all its values are NaN"),
-    "text": ([["wave", 1.0, 2.0]], ValueError, "holds 'wave' at sample 7, time step 0, feature 0"),
-    "an object": ([[{}, 1.0, 2.0]], TypeError, "holds {} at sample 7, time step 0, feature 0: float() argument must"),
+    "text": ([["wave", 1.0, 2.0]], ValueError, "contains 'wave' at sample 7, time step 0, feature 0"),
+    "an object": ([[{}, 1.0, 2.0]], TypeError, "contains {} at sample 7, time step 0, feature 0: float() argument must"),
     "a mapping": (
         {},
         TypeError,
-        "holds {} at sample 7: float() argument must be a string or a real number, not 'dict'",
+        "contains {} at sample 7: float() argument must be a string or a real number, not 'dict'",
     ),
     "a huge int": ([[0.0, 10**400, 2.0]], ValueError, "at sample 7, time step 0, feature 1"),
     "complex": (X[7] + 1j, ValueError, "Complex data not supported, got sample 7 of X of dtype complex128"),
@@ -343,7 +343,7 @@ DAMAGED_TOKENS = {
     ),
     "texts": (["the film", "a film"], ValueError, "X has dtype <U8, and contains 'the film' at sample 0"),
     "words": ([["the", "film"]] * 2, ValueError, "X has dtype <U4, and contains 'the' at sample 0, time step 0"),
-    "an object": (at(TOKENS.astype(object), (4, 2), {}), TypeError, f"holds {{}} {AT_TOKEN}: float() argument must be"),
+    "an object": (at(TOKENS.astype(object), (4, 2), {}), TypeError, f"contains {{}} {AT_TOKEN}: float() argument must be"),
     "a huge int": (at(TOKENS.astype(object), (4, 2), 10**400), ValueError, AT_TOKEN),
     "complex": (TOKENS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     "dates": (TOKENS.astype("M8[D]"), TypeError, "NAME takes numbers, but X has dtype datetime64[D]"),

@@ -119,7 +119,7 @@ BAD_COVARIATES = [
         ValueError,
         "dtype object, and contains 'a' at row 7, column 1",
     ),
-    ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, "holds {} at row 7, column 1: float() argument"),
+    ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, "contains {} at row 7, column 1: float() argument"),
     ("a huge int", at(ROWS.astype(object), (7, 1), 10**400), ValueError, "at row 7, column 1"),
     ("complex", ROWS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", ROWS.astype("M8[s]"), TypeError, "SequenceForecaster takes numbers, but X has dtype datetime64[s]"),

@@ -72,7 +72,7 @@ BAD_ROWS = [
     ("infinity", at(ROWS, (7, 1), -np.inf), ValueError, f"Input X contains infinity, first {AT}; "),
     ("None", at(ROWS.astype(object), (7, 1), None), ValueError, f"Input X contains NaN, first {AT}; "),
     ("text", at(ROWS.astype(object), (7, 1), "wave"), ValueError, f"X has dtype object, and contains 'wave' {AT}"),
-    ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, f"holds {{}} {AT}: float() argument must be"),
+    ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, f"contains {{}} {AT}: float() argument must be"),
     ("a list", at(ROWS.astype(object), (7, 1), [1.0]), TypeError, f"X has dtype object, and contains [1.0] {AT}"),
     ("a huge int", at(ROWS.astype(object), (7, 1), 10**400), ValueError, AT),
     ("complex", ROWS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
@@ -87,7 +87,7 @@ BAD_ROWS = [
     ("which row", [[1.0, 2.0], [1.0, 2.0], [1.0]], ValueError, "does not take: row 2 has 1, row 0 has 2"),
     ("NaN in a frame", FRAME.mask(ROWS[7, 1] == FRAME), ValueError, "contains NaN, first at row 7, column 'price'; "),
     ("NA in a frame", pd.DataFrame({"load": pd.array([1, None], dtype="Int64")}), ValueError, "row 1, column 'load'"),
-    ("text in a frame", FRAME.assign(price="high"), ValueError, "holds 'high' at row 0, column 1"),
+    ("text in a frame", FRAME.assign(price="high"), ValueError, "contains 'high' at row 0, column 1"),
     ("dates in a frame", FRAME.assign(price=DAYS), TypeError, "but X['price'] has dtype datetime64["),
     ("no column in a frame", FRAME[[]], ValueError, "Found array with 0 feature(s) (shape=(20, 0)) while"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0)) while a minimum of 1"),
@@ -207,7 +207,7 @@ BAD_WINDOWS = [
     ("rows", ROWS, ValueError, "takes windows of shape (n_rows, window, n_features) = (n_rows, 3, 3), but X has shape"),
     ("another window", np.zeros((4, 2, 3)), ValueError, "(n_rows, 3, 3), but X has shape (4, 2, 3)"),
     ("no dimension", np.array(1.0), (ValueError, TypeError), ""),  # scikit-learn's
-    ("text", np.full((4, 3, 3), "wave"), ValueError, "holds 'wave' at row 0, time step 0, feature 0"),
+    ("text", np.full((4, 3, 3), "wave"), ValueError, "contains 'wave' at row 0, time step 0, feature 0"),
     ("complex", np.zeros((4, 3, 3)) + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("ragged", [[[1.0]], [[1.0], [2.0]]], ValueError, "X is a list of lists of different lengths"),
 ]

@@ -37,7 +37,7 @@ BAD_SEQUENCES = [
         ValueError,
         f"dtype object, and contains 'a' {AT_STEP}, feature 1",
     ),
-    ("an object", at(SEQUENCES.astype(object), (5, 2, 1), {}), TypeError, f"holds {{}} {AT_STEP}, feature 1: float()"),
+    ("an object", at(SEQUENCES.astype(object), (5, 2, 1), {}), TypeError, f"contains {{}} {AT_STEP}, feature 1: float()"),
     ("a huge int", at(SEQUENCES.astype(object), (5, 2, 1), 10**400), ValueError, f"{AT_STEP}, feature 1"),
     ("complex", SEQUENCES + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", SEQUENCES.astype("M8[s]"), TypeError, "SequenceScaler takes numbers, but X has dtype datetime64[s]"),
@@ -52,7 +52,7 @@ BAD_SEQUENCES = [
         "X has 4 dimensions, shape (8, 4, 2, 1); SequenceScaler takes",
     ),
     ("a list with NaN", [*LIST[:5], at(SEQUENCES[5], (2, 1), np.nan)], ValueError, f"NaN, first {AT_STEP}, feature 1"),
-    ("a list with text", [*LIST[:5], [["a", 1.0]]], ValueError, "holds 'a' at sample 5, time step 0, feature 0"),
+    ("a list with text", [*LIST[:5], [["a", 1.0]]], ValueError, "contains 'a' at sample 5, time step 0, feature 0"),
     ("a list with None", [*LIST[:5], None], ValueError, "Sample 5 of X has 0 dimension(s), shape ()"),
     ("a sparse sequence", [*LIST[:5], csr_array(SEQUENCES[5])], TypeError, "for sample 5 of X, of shape (4, 2), but"),
     (

@@ -150,13 +150,13 @@ TARGETS = {
         "an unknown label": (
             objects(LABELS, 11, "sideways"),
             ValueError,
-            "y holds labels that NAME are unknown to NAME: ['sideways']; its classes are ['down', 'flat', 'up']",
+            "y contains labels that are unknown to NAME: ['sideways']; its classes are ['down', 'flat', 'up']",
             LATER,
         ),
         "objects of another kind": (
             (np.arange(40) % 3).astype(object),
             ValueError,
-            "y holds labels that NAME are unknown to NAME: [0, 1, 2]; its classes are",
+            "y contains labels that are unknown to NAME: [0, 1, 2]; its classes are",
             LATER,
         ),
         "arrays as labels": (
@@ -176,13 +176,13 @@ TARGETS = {
     "several labels": {
         "too few": (INDICATORS[:-1], ValueError, "X has 40 samples, but y has 39: inconsistent numbers", ALL),
         "NaN": (at(INDICATORS * 1.0, (11, 2), np.nan), ValueError, "y contains NaN, first at index (11, 2)", ALL),
-        "a half": (at(INDICATORS / 1, (11, 2), 0.5), ValueError, "0 or 1, but y holds 0.5 at index (11, 2)", LATER),
+        "a half": (at(INDICATORS / 1, (11, 2), 0.5), ValueError, "0 or 1, but y contains 0.5 at index (11, 2)", LATER),
         "a fit on halves": (at(INDICATORS / 1, (11, 2), 0.5), ValueError, "continuous-multioutput", FIRST),
-        "minus one": (at(INDICATORS, (11, 2), -1), ValueError, "0 or 1, but y holds -1 at index (11, 2)", LATER),
+        "minus one": (at(INDICATORS, (11, 2), -1), ValueError, "0 or 1, but y contains -1 at index (11, 2)", LATER),
         "minus one and zero": (
             -INDICATORS,
             ValueError,
-            "takes indicators of several labels, 0 or 1, but y holds -1",
+            "takes indicators of several labels, 0 or 1, but y contains -1",
             ALL,
         ),
         "two of three labels": (INDICATORS[:, :2], ValueError, "y has 2 labels, but NAME was fitted with 3", LATER),
@@ -260,7 +260,7 @@ TARGETS_OF_LISTS = {
     "numbers and dates": (
         [np.zeros(len(s), dtype="M8[s]" if i == 7 else float) for i, s in enumerate(LIST)],
         TypeError,
-        "must be of one kind, for NAME. y holds float64 in sample 0, datetime64[s] in sample 7",
+        "must be of the same kind for NAME. y has float64 in sample 0, datetime64[s] in sample 7",
     ),
     "no array": (7, TypeError, "y must be array-like or a DataFrame for NAME. Got 7 of type int instead"),
     "an iterator": (iter(LIST), TypeError, "of type list_iterator instead"),
@@ -277,7 +277,7 @@ def test_damaged_targets_of_lists(method, damage, fitted):
 @pytest.mark.parametrize(
     ("classes", "error", "message"),
     [
-        (["down", "up"], ValueError, "y holds labels that are unknown to NAME: ['flat']; its classes are"),
+        (["down", "up"], ValueError, "y contains labels that are unknown to NAME: ['flat']; its classes are"),
         ([0, 1, 2], ValueError, "are unknown to NAME: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
         (["down", "flat", "up", None], ValueError, "Input classes contains None, first at index 3"),
         (np.array(["down", 3], dtype=object), TypeError, "The labels of classes must be of one kind"),

@@ -235,7 +235,7 @@ def test_missing_values_among_objects():
 
 
 def test_lazy_frames_must_be_collected():
-    with pytest.raises(TypeError, match=r"X must be array-like or a DataFrame.* Pass what its collect\(\) returns\."):
+    with pytest.raises(TypeError, match=r"X must be array-like or a DataFrame.* Call its collect\(\) first\."):
         SequenceWindower(2).fit(pl.LazyFrame(NUMBERS))
 
 
