@@ -194,7 +194,7 @@ DAMAGES_3D = {
     "all absent": (
         at(X, 7, np.nan),
         ValueError,
-        "Sample 7 of X has no valid time step: all its values are NaN. NAME needs",
+        "Sample 7 of X has no valid time step: all its values are NaN. NAME requires",
     ),
     "None": (at(X.astype(object), (7, 2, 1), None), ValueError, f"Input X contains NaN, first {AT_3D}"),
     "text": (at(X.astype(object), (7, 2, 1), "wave"), ValueError, f"X has dtype object, and contains 'wave' {AT_3D}"),
@@ -232,7 +232,7 @@ MISFITS_3D = {
     "one dimension": (
         X_2D[0],
         ValueError,
-        "input, but X has 1 dimension(s), of shape (5,). Pass X in the layout of fit",
+        "input, but X has 1 dimension(s), of shape (5,). Pass X in the layout of the tra",
     ),
     "fewer features": (
         X[..., :2],
@@ -278,7 +278,11 @@ SEQUENCES = {
     "a hole": (at(X[7], 2, np.nan), ValueError, "NaN between valid time steps, first at sample 7, time step 2"),
     "all absent": (np.full((2, 3), np.nan), ValueError, "Sample 7 of X has no valid time step: all its values are NaN"),
     "text": ([["wave", 1.0, 2.0]], ValueError, "contains 'wave' at sample 7, time step 0, feature 0"),
-    "an object": ([[{}, 1.0, 2.0]], TypeError, "contains {} at sample 7, time step 0, feature 0: float() argument must"),
+    "an object": (
+        [[{}, 1.0, 2.0]],
+        TypeError,
+        "contains {} at sample 7, time step 0, feature 0: float() argument must",
+    ),
     "a mapping": (
         {},
         TypeError,
@@ -297,9 +301,9 @@ SEQUENCES = {
     "three dimensions": (X[7:8], ValueError, "Sample 7 of X has 3 dimension(s), shape (1, 5, 3)"),
     "a number": (1.0, ValueError, "Sample 7 of X has 0 dimension(s), shape ()"),
     "None": (None, ValueError, "Sample 7 of X has 0 dimension(s), shape ()"),
-    "no time step": (X[7, :0], ValueError, "Sample 7 of X has no time step; NAME needs at least one. Drop such"),
-    "no feature": (X[7, :, :0], ValueError, "Sample 7 of X has no feature; NAME needs at least one"),
-    "fewer features": (X[7, :, :2], ValueError, "Sample 7 of X has 2 features, but sample 0 has 3; NAME takes sequen"),
+    "no time step": (X[7, :0], ValueError, "Sample 7 of X has 0 time steps while NAME requires at least 1. Drop"),
+    "no feature": (X[7, :, :0], ValueError, "Sample 7 of X has 0 features while NAME requires at least 1"),
+    "fewer features": (X[7, :, :2], ValueError, "Sample 7 of X has 2 features, but sample 0 has 3; NAME requires sequ"),
 }
 
 
@@ -319,14 +323,14 @@ def test_damaged_lists(layout, damage, fitted):
 
 AT_TOKEN = "at sample 4, time step 2"
 DAMAGED_TOKENS = {
-    "negative": (at(TOKENS, (4, 2), -3), ValueError, f"Token ids cannot be negative, got -3 {AT_TOKEN}"),
-    "beyond": (at(TOKENS, (4, 2), 12), ValueError, f"Token id 12 {AT_TOKEN} is beyond n_tokens=9 of NAME; raise n_to"),
-    "unsigned": (at(TOKENS.astype("u8"), (4, 2), 2**64 - 1), ValueError, f"Token id {2**64 - 1} {AT_TOKEN} is beyond"),
-    "a float beyond all ints": (at(TOKENS * 1.0, (4, 2), 1e30), ValueError, f"{AT_TOKEN} is beyond n_tokens=9 of NAME"),
+    "negative": (at(TOKENS, (4, 2), -3), ValueError, f"must be non-negative, but X contains -3 {AT_TOKEN}"),
+    "beyond": (at(TOKENS, (4, 2), 12), ValueError, f"Token id 12 {AT_TOKEN} is not below n_tokens=9 of NAME; set n_to"),
+    "unsigned": (at(TOKENS.astype("u8"), (4, 2), 2**64 - 1), ValueError, f"Token id {2**64 - 1} {AT_TOKEN} is not below"),
+    "a float beyond all ints": (at(TOKENS * 1.0, (4, 2), 1e30), ValueError, f"{AT_TOKEN} is not below n_tokens=9 of NAME"),
     "below all ints": (
         at(TOKENS * 1.0, (4, 2), -1e30),
         ValueError,
-        "Token ids cannot be negative, got -9007199254740992",
+        "must be non-negative, but X contains -9007199254740992",
     ),
     "fraction": (
         at(TOKENS * 1.0, (4, 2), 1.5),
@@ -343,11 +347,15 @@ DAMAGED_TOKENS = {
     ),
     "texts": (["the film", "a film"], ValueError, "X has dtype <U8, and contains 'the film' at sample 0"),
     "words": ([["the", "film"]] * 2, ValueError, "X has dtype <U4, and contains 'the' at sample 0, time step 0"),
-    "an object": (at(TOKENS.astype(object), (4, 2), {}), TypeError, f"contains {{}} {AT_TOKEN}: float() argument must be"),
+    "an object": (
+        at(TOKENS.astype(object), (4, 2), {}),
+        TypeError,
+        f"contains {{}} {AT_TOKEN}: float() argument must be",
+    ),
     "a huge int": (at(TOKENS.astype(object), (4, 2), 10**400), ValueError, AT_TOKEN),
     "complex": (TOKENS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     "dates": (TOKENS.astype("M8[D]"), TypeError, "NAME takes numbers, but X has dtype datetime64[D]"),
-    "padding alone": (at(TOKENS, 4, 0), ValueError, "Sample 4 has no token: all its ids are 0, which is padding"),
+    "padding alone": (at(TOKENS, 4, 0), ValueError, "Sample 4 of X has no token: all its ids are 0, which is padding"),
     "no sample": (TOKENS[:0], ValueError, "Found array with 0 sample(s) (shape=(0, 5))"),
 }
 UNLIKE_TOKENS = {

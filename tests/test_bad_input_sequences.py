@@ -37,7 +37,12 @@ BAD_SEQUENCES = [
         ValueError,
         f"dtype object, and contains 'a' {AT_STEP}, feature 1",
     ),
-    ("an object", at(SEQUENCES.astype(object), (5, 2, 1), {}), TypeError, f"contains {{}} {AT_STEP}, feature 1: float()"),
+    (
+        "an object",
+        at(SEQUENCES.astype(object), (5, 2, 1), {}),
+        TypeError,
+        f"contains {{}} {AT_STEP}, feature 1: float()",
+    ),
     ("a huge int", at(SEQUENCES.astype(object), (5, 2, 1), 10**400), ValueError, f"{AT_STEP}, feature 1"),
     ("complex", SEQUENCES + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", SEQUENCES.astype("M8[s]"), TypeError, "SequenceScaler takes numbers, but X has dtype datetime64[s]"),

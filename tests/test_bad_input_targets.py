@@ -73,7 +73,7 @@ NO_TARGETS = {
     "none to validate": (
         None,
         ValueError,
-        "needs X_val and y_val together, to validate on. y_val is None",
+        "requires X_val and y_val together as validation data, but y_val is None",
         TRAINING[2:],
     ),
 }
@@ -107,7 +107,7 @@ TARGETS = {
         "two outputs": (
             np.stack([Y, Y], 1),
             ValueError,
-            "y has (2,) output axis, but NAME was fitted wi",
+            "y has 2 output(s), but NAME was fitted wi",
             LATER,
         ),
         "NaN in two outputs": (at(np.stack([Y, Y], 1), (11, 1), np.nan), ValueError, "first at index (11, 1)", FIRST),
@@ -121,26 +121,26 @@ TARGETS = {
         "None": (
             objects(LABELS, 11, None),
             ValueError,
-            "Input y contains None, first at index 11; NAME needs lab",
+            "Input y contains None, first at index 11; NAME requires lab",
             ALL,
         ),
         "NaN among text": (objects(LABELS, 11, np.nan), ValueError, "Input y contains NaN, first at index 11", ALL),
-        "NA": (pd.Series(objects(LABELS, 11, pd.NA), dtype="string"), ValueError, "first at index 11; NAME needs", ALL),
+        "NA": (pd.Series(objects(LABELS, 11, pd.NA), dtype="string"), ValueError, "first at index 11; NAME requires", ALL),
         "no date": (at(np.arange(40).astype("M8[D]"), 11, np.datetime64("NaT")), ValueError, "first at index 11", ALL),
         "text and numbers": (
             objects(LABELS, 11, 3),
             TypeError,
-            "labels of y must be of one kind that can be sort",
+            "labels of y must all be str or all be numbers",
             ALL,
         ),
-        "objects": (np.array([object()] * 40), TypeError, "labels of y must be of one kind that can be sorted, f", ALL),
+        "objects": (np.array([object()] * 40), TypeError, "labels of y must all be str or all be numbers for", ALL),
         "complex": (np.arange(40) + 1j, ValueError, "Complex data not supported", ALL),
-        "lists of two lengths": ([["up"], ["up", "down"]] * 20, ValueError, "y is a list of lists that differ", ALL),
+        "lists of two lengths": ([["up"], ["up", "down"]] * 20, ValueError, "y is a list of lists of different", ALL),
         "three dimensions": (Y_STEPS[..., None], ValueError, "Found array with dim 3", ALL),
         "nothing to score": (None, TypeError, "y must be array-like or a DataFrame for NAME. Got None", ("score",)),
         "one class": (["up"] * 40, ValueError, "needs at least two classes, but but y has only 1: 'up'", FIRST),
         "numbers on a scale": (Y, ValueError, "Unknown label type: continuous", FIRST),
-        "bytes": (LABELS.astype("S"), TypeError, "got y of bytes, dtype |S4. Decode them to str", ALL),
+        "bytes": (LABELS.astype("S"), TypeError, "Got y of bytes, dtype |S4. Decode them to str", ALL),
         "two targets": (
             np.arange(80).reshape(40, 2) % 3,
             ValueError,
@@ -162,7 +162,7 @@ TARGETS = {
         "arrays as labels": (
             objects(LABELS, 11, (1, 2)),
             TypeError,
-            "labels of y must be of one kind that can be",
+            "labels of y must all be str or all be",
             ALL,
         ),
         "labels of another kind": (
@@ -192,11 +192,11 @@ TARGETS = {
         "one a sample": (
             Y,
             ValueError,
-            "a target for every time step, y of shape (40, 5) or (40, 5, n_outputs); got (4",
+            "one target per time step, y of shape (40, 5) or (40, 5, n_outputs). Got shape (4",
             ALL,
         ),
         "too few": (Y_STEPS[:-1], ValueError, "X has 40 samples, but y has 39: inconsistent numbers", ALL),
-        "fewer steps": (Y_STEPS[:, :4], ValueError, "(40, 5, n_outputs); got (40, 4)", ALL),
+        "fewer steps": (Y_STEPS[:, :4], ValueError, "(40, 5, n_outputs). Got shape (40, 4)", ALL),
         "NaN": (at(Y_STEPS, (9, 3), np.nan), ValueError, "y contains NaN, first at index (9, 3)", ALL),
         "too large": (at(Y_STEPS, (9, 3), 1e39), ValueError, "'float32', first at index (9, 3)", ALL),
         "text": (
@@ -206,15 +206,15 @@ TARGETS = {
             ALL,
         ),
         "complex": (Y_STEPS + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
-        "two outputs": (np.stack([Y_STEPS] * 2, 2), ValueError, "y has (2,) output axis, but NAME was fitted", LATER),
+        "two outputs": (np.stack([Y_STEPS] * 2, 2), ValueError, "y has 2 output(s), but NAME was fitted", LATER),
     },
     "labels of steps": {
-        "one a sample": (LABELS, ValueError, "needs a target for every time step, y of shape (40, 5)", ALL),
+        "one a sample": (LABELS, ValueError, "requires one target per time step, y of shape (40, 5)", ALL),
         "three dimensions": (Y_STEPS[..., None], ValueError, "takes one label per time step, y of shape (n_samp", ALL),
         "NaN": (at(np.round(Y_STEPS), (9, 3), np.nan), ValueError, "y contains NaN, first at index (9, 3)", ALL),
         "infinity": (at(np.round(Y_STEPS), (9, 3), np.inf), ValueError, "infinity, first at index (9, 3)", ALL),
         "None": (objects(LABELS_OF_STEPS, (9, 3), None), ValueError, "y contains None, first at index (9, 3)", ALL),
-        "text and numbers": (objects(LABELS_OF_STEPS, (9, 3), 3), TypeError, "labels of y must be of one kind", ALL),
+        "text and numbers": (objects(LABELS_OF_STEPS, (9, 3), 3), TypeError, "labels of y must all be str or all", ALL),
         "numbers on a scale": (Y_STEPS, ValueError, "Unknown label type: continuous", ALL),
         "complex": (np.round(Y_STEPS) + 1j, ValueError, "Complex data not supported, got y of dtype complex128", ALL),
         "an unknown label": (
@@ -255,7 +255,7 @@ TARGETS_OF_LISTS = {
     "too few": ([[0.0] * len(s) for s in LIST[:-1]], ValueError, "X has 40 samples, but y has 39: inconsistent number"),
     "another length": ([[0.0] * 5 for _ in LIST], ValueError, "Sample 0 of y has shape (5,), but sample 0 of X has 2 "),
     "a number": ([0.0 for _ in LIST], ValueError, "Sample 0 of y has shape (), but sample 0 of X has 2 time steps"),
-    "steps of two lengths": ([[[0.0], [0.0, 1.0]] for _ in LIST], ValueError, "Sample 0 of y is a list whose steps"),
+    "steps of two lengths": ([[[0.0], [0.0, 1.0]] for _ in LIST], ValueError, "Sample 0 of y is a list whose time steps"),
     "NaN": ([[0.0] * (len(s) - 1) + [np.nan] for s in LIST], ValueError, "y contains NaN, first at index (0, 1)"),
     "numbers and dates": (
         [np.zeros(len(s), dtype="M8[s]" if i == 7 else float) for i, s in enumerate(LIST)],
@@ -277,10 +277,10 @@ def test_damaged_targets_of_lists(method, damage, fitted):
 @pytest.mark.parametrize(
     ("classes", "error", "message"),
     [
-        (["down", "up"], ValueError, "y contains labels that are unknown to NAME: ['flat']; its classes are"),
-        ([0, 1, 2], ValueError, "are unknown to NAME: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
+        (["down", "up"], ValueError, "y contains labels that are unknown to GRUClassifier: ['flat']; its classes are"),
+        ([0, 1, 2], ValueError, "are unknown to GRUClassifier: ['down', 'flat', 'up']; its classes are [0, 1, 2]"),
         (["down", "flat", "up", None], ValueError, "Input classes contains None, first at index 3"),
-        (np.array(["down", 3], dtype=object), TypeError, "The labels of classes must be of one kind"),
+        (np.array(["down", 3], dtype=object), TypeError, "The labels of classes must all be str or all"),
         ([["down"], ["flat", "up"]], ValueError, "classes is a list of lists of different lengths"),
         ([1j, 2j], ValueError, "Complex data not supported, got classes of dtype complex128"),
     ],
@@ -331,9 +331,9 @@ def test_damaged_weights(damage, kind, method, fitted):
 
 
 VALIDATION_DATA = {
-    "X alone": ({"X_val": X}, "needs X_val and y_val together, to validate on. y_val is None"),
-    "y alone": ({"y_val": Y}, "needs X_val and y_val together, to validate on. X_val is None"),
-    "weights alone": ({"sample_weight_val": ONES}, "needs X_val and y_val together, to validate on. X_val is None"),
+    "X alone": ({"X_val": X}, "requires X_val and y_val together as validation data, but y_val is None"),
+    "y alone": ({"y_val": Y}, "requires X_val and y_val together as validation data, but X_val is None"),
+    "weights alone": ({"sample_weight_val": ONES}, "requires X_val and y_val together as validation data, but X_val is None"),
 }
 
 
@@ -415,21 +415,21 @@ PARAMETERS = [
         "The 'validation_split' parameter of NAME must be a fraction, a splitter or None. Got '0.",
     ),
     ("validation_split", KFold(99), "n_splits=99 greater than the number of samples: n_samples=40"),
-    ("validation_split", PredefinedSplit([-1] * 40), "of 40 samples leaves 0 to train on and 0 to validate on"),
-    ("validation_split", Folds(), "validation_split=Folds() of 40 samples leaves 0 to train on and 0 to validate on"),
-    ("validation_split", Folds(([], [1])), "leaves 0 to train on and 1 to validate on; NAME needs at least one of"),
+    ("validation_split", PredefinedSplit([-1] * 40), "of 40 samples results in 0 training and 0 validation samples"),
+    ("validation_split", Folds(), "validation_split=Folds() of 40 samples results in 0 training and 0 validation samples"),
+    ("validation_split", Folds(([], [1])), "results in 0 training and 1 validation samples; NAME requires at least one of"),
     (
         "validation_split",
         Folds(([0, 1], [40])),
-        "must split 40 samples into the positions of two parts, to train and t",
+        "must split 40 samples into the positions of a training and a val",
     ),
     ("validation_split", Folds(([0.0], [1.0])), "Folds() made ([0.0], [1.0]): arrays used as indices must be of integ"),
     ("validation_split", Folds(([0, 1],)), "Folds() made ([0, 1],): not enough values to unpack"),
     ("class_weight", 5, "The 'class_weight' parameter of NAME must be a str among {'balanced'}"),
     ("class_weight", {"sideways": 2}, "are not in class_weight"),
     ("class_weight", {"sideways": -1}, "numbers that are not negative. Got -1 for class 'sideways'"),
-    ("class_weight", {"sideways": np.nan}, "must hold finite numbers that are not negative. Got nan for class"),
-    ("class_weight", {"sideways": None}, "must hold finite numbers that are not negative. Got None for class"),
+    ("class_weight", {"sideways": np.nan}, "must contain finite, non-negative numbers. Got nan for class"),
+    ("class_weight", {"sideways": None}, "must contain finite, non-negative numbers. Got None for class"),
     (
         "callbacks__patience",
         3,

@@ -19,9 +19,7 @@ N_SAMPLES, N_STEPS = 40, 8
 ROWS = np.random.default_rng(0).normal(size=(N_SAMPLES, N_STEPS))
 LAGS = sliding_window_view(ROWS.ravel(), N_STEPS)[:N_SAMPLES].copy()  # windows of one series
 Y = ROWS[:, -1]
-TRANSPOSE = (
-    r"1 time step of 8 features, which look like .*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. For details"
-)
+TRANSPOSE = r"1 time step of 8 features, which look like .*8 time steps of 1 feature, pass X\.transpose\(0, 2, 1\)\. For details"
 
 
 def tiny(**params):
