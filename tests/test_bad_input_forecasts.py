@@ -76,7 +76,12 @@ BAD_SERIES = [
     ("nothing", [], ValueError, "0 sample(s)"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0))"),
     ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 need at least 4"),
-    ("time that runs backwards", SERIES[::-1], ValueError, "Time runs backwards in X: row 1 (2024-01-29 00:00:00)"),
+    (
+        "time that runs backwards",
+        SERIES[::-1],
+        ValueError,
+        "The times of X must increase, but row 1 (2024-01-29 00:00:00)",
+    ),
 ]
 
 

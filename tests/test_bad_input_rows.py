@@ -92,7 +92,12 @@ BAD_ROWS = [
     ("no column in a frame", FRAME[[]], ValueError, "Found array with 0 feature(s) (shape=(20, 0)) while"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0)) while a minimum of 1"),
     ("a series", FRAME["load"], ValueError, "Expected a 2-dimensional container but got"),
-    ("time that runs backwards", FRAME[::-1], ValueError, "Time runs backwards in X: row 1 (2024-01-19 00:00:00)"),
+    (
+        "time that runs backwards",
+        FRAME[::-1],
+        ValueError,
+        "The times of X must increase, but row 1 (2024-01-19 00:00:00)",
+    ),
     ("a missing time", FRAME.set_axis([*DAYS[:7], pd.NaT, *DAYS[8:]]), ValueError, "The time of row 7 of X is missing"),
 ]
 
@@ -143,8 +148,13 @@ PARAMETERS_OF_WINDOWS = [
     ("a negative gap", {"max_gap": -1}, ROWS, "The 'max_gap' parameter of {} must be"),
     ("no such column", {"groups": 3}, ROWS, "groups=3 is not a column of X, an array of shape (20, 3)"),
     ("no such name", {"groups": "shop"}, FRAME, "groups='shop' is neither a column of X nor a level of its index"),
-    ("a group is missing", {"groups": 0}, at(ROWS, (7, 0), np.nan), "groups=0 names no series in row 7: it is missing"),
-    ("groups of one dimension", {"groups": 0}, ROWS[:, 0], "groups=0 needs rows of shape (n_rows, n_columns), got sh"),
+    ("a group is missing", {"groups": 0}, at(ROWS, (7, 0), np.nan), "groups=0 contains a missing value in row 7"),
+    (
+        "groups of one dimension",
+        {"groups": 0},
+        ROWS[:, 0],
+        "groups=0 requires rows of shape (n_rows, n_columns). Got sh",
+    ),
     ("NaN among groups", {"groups": 0}, at(ROWS, (7, 1), np.nan), "Input X contains NaN, first at row 7, column 0"),
 ]
 
@@ -162,7 +172,7 @@ NO_LABELS = [
         "a column of lists",
         "shop",
         FRAME.assign(shop=[["north"]] * len(FRAME)),
-        "groups='shop' must name series by text, numbers or dates. Row 0 holds ['north']",
+        "groups='shop' must contain strings, numbers or dates. Row 0 contains ['north']",
     ),
 ]
 
@@ -191,7 +201,7 @@ def test_groups_that_are_no_labels(groups, X, message):
             ("rows", ROWS, ROWS, ValueError, "ends must be times, of shape (n_windows,). Got shape (20, 3) instead"),
             ("no dimension", np.array(1.0), ROWS, ValueError, "of shape (n_windows,). Got shape () instead"),
             ("pairs", [(1, 2), (3, 4)], ROWS, ValueError, "of one level, where there are no groups. Got a MultiIndex"),
-            ("missing", [1.0, np.nan], ROWS, ValueError, "ends must be times, but ends has nan: leave it out"),
+            ("missing", [1.0, np.nan], ROWS, ValueError, "ends contains nan. Drop missing times"),
             ("before the first", [-1], ROWS, ValueError, "ends[0] is -1, which is before the first row"),
             ("dates of numbers", DAYS, ROWS, ValueError, "cannot be compared with the times of X"),
             ("numbers of dates", [1, 2], FRAME, ValueError, "cannot be compared with the times of X"),
@@ -204,7 +214,12 @@ def test_bad_ends(ends, X, error, message):
 
 
 BAD_WINDOWS = [
-    ("rows", ROWS, ValueError, "takes windows of shape (n_rows, window, n_features) = (n_rows, 3, 3), but X has shape"),
+    (
+        "rows",
+        ROWS,
+        ValueError,
+        "requires windows of shape (n_rows, window, n_features) = (n_rows, 3, 3), but X has shape",
+    ),
     ("another window", np.zeros((4, 2, 3)), ValueError, "(n_rows, 3, 3), but X has shape (4, 2, 3)"),
     ("no dimension", np.array(1.0), (ValueError, TypeError), ""),  # scikit-learn's
     ("text", np.full((4, 3, 3), "wave"), ValueError, "holds 'wave' at row 0, time step 0, feature 0"),
@@ -227,7 +242,7 @@ SUPERVISED = [
         "load",
         {},
         TypeError,
-        "takes a DataFrame, a pandas Series or a numpy array as frame. Got li",
+        "must be a DataFrame, a pandas Series or a numpy array. Got li",
     ),
     ("None", None, "load", {}, TypeError, "Got NoneType instead"),
     ("sparse", csr_array(ROWS), 0, {}, TypeError, "Got csr_array instead"),
@@ -256,8 +271,8 @@ SUPERVISED = [
         ValueError,
         "target 3 is not a column of frame, which has shape (20, 3): choose fro",
     ),
-    ("three dimensions", SEQUENCES, 0, {}, ValueError, "Got one of shape (8, 4, 2): pass one series at a time"),
-    ("no dimension", np.array(1.0), 0, {}, ValueError, "Got one of shape ()"),
+    ("three dimensions", SEQUENCES, 0, {}, ValueError, "Got an array of shape (8, 4, 2). Pass one series at a time"),
+    ("no dimension", np.array(1.0), 0, {}, ValueError, "Got an array of shape ()"),
     (
         "no step",
         FRAME,
@@ -290,7 +305,7 @@ SUPERVISED = [
         "load",
         {},
         ValueError,
-        "row 2 (2024-01-02 00:00:00) repeats that of row 1",
+        "row 2 (2024-01-02 00:00:00) repeats the time of row 1",
     ),
 ]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from skrnn._common.breaks import have_breaks
 from skrnn._common.plain_index import alias_of
+from skrnn._common.recurring_gaps import have_recurring_gaps
 from skrnn._common.times import time_values
 
 _DAY = np.timedelta64(1, "D")
@@ -67,7 +67,7 @@ def frequency_despite_holes(time):
         As `frequency_of` returns it. A period is followed by the next one where there are too few to tell.
     """
     frequency = frequency_of(time)
-    if frequency is None and not have_breaks(time, np.array([0, len(time)]), np.ones(1, dtype=bool))[0]:
+    if frequency is None and not have_recurring_gaps(time, np.array([0, len(time)]), np.ones(1, dtype=bool))[0]:
         frequency = _despite_holes(time)
     return frequency
 
@@ -141,7 +141,7 @@ def _lend(found, time, codes, bounds, n_rows):
     pooled = None if n_rows and only_single else frequency_of(time.unique().sort_values())
     if pooled is not None and pooled not in n_rows:
         n_rows[pooled] = len(time)
-    broken = have_breaks(time, bounds, needy)
+    broken = have_recurring_gaps(time, bounds, needy)
     for place, (frequency, n_of_others) in enumerate(n_rows.items()):
         on_grid, share = _agreeing(time, codes, needy, frequency)
         # Rows of a period index lie in its periods, however many are missing.

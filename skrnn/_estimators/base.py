@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.frames import as_pandas
 from skrnn._common.guide import see
+from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
-from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._data.input_schema import SequenceInputMixin
 from skrnn._data.layouts import is_list_of_sequences
 from skrnn._data.targets import make_targets, outputs_as_list, targets_of_list, valid_in_layout

@@ -536,7 +536,9 @@ TWICE = DAYS[[0, 1, 1, 2, 3, 4]]
 @pytest.mark.parametrize("index", [TWICE, TWICE.to_period("D"), TWICE - DAYS[0], pd.Index([0.0, 1, 1, 2, 3, 4])])
 @pytest.mark.parametrize("fit", FITS)
 def test_repeated_times_are_an_error(fit, index):
-    message = r"must increase, but row 2 \(.*\) repeats that of row 1\.(?=.* Keep one row for each time)(?=.* [pP]ass )"
+    message = (
+        r"must increase, but row 2 \(.*\) repeats the time of row 1\.(?=.* Keep one row for each time)(?=.* [pP]ass )"
+    )
     with pytest.raises(ValueError, match=message):
         fit(series(index).to_frame())
 
@@ -545,7 +547,7 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
     y = series(DAYS)
     twice = y.iloc[[30, 30]]
     windower, forecaster = SequenceWindower(3).fit(y[:30].to_frame()), fitted(y[:30])
-    message = r"row 1 \(2024-01-31 00:00:00\) repeats that of row 0.*reset_index\(drop=True\)"
+    message = r"row 1 \(2024-01-31 00:00:00\) repeats the time of row 0.*reset_index\(drop=True\)"
     for refuses in (
         lambda: windower.transform(twice.to_frame()),
         lambda: windower.partial_fit(twice.to_frame()),
@@ -555,12 +557,12 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
     ):
         with pytest.raises(ValueError, match=message):
             refuses()
-    with pytest.raises(ValueError, match="repeats that of row 9"):
+    with pytest.raises(ValueError, match="repeats the time of row 9"):
         backtest(
             SequenceForecaster(LinearRegression(), window=2), None, y.iloc[[*range(10), 9, 10]], initial=11, steps=1
         )
     shops = pd.concat([TWO_SHOPS, TWO_SHOPS.iloc[-1:]])
-    with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats that of row 79"):
+    with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats the time of row 79"):
         SequenceWindower(3, groups="shop").fit(shops)
     SequenceWindower(3, groups="shop").fit(TWO_SHOPS)  # two series may share their times
 

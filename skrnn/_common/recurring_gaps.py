@@ -8,7 +8,7 @@ import pandas as pd
 _SECONDS = 86_400  # of a day
 
 
-def have_breaks(time, bounds, which):
+def have_recurring_gaps(time, bounds, which):
     """Tell which series, of rows at most a day apart, leave out days of the week, or nights, which are no holes.
 
     Parameters
@@ -36,7 +36,7 @@ def have_breaks(time, bounds, which):
     return broken
 
 
-def crosses_night(time, least):
+def are_overnight(time, least):
     """Tell which steps lead from the end of one session to the next day, or the next business day.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sklearn.base import BaseEstimator
 
 
-def fitted_parts(estimator, is_wanted):
+def nested_estimators(estimator, is_wanted):
     """Find what fitting has left in an estimator, through Pipelines, searches and other wrappers.
 
     Parameters
