@@ -281,7 +281,7 @@ def test_bad_steps(kind, function, message):
                 ValueError,
                 "The 'calibration_size' parameter of SequenceForecas",
             ),
-            ("no X for groups", {"groups": "shop"}, None, ValueError, "groups='shop' needs rows of shape"),
+            ("no X for groups", {"groups": "shop"}, None, ValueError, "groups='shop' requires rows of shape"),
             (
                 "no such group",
                 {"groups": "shop"},

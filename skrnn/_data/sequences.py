@@ -9,6 +9,7 @@ from types import EllipsisType
 from typing import Any, overload
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 _NUMBERS_AT_ONCE = 2**18  # of an array that is filled block by block
@@ -141,18 +142,26 @@ class Sequences:
         """Return an array of shape (n_samples, n_timesteps, n_features), with NaN in padded time steps."""
         if copy is False:
             raise ValueError("Sequences share rows, so that an array of them is always a copy.")
-        is_padded = self.has_padding
-        own = self.dtype if self.dtype.kind == "f" or not is_padded else np.dtype(np.float64)
-        array = np.empty(self.shape, dtype=own)
+        is_padded = self.lengths < self.n_timesteps
+        as_float = is_padded.any() and self.dtype.kind != "f"
+        array = np.empty(self.shape, dtype=np.float64 if as_float else self.dtype)
         n_samples = max(_NUMBERS_AT_ONCE // max(self.n_timesteps * self.n_features, 1), 1)
         for first in range(0, len(self), n_samples):
             block = slice(first, first + n_samples)
+            if self.step > 0 and not is_padded[block].any():
+                array[block] = self._windows_of_rows()[self.starts[block]]
+                continue
             steps = np.arange(self.n_timesteps) - self.n_leading_padding[block, None]
             valid = np.clip(steps, 0, self.lengths[block, None] - 1)
             array[block] = self.values.take(self.starts[block, None] + self.step * valid, axis=0)
-            if is_padded:
+            if as_float or self.dtype.kind == "f":
                 array[block][steps != valid] = np.nan
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def _windows_of_rows(self):
+        """View the rows as all sequences without padding, by first row: (n_windows, n_timesteps, n_features)."""
+        n_rows = self.step * (self.n_timesteps - 1) + 1
+        return sliding_window_view(self.values, n_rows, axis=0)[..., :: self.step].swapaxes(1, 2)
 
     # ------------------------------------------------------------------ input of networks
 

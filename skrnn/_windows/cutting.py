@@ -138,6 +138,8 @@ def _with_padding_rows(run_starts, n_padding):
 
 def _rows_in_order(rows, order):
     """Copy rows in another order, in blocks: numpy's indexing would first copy rows that a frame stores by column."""
+    if len(order) == len(rows) and (order[1:] > order[:-1]).all():
+        return np.array(rows, order="C")
     copy = np.empty((len(order), rows.shape[1]), dtype=rows.dtype)
     for first in range(0, len(order), _ROWS_AT_ONCE):
         part = slice(first, first + _ROWS_AT_ONCE)

@@ -279,8 +279,8 @@ def test_groups_by_name(frame):
 @every_frame
 def test_an_index_is_asked_for(frame):
     X = frame({**NUMBERS, "day": DAYS})
-    remedy = r"Frames of polars and pyarrow have no index: to_pandas\(\)\.set_index\(\.\.\.\) gives them one\."
-    with pytest.raises(ValueError, match=f"max_gap=1 needs the times of the rows: .*{remedy}"):
+    remedy = r"Frames of polars and pyarrow have no index; to_pandas\(\)\.set_index\(\.\.\.\) sets one\."
+    with pytest.raises(ValueError, match=f"max_gap=1 requires the times of the rows: .*{remedy}"):
         sliding_windows(X, 3, max_gap=1)
     with pytest.raises(
         ValueError, match=f"groups='shop' is not a column of X. Choose from 'load', 'wind', 'day'. {remedy}"
@@ -310,7 +310,7 @@ def test_make_supervised_gives_frames_of_the_same_library(frame):
     assert type(several) is type(given) and np.asarray(several["load"]).tolist() == [2, 3, 4]
     with pytest.raises(ValueError, match=r"target 'laod' is not a column of frame\. Did you mean 'load'"):
         make_supervised(given, "laod")
-    with pytest.raises(ValueError, match="frame has 4 rows, but steps_ahead=4 needs at least 5"):
+    with pytest.raises(ValueError, match="frame has 4 rows, but steps_ahead=4 requires at least 5"):
         make_supervised(given, "load", steps_ahead=4)
 
 

@@ -477,7 +477,7 @@ TWO_SHOPS = panel(a=DAYS, b=DAYS).to_frame()
 @pytest.mark.parametrize("frame", [TWO_SHOPS, TWO_SHOPS.swaplevel().sort_index(), TWO_SHOPS.swaplevel()])
 def test_a_panel_without_groups_is_said_once(fit, frame):
     with pytest.warns(
-        UserWarning, match=r"takes all rows for one series, but .* holds 2 series in its level 'shop'\. P"
+        UserWarning, match=r"treats all rows as one series, but .* contains 2 series in level 'shop'\. P"
     ):
         fit(frame)
     with pytest.warns(UserWarning) as caught:
@@ -496,7 +496,7 @@ def test_a_panel_without_groups_is_said_once(fit, frame):
     ],
 )
 def test_the_level_that_would_be_groups_is_named(index, level):
-    with pytest.warns(UserWarning, match=f"series in its level {level}. Pass groups={level}:"):
+    with pytest.warns(UserWarning, match=f"series in level {level}. Pass groups={level};"):
         SequenceWindower(3).fit(series(index).to_frame())
 
 
@@ -523,7 +523,7 @@ def test_what_says_which_series_rows_are_of_warns_of_nothing():
     sliding_windows(TWO_SHOPS, 3, groups="shop")
     SequenceForecaster(LinearRegression(), window=2, groups="shop").fit(TWO_SHOPS[[]], TWO_SHOPS["v"])
     SequenceWindower(1).fit(TWO_SHOPS)  # of one row, which reaches nowhere
-    with pytest.warns(UserWarning, match="holds 2 series"):
+    with pytest.warns(UserWarning, match="contains 2 series"):
         windower = SequenceWindower(3).fit(TWO_SHOPS)
     windower.set_params(context=None).transform(TWO_SHOPS)
 
@@ -536,9 +536,7 @@ TWICE = DAYS[[0, 1, 1, 2, 3, 4]]
 @pytest.mark.parametrize("index", [TWICE, TWICE.to_period("D"), TWICE - DAYS[0], pd.Index([0.0, 1, 1, 2, 3, 4])])
 @pytest.mark.parametrize("fit", FITS)
 def test_repeated_times_are_an_error(fit, index):
-    message = (
-        r"must increase, but row 2 \(.*\) repeats the time of row 1\.(?=.* Keep one row for each time)(?=.* [pP]ass )"
-    )
+    message = r"must increase, but row 2 \(.*\) repeats the time of row 1\.(?=.* Keep one row per time)(?=.* [pP]ass )"
     with pytest.raises(ValueError, match=message):
         fit(series(index).to_frame())
 
@@ -600,8 +598,8 @@ HOLE = DAYS.append(DAYS + pd.Timedelta("60D"))
 @pytest.mark.parametrize("fit", FITS)
 def test_a_hole_is_said_once(fit):
     message = (
-        r": rows are missing between 2024-02-09 00:00:00 \(row 39\) and 2024-03-01 00:00:00 \(row 40\), where "
-        "neighbours lie 1 days 00:00:00 apart"
+        r": rows are missing between 2024-02-09 00:00:00 \(row 39\) and 2024-03-01 00:00:00 \(row 40\); the "
+        "usual distance between rows is 1 days 00:00:00"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         fit(series(HOLE).to_frame())

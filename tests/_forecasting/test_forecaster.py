@@ -448,7 +448,7 @@ def days(start, periods=2, freq="D"):
         (np.full((9, 1), np.nan), np.ones(9), {}, "X contains NaN"),
         (days("2024-01-01", 9)[::-1], np.ones(9), {}, "The times of X must increase, but row 1"),
         (None, None, {}, "the target y is None"),
-        (None, np.ones(9), {"groups": "shop"}, "groups='shop' needs rows"),
+        (None, np.ones(9), {"groups": "shop"}, "groups='shop' requires rows"),
         (pd.DataFrame({"shop": list("aaaaaab")}), np.ones(7), {"groups": "shop"}, r"1 sample\(s\) of series 'b'"),
         (pd.DataFrame({"shop": [*"aaaaaa", None]}), np.ones(7), {"groups": "shop"}, "a missing value in row 6"),
         (None, np.ones(9), {"window": 0}, "'window' parameter"),

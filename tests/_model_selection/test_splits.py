@@ -290,7 +290,7 @@ NO_TIMES = r"X must be a pandas object or a 2-D array.*Got {}.*cv=list\(splitter
             r"none of the levels \['shop', 'time'\] does: pass the name or number of a level",
         ),
         ("date", FRAME, "time='date' is neither a column of X nor a level of its index. Choose from 'time', 'shop'"),
-        ("time", FRAME.set_index("time", drop=False), "time='time' is a column of X and a level of its index as well"),
+        ("time", FRAME.set_index("time", drop=False), "time='time' is both a column of X and a level of its index"),
         (2, np.ones((4, 2)), "time=2 is not a column of X"),
         # What is there has no order in time.
         ("time", panel(DAYS.astype(str)), "time='time' .* holds string values such as '2024-01-04'.*pd.to_datetime"),
