@@ -200,7 +200,7 @@ def test_groups_that_are_no_labels(groups, X, message):
             ("sparse", csr_array(ROWS), ROWS, TypeError, "Sparse data was passed for ends"),
             ("rows", ROWS, ROWS, ValueError, "ends must be times, of shape (n_windows,). Got shape (20, 3) instead"),
             ("no dimension", np.array(1.0), ROWS, ValueError, "of shape (n_windows,). Got shape () instead"),
-            ("pairs", [(1, 2), (3, 4)], ROWS, ValueError, "of one level, where there are no groups. Got a MultiIndex"),
+            ("pairs", [(1, 2), (3, 4)], ROWS, ValueError, "ends must be times of one level. Got a MultiIndex"),
             ("missing", [1.0, np.nan], ROWS, ValueError, "ends contains nan. Drop missing times"),
             ("before the first", [-1], ROWS, ValueError, "ends[0] is -1, which is before the first row"),
             ("dates of numbers", DAYS, ROWS, ValueError, "cannot be compared with the times of X"),

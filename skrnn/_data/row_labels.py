@@ -150,7 +150,7 @@ def split_labels(X, groups, max_gap=None):
         elif isinstance(index, pd.MultiIndex):
             time = index.droplevel(groups)
         else:
-            time = None  # the index holds the names
+            time = None  # the index contains the names
     may_be_row_numbers = groups is None and max_gap is None
     time = None if time is None else _ordered_times(time, may_be_row_numbers)
     labels = RowLabels(series, codes, time, index is not None)

@@ -162,7 +162,7 @@ def _as_index(ends):
     except (TypeError, ValueError):
         raise ValueError(f"ends must be times, of shape (n_windows,). Got shape {np.shape(ends)} instead.") from None
     if isinstance(index, pd.MultiIndex):
-        raise ValueError("ends must be times, of one level, where there are no groups. Got a MultiIndex instead.")
+        raise ValueError("Without groups, ends must be times of one level. Got a MultiIndex instead.")
     return index
 
 
