@@ -325,8 +325,16 @@ AT_TOKEN = "at sample 4, time step 2"
 DAMAGED_TOKENS = {
     "negative": (at(TOKENS, (4, 2), -3), ValueError, f"must be non-negative, but X contains -3 {AT_TOKEN}"),
     "beyond": (at(TOKENS, (4, 2), 12), ValueError, f"Token id 12 {AT_TOKEN} is not below n_tokens=9 of NAME; set n_to"),
-    "unsigned": (at(TOKENS.astype("u8"), (4, 2), 2**64 - 1), ValueError, f"Token id {2**64 - 1} {AT_TOKEN} is not below"),
-    "a float beyond all ints": (at(TOKENS * 1.0, (4, 2), 1e30), ValueError, f"{AT_TOKEN} is not below n_tokens=9 of NAME"),
+    "unsigned": (
+        at(TOKENS.astype("u8"), (4, 2), 2**64 - 1),
+        ValueError,
+        f"Token id {2**64 - 1} {AT_TOKEN} is not below",
+    ),
+    "a float beyond all ints": (
+        at(TOKENS * 1.0, (4, 2), 1e30),
+        ValueError,
+        f"{AT_TOKEN} is not below n_tokens=9 of NAME",
+    ),
     "below all ints": (
         at(TOKENS * 1.0, (4, 2), -1e30),
         ValueError,

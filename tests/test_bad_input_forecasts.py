@@ -81,7 +81,12 @@ BAD_SERIES = [
     ("nothing", [], ValueError, "0 sample(s)"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0))"),
     ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 need at least 4"),
-    ("time that runs backwards", SERIES[::-1], ValueError, "Time runs backwards in X: row 1 (2024-01-29 00:00:00)"),
+    (
+        "time that runs backwards",
+        SERIES[::-1],
+        ValueError,
+        "The times of X must increase, but row 1 (2024-01-29 00:00:00)",
+    ),
 ]
 
 
@@ -286,7 +291,7 @@ def test_bad_steps(kind, function, message):
                 ValueError,
                 "The 'calibration_size' parameter of SequenceForecas",
             ),
-            ("no X for groups", {"groups": "shop"}, None, ValueError, "groups='shop' needs rows of shape"),
+            ("no X for groups", {"groups": "shop"}, None, ValueError, "groups='shop' requires rows of shape"),
             (
                 "no such group",
                 {"groups": "shop"},

@@ -92,7 +92,12 @@ BAD_ROWS = [
     ("no column in a frame", FRAME[[]], ValueError, "Found array with 0 feature(s) (shape=(20, 0)) while"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0)) while a minimum of 1"),
     ("a series", FRAME["load"], ValueError, "Expected a 2-dimensional container but got"),
-    ("time that runs backwards", FRAME[::-1], ValueError, "Time runs backwards in X: row 1 (2024-01-19 00:00:00)"),
+    (
+        "time that runs backwards",
+        FRAME[::-1],
+        ValueError,
+        "The times of X must increase, but row 1 (2024-01-19 00:00:00)",
+    ),
     ("a missing time", FRAME.set_axis([*DAYS[:7], pd.NaT, *DAYS[8:]]), ValueError, "The time of row 7 of X is missing"),
 ]
 
@@ -137,14 +142,19 @@ PARAMETERS_OF_WINDOWS = [
     ("half a window", {"window": 2.5}, ROWS, "Got 2.5 instead"),
     ("no dilation", {"dilation": 0}, ROWS, "The 'dilation' parameter of {} must be an int in the range [1, inf)"),
     ("padding", {"padding": "head"}, ROWS, "The 'padding' parameter of {} must be a str among"),
-    ("a gap without times", {"max_gap": 1}, ROWS, "max_gap=1 needs the times of the rows"),
+    ("a gap without times", {"max_gap": 1}, ROWS, "max_gap=1 requires the times of the rows"),
     ("a gap of another kind", {"max_gap": 1}, FRAME, "max_gap must be a positive timedelta"),
     ("no gap", {"max_gap": pd.Timedelta(0)}, FRAME, "max_gap must be a positive timedelta"),
     ("a negative gap", {"max_gap": -1}, ROWS, "The 'max_gap' parameter of {} must be"),
     ("no such column", {"groups": 3}, ROWS, "groups=3 is not a column of X, an array of shape (20, 3)"),
     ("no such name", {"groups": "shop"}, FRAME, "groups='shop' is neither a column of X nor a level of its index"),
-    ("a group is missing", {"groups": 0}, at(ROWS, (7, 0), np.nan), "groups=0 names no series in row 7: it is missing"),
-    ("groups of one dimension", {"groups": 0}, ROWS[:, 0], "groups=0 needs rows of shape (n_rows, n_columns), got sh"),
+    ("a group is missing", {"groups": 0}, at(ROWS, (7, 0), np.nan), "groups=0 contains a missing value in row 7"),
+    (
+        "groups of one dimension",
+        {"groups": 0},
+        ROWS[:, 0],
+        "groups=0 requires rows of shape (n_rows, n_columns). Got sh",
+    ),
     ("NaN among groups", {"groups": 0}, at(ROWS, (7, 1), np.nan), "Input X contains NaN, first at row 7, column 0"),
 ]
 
@@ -162,7 +172,7 @@ NO_LABELS = [
         "a column of lists",
         "shop",
         FRAME.assign(shop=[["north"]] * len(FRAME)),
-        "groups='shop' must name series by text, numbers or dates. Row 0 holds ['north']",
+        "groups='shop' must contain strings, numbers or dates. Row 0 contains ['north']",
     ),
 ]
 
@@ -190,8 +200,8 @@ def test_groups_that_are_no_labels(groups, X, message):
             ("sparse", csr_array(ROWS), ROWS, TypeError, "Sparse data was passed for ends"),
             ("rows", ROWS, ROWS, ValueError, "ends must be times, of shape (n_windows,). Got shape (20, 3) instead"),
             ("no dimension", np.array(1.0), ROWS, ValueError, "of shape (n_windows,). Got shape () instead"),
-            ("pairs", [(1, 2), (3, 4)], ROWS, ValueError, "of one level, where there are no groups. Got a MultiIndex"),
-            ("missing", [1.0, np.nan], ROWS, ValueError, "ends must be times, but ends has nan: leave it out"),
+            ("pairs", [(1, 2), (3, 4)], ROWS, ValueError, "ends must be times of one level. Got a MultiIndex"),
+            ("missing", [1.0, np.nan], ROWS, ValueError, "ends contains nan. Drop missing times"),
             ("before the first", [-1], ROWS, ValueError, "ends[0] is -1, which is before the first row"),
             ("dates of numbers", DAYS, ROWS, ValueError, "cannot be compared with the times of X"),
             ("numbers of dates", [1, 2], FRAME, ValueError, "cannot be compared with the times of X"),
@@ -204,7 +214,12 @@ def test_bad_ends(ends, X, error, message):
 
 
 BAD_WINDOWS = [
-    ("rows", ROWS, ValueError, "takes windows of shape (n_rows, window, n_features) = (n_rows, 3, 3), but X has shape"),
+    (
+        "rows",
+        ROWS,
+        ValueError,
+        "requires windows of shape (n_rows, window, n_features) = (n_rows, 3, 3), but X has shape",
+    ),
     ("another window", np.zeros((4, 2, 3)), ValueError, "(n_rows, 3, 3), but X has shape (4, 2, 3)"),
     ("no dimension", np.array(1.0), (ValueError, TypeError), ""),  # scikit-learn's
     ("text", np.full((4, 3, 3), "wave"), ValueError, "contains 'wave' at row 0, time step 0, feature 0"),
@@ -227,18 +242,25 @@ SUPERVISED = [
         "load",
         {},
         TypeError,
-        "takes a DataFrame, a pandas Series or a numpy array as frame. Got li",
+        "must be a DataFrame, a pandas Series or a numpy array. Got li",
     ),
     ("None", None, "load", {}, TypeError, "Got NoneType instead"),
     ("sparse", csr_array(ROWS), 0, {}, TypeError, "Got csr_array instead"),
     ("no column", FRAME, "lod", {}, ValueError, "target 'lod' is not a column of frame. Did you mean 'load'?"),
     ("no target", FRAME, None, {}, ValueError, "target None is not a column of frame"),
     ("an empty list", FRAME, [], {}, ValueError, "target is an empty list"),
-    ("a mapping", FRAME, {"load": 1}, {}, TypeError, "target must be the name of a column of frame, or a list of such"),
-    ("a set", FRAME, {"load"}, {}, TypeError, "a list of such names. Got set instead"),
-    ("a series as a target", FRAME, FRAME["load"], {}, TypeError, "a list of such names. Got Series instead"),
-    ("frames as targets", FRAME, [FRAME], {}, TypeError, "a list of such names. Got DataFrame instead"),
-    ("a sparse target", FRAME, csr_array(ROWS), {}, TypeError, "a list of such names. Got csr_array instead"),
+    (
+        "a mapping",
+        FRAME,
+        {"load": 1},
+        {},
+        TypeError,
+        "target must be the name of a column of frame, or a list of names",
+    ),
+    ("a set", FRAME, {"load"}, {}, TypeError, "a list of names. Got set instead"),
+    ("a series as a target", FRAME, FRAME["load"], {}, TypeError, "a list of names. Got Series instead"),
+    ("frames as targets", FRAME, [FRAME], {}, TypeError, "a list of names. Got DataFrame instead"),
+    ("a sparse target", FRAME, csr_array(ROWS), {}, TypeError, "a list of names. Got csr_array instead"),
     (
         "a name for an array",
         ROWS,
@@ -254,10 +276,10 @@ SUPERVISED = [
         3,
         {},
         ValueError,
-        "target 3 is not a column of frame, which has shape (20, 3): choose fro",
+        "target 3 is not a column of frame, which has shape (20, 3). Choose fro",
     ),
-    ("three dimensions", SEQUENCES, 0, {}, ValueError, "Got one of shape (8, 4, 2): pass one series at a time"),
-    ("no dimension", np.array(1.0), 0, {}, ValueError, "Got one of shape ()"),
+    ("three dimensions", SEQUENCES, 0, {}, ValueError, "Got an array of shape (8, 4, 2). Pass one series at a time"),
+    ("no dimension", np.array(1.0), 0, {}, ValueError, "Got an array of shape ()"),
     (
         "no step",
         FRAME,
@@ -273,9 +295,9 @@ SUPERVISED = [
         "load",
         {"steps_ahead": 20},
         ValueError,
-        "frame has 20 rows, but steps_ahead=20 needs at l",
+        "frame has 20 rows, but steps_ahead=20 requires at l",
     ),
-    ("no row", FRAME[:0], "load", {}, ValueError, "frame has 0 rows, but steps_ahead=1 needs at least 2"),
+    ("no row", FRAME[:0], "load", {}, ValueError, "frame has 0 rows, but steps_ahead=1 requires at least 2"),
     (
         "backwards",
         FRAME[::-1],
@@ -290,7 +312,7 @@ SUPERVISED = [
         "load",
         {},
         ValueError,
-        "row 2 (2024-01-02 00:00:00) repeats that of row 1",
+        "row 2 (2024-01-02 00:00:00) repeats the time of row 1",
     ),
 ]
 

@@ -125,7 +125,12 @@ TARGETS = {
             ALL,
         ),
         "NaN among text": (objects(LABELS, 11, np.nan), ValueError, "Input y contains NaN, first at index 11", ALL),
-        "NA": (pd.Series(objects(LABELS, 11, pd.NA), dtype="string"), ValueError, "first at index 11; NAME requires", ALL),
+        "NA": (
+            pd.Series(objects(LABELS, 11, pd.NA), dtype="string"),
+            ValueError,
+            "first at index 11; NAME requires",
+            ALL,
+        ),
         "no date": (at(np.arange(40).astype("M8[D]"), 11, np.datetime64("NaT")), ValueError, "first at index 11", ALL),
         "text and numbers": (
             objects(LABELS, 11, 3),
@@ -255,7 +260,11 @@ TARGETS_OF_LISTS = {
     "too few": ([[0.0] * len(s) for s in LIST[:-1]], ValueError, "X has 40 samples, but y has 39: inconsistent number"),
     "another length": ([[0.0] * 5 for _ in LIST], ValueError, "Sample 0 of y has shape (5,), but sample 0 of X has 2 "),
     "a number": ([0.0 for _ in LIST], ValueError, "Sample 0 of y has shape (), but sample 0 of X has 2 time steps"),
-    "steps of two lengths": ([[[0.0], [0.0, 1.0]] for _ in LIST], ValueError, "Sample 0 of y is a list whose time steps"),
+    "steps of two lengths": (
+        [[[0.0], [0.0, 1.0]] for _ in LIST],
+        ValueError,
+        "Sample 0 of y is a list whose time steps",
+    ),
     "NaN": ([[0.0] * (len(s) - 1) + [np.nan] for s in LIST], ValueError, "y contains NaN, first at index (0, 1)"),
     "numbers and dates": (
         [np.zeros(len(s), dtype="M8[s]" if i == 7 else float) for i, s in enumerate(LIST)],
@@ -333,7 +342,10 @@ def test_damaged_weights(damage, kind, method, fitted):
 VALIDATION_DATA = {
     "X alone": ({"X_val": X}, "requires X_val and y_val together as validation data, but y_val is None"),
     "y alone": ({"y_val": Y}, "requires X_val and y_val together as validation data, but X_val is None"),
-    "weights alone": ({"sample_weight_val": ONES}, "requires X_val and y_val together as validation data, but X_val is None"),
+    "weights alone": (
+        {"sample_weight_val": ONES},
+        "requires X_val and y_val together as validation data, but X_val is None",
+    ),
 }
 
 
@@ -416,8 +428,16 @@ PARAMETERS = [
     ),
     ("validation_split", KFold(99), "n_splits=99 greater than the number of samples: n_samples=40"),
     ("validation_split", PredefinedSplit([-1] * 40), "of 40 samples results in 0 training and 0 validation samples"),
-    ("validation_split", Folds(), "validation_split=Folds() of 40 samples results in 0 training and 0 validation samples"),
-    ("validation_split", Folds(([], [1])), "results in 0 training and 1 validation samples; NAME requires at least one of"),
+    (
+        "validation_split",
+        Folds(),
+        "validation_split=Folds() of 40 samples results in 0 training and 0 validation samples",
+    ),
+    (
+        "validation_split",
+        Folds(([], [1])),
+        "results in 0 training and 1 validation samples; NAME requires at least one of",
+    ),
     (
         "validation_split",
         Folds(([0, 1], [40])),

@@ -13,9 +13,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.guide import see
+from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
-from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._data.input_schema import InputSchema, learn_schema
 from skrnn._data.layout_warnings import warn_of_layout
 from skrnn._data.targets import make_targets, outputs_as_list, valid_in_layout

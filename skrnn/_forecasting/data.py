@@ -23,7 +23,7 @@ from skrnn._forecasting.positions import (
     series_and_labels,
 )
 from skrnn._forecasting.recursion import Series
-from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
+from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
 
 
 class ForecasterDataMixin:
@@ -142,7 +142,7 @@ class ForecasterDataMixin:
         name = type(self).__name__
         if self.groups is None:
             warn_of_panel(getattr(y if X is None else X, "index", getattr(y, "index", None)), name, PASS_GROUPS)
-        warn_of_hole(
+        warn_of_gap(
             labels,
             name,
             "To a forecaster rows follow each other: fill the hole, which y.asfreq makes rows for, or fit on the rows "

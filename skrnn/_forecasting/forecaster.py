@@ -15,9 +15,9 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.guide import see
+from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
-from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import silenced
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._estimators.html import meta_estimator_block

@@ -22,7 +22,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_random_state
 
 from skrnn._common.frames import as_pandas
-from skrnn._common.parts import fitted_parts
+from skrnn._common.nested_estimators import nested_estimators
 from skrnn._common.typing import Splitter, validate_params
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._estimators.base import BaseRecurrent
@@ -207,7 +207,7 @@ def _fit_and_score(candidate, seed, X, y, train, test, scorer):
     result = {"fit_time": fit_time, "test_score": test_score}
     if candidate.path is None:
         return result
-    [network] = fitted_parts(estimator, lambda part: isinstance(part, BaseRecurrent) and hasattr(part, "n_iter_"))
+    [network] = nested_estimators(estimator, lambda part: isinstance(part, BaseRecurrent) and hasattr(part, "n_iter_"))
     loss = np.array(network.history_["loss"])
     return result | {
         "n_parameters": network._n_parameters(),

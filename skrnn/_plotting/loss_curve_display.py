@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._common.parts import fitted_parts
+from skrnn._common.nested_estimators import nested_estimators
 from skrnn._plotting.drawing import COLORS, MARKERS, add_legend, curves_of, format_axes, new_axes
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class LossCurveDisplay:
 
 def _part_with_history(estimator):
     """Return the only fitted estimator with a history in an estimator, or the estimator itself."""
-    found = fitted_parts(estimator, lambda part: isinstance(getattr(part, "history_", None), Mapping))
+    found = nested_estimators(estimator, lambda part: isinstance(getattr(part, "history_", None), Mapping))
     if not found:
         check_is_fitted(estimator)
         raise TypeError(

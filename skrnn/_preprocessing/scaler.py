@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
-from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._data.input_schema import InputSchema, learn_schema
 from skrnn._data.padding import rows_in_use
 from skrnn._data.sequences import Sequences
@@ -26,16 +26,16 @@ _ROWS_AT_ONCE = 2**16
 
 
 class SequenceScaler(TransformerMixin, PlainStateMixin):
-    """Scale the features of sequences with any column scaler of scikit-learn.
+    """Scale the features of sequences with a scaler of scikit-learn.
 
-    The scaler sees the present time steps of all sequences as rows, so that every feature is scaled alike at each
-    step, and absent steps count for nothing and stay absent. What comes out has the layout of what went in.
+    The scaler is fitted on the valid time steps of all sequences as rows, so that a feature is scaled in the same way
+    at every time step. Padded time steps are ignored and stay padded. The output has the layout of the input.
 
     Parameters
     ----------
     scaler : transformer, default=None
-        What scales the rows, such as ``RobustScaler()``; it must treat each row by itself and keep the number of
-        columns. None is ``StandardScaler()``.
+        Scaler of the rows, such as ``RobustScaler()``. It must transform each row independently and keep the number of
+        columns. If None, ``StandardScaler()`` is used.
 
     Attributes
     ----------
@@ -43,20 +43,20 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         The fitted scaler.
 
     n_features_in_ : int
-        Number of features of a time step; for 2-D input, whose rows are univariate sequences, of time steps.
+        Number of features of a time step; for 2-D input, whose rows are univariate sequences, number of time steps.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of a 2-D frame that are all strings.
+        Names of features seen during `fit`. Only defined if `X` is a 2-D frame with column names that are all strings.
 
     See Also
     --------
-    SequenceWindower : Cuts windows of rows that a scaler before it has scaled.
+    SequenceWindower : Cut windows of rows, which a scaler before it can scale.
 
     Notes
     -----
-    Where windows overlap, a row counts as often as windows hold it, so that lazy windows and the array that they stand
-    for give the same numbers to the last bit. A scaler with ``partial_fit`` is shown the steps in blocks, and lazy
-    windows are never expanded; any other is shown all steps of all windows at once.
+    A row of overlapping windows counts once per window, so that lazy windows and the same windows as an array are
+    scaled identically. A scaler with ``partial_fit`` is fitted in blocks, without expanding lazy windows; any other is
+    fitted on all time steps of all windows at once.
 
     Examples
     --------
@@ -82,13 +82,13 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self: Scaler, X: ArrayLike, y: object = None) -> Scaler:
-        """Fit the scaler on the present steps.
+        """Fit the scaler on the valid time steps.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences: an array, a list of arrays of different lengths, or `Sequences`. Steps whose features are all
-            NaN, at the head or the tail, are absent.
+            Sequences: an array, a list of arrays of different lengths, or `Sequences`. Leading and trailing time steps
+            whose features are all NaN are padding.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -101,10 +101,11 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            If `X` is none of these, holds NaN between present steps or infinity, or if `scaler` is no transformer.
+            If `X` has another number of dimensions, or contains infinity, or NaN other than padding; or if `scaler` is
+            not a transformer.
 
         TypeError
-            If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         with unchanged_on_failure(self):
             self._schema, data = learn_schema(self, X, dtype=None)
@@ -112,7 +113,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
-        """Scale the present steps.
+        """Scale the valid time steps.
 
         Parameters
         ----------
@@ -122,7 +123,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Returns
         -------
         ndarray, Sequences, or list or object array of ndarray
-            The scaled sequences, in the layout and of the shape of `X`; absent steps of arrays are NaN.
+            The scaled sequences, in the layout and shape of `X`. Padded time steps of arrays are NaN.
 
         Raises
         ------
@@ -130,11 +131,11 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
             If the scaler is not fitted.
 
         ValueError
-            As :meth:`fit` does, if `X` has another number of axes or features, or if the scaler does not keep the
-            number of columns.
+            As in :meth:`fit`, if the number of dimensions or features differs from that seen during :meth:`fit`, or if
+            the scaler does not keep the number of columns.
 
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
         """
         return self._apply("transform", X)
 
@@ -149,7 +150,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Returns
         -------
         ndarray, Sequences, or list or object array of ndarray
-            The sequences in their own units, in the layout and of the shape of `X`.
+            The sequences on their original scale, in the layout and shape of `X`.
 
         Raises
         ------
@@ -157,10 +158,10 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
             If the scaler is not fitted.
 
         ValueError
-            As :meth:`transform` does.
+            As in :meth:`transform`.
 
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
 
         AttributeError
             If `scaler` has no ``inverse_transform``.
@@ -178,7 +179,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         return self._apply("inverse_transform", X)
 
     def set_output(self: Scaler, *, transform: Container | None = None) -> Scaler:
-        """Do nothing: sequences stay what they are, so that a Pipeline can ask its other steps for frames.
+        """Ignore the setting: sequences keep their layout. Lets a Pipeline set the output of its other steps.
 
         Parameters
         ----------
@@ -220,17 +221,17 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
 
 
 def _fitted(scaler, sequences):
-    """Fit a scaler on all present steps, in blocks where it can."""
+    """Fit a scaler on all valid time steps, in blocks if it has ``partial_fit``."""
     if not hasattr(scaler, "partial_fit"):
-        return scaler.fit(_present_rows(sequences, slice(None)))
+        return scaler.fit(_valid_rows(sequences, slice(None)))
     size = max(_ROWS_AT_ONCE // sequences.n_timesteps, 1)
     for first in range(0, len(sequences), size):
-        scaler.partial_fit(_present_rows(sequences, slice(first, first + size)))
+        scaler.partial_fit(_valid_rows(sequences, slice(first, first + size)))
     return scaler
 
 
-def _present_rows(sequences, part):
-    """Return the present steps of some sequences, one after another: (n_steps, n_features)."""
+def _valid_rows(sequences, part):
+    """Return the valid time steps of some sequences, one after another: (n_steps, n_features)."""
     some = sequences.take(part)
     indices = np.arange(len(some))
     return some.gather(indices)[some.valid(indices)]
@@ -260,15 +261,15 @@ def _as_array(sequences):
 
 
 def _as_list(sequences, X):
-    """Return scaled sequences as a list, or an object array, of arrays; absent steps of a sequence stay in it."""
+    """Return scaled sequences as a list, or an object array, of arrays, with the padded time steps of each."""
     arrays = []
-    for original, start, length, head in zip(
+    for original, start, length, n_leading in zip(
         X, sequences.starts, sequences.lengths, sequences.n_leading_padding, strict=True
     ):
         array = sequences.values[start : start + length]
         if length < len(original):
-            absent = (head, len(original) - head - length), (0, 0)
-            array = np.pad(array, absent, constant_values=np.nan)
+            padding = (n_leading, len(original) - n_leading - length), (0, 0)
+            array = np.pad(array, padding, constant_values=np.nan)
         arrays.append(array)
     if isinstance(X, (list, tuple)):
         return arrays

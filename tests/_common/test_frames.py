@@ -279,18 +279,18 @@ def test_groups_by_name(frame):
 @every_frame
 def test_an_index_is_asked_for(frame):
     X = frame({**NUMBERS, "day": DAYS})
-    remedy = r"Frames of polars and pyarrow have no index: to_pandas\(\)\.set_index\(\.\.\.\) gives them one\."
-    with pytest.raises(ValueError, match=f"max_gap=1 needs the times of the rows: .*{remedy}"):
+    remedy = r"Frames of polars and pyarrow have no index; to_pandas\(\)\.set_index\(\.\.\.\) sets one\."
+    with pytest.raises(ValueError, match=f"max_gap=1 requires the times of the rows: .*{remedy}"):
         sliding_windows(X, 3, max_gap=1)
     with pytest.raises(
-        ValueError, match=f"groups='shop' is not a column of X; there are 'load', 'wind', 'day'. {remedy}"
+        ValueError, match=f"groups='shop' is not a column of X. Choose from 'load', 'wind', 'day'. {remedy}"
     ):
         SequenceWindower(3, groups="shop").fit(X)
     with pytest.raises(
         ValueError, match=f"time=None takes the times from the index .* name of the time column .*{remedy}"
     ):
         PanelTimeSeriesSplit(2).split(X)
-    with pytest.raises(ValueError, match=f"ends needs the times of the rows: .*{remedy}"):
+    with pytest.raises(ValueError, match=f"ends requires the times of the rows: .*{remedy}"):
         sliding_windows(frame({**NUMBERS, "shop": SHOPS}), 3, groups="shop", ends=[3])
 
 
@@ -312,7 +312,7 @@ def test_make_supervised_gives_frames_of_the_same_library(frame):
     assert type(several) is type(given) and np.asarray(several["load"]).tolist() == [2, 3, 4]
     with pytest.raises(ValueError, match=r"target 'laod' is not a column of frame\. Did you mean 'load'"):
         make_supervised(given, "laod")
-    with pytest.raises(ValueError, match="frame has 4 rows, but steps_ahead=4 needs at least 5"):
+    with pytest.raises(ValueError, match="frame has 4 rows, but steps_ahead=4 requires at least 5"):
         make_supervised(given, "load", steps_ahead=4)
 
 
@@ -389,7 +389,7 @@ def test_groups_whose_times_are_those_of_y(frame, level):
     assert_array_equal(fitted.predict(coming), fitted.forecast(1))  # rows without times are the next steps
     assert_array_equal(fitted.predict(dated[4:8]), expected.predict(dated[4:8]))
     backwards = y.set_axis(of_y[::-1].set_codes([0, 1] * (N_ROWS // 2), level=0) if level else of_y[::-1])
-    with pytest.raises(ValueError, match="Time runs backwards in X in series"):
+    with pytest.raises(ValueError, match="The times of X must increase in series"):
         forecaster(groups=groups).fit(X, backwards)
     with pytest.raises(ValueError, match=r"update takes new rows, but row 0 .* is part of the series already"):
         fitted.update(coming, y[-2:])

@@ -479,7 +479,7 @@ TWO_SHOPS = panel(a=DAYS, b=DAYS).to_frame()
 @pytest.mark.parametrize("frame", [TWO_SHOPS, TWO_SHOPS.swaplevel().sort_index(), TWO_SHOPS.swaplevel()])
 def test_a_panel_without_groups_is_said_once(fit, frame):
     with pytest.warns(
-        UserWarning, match=r"takes all rows for one series, but .* holds 2 series in its level 'shop'\. P"
+        UserWarning, match=r"treats all rows as one series, but .* contains 2 series in level 'shop'\. P"
     ):
         fit(frame)
     with pytest.warns(UserWarning) as caught:
@@ -498,7 +498,7 @@ def test_a_panel_without_groups_is_said_once(fit, frame):
     ],
 )
 def test_the_level_that_would_be_groups_is_named(index, level):
-    with pytest.warns(UserWarning, match=f"series in its level {level}. Pass groups={level}:"):
+    with pytest.warns(UserWarning, match=f"series in level {level}. Pass groups={level};"):
         SequenceWindower(3).fit(series(index).to_frame())
 
 
@@ -525,7 +525,7 @@ def test_what_says_which_series_rows_are_of_warns_of_nothing():
     sliding_windows(TWO_SHOPS, 3, groups="shop")
     SequenceForecaster(LinearRegression(), window=2, groups="shop").fit(TWO_SHOPS[[]], TWO_SHOPS["v"])
     SequenceWindower(1).fit(TWO_SHOPS)  # of one row, which reaches nowhere
-    with pytest.warns(UserWarning, match="holds 2 series"):
+    with pytest.warns(UserWarning, match="contains 2 series"):
         windower = SequenceWindower(3).fit(TWO_SHOPS)
     windower.set_params(context=None).transform(TWO_SHOPS)
 
@@ -538,7 +538,7 @@ TWICE = DAYS[[0, 1, 1, 2, 3, 4]]
 @pytest.mark.parametrize("index", [TWICE, TWICE.to_period("D"), TWICE - DAYS[0], pd.Index([0.0, 1, 1, 2, 3, 4])])
 @pytest.mark.parametrize("fit", FITS)
 def test_repeated_times_are_an_error(fit, index):
-    message = r"must increase, but row 2 \(.*\) repeats that of row 1\.(?=.* Keep one row for each time)(?=.* [pP]ass )"
+    message = r"must increase, but row 2 \(.*\) repeats the time of row 1\.(?=.* Keep one row per time)(?=.* [pP]ass )"
     with pytest.raises(ValueError, match=message):
         fit(series(index).to_frame())
 
@@ -547,7 +547,7 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
     y = series(DAYS)
     twice = y.iloc[[30, 30]]
     windower, forecaster = SequenceWindower(3).fit(y[:30].to_frame()), fitted(y[:30])
-    message = r"row 1 \(2024-01-31 00:00:00\) repeats that of row 0.*reset_index\(drop=True\)"
+    message = r"row 1 \(2024-01-31 00:00:00\) repeats the time of row 0.*reset_index\(drop=True\)"
     for refuses in (
         lambda: windower.transform(twice.to_frame()),
         lambda: windower.partial_fit(twice.to_frame()),
@@ -557,7 +557,7 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
     ):
         with pytest.raises(ValueError, match=message):
             refuses()
-    with pytest.raises(ValueError, match="repeats that of row 9"):
+    with pytest.raises(ValueError, match="repeats the time of row 9"):
         backtest(
             SequenceForecaster(LinearRegression(), window=2),
             None,
@@ -566,7 +566,7 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
             steps=1,
         )
     shops = pd.concat([TWO_SHOPS, TWO_SHOPS.iloc[-1:]])
-    with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats that of row 79"):
+    with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats the time of row 79"):
         SequenceWindower(3, groups="shop").fit(shops)
     SequenceWindower(3, groups="shop").fit(TWO_SHOPS)  # two series may share their times
 
@@ -604,8 +604,8 @@ HOLE = DAYS.append(DAYS + pd.Timedelta("60D"))
 @pytest.mark.parametrize("fit", FITS)
 def test_a_hole_is_said_once(fit):
     message = (
-        r": rows are missing between 2024-02-09 00:00:00 \(row 39\) and 2024-03-01 00:00:00 \(row 40\), where "
-        "neighbours lie 1 days 00:00:00 apart"
+        r": rows are missing between 2024-02-09 00:00:00 \(row 39\) and 2024-03-01 00:00:00 \(row 40\); the "
+        "usual distance between rows is 1 days 00:00:00"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         fit(series(HOLE).to_frame())

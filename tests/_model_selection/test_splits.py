@@ -289,8 +289,8 @@ NO_TIMES = r"X must be a pandas object or a 2-D array.*Got {}.*cv=list\(splitter
             panel(TIMES["integer"]).set_index(["shop", "time"]),
             r"0 of the levels \['shop', 'time'\] contain dates\. Pass the name or number of a level",
         ),
-        ("date", FRAME, "time='date' is neither a column of X nor a level of its index; there are 'time', 'shop'"),
-        ("time", FRAME.set_index("time", drop=False), "time='time' is a column of X and a level of its index as well"),
+        ("date", FRAME, "time='date' is neither a column of X nor a level of its index. Choose from 'time', 'shop'"),
+        ("time", FRAME.set_index("time", drop=False), "time='time' is both a column of X and a level of its index"),
         (2, np.ones((4, 2)), "time=2 is not a column of X"),
         # What is there has no order in time.
         ("time", panel(DAYS.astype(str)), "time='time' .* contains string values such as '2024-01-04'.*pd.to_datetime"),
