@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 _NUMBERS_AT_ONCE = 2**18  # of an array that is filled block by block
+_MANY = 32  # sequences from which a view of all windows is faster than indexing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,8 +149,8 @@ class Sequences:
         n_samples = max(_NUMBERS_AT_ONCE // max(self.n_timesteps * self.n_features, 1), 1)
         for first in range(0, len(self), n_samples):
             block = slice(first, first + n_samples)
-            if self.step > 0 and not is_padded[block].any():
-                array[block] = self._windows_of_rows()[self.starts[block]]
+            if len(self) >= _MANY and self.step > 0 and not is_padded[block].any():
+                array[block] = self._windows_of_rows()[_as_slice(self.starts[block])]
                 continue
             steps = np.arange(self.n_timesteps) - self.n_leading_padding[block, None]
             valid = np.clip(steps, 0, self.lengths[block, None] - 1)
@@ -295,3 +296,10 @@ class Sequences:
 
 def _is_int(key):
     return isinstance(key, Integral) and not isinstance(key, (bool, np.bool_))
+
+
+def _as_slice(indices):
+    """Return consecutive indices as a slice, which numpy copies faster, and others as they are."""
+    first, last = int(indices[0]), int(indices[-1])
+    is_consecutive = last - first == len(indices) - 1 and (np.diff(indices) == 1).all()
+    return slice(first, last + 1) if is_consecutive else indices
