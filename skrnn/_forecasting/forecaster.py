@@ -21,9 +21,10 @@ from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import silenced
 from skrnn._estimators.description import block_of_parts
 from skrnn._estimators.recurrent import GRURegressor
-from skrnn._forecasting.continuation import distance_of
-from skrnn._forecasting.data import sorted_by_series
 from skrnn._forecasting.intervals import conformal_bounds, held_out_residuals
+from skrnn._forecasting.known_rows import ForecasterRowsMixin
+from skrnn._forecasting.location import distance_of
+from skrnn._forecasting.reading import sorted_by_series
 from skrnn._forecasting.recursion import (
     check_not_classifier,
     continue_series,
@@ -32,7 +33,6 @@ from skrnn._forecasting.recursion import (
     training_pairs,
     transformed,
 )
-from skrnn._forecasting.rows import ForecasterRowsMixin
 
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 

@@ -16,10 +16,10 @@ from skrnn._common.times import comparable
 from skrnn._common.warnings import warn
 from skrnn._data.checks import as_array_or_frame
 from skrnn._data.row_labels import RowLabels
-from skrnn._forecasting.continuation import locate
-from skrnn._forecasting.data import ForecasterDataMixin, sorted_by_series
-from skrnn._forecasting.positions import check_default_index, check_not_default, check_same_index, columns_as_fitted
+from skrnn._forecasting.location import locate
+from skrnn._forecasting.reading import ForecasterDataMixin, sorted_by_series
 from skrnn._forecasting.recursion import continue_series, one_step_ahead, restored, transformed, with_covariates
+from skrnn._forecasting.row_index import check_default_index, check_not_default, check_same_index, columns_as_fitted
 
 
 class ForecasterRowsMixin(ForecasterDataMixin):

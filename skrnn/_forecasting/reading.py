@@ -12,7 +12,8 @@ from skrnn._common.frames import index_of
 from skrnn._common.frequencies import next_times
 from skrnn._data.checks import as_array_or_frame, as_float_array, as_numeric, check_finite
 from skrnn._data.row_labels import RowLabels, split_labels
-from skrnn._forecasting.positions import (
+from skrnn._forecasting.recursion import Series
+from skrnn._forecasting.row_index import (
     check_not_fitted,
     check_same_index,
     check_same_kind,
@@ -22,7 +23,6 @@ from skrnn._forecasting.positions import (
     rows_of_y,
     series_and_labels,
 )
-from skrnn._forecasting.recursion import Series
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 
 
