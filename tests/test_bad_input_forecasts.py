@@ -75,7 +75,7 @@ BAD_SERIES = [
     ("lists of two lengths", [[1.0], [1.0, 2.0]], ValueError, "y is a list of lists that differ in length, which"),
     ("nothing", [], ValueError, "0 sample(s)"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0))"),
-    ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 need at least 4"),
+    ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 require at least 4"),
     ("time that runs backwards", SERIES[::-1], ValueError, "Time runs backwards in X: row 1 (2024-01-29 00:00:00)"),
 ]
 
@@ -148,17 +148,22 @@ BAD_STEPS = [
         "none",
         "no covariates",
         lambda f: f.predict(None),
-        "X=None does not say how many steps to predict: call forecast",
+        "X=None does not define the number of steps to predict: call forecast",
     ),
     ("columns", "no covariates", lambda f: f.predict(ROWS), "X has columns, shape (30, 2), but SequenceForecaster was"),
     (
-        "a hole",
+        "a gap",
         "frames",
         lambda f: f.predict(FRAME.set_axis(DAYS + pd.Timedelta("31D"))),
         "Row 0 of X (2024-02-01 00:00",
     ),
     ("other names", "frames", lambda f: f.predict(FRAME.rename(columns={"a": "c"})), "The feature names should match"),
-    ("before it", "frames", lambda f: f.predict(FRAME.set_axis(DAYS - pd.Timedelta("9D"))), "and is none of its rows"),
+    (
+        "before it",
+        "frames",
+        lambda f: f.predict(FRAME.set_axis(DAYS - pd.Timedelta("9D"))),
+        "is not one of its rows",
+    ),
     ("no step", "no covariates", lambda f: f.forecast(0), "steps must be an int of at least 1. Got 0"),
     ("half a step", "no covariates", lambda f: f.forecast(0.5), "steps must be an int of at least 1. Got 0.5"),
     ("text", "no covariates", lambda f: f.forecast("3"), "steps must be an int of at least 1. Got '3'"),
@@ -187,9 +192,14 @@ BAD_STEPS = [
         "high coverage",
         "arrays",
         lambda f: f.predict_interval(ROWS, 0.999),
-        "coverage=0.999 needs at least 999 residuals",
+        "coverage=0.999 requires at least 999 residuals",
     ),
-    ("known rows", "no covariates", lambda f: f.update(None, SERIES), "update takes new rows, but row 0 (2024-01-01"),
+    (
+        "known rows",
+        "no covariates",
+        lambda f: f.update(None, SERIES),
+        "update requires new rows, but row 0 (2024",
+    ),
     (
         "two series",
         "arrays",
@@ -207,13 +217,13 @@ BAD_STEPS = [
         "periods",
         "no covariates",
         lambda f: f.update(None, SERIES.set_axis(DAYS.to_period("D"))),
-        "The index of y holds period[D], but",
+        "The index of y contains period[D], but",
     ),
     (
         "another name",
         "frames",
         lambda f: f.update(pd.DataFrame(ROWS[:3], LATER, ["a", "b"]), pd.Series(Y[:3], LATER, name="price")),
-        "y is called 'price', but SequenceForecaster was fitted on 'load'",
+        "y has the name 'price', but SequenceForecaster was fitted on 'load'",
     ),
     (
         "another order",
@@ -267,7 +277,7 @@ def test_bad_steps(kind, function, message):
                 {"calibration_size": 30},
                 None,
                 ValueError,
-                "calibration_size=30 of 30 rows leaves 0 to fit",
+                "calibration_size=30 of 30 rows leaves 0 rows to fit",
             ),
             (
                 "share",
@@ -326,5 +336,5 @@ def test_before_fit(method):
 
 
 def test_an_interval_without_calibration():
-    with pytest.raises(ValueError, match=r"set calibration_size, say to 0.2, and fit again"):
+    with pytest.raises(ValueError, match=r"set calibration_size, for example to 0.2, and fit again"):
         forecaster().fit(None, Y).predict_interval(pd.DataFrame(index=range(3)))

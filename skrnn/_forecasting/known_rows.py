@@ -1,134 +1,108 @@
-"""Rows by where they lie: those of the series and those after its end, which are predicted, or appended to it."""
+"""Rows that forecasts continue: those passed to `fit`, and those appended by `update`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted
+import pandas as pd
+from numpy.typing import NDArray
 
 from skrnn._common.frequencies import times_of_next_rows
+from skrnn._common.state import stored_as
 from skrnn._common.times import comparable
 from skrnn._common.warnings import warn
-from skrnn._data.checks import as_array_or_frame
 from skrnn._data.row_labels import RowLabels
-from skrnn._forecasting.location import locate
-from skrnn._forecasting.reading import ForecasterDataMixin, sorted_by_series
-from skrnn._forecasting.recursion import continue_series, one_step_ahead, restored, transformed, with_covariates
-from skrnn._forecasting.row_index import check_default_index, check_not_default, check_same_index, columns_as_fitted
+from skrnn._forecasting.panel import Panel, sorted_by_series
 
 
-class ForecasterRowsMixin(ForecasterDataMixin):
-    """Predicting and appending rows, for `SequenceForecaster`."""
+@stored_as("known rows")
+@dataclass(frozen=True, eq=False)
+class KnownRows:
+    """Rows that forecasts continue, with their labels and what is known of their times.
 
-    predict: Callable[..., Any]
-    estimator_: Any
-    transformer_: Any
-    _layout: Any
-    _means: Any  # of each series, (n_codes, n_series)
+    Parameters
+    ----------
+    panel : Panel
+        Covariates and values of the rows, in the units of the estimator.
+    labels : RowLabels
+        Series and times of the rows, in the order of the panel.
+    frequencies : tuple of length n_series
+        Frequency of the times of each series; None for a series without one.
+    unordered_labels : MultiIndex or None
+        Series number and label of each row if labels have no order in time, such as text; None otherwise.
+    n_fitted : ndarray of int, shape (n_series,)
+        Number of rows of each series that were passed to `fit`.
+    means : ndarray of shape (n_series, n_outputs)
+        Mean of each series over these rows, in the units of the estimator.
+    times_lost : bool
+        Whether rows without known times were appended to rows with known times.
+    """
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Coefficient of determination of the predictions of :meth:`predict`.
+    panel: Panel
+    labels: RowLabels
+    frequencies: tuple[Any, ...]
+    unordered_labels: pd.MultiIndex | None
+    n_fitted: NDArray[Any]
+    means: NDArray[Any]
+    times_lost: bool = False
+
+    @classmethod
+    def of_fit(cls, panel, labels, frequencies, unordered_labels):
+        """Return the known rows after `fit`."""
+        bounds = panel.bounds()
+        n_fitted = np.diff(bounds)
+        means = np.add.reduceat(panel.y, bounds[:-1]) / n_fitted[:, None]
+        return cls(panel, labels, frequencies, unordered_labels, n_fitted, means)
+
+    def codes_of(self, labels):
+        """Return the number of the series of each new row; -1 for an unknown series."""
+        return self.labels.series.get_indexer(labels.series)[labels.codes]
+
+    def in_units_of(self, model, fitted):
+        """Return the rows in the units of a model, instead of those of the fitted one."""
+        y, means = (model.transform(fitted.inverse_transform(values)) for values in (self.panel.y, self.means))
+        return replace(self, panel=replace(self.panel, y=y), means=means)
+
+    def appended(self, rows, codes, model):
+        """Return the known rows with new ones at the ends of their series.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_covariates), or a frame without columns
-            As :meth:`predict` takes it.
-
-        y : array-like of shape (n_rows,) or (n_rows, n_series)
-            True values. Columns that have names are matched with those of the fitted `y`; one series may have any name.
-
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            R squared, the mean over series where there are several; 1.0 at best.
-
-        Raises
-        ------
-        NotFittedError
-            If the forecaster is not fitted.
-
-        ValueError
-            For what :meth:`predict` refuses, and if `y` has other columns than at fit, or another index than `X`.
-
-        TypeError
-            As :meth:`predict` does.
+        rows : Rows
+            The new rows, with values in the units of ``y``.
+        codes : ndarray of int, shape (n_new_rows,)
+            Number of the series of each new row.
+        model : FittedModel
+            The model in whose units the known rows are.
         """
-        check_is_fitted(self, "estimator_")
-        y = as_array_or_frame(y, "y", type(self).__name__)
-        check_same_index(X, y)
-        y = y if self.n_outputs_ == 1 else columns_as_fitted(y, self._names)  # one series is that of any name
-        predicted = self._as_fitted(self._predict(X, warns=False)[0])
-        return float(r2_score(y, predicted, sample_weight=sample_weight))
+        time = self._times_with(rows.labels.time, codes)
+        joined = RowLabels(self.labels.series, np.concatenate([self.labels.codes, codes]), time, self.labels.is_pandas)
+        panel, labels = sorted_by_series(
+            np.concatenate([self.panel.y, model.transform(rows.values)]),
+            np.concatenate([self.panel.covariates, rows.covariates]),
+            joined,
+        )
+        unordered_labels: Any = self.unordered_labels
+        if rows.unordered_labels is not None and len(rows.unordered_labels):
+            unordered_labels = unordered_labels.append(rows.unordered_labels)
+        times_lost = self.times_lost or (self.labels.time is not None and time is None)
+        return replace(self, panel=panel, labels=labels, unordered_labels=unordered_labels, times_lost=times_lost)
 
-    def _predict(self, X, *other, warns=True):
-        """Return predictions in the units of ``y``, (n_rows, n_series), the series of each, and its steps ahead.
-
-        They are those of the fitted estimator and transformer, or of another pair. Where nothing but a default index
-        says that rows are the fitted ones, there may be a warning.
-        """
-        if X is None:
-            raise ValueError(
-                "X=None does not say how many steps to predict: call forecast(steps), or pass a frame without columns."
-            )
-        _, covariates, labels, _ = self._read(X, None, reset=False)
-        codes, ahead, position = self._locate(covariates, labels, warns)
-        after = ahead > 0
-        series = with_covariates(self._series, position[~after], covariates[~after])
-        estimator, transformer, means = self.estimator_, self.transformer_, self._means
-        if other:
-            estimator, transformer = other
-            y, means = (transformed(transformer, restored(self.transformer_, of)) for of in (series.y, means))
-            series = replace(series, y=y)
-        values = np.empty((len(codes), self.n_outputs_))
-        values[~after] = one_step_ahead(estimator, series, self._layout, means, position[~after])
-        values[after] = continue_series(estimator, series, self._layout, covariates[after], codes[after], ahead[after])
-        return restored(transformer, values), codes, ahead
-
-    def _locate(self, covariates, labels, warns):
-        """Tell where rows stand, as `locate` does."""
-        may_be_array = self.groups is None
-        check_default_index(labels, covariates, self._labels, self._series, self._n_fitted, may_be_array, warns)
-        return locate(self._series.bounds(), self._labels, self._frequencies, labels)
-
-    def _append(self, values, covariates, labels, unordered):
-        """Append rows after the ends of their series, values as the estimator sees them."""
-        bounds, known = self._series.bounds(), self._labels
-        check_not_default(labels, known, bounds)
-        codes, ahead, _ = locate(bounds, known, self._frequencies, labels)
-        if (ahead < 1).any():
-            row = int(np.argmax(ahead < 1))
-            raise ValueError(
-                f"update takes new rows, but row {row} ({labels.time[row]}) is part of the series already."
-            )
-        time = self._joined_times(codes, labels)
-        joined = RowLabels(known.series, np.concatenate([known.codes, codes]), time, known.is_pandas)
-        values = np.concatenate([self._series.y, values])
-        covariates = np.concatenate([self._series.covariates, covariates])
-        self._times_lost |= known.time is not None and time is None
-        self._series, self._labels = sorted_by_series(values, covariates, joined)
-        if unordered is not None and len(unordered):
-            self._unordered = self._unordered.append(unordered)
-
-    def _joined_times(self, codes, labels):
-        """Return the times of the series and of the rows that `update` appends; None where they are not known."""
-        known = self._labels.time
-        if comparable(known, labels.time):
-            return known.append(labels.time)
-        if known is None:
+    def _times_with(self, new_times, codes):
+        """Return the times of the known rows followed by those of new ones; None if they are not known."""
+        known_times = self.labels.time
+        if known_times is None:
             return None
-        later = times_of_next_rows(self._labels, codes, self._frequencies)
-        if later is None:
+        if comparable(known_times, new_times):
+            return known_times.append(new_times)
+        next_times = times_of_next_rows(self.labels, codes, self.frequencies)
+        if next_times is None:
             warn(
-                "update was given an array, and the fitted index has no frequency that tells the times of its rows: "
-                "the forecaster no longer knows any times, and takes arrays only. Pass rows with an index."
+                "update received rows without an index, and the fitted index has no frequency from which their times "
+                "could be inferred. The forecaster no longer knows the times of its rows, and accepts rows without an "
+                "index only. Pass rows with an index to avoid this."
             )
             return None
-        return known.append(later)
+        return known_times.append(next_times)

@@ -1,151 +1,223 @@
-"""Where rows stand to the series that were fitted, and at what times these go on."""
+"""Location of rows relative to the known ones: which known row each of them is, or how many steps after the last."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skrnn._common.frequencies import frequencies_of, frequency_of, periods_of
 from skrnn._common.times import as_scalar, comparable, time_values
+from skrnn._forecasting.default_index import check_rows_to_append, check_rows_to_predict
 
-# Where an index has no frequency, the next row lies no farther than so many times the largest distance so far: business
-# days go on over a longer holiday, and not over a month.
-_FARTHEST = 2
+# Without a frequency, the next row may lie up to this multiple of the largest distance between known rows after the
+# one before: business days continue over a long holiday, but not over a month.
+_MAX_DISTANCE = 2
 
 
-def locate(bounds, known, frequencies, labels):
-    """Tell where rows stand: in the series that were fitted, or so many steps after.
+@dataclass(frozen=True, eq=False)
+class Location:
+    """Location of rows relative to the known ones.
 
     Parameters
     ----------
-    bounds : ndarray of int, shape (n_series + 1,)
-        The first row of each fitted series, and the end of the last.
-    known : RowLabels
-        Labels of the fitted rows.
-    frequencies : tuple
-        Distance between fitted times, for each series; None where there is none.
-    labels : RowLabels
-        Labels of the rows to locate.
+    codes : ndarray of int, shape (n_rows,)
+        Number of the series of each row.
+    steps_ahead : ndarray of int, shape (n_rows,)
+        Number of steps from the last known row of the series; 0 for known rows.
+    positions : ndarray of int, shape (n_rows,)
+        Positions of known rows; -1 for later ones.
+    """
+
+    codes: NDArray[Any]
+    steps_ahead: NDArray[Any]
+    positions: NDArray[Any]
+
+
+def locate_rows_to_predict(rows, known, has_groups, warns):
+    """Return the location of rows to predict; raise or warn if their index is ambiguous.
+
+    Parameters
+    ----------
+    rows : Rows
+    known : KnownRows
+    has_groups : bool
+        Whether rows belong to several series.
+    warns : bool
+        Whether to warn of ambiguous rows.
 
     Returns
     -------
-    codes : ndarray of shape (n_rows,)
-        The number of the fitted series of each row.
-    ahead : ndarray of int, shape (n_rows,)
-        How many steps after the end of its series a row is; 0 for rows of the series itself.
-    position : ndarray of int, shape (n_rows,)
-        For these, the fitted row.
+    Location
     """
-    codes = known.series.get_indexer(labels.series)[labels.codes]
+    check_rows_to_predict(rows, known, has_groups, warns)
+    return locate(rows.labels, known)
+
+
+def locate(labels, known):
+    """Return the location of rows, from their labels; rows without comparable times are the next steps.
+
+    Parameters
+    ----------
+    labels : RowLabels
+    known : KnownRows
+
+    Returns
+    -------
+    Location
+
+    Raises
+    ------
+    ValueError
+        If a row is of an unknown series, or neither a known row nor one of the next steps.
+    """
+    codes = known.codes_of(labels)
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
         series = labels.series.tolist()[labels.codes[row]]
-        raise ValueError(f"Row {row} of X is of a series that was not fitted: {series!r}.")
-    position = np.full(len(codes), -1)
-    inside = np.zeros(len(codes), dtype=bool)
-    if comparable(known.time, labels.time):
-        times, fitted = time_values(labels.time), time_values(known.time)
-        inside = times <= fitted[bounds[codes + 1] - 1]
-        rows = np.flatnonzero(inside)
-        rows = rows[np.argsort(codes[rows], kind="stable")]
-        present, first = np.unique(codes[rows], return_index=True)
-        for code, begin, end in zip(present, first, [*first[1:], len(rows)], strict=False):  # no end without rows
-            mine = rows[begin:end]
-            of_series = fitted[bounds[code] : bounds[code + 1]]
-            # Whole numbers may repeat: rows of one number are those of that number, in their order.
-            found = np.searchsorted(of_series, times[mine]) + _repetitions(times[mine])
-            at = np.minimum(found, len(of_series) - 1)
-            position[mine] = np.where((at == found) & (of_series[at] == times[mine]), bounds[code] + at, -1)
-        if (inside & (position < 0)).any():
-            row = int(np.argmax(inside & (position < 0)))
-            why = "does not lie after the fitted series, and is none of its rows"
-            if (fitted[bounds[codes[row]] : bounds[codes[row] + 1]] == times[row]).any():
-                why = "stands there more often than in the fitted series"
-            raise ValueError(f"Row {row} of X ({labels.time[row]}) {why}.")
-    ahead = np.zeros(len(codes), dtype=int)
-    after = np.flatnonzero(~inside)
-    in_order = after[np.argsort(codes[after], kind="stable")]
-    ahead[in_order] = np.arange(len(after)) - np.searchsorted(codes[in_order], codes[in_order]) + 1
-    if len(after) and comparable(known.time, labels.time):
-        _check_continues(bounds, known, frequencies, labels, codes, ahead)
-    return codes, ahead, position
+        raise ValueError(f"Row {row} of X belongs to series {series!r}, which SequenceForecaster was not fitted on.")
+    has_times = comparable(known.labels.time, labels.time)
+    positions = _known_positions(labels, codes, known) if has_times else np.full(len(codes), -1)
+    steps_ahead = _steps_ahead(codes, positions < 0)
+    if has_times and steps_ahead.any():
+        _check_next_steps(labels, codes, steps_ahead, known)
+    return Location(codes, steps_ahead, positions)
 
 
-def _repetitions(times):
-    """Return for each of sorted times how many rows of the same time stand before it."""
-    return np.arange(len(times)) - np.searchsorted(times, times)
+def locate_rows_to_append(labels, known):
+    """Return the location of rows to append; raise if one of them is known already."""
+    check_rows_to_append(labels, known)
+    location = locate(labels, known)
+    is_known = location.steps_ahead < 1
+    if is_known.any():
+        row = int(np.argmax(is_known))
+        raise ValueError(f"update requires new rows, but row {row} ({labels.time[row]}) is already part of the series.")
+    return location
 
 
-def _check_continues(bounds, known, frequencies, labels, codes, ahead):
-    """Raise where a row that is so many steps ahead is not of that time."""
-    last = bounds[codes + 1] - 1
-    ends, periods = periods_of(known.time, known.codes, labels.time, codes, frequencies)
-    regular = np.array([frequency is not None for frequency in frequencies])[codes]
-    wrong = (ahead > 0) & regular & (periods - ends[last] != ahead)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"Row {row} of X ({labels.time[row]}) does not continue the series, whose last row is of "
-            f"{known.time[last[row]]}: the steps to predict must follow it one by one. Where rows are missing, fill "
-            "them; where order alone counts, drop the index (reset_index(drop=True)), or pass arrays."
-        )
-    fitted, times = time_values(known.time), time_values(labels.time)
-    rows = np.flatnonzero((ahead > 0) & ~regular)
-    if known.time.inferred_type == "integer":
-        tells = _is_mostly_regular(fitted, bounds) & (not _counts_rows(known))
-        rows = rows[tells[codes[rows]]]
-    if not len(rows):
-        return
-    rows = rows[np.argsort(codes[rows], kind="stable")]
-    before = np.concatenate([times[:1], times[rows[:-1]]])
-    steps = times[rows] - np.where(ahead[rows] == 1, fitted[last[rows]], before)
-    largest = _largest_steps(fitted, bounds)[codes[rows]]
-    too_far = steps > _FARTHEST * largest
-    if too_far.any():
-        at = int(np.argmax(too_far))
-        row, step, usual = int(rows[at]), as_scalar(steps[at]), as_scalar(largest[at])
-        is_date = isinstance(known.time, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
-        remedy = "Give the fitted index a frequency (y.asfreq)" if is_date else "Fill the rows that are missing"
-        raise ValueError(
-            f"Row {row} of X ({labels.time[row]}) cannot be placed after the series, whose last row is of "
-            f"{known.time[last[row]]}: the fitted index has no frequency, and {step} after the row before it is more "
-            f"than {_FARTHEST} times the largest distance between fitted rows, {usual}. {remedy}, or pass the steps "
-            "that come next as an array, or call forecast(steps)."
-        )
-
-
-def _largest_steps(values, bounds):
-    """Return the largest distance between neighbours in each series."""
-    steps = np.diff(values, prepend=values[:1])
-    steps[bounds[:-1]] = np.zeros(1, dtype=steps.dtype)
-    return np.maximum.reduceat(steps, bounds[:-1])
-
-
-def _is_mostly_regular(numbers, bounds):
-    """Tell of which series most whole numbers lie at one distance from the one before, and none at the same place."""
-    regular = np.zeros(len(bounds) - 1, dtype=bool)
-    for code, (start, end) in enumerate(pairwise(bounds)):
-        steps = np.diff(numbers[start:end])
-        regular[code] = len(steps) > 1 and steps.min() > 0 and np.mean(steps == np.sort(steps)[len(steps) // 2]) > 0.5
-    return regular
-
-
-def _counts_rows(labels):
-    """Tell whether whole numbers are those of the rows of a frame of several series, and count no time."""
-    time = labels.time
-    if len(labels.series) == 1 or time.inferred_type != "integer" or not time.is_unique:
-        return False
-    # All rows of it, or some from the first on.
-    return bool(time.max() - time.min() + 1 == len(time) or time.min() in (0, 1))
-
-
-def distance_of(labels):
-    """Return for each series the distance between neighbouring times; None where there is none, or nothing tells it."""
+def learned_frequencies(labels):
+    """Return the frequency of the times of each series; None for a series without one."""
     time = labels.time
     if time is not None and _counts_rows(labels):
         return (None,) * len(labels.series)
     if time is not None and len(labels.series) == 1 and time.inferred_type == "integer" and time.min() in (0, 1):
-        return (frequency_of(time),)  # of a frame that rows may have been dropped from
+        return (frequency_of(time),)  # the numbers of the rows of a frame, of which some may have been dropped
     return frequencies_of(labels)
+
+
+def _known_positions(labels, codes, known):
+    """Return the positions of rows up to the end of their series, and -1 for later ones."""
+    times, known_times, bounds = time_values(labels.time), time_values(known.labels.time), known.panel.bounds()
+    positions = np.full(len(codes), -1)
+    is_inside = times <= known_times[bounds[codes + 1] - 1]
+    rows = np.flatnonzero(is_inside)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    series, first = np.unique(codes[rows], return_index=True)
+    for code, begin, end in zip(series, first, [*first[1:], len(rows)], strict=False):  # no end without rows
+        of_series = rows[begin:end]
+        known_of_series = known_times[bounds[code] : bounds[code + 1]]
+        # Integers may be repeated: the rows of one integer are matched in their order.
+        found = np.searchsorted(known_of_series, times[of_series]) + _n_repeated(times[of_series])
+        at = np.minimum(found, len(known_of_series) - 1)
+        is_known = (at == found) & (known_of_series[at] == times[of_series])
+        positions[of_series] = np.where(is_known, bounds[code] + at, -1)
+    is_unknown = is_inside & (positions < 0)
+    if is_unknown.any():
+        row = int(np.argmax(is_unknown))
+        why = "lies before the end of the series, but is not one of its rows"
+        if (known_times[bounds[codes[row]] : bounds[codes[row] + 1]] == times[row]).any():
+            why = "repeats its label more often than the fitted series does"
+        raise ValueError(f"Row {row} of X ({labels.time[row]}) {why}.")
+    return positions
+
+
+def _n_repeated(times):
+    """Return for each of sorted times the number of equal ones before it."""
+    return np.arange(len(times)) - np.searchsorted(times, times)
+
+
+def _steps_ahead(codes, is_later):
+    """Return the number of each later row within its series, from 1; 0 for other rows."""
+    steps_ahead = np.zeros(len(codes), dtype=int)
+    later = np.flatnonzero(is_later)
+    later = later[np.argsort(codes[later], kind="stable")]
+    steps_ahead[later] = np.arange(len(later)) - np.searchsorted(codes[later], codes[later]) + 1
+    return steps_ahead
+
+
+def _check_next_steps(labels, codes, steps_ahead, known):
+    """Raise if the times of later rows are not those of the next steps."""
+    is_regular = np.array([frequency is not None for frequency in known.frequencies])[codes]
+    _check_regular(labels, codes, (steps_ahead > 0) & is_regular, steps_ahead, known)
+    rows = np.flatnonzero((steps_ahead > 0) & ~is_regular)
+    if known.labels.time.inferred_type == "integer":
+        are_steps = _is_mostly_regular(known) & (not _counts_rows(known.labels))
+        rows = rows[are_steps[codes[rows]]]
+    if len(rows):
+        _check_irregular(labels, codes, rows[np.argsort(codes[rows], kind="stable")], steps_ahead, known)
+
+
+def _check_regular(labels, codes, is_checked, steps_ahead, known):
+    """Raise if a row of a series with a frequency is not so many periods after the last known one."""
+    last_rows = known.panel.bounds()[codes + 1] - 1
+    ends, periods = periods_of(known.labels.time, known.labels.codes, labels.time, codes, known.frequencies)
+    is_wrong = is_checked & (periods - ends[last_rows] != steps_ahead)
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise ValueError(
+            f"Row {row} of X ({labels.time[row]}) does not continue the series, which ends at "
+            f"{known.labels.time[last_rows[row]]}: the steps after it must follow without gaps. Add the missing rows; "
+            "or, if only the order of the rows matters, drop the index (reset_index(drop=True)) or pass arrays."
+        )
+
+
+def _check_irregular(labels, codes, rows, steps_ahead, known):
+    """Raise if a row of a series without a frequency lies too far after the one before it; rows in order of series."""
+    known_times, times, bounds = time_values(known.labels.time), time_values(labels.time), known.panel.bounds()
+    last_rows = bounds[codes[rows] + 1] - 1
+    before = np.concatenate([times[:1], times[rows[:-1]]])
+    distances = times[rows] - np.where(steps_ahead[rows] == 1, known_times[last_rows], before)
+    largest = _largest_distances(known_times, bounds)[codes[rows]]
+    is_too_far = distances > _MAX_DISTANCE * largest
+    if is_too_far.any():
+        at = int(np.argmax(is_too_far))
+        is_date = isinstance(known.labels.time, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
+        remedy = "Set a frequency of the fitted index (y.asfreq)" if is_date else "Add the missing rows"
+        raise ValueError(
+            f"Row {rows[at]} of X ({labels.time[rows[at]]}) cannot be located after the series, which ends at "
+            f"{known.labels.time[last_rows[at]]}: the fitted index has no frequency, and the distance from the row "
+            f"before, {as_scalar(distances[at])}, is more than {_MAX_DISTANCE} times the largest distance between "
+            f"fitted rows, {as_scalar(largest[at])}. {remedy}, or pass the next steps as an array, or call "
+            "forecast(steps)."
+        )
+
+
+def _largest_distances(times, bounds):
+    """Return the largest distance between neighboring rows of each series."""
+    distances = np.diff(times, prepend=times[:1])
+    distances[bounds[:-1]] = np.zeros(1, dtype=distances.dtype)
+    return np.maximum.reduceat(distances, bounds[:-1])
+
+
+def _is_mostly_regular(known):
+    """Return for each series whether its integers increase, most of them by the same step."""
+    numbers, bounds = time_values(known.labels.time), known.panel.bounds()
+    is_regular = np.zeros(len(bounds) - 1, dtype=bool)
+    for code, (start, end) in enumerate(pairwise(bounds)):
+        steps = np.diff(numbers[start:end])
+        median = np.sort(steps)[len(steps) // 2] if len(steps) else 0
+        is_regular[code] = len(steps) > 1 and steps.min() > 0 and np.mean(steps == median) > 0.5
+    return is_regular
+
+
+def _counts_rows(labels):
+    """Return True if integers number the rows of a frame of several series, and are not times."""
+    time = labels.time
+    if len(labels.series) == 1 or time.inferred_type != "integer" or not time.is_unique:
+        return False
+    # All rows of the frame, or some of them including the first.
+    return bool(time.max() - time.min() + 1 == len(time) or time.min() in (0, 1))

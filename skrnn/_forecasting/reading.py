@@ -1,195 +1,246 @@
-"""What a forecaster reads and returns: series and covariates, in arrays or frames, and the labels of their rows."""
+"""Reading of `X` and `y`: `fit` learns their schema, later calls are checked against it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._common.frames import index_of
-from skrnn._common.frequencies import next_times
 from skrnn._data.checks import as_array_or_frame, as_float_array, as_numeric, check_finite
 from skrnn._data.row_labels import RowLabels, split_labels
-from skrnn._forecasting.recursion import Series
 from skrnn._forecasting.row_index import (
-    check_not_fitted,
+    check_kind,
+    check_not_known,
     check_same_index,
-    check_same_kind,
-    columns_as_fitted,
     kind_of,
+    labels_within_series,
     row_index,
-    rows_of_y,
-    series_and_labels,
+    rows_with_index_of,
 )
+from skrnn._forecasting.schema import Schema
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_hole, warn_of_panel
 
+_NAME = "SequenceForecaster"
 
-class ForecasterDataMixin:
-    """Reading and returning rows, for `SequenceForecaster`."""
 
-    groups: Any
-    window: int
-    output_steps: int
-    n_outputs_: int
-    n_features_in_: int
-    _series: Series
-    _labels: Any  # RowLabels
-    _frequencies: Any  # of each series, as `frequencies_of` returns them
-    _names: Any  # of the columns of the fitted y
-    _index_kind: str | None  # of the fitted index
-    _unordered: Any  # series and labels of the rows that are known, where labels have no order in time
-    _times_lost: bool  # whether `update` was given rows whose times are not known
-    _n_fitted: Any  # rows of each series that `fit` was given
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of `X` and `y`, as arrays, and their labels.
 
-    # ------------------------------------------------------------------ reading
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_outputs), or None
+        Values of `y`; None if it was not passed.
+    covariates : ndarray of shape (n_rows, n_covariates)
+    labels : RowLabels
+        Series and times of the rows.
+    unordered_labels : MultiIndex or None
+        Series and labels of rows whose labels have no order in time, as returned by `labels_within_series`.
+    """
 
-    def _check_given(self, y):
-        """Refuse what is no series at all."""
-        if y is None:
-            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+    values: NDArray[Any] | None
+    covariates: NDArray[Any]
+    labels: RowLabels
+    unordered_labels: pd.MultiIndex | None
 
-    def _read(self, X, y, *, reset):
-        """Check values, where given, and covariates; return them as 2-D arrays, with the labels of their rows.
 
-        The last that is returned are series and labels of the rows, as `series_and_labels` does, where the fitted ones
-        have no order in time.
-        """
-        name = type(self).__name__
-        X = None if X is None else as_array_or_frame(X, "X", name)
-        y = None if y is None else as_array_or_frame(y, "y", name)
-        holder = "X" if index_of(X) is not None else "y"  # of the index
-        if X is None and index_of(y) is not None:
-            X = pd.DataFrame(index=y.index)
-        indexed = y if index_of(X) is None and self.groups is None else X
-        n_rows = _num_samples(y if X is None else X)
-        if self.groups is not None:
-            features, labels = split_labels(X, self.groups)
-            times = rows_of_y(labels, y, self.groups) if index_of(X) is None else None
-            if times is not None:
-                indexed, labels = times, split_labels(times, self.groups)[1]
-        else:
-            features = X
-            labels = split_labels(np.empty((n_rows, 1)) if index_of(indexed) is None else indexed, None)[1]
-        index = row_index(indexed, self.groups)
-        if reset:
-            self._index_kind, self._times_lost = kind_of(index), False
-            unordered = None if labels.time is not None else series_and_labels(index, labels.codes)
-            self._unordered = unordered
-        else:
-            self._check_index(kind_of(index), labels, holder)
-            series = self._labels.series
-            codes = series.get_indexer(labels.series)[labels.codes]
-            unordered = None if self._unordered is None else series_and_labels(index, codes)
-            check_not_fitted(unordered, self._unordered, holder, None if self.groups is None else series)
-        covariates = self._check_covariates(features, n_rows, reset)
-        if y is None:
-            return None, covariates, labels, unordered
-        y = y if reset else columns_as_fitted(y, self._names)
-        values = as_float_array(y, name, parameter="y", finite=True)
-        if len(values) != n_rows:
-            raise ValueError(f"X has {n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
-        is_pandas = index_of(y) is not None
-        check_same_index(X, y)
-        if reset:
-            self._is_2d = values.ndim == 2
-            self.n_outputs_ = values.shape[1] if self._is_2d else 1
-            self._names = getattr(y, "columns" if self._is_2d else "name", None)
-            self._gives_pandas = is_pandas
-        elif (values.ndim == 2) != self._is_2d or (self._is_2d and values.shape[1] != self.n_outputs_):
-            fitted = f"{self.n_outputs_} series"
-            if self.n_outputs_ == 1 and values.shape[1:] in ((), (1,)):
-                fitted = "a 2-D y, of shape (n_rows, 1)" if self._is_2d else "a 1-D y, of shape (n_rows,)"
-                fitted += ": pass y in that shape, " + ("a DataFrame" if self._is_2d else "such as a Series")
-            raise ValueError(f"y has shape {values.shape}, but SequenceForecaster was fitted on {fitted}.")
-        return values if values.ndim == 2 else values[:, None], covariates, labels, unordered
+@dataclass(frozen=True, eq=False)
+class _Input:
+    """`X` and `y` as passed, arrays or pandas objects, with the labels of their rows but before any check of values."""
 
-    def _check_index(self, kind, labels, what):
-        """Refuse an index that does not tell where its rows lie."""
-        if self._times_lost and kind is not None:
-            raise ValueError(
-                f"{what} has an index, but where it lies is not known: update was given an array, and the fitted index "
-                "has no frequency that tells the times of its rows. Pass an array, whose rows are the next steps, or "
-                "fit again with an index."
-            )
-        check_same_kind(kind, self._index_kind, labels.time, self._labels.time, what)
+    X: Any
+    y: Any
+    features: Any  # `X` without the column of `groups`
+    labels: RowLabels
+    index: pd.Index | None  # without the level of `groups`
 
-    def _check_covariates(self, features, n_rows, reset):
-        """Return covariates of shape (n_rows, n_covariates)."""
-        # An array without columns is a mistake in fit, unless a column of it named the series.
-        may_be_none = not reset or self.groups is not None or hasattr(features, "columns")
-        none = features is None or (may_be_none and getattr(features, "shape", ())[1:] == (0,))
-        if not none and not reset and not self.n_features_in_:
-            raise ValueError(
-                f"X has columns, shape {np.shape(features)}, but SequenceForecaster was fitted without covariates."
-            )
-        if not none:
-            features = as_numeric(features, type(self).__name__)
-            columns = getattr(features, "columns", None)
-            covariates = validate_data(self, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
-            check_finite(covariates, type(self).__name__, columns=columns)
-            return covariates
-        if reset:
-            self.n_features_in_ = 0
-            self.__dict__.pop("feature_names_in_", None)
-        elif self.n_features_in_:
-            raise ValueError(f"X has no columns, but SequenceForecaster is expecting {self.n_features_in_} covariates.")
-        return np.empty((n_rows, 0))
+    @property
+    def n_rows(self):
+        return _num_samples(self.y if self.X is None else self.X)
 
-    def _warn_of_rows(self, X, y, labels):
-        """Warn where rows that are taken for neighbours in time are none."""
-        name = type(self).__name__
-        if self.groups is None:
-            warn_of_panel(getattr(y if X is None else X, "index", getattr(y, "index", None)), name, PASS_GROUPS)
-        warn_of_hole(
-            labels,
-            name,
-            "To a forecaster rows follow each other: fill the hole, which y.asfreq makes rows for, or fit on the rows "
-            "after it; drop the index (reset_index(drop=True)) where order alone counts.",
+
+def read_training_rows(forecaster, X, y):
+    """Read the data passed to `fit`; return the rows and their schema.
+
+    Sets ``n_features_in_`` and ``feature_names_in_`` of the forecaster.
+    """
+    _check_y_passed(y)
+    groups = forecaster.groups
+    given = _with_labels(X, y, groups)
+    labels = given.labels
+    unordered_labels = labels_within_series(given.index, labels.codes) if labels.time is None else None
+    covariates = _read_covariates(forecaster, given, groups, reset=True)
+    values = as_float_array(given.y, _NAME, parameter="y", finite=True)
+    _check_consistent(values, given)
+    is_2d = values.ndim == 2
+    schema = Schema(
+        groups=groups,
+        index_kind=kind_of(given.index),
+        names=getattr(given.y, "columns" if is_2d else "name", None),
+        n_outputs=values.shape[1] if is_2d else 1,
+        is_2d=is_2d,
+        is_pandas=index_of(given.y) is not None,
+    )
+    _warn_of_rows(given, groups)
+    return Rows(_as_columns(values), covariates, labels, unordered_labels), schema
+
+
+def read_rows_to_predict(forecaster, X, schema, known):
+    """Read the `X` of a prediction, as `read_new_rows` does."""
+    if X is None:
+        raise ValueError(
+            "X=None does not define the number of steps to predict: call forecast(steps), or pass a DataFrame without "
+            "columns."
         )
-
-    def _check_lengths(self, series):
-        """Refuse series that are too short to be windows."""
-        lengths = np.diff(series.bounds())
-        wanted = self.window + self.output_steps
-        if (lengths < wanted).any():
-            at = int(np.argmax(lengths < wanted))
-            which = "" if self.groups is None else f" of series {self._labels.series.tolist()[at]!r}"
-            raise ValueError(
-                f"y has {lengths[at]} sample(s){which}, but window={self.window} and output_steps={self.output_steps} "
-                f"need at least {wanted}. Pass a longer series, or make the window smaller."
-            )
-
-    # ------------------------------------------------------------------ what comes out
-
-    def _as_fitted(self, values):
-        """Return values of shape (n_rows, n_series) in the shape of the fitted ``y``."""
-        return values if self._is_2d else values[:, 0]
-
-    def _with_index(self, values, n_steps):
-        """Return a forecast, series after series, as pandas where the fitted ``y`` was."""
-        if not self._gives_pandas and self.groups is None:
-            return values
-        ends, time = self._series.bounds()[1:] - 1, self._labels.time
-        # One kind of times for all: numbers of steps where a series has no distance.
-        frequencies = (None,) * len(ends) if None in self._frequencies else self._frequencies
-        steps = [
-            next_times(None if time is None else time[[end]], frequency, n_steps)
-            for end, frequency in zip(ends, frequencies, strict=True)
-        ]
-        index = steps[0]
-        if self.groups is not None:
-            names = np.repeat(self._labels.series, n_steps)
-            index = pd.MultiIndex.from_arrays([names, steps[0].append(steps[1:])], names=[self.groups, index.name])
-        return pd.DataFrame(values, index, self._names) if self._is_2d else pd.Series(values, index, name=self._names)
+    return _read_checked(forecaster, X, None, schema, known)
 
 
-def sorted_by_series(values, covariates, labels):
-    """Return rows and labels, those of one series after another."""
-    order = labels.by_series()
-    time = None if labels.time is None else labels.time[order]
-    return (
-        Series(values[order], covariates[order], labels.codes[order]),
-        RowLabels(labels.series, labels.codes[order], time, labels.is_pandas),
+def read_new_rows(forecaster, X, y, schema, known):
+    """Read the data passed to `update`, and check them against the fitted schema and the known rows.
+
+    Parameters
+    ----------
+    forecaster : SequenceForecaster
+    X, y : array-like or None
+    schema : Schema
+    known : KnownRows
+
+    Returns
+    -------
+    Rows
+    """
+    _check_y_passed(y)
+    return _read_checked(forecaster, X, y, schema, known)
+
+
+def _read_checked(forecaster, X, y, schema, known):
+    given = _with_labels(X, y, schema.groups)
+    labels, parameter = given.labels, "y" if index_of(given.X) is None else "X"
+    check_kind(kind_of(given.index), labels.time, known, schema.index_kind, parameter)
+    unordered_labels = None
+    if known.unordered_labels is not None:
+        unordered_labels = labels_within_series(given.index, known.codes_of(labels))
+        check_not_known(unordered_labels, known, parameter, schema.groups is not None)
+    covariates = _read_covariates(forecaster, given, schema.groups, reset=False)
+    if given.y is None:
+        return Rows(None, covariates, labels, unordered_labels)
+    values = as_float_array(_columns_as_fitted(given.y, schema.names), _NAME, parameter="y", finite=True)
+    _check_consistent(values, given)
+    _check_shape(values.shape, schema)
+    return Rows(_as_columns(values), covariates, labels, unordered_labels)
+
+
+def read_true_values(X, y, schema):
+    """Read the `y` of a score, whose columns are matched by name if there are several; return an array or a frame."""
+    y = as_array_or_frame(y, "y", _NAME)
+    check_same_index(X, y)
+    return y if schema.n_outputs == 1 else _columns_as_fitted(y, schema.names)
+
+
+def _columns_as_fitted(y: Any, names: Any) -> Any:
+    """Return `y` with its columns in the fitted order, matched by name; raise for other names.
+
+    Columns without names, of arrays or with the default names of pandas, are matched by position.
+    """
+    if isinstance(y, pd.Series):
+        if names is None or isinstance(names, pd.Index) or y.name is None or y.name == names:
+            return y
+        raise ValueError(
+            f"y has the name {y.name!r}, but SequenceForecaster was fitted on {names!r}. Pass the same series, or, if "
+            "it is the same under another name, rename it with y.rename(...)."
+        )
+    if not isinstance(y, pd.DataFrame) or not isinstance(names, pd.Index) or y.columns.equals(names):
+        return y
+    are_unique = y.columns.is_unique and names.is_unique
+    if are_unique and len(names) == y.shape[1] and names.isin(y.columns).all():
+        return y[names.tolist()]
+    default = pd.RangeIndex(len(names))
+    if y.shape[1] != len(names) or y.columns.equals(default) or names.equals(default):
+        return y  # `_check_shape` raises for another number of columns
+    raise ValueError(
+        f"y has the columns {y.columns.tolist()}, but SequenceForecaster was fitted on {names.tolist()}. Pass the same "
+        "columns, in any order."
+    )
+
+
+def _with_labels(X, y, groups):
+    """Return `X` and `y` as arrays or pandas objects with the labels of their rows, from the index of either."""
+    X = None if X is None else as_array_or_frame(X, "X", _NAME)
+    y = None if y is None else as_array_or_frame(y, "y", _NAME)
+    features = pd.DataFrame(index=y.index) if X is None and index_of(y) is not None else X
+    indexed = y if index_of(features) is None and groups is None else features
+    n_rows = _num_samples(y if features is None else features)
+    if groups is None:
+        labels = split_labels(np.empty((n_rows, 1)) if index_of(indexed) is None else indexed, None)[1]
+        return _Input(X, y, features, labels, row_index(indexed, None))
+    features, labels = split_labels(indexed, groups)
+    if index_of(indexed) is None:
+        rows = rows_with_index_of(y, labels, groups)
+        if rows is not None:
+            indexed, labels = rows, split_labels(rows, groups)[1]
+    return _Input(X, y, features, labels, row_index(indexed, groups))
+
+
+def _read_covariates(forecaster, given, groups, reset):
+    """Return the covariates of rows, (n_rows, n_covariates)."""
+    features = given.features
+    # In fit, an array without columns is an error, unless its only column identified the series.
+    may_be_empty = not reset or groups is not None or hasattr(features, "columns")
+    if features is None or (may_be_empty and getattr(features, "shape", ())[1:] == (0,)):
+        if reset:
+            forecaster.n_features_in_ = 0
+            vars(forecaster).pop("feature_names_in_", None)
+        elif forecaster.n_features_in_:
+            raise ValueError(f"X has no columns, but {_NAME} is expecting {forecaster.n_features_in_} covariates.")
+        return np.empty((given.n_rows, 0))
+    if not reset and not forecaster.n_features_in_:
+        raise ValueError(f"X has columns, shape {np.shape(features)}, but {_NAME} was fitted without covariates.")
+    features = as_numeric(features, _NAME)
+    covariates = validate_data(forecaster, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
+    check_finite(covariates, _NAME, columns=getattr(features, "columns", None))
+    return covariates
+
+
+def _check_y_passed(y):
+    """Raise if `y` is None."""
+    if y is None:
+        raise ValueError(f"This {_NAME} estimator requires y to be passed, but the target y is None.")
+
+
+def _check_consistent(values, given):
+    """Raise if `X` and `y` have different lengths or indexes."""
+    if len(values) != given.n_rows:
+        raise ValueError(f"X has {given.n_rows} rows, but y has {len(values)}: inconsistent numbers of samples.")
+    check_same_index(given.X, given.y)
+
+
+def _check_shape(shape, schema):
+    """Raise if `y` has another number of dimensions or columns than the fitted one."""
+    if (len(shape) == 2) == schema.is_2d and (not schema.is_2d or shape[1] == schema.n_outputs):
+        return
+    fitted = f"{schema.n_outputs} series"
+    if schema.n_outputs == 1 and shape[1:] in ((), (1,)):
+        fitted = "a 2-D y, of shape (n_rows, 1)" if schema.is_2d else "a 1-D y, of shape (n_rows,)"
+        fitted += ". Pass y in that shape, for example as a " + ("DataFrame" if schema.is_2d else "Series")
+    raise ValueError(f"y has shape {shape}, but {_NAME} was fitted on {fitted}.")
+
+
+def _as_columns(values):
+    return values if values.ndim == 2 else values[:, None]
+
+
+def _warn_of_rows(given, groups):
+    """Warn if consecutive rows are probably of different series, or have a gap in time between them."""
+    if groups is None:
+        warn_of_panel(given.index, _NAME, PASS_GROUPS)
+    warn_of_hole(
+        given.labels,
+        _NAME,
+        "The forecaster treats consecutive rows as consecutive steps: fill the gap (y.asfreq adds the rows), or fit "
+        "on the rows after it; if only the order of the rows matters, drop the index (reset_index(drop=True)).",
     )

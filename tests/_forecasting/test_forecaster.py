@@ -435,7 +435,7 @@ def days(start, periods=2, freq="D"):
 @pytest.mark.parametrize(
     ("X", "y", "params", "message"),
     [
-        (None, np.ones(6), {"output_steps": 3}, r"6 sample\(s\), but window=4 and output_steps=3 need at least 7"),
+        (None, np.ones(6), {"output_steps": 3}, r"6 sample\(s\), but window=4 and output_steps=3 require at least 7"),
         (np.ones((9, 1)), np.ones(8), {}, "X has 9 rows, but y has 8"),
         (
             days("2024-01-01", 9),
@@ -464,19 +464,23 @@ def test_what_cannot_be_fitted(X, y, params, message):
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("predict", [days("2024-01-22")], r"Row 0 of X \(2024-01-22.*does not continue the series, whose last .*01-20"),
+        (
+            "predict",
+            [days("2024-01-22")],
+            r"Row 0 of X \(2024-01-22.*does not continue .*, which ends at .*01-20",
+        ),
         ("predict", [days("2024-01-21", freq="2D")], r"Row 1 of X \(2024-01-23.*does not continue"),
-        ("predict", [days("2024-01-19 12:00", freq="h")], r"Row 0 of X \(2024-01-19 12.*none of its rows"),
-        ("predict", [days("2023-12-31")], r"Row 0 of X \(2023-12-31.*none of its rows"),
+        ("predict", [days("2024-01-19 12:00", freq="h")], r"Row 0 of X \(2024-01-19 12.*is not one of its rows"),
+        ("predict", [days("2023-12-31")], r"Row 0 of X \(2023-12-31.*is not one of its rows"),
         ("predict", [days("2024-01-21").assign(x=1.0)], r"X has columns, .* was fitted without covariates"),
         ("predict", [np.ones((2, 1))], r"X has columns, .* was fitted without covariates"),
-        ("predict", [None], r"X=None does not say how many steps to predict: call forecast\(steps\)"),
+        ("predict", [None], r"X=None does not define the number of steps to predict: call forecast\(steps\)"),
         ("forecast", [0], r"^steps must be an int of at least 1. Got 0"),
         ("forecast", [1.5], r"^steps must be an int of at least 1. Got 1.5"),
         (
             "update",
             [days("2024-01-20"), [1.0, 2.0]],
-            r"^update takes new rows, but row 0 \(2024-01-20.* is part of the",
+            r"^update requires new rows, but row 0 \(2024-01-20.* is already part of the",
         ),
         ("update", [days("2024-01-22"), [1.0, 2.0]], "does not continue"),
         ("update", [days("2024-01-21"), np.ones((2, 2))], r"y has shape \(2, 2\), but .* was fitted on 1 series"),
@@ -523,11 +527,11 @@ class ThirdPartyClassifier(ClassifierMixin, BaseEstimator):
         (LogisticRegression(), "LogisticRegression"),
         (make("GRUClassifier"), "GRUClassifier"),
         (ThirdPartyClassifier(), "ThirdPartyClassifier"),
-        (make_pipeline(StandardScaler(), LogisticRegression()), "Pipeline that holds LogisticRegression"),
-        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "GridSearchCV that holds LogisticRegression"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), "Pipeline with LogisticRegression"),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "GridSearchCV with LogisticRegression"),
         (
             GridSearchCV(make_pipeline(SequenceScaler(), make("GRUClassifier")), {}),
-            "GridSearchCV that holds GRUClassifier",
+            "GridSearchCV with GRUClassifier",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -536,7 +540,7 @@ def test_a_classifier_inside(estimator, named):
     y = np.tile([0.0, 1.0, 1.0], 10)
     fitted = forecaster(LinearRegression(), calibration_size=9).fit(None, y)
     expected, before = fitted.forecast(3), dict(vars(fitted))
-    message = rf"^The 'estimator' parameter of SequenceForecaster must be a regressor, .* Got {named}, a classifier"
+    message = rf"^The 'estimator' parameter of SequenceForecaster must be a .* Got the classifier {named} instead"
     with pytest.raises(ValueError, match=message):
         forecaster(estimator).fit(None, y)
     with pytest.raises(ValueError, match=message):
@@ -551,7 +555,7 @@ def test_unknown_series_and_unfitted():
     _, _, frame = panel(2, 20)
     fitted = forecaster(groups="shop").fit(frame[["x"]], frame["y"])
     other = frame[["x"]].rename(index={"shop 0": "shop 7"}).iloc[[0, 20]]
-    with pytest.raises(ValueError, match="Row 1 of X is of a series that was not fitted: 'shop 7'"):
+    with pytest.raises(ValueError, match=r"Row 1 of X belongs to series 'shop 7', which .* was not fitted on"):
         fitted.predict(other)
     failed = forecaster(window=30)
     with pytest.raises(ValueError, match="window=30"):

@@ -142,7 +142,7 @@ def test_the_last_origin_has_all_its_steps(forecaster):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"initial": 3}, r"y has 3 sample\(s\), but window=3 and output_steps=1 need at least 4"),
+        ({"initial": 3}, r"y has 3 sample\(s\), but window=3 and output_steps=1 require at least 4"),
         ({"initial": 0}, "The 'initial' parameter of backtest must be an int in the range"),
         ({"steps": 0}, "The 'steps' parameter of backtest must be an int in the range"),
         ({"stride": 0}, "The 'stride' parameter of backtest must be an int in the range"),
