@@ -1,4 +1,4 @@
-"""Forecasters, with every kind of damage: the error, and what it leaves behind."""
+"""Forecasters and every kind of invalid input: the error, and the state of the forecaster after it."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ FITTED = {
 }
 
 
-def assert_refused(kind, error, message, function):
+def assert_rejected(kind, error, message, function):
     """Check the error, and that the fitted forecaster is what it was, and predicts the same bits."""
     X, y, later = FITTED[kind]
     fitted = forecaster(calibration_size=0.5).fit(X, y)
@@ -83,14 +83,14 @@ BAD_SERIES = [
 @pytest.mark.parametrize("kind", FITTED)
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_SERIES))
 def test_a_fit_that_fails_leaves_the_forecaster_as_it_was(bad, error, message, kind):
-    assert_refused(kind, error, message, lambda fitted: fitted.fit(None, bad))
+    assert_rejected(kind, error, message, lambda fitted: fitted.fit(None, bad))
 
 
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_SERIES[:-2]))
 def test_damaged_rows_to_append(bad, error, message):
     if isinstance(bad, pd.DataFrame) or np.ndim(bad if not isinstance(bad, list) else 0) > 1:
-        message = ""  # the number of series may be what is refused
-    assert_refused("no covariates", error, message, lambda fitted: fitted.update(None, bad))
+        message = ""  # the number of series may be rejected first
+    assert_rejected("no covariates", error, message, lambda fitted: fitted.update(None, bad))
 
 
 # ---------------------------------------------------------------------- covariates
@@ -134,13 +134,13 @@ ASK = {
 @pytest.mark.parametrize("method", ASK)
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_COVARIATES))
 def test_damaged_covariates(bad, error, message, method):
-    assert_refused("arrays", error, message, lambda fitted: ASK[method](fitted, bad))
+    assert_rejected("arrays", error, message, lambda fitted: ASK[method](fitted, bad))
 
 
 @pytest.mark.parametrize("method", [method for method in ASK if method != "fit"])
 @pytest.mark.parametrize(("bad", "message"), ids(UNLIKE_FITTED))
 def test_covariates_unlike_fitted_ones(bad, message, method):
-    assert_refused("arrays", ValueError, message, lambda fitted: ASK[method](fitted, bad))
+    assert_rejected("arrays", ValueError, message, lambda fitted: ASK[method](fitted, bad))
 
 
 BAD_STEPS = [
@@ -237,7 +237,7 @@ BAD_STEPS = [
 
 @pytest.mark.parametrize(("kind", "function", "message"), ids(BAD_STEPS))
 def test_bad_steps(kind, function, message):
-    assert_refused(kind, ValueError, message, function)
+    assert_rejected(kind, ValueError, message, function)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_bad_steps(kind, function, message):
 )
 def test_bad_parameters(params, X, error, message):
     y = Y if X is None or isinstance(X, np.ndarray) else SERIES
-    assert_refused("arrays", error, message, lambda fitted: _fit_with(fitted, params, X, y))
+    assert_rejected("arrays", error, message, lambda fitted: _fit_with(fitted, params, X, y))
 
 
 def _fit_with(fitted, params, X, y):

@@ -26,7 +26,7 @@ WINDOW, N_ROWS, N_STEPS = 4, 60, 25
 
 
 class SequenceRidge(RegressorMixin, BaseEstimator):
-    """A Ridge of all steps of a 3-D window, absent ones being zeros."""
+    """A Ridge of all time steps of a 3-D window, padded ones being zeros."""
 
     def fit(self, X, y):
         self.ridge_ = Ridge().fit(self._rows(X), y)
@@ -239,6 +239,28 @@ def test_clone_and_pickle():
     assert_array_equal(loaded.predict_interval(X[N_ROWS:], 0.5), fitted.predict_interval(X[N_ROWS:], 0.5))
 
 
+def test_parameters_set_after_fit_change_no_prediction():
+    _, _, frame = panel(2, 30)
+    X, y = frame[["x"]], frame["y"]
+    days = frame.index.get_level_values("day")
+    past, later = days < "2024-01-26", days >= "2024-01-26"
+    fitted = forecaster(groups="shop", target_transformer=StandardScaler(), calibration_size=9).fit(X[past], y[past])
+    expected, bounds = fitted.predict(X[later]), fitted.predict_interval(X[later], 0.7)
+    fitted.set_params(groups=None, window=9, output_steps=3, target_transformer=None, calibration_size=None)
+    assert_array_equal(fitted.predict(X[later]), expected)
+    assert_array_equal(fitted.predict_interval(X[later], 0.7), bounds)
+
+
+def test_update_leaves_what_was_known_as_it_was():
+    fitted = forecaster(window=2).fit(None, pd.Series(np.arange(10.0), [f"row {i}" for i in range(10)]))
+    known = fitted._known
+    fitted.update(None, pd.Series([10.0, 11.0], ["row 10", "row 11"]))
+    assert_array_equal(known.panel.y[:, 0], np.arange(10.0))
+    assert_array_equal(fitted._known.panel.y[:, 0], np.arange(12.0))
+    assert [len(rows.unordered_labels) for rows in (known, fitted._known)] == [10, 12]
+    assert known.n_fitted.tolist() == fitted._known.n_fitted.tolist() == [10]
+
+
 # ---------------------------------------------------------------- rows of the fitted index
 
 
@@ -250,7 +272,7 @@ def test_fitted_rows_are_predicted_one_step_ahead(name, output_steps, n_series):
     frame = pd.DataFrame(X, pd.date_range("2024-01-01", periods=30), columns=["a", "b"])
     fitted = forecaster(ESTIMATORS[name], output_steps=output_steps).fit(frame.iloc[:26], y[:26])
     is_3d, values, n_columns = name == "sequences", y[:26].reshape(26, -1).tolist(), n_series or 1
-    # The first value stands before the series, and absent steps where they can.
+    # Before the series there are padded time steps, or the first value if the estimator takes flat rows.
     padded = [[0.0] * n_columns if is_3d else values[0]] * WINDOW + values
     known = [[0.0, 0.0]] * WINDOW + X[:26].tolist() + [X[25].tolist()] * output_steps
     expected = [np.mean(values, axis=0)]
@@ -266,7 +288,7 @@ def test_fitted_rows_are_predicted_one_step_ahead(name, output_steps, n_series):
     assert_allclose(fitted.predict(frame.iloc[20:]), np.concatenate([expected[20:], after]))
 
 
-def test_networks_see_absent_steps_before_the_series():
+def test_networks_see_padded_steps_before_the_series():
     y = data(30)[1]
     fitted = forecaster(ESTIMATORS["network"]).fit(None, pd.Series(y))
     window = np.array([np.nan, np.nan, y[0], y[1]]).reshape(1, 4, 1)
