@@ -1,4 +1,4 @@
-"""Forecasters, with every kind of damage: the error, and what it leaves behind."""
+"""Forecasters and every kind of invalid input: the error, and the state of the forecaster after it."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ FITTED = {
 }
 
 
-def assert_refused(kind, error, message, function):
+def assert_rejected(kind, error, message, function):
     """Check the error, and that the fitted forecaster is what it was, and predicts the same bits."""
     X, y, later = FITTED[kind]
     fitted = forecaster(calibration_size=0.5).fit(X, y)
@@ -80,7 +80,7 @@ BAD_SERIES = [
     ("lists of two lengths", [[1.0], [1.0, 2.0]], ValueError, "y is a list of lists of different lengths, which"),
     ("nothing", [], ValueError, "0 sample(s)"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0))"),
-    ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 need at least 4"),
+    ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 require at least 4"),
     (
         "time that runs backwards",
         SERIES[::-1],
@@ -93,14 +93,14 @@ BAD_SERIES = [
 @pytest.mark.parametrize("kind", FITTED)
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_SERIES))
 def test_a_fit_that_fails_leaves_the_forecaster_as_it_was(bad, error, message, kind):
-    assert_refused(kind, error, message, lambda fitted: fitted.fit(None, bad))
+    assert_rejected(kind, error, message, lambda fitted: fitted.fit(None, bad))
 
 
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_SERIES[:-2]))
 def test_damaged_rows_to_append(bad, error, message):
     if isinstance(bad, pd.DataFrame) or np.ndim(bad if not isinstance(bad, list) else 0) > 1:
-        message = ""  # the number of series may be what is refused
-    assert_refused("no covariates", error, message, lambda fitted: fitted.update(None, bad))
+        message = ""  # the number of series may be rejected first
+    assert_rejected("no covariates", error, message, lambda fitted: fitted.update(None, bad))
 
 
 # ---------------------------------------------------------------------- covariates
@@ -149,13 +149,13 @@ ASK = {
 @pytest.mark.parametrize("method", ASK)
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_COVARIATES))
 def test_damaged_covariates(bad, error, message, method):
-    assert_refused("arrays", error, message, lambda fitted: ASK[method](fitted, bad))
+    assert_rejected("arrays", error, message, lambda fitted: ASK[method](fitted, bad))
 
 
 @pytest.mark.parametrize("method", [method for method in ASK if method != "fit"])
 @pytest.mark.parametrize(("bad", "message"), ids(UNLIKE_FITTED))
 def test_covariates_unlike_fitted_ones(bad, message, method):
-    assert_refused("arrays", ValueError, message, lambda fitted: ASK[method](fitted, bad))
+    assert_rejected("arrays", ValueError, message, lambda fitted: ASK[method](fitted, bad))
 
 
 BAD_STEPS = [
@@ -163,17 +163,22 @@ BAD_STEPS = [
         "none",
         "no covariates",
         lambda f: f.predict(None),
-        "X=None does not say how many steps to predict: call forecast",
+        "X=None does not define the number of steps to predict: call forecast",
     ),
     ("columns", "no covariates", lambda f: f.predict(ROWS), "X has columns, shape (30, 2), but SequenceForecaster was"),
     (
-        "a hole",
+        "a gap",
         "frames",
         lambda f: f.predict(FRAME.set_axis(DAYS + pd.Timedelta("31D"))),
         "Row 0 of X (2024-02-01 00:00",
     ),
     ("other names", "frames", lambda f: f.predict(FRAME.rename(columns={"a": "c"})), "The feature names should match"),
-    ("before it", "frames", lambda f: f.predict(FRAME.set_axis(DAYS - pd.Timedelta("9D"))), "and is none of its rows"),
+    (
+        "before it",
+        "frames",
+        lambda f: f.predict(FRAME.set_axis(DAYS - pd.Timedelta("9D"))),
+        "is not one of its rows",
+    ),
     ("no step", "no covariates", lambda f: f.forecast(0), "steps must be an int of at least 1. Got 0"),
     ("half a step", "no covariates", lambda f: f.forecast(0.5), "steps must be an int of at least 1. Got 0.5"),
     ("text", "no covariates", lambda f: f.forecast("3"), "steps must be an int of at least 1. Got '3'"),
@@ -202,9 +207,14 @@ BAD_STEPS = [
         "high coverage",
         "arrays",
         lambda f: f.predict_interval(ROWS, 0.999),
-        "coverage=0.999 needs at least 999 residuals",
+        "coverage=0.999 requires at least 999 residuals",
     ),
-    ("known rows", "no covariates", lambda f: f.update(None, SERIES), "update takes new rows, but row 0 (2024-01-01"),
+    (
+        "known rows",
+        "no covariates",
+        lambda f: f.update(None, SERIES),
+        "update requires new rows, but row 0 (2024",
+    ),
     (
         "two series",
         "arrays",
@@ -222,13 +232,13 @@ BAD_STEPS = [
         "periods",
         "no covariates",
         lambda f: f.update(None, SERIES.set_axis(DAYS.to_period("D"))),
-        "The index of y holds period[D], but",
+        "The index of y contains period[D], but",
     ),
     (
         "another name",
         "frames",
         lambda f: f.update(pd.DataFrame(ROWS[:3], LATER, ["a", "b"]), pd.Series(Y[:3], LATER, name="price")),
-        "y is called 'price', but SequenceForecaster was fitted on 'load'",
+        "y has the name 'price', but SequenceForecaster was fitted on 'load'",
     ),
     (
         "another order",
@@ -242,7 +252,7 @@ BAD_STEPS = [
 
 @pytest.mark.parametrize(("kind", "function", "message"), ids(BAD_STEPS))
 def test_bad_steps(kind, function, message):
-    assert_refused(kind, ValueError, message, function)
+    assert_rejected(kind, ValueError, message, function)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +292,7 @@ def test_bad_steps(kind, function, message):
                 {"calibration_size": 30},
                 None,
                 ValueError,
-                "calibration_size=30 of 30 rows leaves 0 to fit",
+                "calibration_size=30 of 30 rows leaves 0 rows to fit",
             ),
             (
                 "share",
@@ -306,7 +316,7 @@ def test_bad_steps(kind, function, message):
 )
 def test_bad_parameters(params, X, error, message):
     y = Y if X is None or isinstance(X, np.ndarray) else SERIES
-    assert_refused("arrays", error, message, lambda fitted: _fit_with(fitted, params, X, y))
+    assert_rejected("arrays", error, message, lambda fitted: _fit_with(fitted, params, X, y))
 
 
 def _fit_with(fitted, params, X, y):
@@ -341,5 +351,5 @@ def test_before_fit(method):
 
 
 def test_an_interval_without_calibration():
-    with pytest.raises(ValueError, match=r"set calibration_size, say to 0.2, and fit again"):
+    with pytest.raises(ValueError, match=r"set calibration_size, for example to 0.2, and fit again"):
         forecaster().fit(None, Y).predict_interval(pd.DataFrame(index=range(3)))

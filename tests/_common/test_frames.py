@@ -391,7 +391,7 @@ def test_groups_whose_times_are_those_of_y(frame, level):
     backwards = y.set_axis(of_y[::-1].set_codes([0, 1] * (N_ROWS // 2), level=0) if level else of_y[::-1])
     with pytest.raises(ValueError, match="The times of X must increase in series"):
         forecaster(groups=groups).fit(X, backwards)
-    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 .* is part of the series already"):
+    with pytest.raises(ValueError, match=r"update requires new rows, but row 0 .* is already part of the series"):
         fitted.update(coming, y[-2:])
     later = y[-2:].set_axis(pd.DatetimeIndex([DAYS_AFTER] * 2))
     assert fitted.update(coming, later).forecast(1).index[0][1] == DAYS_AFTER + pd.Timedelta(days=1)

@@ -315,7 +315,7 @@ def test_the_windower_says_where_days_without_rows_leave_the_next_one_open(index
 def test_numbers_of_a_frame_that_rows_were_dropped_from_are_placed_unless_too_far():
     forecaster = fitted(series(np.delete(np.arange(40), 10)))
     assert_allclose(forecaster.predict(pd.DataFrame(index=[40, 42])), forecaster.predict(np.empty((2, 0))))
-    message = r"Row 0 of X \(90\) cannot be placed .* 51 after .* fitted rows, 2\. Fill the rows that are missing"
+    message = r"Row 0 of X \(90\) cannot be located .* 51, is more .* fitted rows, 2\. Add the missing rows"
     with pytest.raises(ValueError, match=message):
         forecaster.predict(pd.DataFrame(index=[90]))
     drawn = fitted(series(pd.Index([0, 3, 4, 9, 15, 16, 18])))  # at no usual distance
@@ -713,7 +713,7 @@ class SequenceWindowerThenLine(LinearRegression):
         return super().predict(self.windower_.transform(X))
 
 
-# Dates that cannot be placed
+# Dates that cannot be located
 
 
 def test_a_date_that_an_irregular_index_cannot_place_is_an_error():
@@ -723,14 +723,14 @@ def test_a_date_that_an_irregular_index_cannot_place_is_an_error():
     assert_allclose(forecaster.predict(pd.DataFrame(index=after)), [8, 9, 10])
     late = irregular[-1] + pd.to_timedelta([7], unit="D")
     message = (
-        r"Row 0 of X \(2024-01-18 00:00:00\) cannot be placed after the series, whose last row is of 2024-01-11 "
-        r"00:00:00: .* and 7 days 00:00:00 after .* more than 2 times .* 3 days 00:00:00\. .*asfreq.*forecast\(steps\)"
+        r"Row 0 of X \(2024-01-18 00:00:00\) cannot be located after the series, which ends at 2024-01-11 "
+        r"00:00:00: .* 7 days 00:00:00, is more than 2 times .* 3 days 00:00:00\. .*asfreq.*forecast\(steps\)"
     )
     with pytest.raises(ValueError, match=message):
         forecaster.predict(pd.DataFrame(index=late))
-    with pytest.raises(ValueError, match=r"Row 1 of X \(2024-01-21 00:00:00\) cannot be placed"):
+    with pytest.raises(ValueError, match=r"Row 1 of X \(2024-01-21 00:00:00\) cannot be located"):
         forecaster.predict(pd.DataFrame(index=after[:1].append(late + pd.Timedelta("3D"))))
-    with pytest.raises(ValueError, match="cannot be placed"):
+    with pytest.raises(ValueError, match="cannot be located"):
         forecaster.update(None, series(late))
     assert_allclose(forecaster.predict(np.empty((2, 0))), [8, 9])
     assert forecaster.forecast(2).index.tolist() == [1, 2]
@@ -740,7 +740,7 @@ def test_a_series_of_a_panel_cannot_place_a_date_either():
     y = panel(a=DAYS, b=DAYS[[0, 1, 4, 9, 11, 20]])
     forecaster = fitted(y, "shop")
     coming = days_of(a=["2024-02-10"], b=["2024-01-25", "2024-02-20"])
-    with pytest.raises(ValueError, match=r"Row 2 of X \(2024-02-20 00:00:00\) cannot be placed"):
+    with pytest.raises(ValueError, match=r"Row 2 of X \(2024-02-20 00:00:00\) cannot be located"):
         forecaster.predict(pd.DataFrame(index=coming))
     assert_allclose(forecaster.predict(pd.DataFrame(index=coming[:2])), [40, 12])
 

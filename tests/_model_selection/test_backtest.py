@@ -142,7 +142,7 @@ def test_the_last_origin_has_all_its_steps(forecaster):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"initial_window": 3}, r"y has 3 sample\(s\), but window=3 and output_steps=1 need at least 4"),
+        ({"initial_window": 3}, r"y has 3 sample\(s\), but window=3 and output_steps=1 require at least 4"),
         ({"initial_window": 0}, "The 'initial_window' parameter of backtest must be an int in the range"),
         ({"steps": 0}, "The 'steps' parameter of backtest must be an int in the range"),
         ({"step_length": 0}, "The 'step_length' parameter of backtest must be an int in the range"),
