@@ -166,7 +166,7 @@ def draw(forecaster, X, truth, past, title, path):
     ForecastDisplay.from_estimator(
         forecaster,
         X,
-        truth=truth,
+        y_true=truth,
         history=past[-48:],
         coverage=COVERAGE,
         ax=ax,

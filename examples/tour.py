@@ -115,7 +115,7 @@ print(pd.DataFrame({"forecast": best.forecast(N_HELD_OUT), "lower": bounds[:, 0]
 from skrnn import ForecastDisplay
 
 display = ForecastDisplay.from_estimator(
-    best, years, truth=coming, history=past[-60:], coverage=0.9, ylabel="sunspot number"
+    best, years, y_true=coming, history=past[-60:], coverage=0.9, ylabel="sunspot number"
 )
 display.figure_.savefig("tour_forecast.png", dpi=120)
 inside = ((bounds[:, 0] <= coming) & (coming <= bounds[:, 1])).sum()

@@ -196,10 +196,10 @@ PICTURES = [
     ),
     ("no forecast", lambda: ForecastDisplay([]).plot(), ValueError, "of shape (n_steps,). Got shape (0,) instead"),
     (
-        "truth",
-        lambda: ForecastDisplay(Y[:3], truth=Y).plot(),
+        "y_true",
+        lambda: ForecastDisplay(Y[:3], y_true=Y).plot(),
         ValueError,
-        "truth of shape (30,) is longer than the forec",
+        "y_true of shape (30,) is longer than the forec",
     ),
     ("interval", lambda: ForecastDisplay(Y, interval=Y).plot(), ValueError, "interval must have shape (30, 2)"),
     (
@@ -216,9 +216,9 @@ PICTURES = [
     ),
     (
         "other index",
-        lambda: ForecastDisplay(SERIES[:9], truth=SERIES[1:9]).plot(),
+        lambda: ForecastDisplay(SERIES[:9], y_true=SERIES[1:9]).plot(),
         ValueError,
-        "truth must have the index",
+        "y_true must have the index",
     ),
     (
         "no intervals",

@@ -25,9 +25,9 @@ class ForecastDisplay:
     Parameters
     ----------
     forecast : Series or array-like of shape (n_steps,)
-        Predictions, in the units of the series. An array takes the index of `truth` or `interval` if one of them has
+        Predictions, in the units of the series. An array takes the index of `y_true` or `interval` if one of them has
         an index and the same length. Otherwise, its steps are numbered from the end of `history`.
-    truth : Series or array-like of shape (n_true_steps,), default=None
+    y_true : Series or array-like of shape (n_true_steps,), default=None
         True values at the steps of the forecast, or at the first of these steps.
     history : Series or array-like of shape (n_earlier_steps,), default=None
         True values before the forecast. An array ends at the step before the forecast.
@@ -42,8 +42,8 @@ class ForecastDisplay:
     ----------
     forecast_line_ : matplotlib Line2D
         Forecast.
-    truth_line_ : matplotlib Line2D or None
-        True values at the steps of the forecast; None if `truth` is None.
+    true_line_ : matplotlib Line2D or None
+        True values at the steps of the forecast; None if `y_true` is None.
     history_line_ : matplotlib Line2D or None
         True values before the forecast; None if `history` is None.
     interval_band_ : matplotlib PolyCollection, LineCollection for a single step, or None
@@ -72,7 +72,7 @@ class ForecastDisplay:
     """
 
     forecast_line_: Line2D
-    truth_line_: Line2D | None
+    true_line_: Line2D | None
     history_line_: Line2D | None
     interval_band_: PolyCollection | LineCollection | None
     start_line_: Line2D
@@ -83,14 +83,14 @@ class ForecastDisplay:
         self,
         forecast: ArrayLike,
         *,
-        truth: ArrayLike | None = None,
+        y_true: ArrayLike | None = None,
         history: ArrayLike | None = None,
         interval: ArrayLike | None = None,
         coverage: float | None = None,
         name: str = "forecast",
     ) -> None:
         self.forecast = forecast
-        self.truth = truth
+        self.y_true = y_true
         self.history = history
         self.interval = interval
         self.coverage = coverage
@@ -102,7 +102,7 @@ class ForecastDisplay:
         forecaster: BaseEstimator,
         X: ArrayLike,
         *,
-        truth: ArrayLike | None = None,
+        y_true: ArrayLike | None = None,
         history: ArrayLike | None = None,
         coverage: float | None = None,
         name: str = "forecast",
@@ -117,7 +117,7 @@ class ForecastDisplay:
             Fitted forecaster, whose ``predict(X)`` returns the forecast.
         X : array-like of shape (n_steps, n_features), or a DataFrame without columns
             Input of the forecaster. The index of a pandas object is the index of the forecast.
-        truth : Series or array-like of shape (n_true_steps,), default=None
+        y_true : Series or array-like of shape (n_true_steps,), default=None
             True values at the steps of the forecast, or at the first of these steps.
         history : Series or array-like of shape (n_earlier_steps,), default=None
             True values before the forecast. An array ends at the step before the forecast.
@@ -157,7 +157,7 @@ class ForecastDisplay:
         >>> y = pd.Series(range(24), index=months, name="load (MW)", dtype=float)
         >>> forecaster = SequenceForecaster(LinearRegression(), window=3, calibration_size=8).fit(None, y[:20])
         >>> coming = pd.DataFrame(index=months[20:])  # no covariates, only the index
-        >>> display = ForecastDisplay.from_estimator(forecaster, coming, truth=y[20:], history=y[:20], coverage=0.5)
+        >>> display = ForecastDisplay.from_estimator(forecaster, coming, y_true=y[20:], history=y[:20], coverage=0.5)
         >>> display.forecast_line_.get_ydata().round(6)
         array([20., 21., 22., 23.])
         >>> display.ax_.get_ylabel()
@@ -178,7 +178,7 @@ class ForecastDisplay:
                     f"The forecast must have one step per row of X. Got {len(values)} steps for X of shape {X.shape}."
                 )
             forecast = pd.Series(values, index=X.index)
-        display = cls(forecast, truth=truth, history=history, interval=interval, coverage=coverage, name=name)
+        display = cls(forecast, y_true=y_true, history=history, interval=interval, coverage=coverage, name=name)
         return display.plot(ax, ylabel=ylabel)
 
     @classmethod
@@ -186,7 +186,7 @@ class ForecastDisplay:
         cls,
         forecast: ArrayLike,
         *,
-        truth: ArrayLike | None = None,
+        y_true: ArrayLike | None = None,
         history: ArrayLike | None = None,
         interval: ArrayLike | None = None,
         coverage: float | None = None,
@@ -200,7 +200,7 @@ class ForecastDisplay:
         ----------
         forecast : Series or array-like of shape (n_steps,)
             Predictions, in the units of the series. See :class:`ForecastDisplay` for the index of an array.
-        truth : Series or array-like of shape (n_true_steps,), default=None
+        y_true : Series or array-like of shape (n_true_steps,), default=None
             True values at the steps of the forecast, or at the first of these steps.
         history : Series or array-like of shape (n_earlier_steps,), default=None
             True values before the forecast. An array ends at the step before the forecast.
@@ -234,13 +234,13 @@ class ForecastDisplay:
         >>> import pandas as pd
         >>> from skrnn import ForecastDisplay
         >>> history = pd.Series([3.0, 4.0], index=[2001, 2002])
-        >>> display = ForecastDisplay.from_predictions([5.0, 6.0], truth=[5.5], history=history, ylabel="load (MW)")
+        >>> display = ForecastDisplay.from_predictions([5.0, 6.0], y_true=[5.5], history=history, ylabel="load (MW)")
         >>> display.forecast_line_.get_xdata()
         array([2003., 2004.])
-        >>> display.truth_line_.get_xdata()
+        >>> display.true_line_.get_xdata()
         array([2003.])
         """
-        display = cls(forecast, truth=truth, history=history, interval=interval, coverage=coverage, name=name)
+        display = cls(forecast, y_true=y_true, history=history, interval=interval, coverage=coverage, name=name)
         return display.plot(ax, ylabel=ylabel)
 
     def plot(self, ax: Axes | None = None, *, ylabel: str | None = None) -> ForecastDisplay:
@@ -269,12 +269,12 @@ class ForecastDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if self.coverage is not None and not 0 < self.coverage < 1:
             raise ValueError(f"coverage must be a fraction between 0 and 1. Got {self.coverage!r} instead.")
-        forecast, truth, history, interval = _align(self.forecast, self.truth, self.history, self.interval)
+        forecast, y_true, history, interval = _align(self.forecast, self.y_true, self.history, self.interval)
         ax = new_axes((8, 4)) if ax is None else ax
         steps = _positions(forecast.index)
         self.start_line_ = ax.axvline(steps[0], color="0.6", linewidth=0.8, linestyle=":", zorder=0)
         self.history_line_ = _add_series(ax, history, "history", color="0.5", linewidth=1.2)
-        self.truth_line_ = _add_series(ax, truth, "truth", color="black", linewidth=1.2)
+        self.true_line_ = _add_series(ax, y_true, "true", color="black", linewidth=1.2)
         self.forecast_line_ = _add_series(ax, forecast, self.name, color=COLORS[0], linestyle="--", zorder=3)
         self.interval_band_ = None
         if interval is not None:
@@ -283,7 +283,9 @@ class ForecastDisplay:
             draw = ax.fill_between if len(steps) > 1 else ax.vlines  # the area of a single step is empty
             self.interval_band_ = draw(steps, *interval.T, linewidth=0 if len(steps) > 1 else 6, **style)
         _mark_steps(ax, forecast.index)
-        names = [series.name for series in (history, truth, forecast) if series is not None and series.name is not None]
+        names = [
+            series.name for series in (history, y_true, forecast) if series is not None and series.name is not None
+        ]
         ax.set_ylabel(str((*names, "value")[0]) if ylabel is None else ylabel)
         add_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
@@ -313,11 +315,11 @@ def _time_index(index, parameter):
     return index
 
 
-def _align(forecast, truth, history, interval):
+def _align(forecast, y_true, history, interval):
     """Return the series as Series with compatible indexes, and the interval as an array of shape (n_steps, 2)."""
     forecast, steps, name = _single_series(forecast, "forecast")
     n_steps = len(forecast)
-    truth, truth_steps, truth_name = (None, None, None) if truth is None else _single_series(truth, "truth")
+    y_true, true_steps, true_name = (None, None, None) if y_true is None else _single_series(y_true, "y_true")
     interval_steps = _time_index(interval.index, "interval") if isinstance(interval, pd.DataFrame) else None
     interval = None if interval is None else np.asarray(interval, dtype=float)
     if interval is not None and interval.shape not in ((n_steps, 2), (n_steps, 2, 1)):
@@ -325,12 +327,12 @@ def _align(forecast, truth, history, interval):
             f"interval must have shape ({n_steps}, 2), a lower and an upper bound for each step of the forecast. Got "
             f"shape {interval.shape} instead."
         )
-    if truth is not None and len(truth) > n_steps:
+    if y_true is not None and len(y_true) > n_steps:
         raise ValueError(
-            f"truth of shape {truth.shape} is longer than the forecast of shape {forecast.shape}. Pass true values "
+            f"y_true of shape {y_true.shape} is longer than the forecast of shape {forecast.shape}. Pass true values "
             "before the forecast as history, and remove those after it."
         )
-    known = [index for index in (steps, truth_steps, interval_steps) if index is not None and len(index) == n_steps]
+    known = [index for index in (steps, true_steps, interval_steps) if index is not None and len(index) == n_steps]
     steps = known[0] if known else None
     if history is None:
         steps = pd.RangeIndex(n_steps) if steps is None else steps
@@ -338,14 +340,14 @@ def _align(forecast, truth, history, interval):
         values, earlier_steps, history_name = _single_series(history, "history")
         steps, earlier_steps = _consecutive_indexes(steps, n_steps, earlier_steps, len(values))
         history = pd.Series(values, index=earlier_steps, name=history_name)
-    for parameter, index in (("truth", truth_steps), ("interval", interval_steps)):
+    for parameter, index in (("y_true", true_steps), ("interval", interval_steps)):
         if index is not None and not index.equals(steps[: len(index)]):
             raise ValueError(
                 f"{parameter} must have the index of the forecast, {_span(steps)}. Got {_span(index)} instead."
             )
-    truth = None if truth is None else pd.Series(truth, index=steps[: len(truth)], name=truth_name)
+    y_true = None if y_true is None else pd.Series(y_true, index=steps[: len(y_true)], name=true_name)
     interval = None if interval is None else interval.reshape(n_steps, 2)
-    return pd.Series(forecast, index=steps, name=name), truth, history, interval
+    return pd.Series(forecast, index=steps, name=name), y_true, history, interval
 
 
 def _consecutive_indexes(steps, n_steps, earlier_steps, n_earlier_steps):
