@@ -83,7 +83,7 @@ def _version(name):
 
 def _machine():
     """Yield lines on cores, the engine, the processor and the folders of kernels."""
-    from skrnn._engine.choice import process_reason
+    from skrnn._engine.fallback import process_reason
     from skrnn._engine.native.cache import cache_folder, host_target
     from skrnn._engine.native.library import LIBRARIES
     from skrnn._engine.threads import n_threads

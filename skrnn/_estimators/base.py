@@ -21,14 +21,16 @@ from skrnn._data.input_schema import SequenceInputMixin
 from skrnn._data.layouts import is_list_of_sequences
 from skrnn._data.targets import make_targets, outputs_as_list, targets_of_list, valid_in_layout
 from skrnn._engine.checkpoint import without_checkpoint
-from skrnn._engine.dataset import Dataset, keras_inputs
-from skrnn._engine.loss_names import check_loss
-from skrnn._engine.memory import memory_error
-from skrnn._engine.native.layout import PREDICTED_AT_ONCE
+from skrnn._engine.dataset import Dataset
+from skrnn._engine.keras_batches import keras_inputs
+from skrnn._engine.loss_targets import check_loss
+from skrnn._engine.memory_error import memory_error
+from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.prediction import fitted_model, predict
-from skrnn._engine.record import TrainedState, TrainingPlan
+from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
+from skrnn._engine.training_plan import TrainingPlan
 from skrnn._estimators.description import Model, block_of_network
 from skrnn._estimators.parameters import RoutedParametersMixin, as_units
 from skrnn._estimators.validation_data import given_validation_data, held_out, without_validation_data
@@ -187,17 +189,15 @@ class BaseRecurrent(RoutedParametersMixin, SequenceInputMixin, PlainStateMixin, 
                 "random_state to an int. Got None instead."
             )
         plan = TrainingPlan(
+            name=type(self).__name__,
             spec=spec,
+            optimizer=self.optimizer,
+            loss=self._encoder.output(self.loss)[2],
+            metrics=self.metrics,
+            callbacks=callbacks,
+            routed=self._routed_for_keras(),
             seed=self._seed,
             mask_layer=self._mask_layer(),
-            compile_arguments={
-                "optimizer": self.optimizer,
-                "loss": self._encoder.output(self.loss)[2],
-                "metrics": self.metrics,
-                "callbacks": callbacks,
-                "routed": self._routed_for_keras(),
-                "name": type(self).__name__,
-            },
             batch_size=_batch_size(self.batch_size, len(dataset)),
             shuffle=self.shuffle,
             epochs=epochs,
