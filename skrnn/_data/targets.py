@@ -18,7 +18,7 @@ from skrnn._common.frames import as_pandas
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
 from skrnn._data.checks import NUMBERS, as_numeric, check_array_like, describe_position, describe_value, first_bytes
-from skrnn._engine.loss_targets import CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, loss_name
+from skrnn._data.loss_targets import CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, loss_name
 
 _SPARSE = "sparse_categorical_crossentropy"
 

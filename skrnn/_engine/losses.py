@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from skrnn._engine.loss_targets import SHORT_NAMES, loss_name
+from skrnn._data.loss_targets import SHORT_NAMES, loss_name
 from skrnn._estimators.parameters import nearest
 
 # Classes of Keras's losses, and their arguments in any version since 3.6, except those that all classes have.

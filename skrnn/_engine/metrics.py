@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._data.loss_targets import SHORT_NAMES
 from skrnn._engine.keras_metrics import KerasMetrics
-from skrnn._engine.loss_targets import SHORT_NAMES
 from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._estimators.parameters import nearest

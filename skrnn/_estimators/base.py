@@ -19,11 +19,11 @@ from skrnn._common.typing import fit_context
 from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._data.input_schema import SequenceInputMixin
 from skrnn._data.layouts import is_list_of_sequences
+from skrnn._data.loss_targets import check_loss
 from skrnn._data.targets import make_targets, outputs_as_list, targets_of_list, valid_in_layout
 from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.keras_batches import keras_inputs
-from skrnn._engine.loss_targets import check_loss
 from skrnn._engine.memory_error import memory_error
 from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.network import NetworkSpec

@@ -6,7 +6,7 @@ import numpy as np
 
 from skrnn._common.guide import see
 from skrnn._common.warnings import warn
-from skrnn._engine.loss_targets import SCALE_FREE, loss_name
+from skrnn._data.loss_targets import SCALE_FREE, loss_name
 from skrnn.exceptions import UnscaledTargetWarning
 
 _MIN_ROWS = 20

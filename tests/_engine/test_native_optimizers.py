@@ -153,6 +153,9 @@ def test_tables_are_those_of_keras():
 
 def test_an_unknown_name_raises_as_with_keras():
     message = "must be a name that Keras knows, or an instance. Got 'rmspop' instead. Did you mean 'rmsprop'?"
-    for find in (lambda: native_optimizer("rmspop", {}, "GRURegressor"), lambda: _resolve("rmspop", "optimizer", {}, "A")):
+    for find in (
+        lambda: native_optimizer("rmspop", {}, "GRURegressor"),
+        lambda: _resolve("rmspop", "optimizer", {}, "A"),
+    ):
         with pytest.raises(ValueError, match=re.escape(message)):
             find()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import make, needs_kernels
 
-from skrnn._engine.loss_targets import _KINDS, CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, check_loss, loss_name
+from skrnn._data.loss_targets import _KINDS, CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, check_loss, loss_name
 
 ONE_HOT = np.eye(3)[np.arange(40) % 3]
 
