@@ -17,6 +17,7 @@ from skrnn._engine.cells import CELLS
 from skrnn._engine.native import tables
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.native.tables import PANEL, PIECE_LENGTH, padded
+from skrnn._engine.network import NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ class Architecture:
         Number of weight arrays in Keras.
     """
 
-    def __init__(self, spec: Any) -> None:
+    def __init__(self, spec: NetworkSpec) -> None:
         self.spec = spec
+        assert not callable(spec.cell)  # the caller has checked `fallback_reason`
         cell = CELLS[spec.cell].native
-        assert cell is not None  # the caller has checked `fallback_reason`
+        assert cell is not None
         self._cell = cell
         self._library = LIBRARIES[spec.dtype]
         directions = 2 if spec.bidirectional else 1
@@ -256,6 +258,6 @@ def aligned_zeros(n: int, dtype: Any) -> NDArray[Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def architecture_of(spec: Any) -> Architecture:
+def architecture_of(spec: NetworkSpec) -> Architecture:
     """Return the architecture of a network, shared by all its fits and predictions."""
     return Architecture(spec)

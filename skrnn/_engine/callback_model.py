@@ -10,7 +10,9 @@ from skrnn._engine.callbacks import callback_list, has_validation_hooks, report_
 from skrnn._engine.fallback import ENGINE_VARIABLE
 from skrnn._engine.keras_compile import training_variables
 from skrnn._engine.keras_metrics import built_metrics, metric_list
+from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.network import assign
+from skrnn._engine.training_plan import TrainingPlan
 
 
 class CallbackModel:
@@ -29,7 +31,7 @@ class CallbackModel:
         Shape of the targets of one sample.
     """
 
-    def __init__(self, model: Any, callbacks: Any, plan: Any, target_shape: tuple[int, ...]) -> None:
+    def __init__(self, model: Any, callbacks: Any, plan: TrainingPlan, target_shape: tuple[int, ...]) -> None:
         self.callbacks = callbacks
         self._model, self._plan, self._target_shape = model, plan, target_shape
         self._watches_validation = has_validation_hooks(callbacks)
@@ -37,7 +39,7 @@ class CallbackModel:
         self._logs: Any = None
         self._configuration: Any = None  # of the compiled network, until the first step
 
-    def begin(self, training: Any, n_batches: int) -> int:
+    def begin(self, training: NativeTraining, n_batches: int) -> int:
         """Call ``on_train_begin``; return the initial epoch if a callback has set one, else 0."""
         import keras
 

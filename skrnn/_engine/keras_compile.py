@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._data.targets import Targets
 from skrnn._engine.keras_metrics import built_metrics, check_computed, metric_list
 from skrnn._engine.losses import unknown_loss
 from skrnn._engine.metrics import as_list, unknown_metric
 from skrnn._engine.network import build_network, network_variables
 from skrnn._engine.optimizers import unknown_optimizer
+from skrnn._engine.training_plan import TrainingPlan
 from skrnn._estimators.parameters import check_learning_rate, nearest
 
 
@@ -229,7 +231,7 @@ def _tuples_to_lists(callbacks):
     return [_tuples_to_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
 
 
-def compiled_network(plan: Any, targets: Any) -> tuple[Any, list[Any]]:
+def compiled_network(plan: TrainingPlan, targets: Targets) -> tuple[Any, list[Any]]:
     """Return the compiled stock network of a plan, with a built optimizer, and its callbacks."""
     network, callbacks = compile_network(
         lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._engine.dataset import batch_order
+from skrnn._engine.dataset import Dataset, batch_order
 from skrnn._engine.fallback import n_replicas
 from skrnn._engine.keras_batches import keras_batch, keras_inputs
 from skrnn._engine.keras_compile import training_variables
@@ -16,13 +16,17 @@ from skrnn._engine.keras_loss import loss_per_row, weighted_sum
 from skrnn._engine.keras_metrics import built_metrics, metric_list
 from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.trained_state import TrainedState
+from skrnn._engine.training_plan import TrainingPlan
+from skrnn._engine.training_record import TrainingRecord
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 _SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
 _PREDICTION_BATCH = 32  # always the same, because rounding depends on the batch size
 
 
-def fit_with_keras(model: Any, callbacks: Any, plan: Any, record: Any, dataset: Any, validation: Any) -> TrainedState:
+def fit_with_keras(
+    model: Any, callbacks: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None
+) -> TrainedState:
     """Train a compiled network, and return the state after the last epoch.
 
     Parameters

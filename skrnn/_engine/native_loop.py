@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._data.targets import Targets
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.callback_model import CallbackModel
+from skrnn._engine.dataset import Dataset
 from skrnn._engine.keras_compile import resolved_loss
 from skrnn._engine.keras_loss import KerasLoss, depends_on_padding, keras_loss_reason
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
@@ -17,6 +19,8 @@ from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.network import fresh_values, variables_of
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
 from skrnn._engine.trained_state import TrainedState
+from skrnn._engine.training_plan import TrainingPlan
+from skrnn._engine.training_record import TrainingRecord
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 
@@ -29,7 +33,7 @@ class NativeParts:
     metrics: list[Any]
 
 
-def native_parts(plan: Any, targets: Any) -> NativeParts | str:
+def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
     """Return optimizer, loss and metrics of a plan, or the reason why kernels cannot train with them.
 
     Raises
@@ -80,7 +84,12 @@ def _routed_to(target, routed):
 
 
 def fit_natively(
-    parts: NativeParts, hooks: CallbackModel | None, plan: Any, record: Any, dataset: Any, validation: Any
+    parts: NativeParts,
+    hooks: CallbackModel | None,
+    plan: TrainingPlan,
+    record: TrainingRecord,
+    dataset: Dataset,
+    validation: Dataset | None,
 ) -> TrainedState:
     """Train for the epochs of a plan, and return the state after the last one.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._data.sequences import Sequences
 from skrnn._engine.architecture import Architecture, aligned_zeros
 from skrnn._engine.native import tables
 from skrnn._engine.native.library import LIBRARIES
@@ -27,7 +28,7 @@ class Job:
     sequences : Sequences
     """
 
-    def __init__(self, architecture: Architecture, sequences: Any) -> None:
+    def __init__(self, architecture: Architecture, sequences: Sequences) -> None:
         self.architecture = architecture
         self._arrays: dict[int, NDArray[Any]] = {}
         self.table = np.zeros(tables.N_JOB, np.int64)
@@ -149,7 +150,7 @@ def threads_for(work: int, max_threads: int) -> int:
     return min(n_threads(), max_threads) if work >= WORK_OF_A_THREAD else 1
 
 
-def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Any) -> NDArray[Any]:
+def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Sequences) -> NDArray[Any]:
     """Return outputs: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at masked time steps."""
     architecture.load()
     spec, n = architecture.spec, len(sequences)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._engine.architecture import Architecture, aligned_zeros
-from skrnn._engine.dataset import batch_order, sample_order
+from skrnn._engine.dataset import Dataset, batch_order, sample_order
 from skrnn._engine.keras_loss import KerasLoss
 from skrnn._engine.losses import NativeLoss
 from skrnn._engine.native import tables
@@ -46,7 +46,7 @@ class NativeTraining:
         architecture: Architecture,
         optimizer: NativeOptimizer,
         loss: NativeLoss | KerasLoss,
-        dataset: Any,
+        dataset: Dataset,
         *,
         mean_weight: float,
         batch_size: int,
@@ -157,7 +157,7 @@ class NativeTraining:
             total += value * len(samples)
         return total / self._n_samples
 
-    def evaluation(self, dataset: Any, *, keeps_outputs: bool) -> Evaluation:
+    def evaluation(self, dataset: Dataset, *, keeps_outputs: bool) -> Evaluation:
         """Return an evaluation of the network on data, with the weights at the time of each call."""
         return Evaluation(
             self.architecture, self._weights, self._loss, dataset, self._batch_size, keeps_outputs=keeps_outputs
@@ -185,7 +185,7 @@ class Evaluation:
         architecture: Architecture,
         weights: NDArray[Any],
         loss: NativeLoss | KerasLoss,
-        dataset: Any,
+        dataset: Dataset,
         batch_size: int,
         *,
         keeps_outputs: bool,

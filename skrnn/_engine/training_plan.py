@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._engine.checkpoint import Checkpoint
+from skrnn._engine.dataset import Dataset
 from skrnn._engine.fit_digest import callback_classes
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.trained_state import TrainedState
@@ -68,7 +69,7 @@ class TrainingPlan:
     state: TrainedState | None = None
     checkpoint: Checkpoint | None = None
 
-    def mean_weight(self, dataset: Any) -> float:
+    def mean_weight(self, dataset: Dataset) -> float:
         """Return the number by which the loss of a batch is divided for each of its samples."""
         # The data of partial_fit are not all training data: relative to the total weight of a single sample, its weight
         # would have no effect.
@@ -110,7 +111,7 @@ class TrainingPlan:
         return [*state.weights, *kept]
 
 
-def fit_identity(plan: TrainingPlan, dataset: Any, validation: Any) -> list[Any]:
+def fit_identity(plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> list[Any]:
     """Return everything that distinguishes a fit from others, for the name of its checkpoint file."""
     parameters = {field.name: getattr(plan, field.name) for field in fields(plan)}
     for name in ("checkpoint", "verbose"):
