@@ -18,39 +18,39 @@ from skrnn._engine.training_plan import TrainingPlan
 from skrnn._estimators.parameters import check_learning_rate, nearest
 
 
-def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name):
-    """Route arguments, compile a network and create its callbacks, by scikeras.
+def compiled_network(plan: TrainingPlan, targets: Targets) -> tuple[Any, list[Any]]:
+    """Return the compiled stock network of a plan, with a built optimizer, and its callbacks."""
+    network, callbacks = _compile_by_scikeras(plan)
+    network.optimizer.build(network.trainable_variables)
+    if plan.metrics is not None:
+        target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
 
-    Parameters
-    ----------
-    build : callable
-        Returns the network, not compiled yet.
-    optimizer, loss, metrics, callbacks
-        Parameters of the estimator.
-    routed : dict
-        Its routed parameters, such as ``{"optimizer__learning_rate": 0.01}``.
-    name : str
-        Class name of the estimator, for errors.
+        def compute():
+            results: dict[str, Any] = {}
+            for metric in built_metrics(network, target_shape):
+                result = metric.result()
+                results.update(result if isinstance(result, dict) else {metric.name: result})
+            return results
 
-    Returns
-    -------
-    model : keras.Model
-        Compiled network. Its metrics use the same weights as its loss.
-    callbacks : list of keras.callbacks.Callback
-    """
+        check_computed(compute, plan.metrics, plan.name)
+    return network, callbacks
+
+
+def _compile_by_scikeras(plan):
+    """Return the compiled network and the callbacks, with arguments routed to all of them by scikeras."""
     wrapper_class = _scikeras_wrapper()
-    optimizer = _resolve(optimizer, "optimizer", routed, name)
-    loss = _resolve(loss, "loss", routed, name)
-    check_callback_arguments(callbacks, routed, name)
-    _check_metrics(metrics, name)
+    optimizer = _resolve(plan.optimizer, "optimizer", plan.routed, plan.name)
+    loss = _resolve(plan.loss, "loss", plan.routed, plan.name)
+    check_callback_arguments(plan.callbacks, plan.routed, plan.name)
+    _check_metrics(plan.metrics, plan.name)
 
     def build_and_compile(compile_kwargs):
         # scikeras would instantiate metrics, so that "mae" became "mean_absolute_error" in the history.
         del compile_kwargs["metrics"]
-        model = build()
+        model = build_network(plan.spec, plan.seed, mask=plan.mask_layer)
         model.compile(
             **compile_kwargs,
-            weighted_metrics=metric_list(metrics),
+            weighted_metrics=metric_list(plan.metrics),
             jit_compile=False,
             auto_scale_loss=False,  # a global policy would turn it on, although the network sets its dtype
         )
@@ -62,9 +62,9 @@ def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name)
         optimizer=optimizer,
         loss=loss,
         metrics=None,
-        callbacks=_tuples_to_lists(callbacks),
+        callbacks=_tuples_to_lists(plan.callbacks),
         random_state=None,
-        **routed,
+        **plan.routed,
     )
     row = np.zeros((1, 1), dtype=np.float32)
     wrapper.initialize(row, row[0])
@@ -229,32 +229,6 @@ def _flattened(callbacks):
 def _tuples_to_lists(callbacks):
     """Return callbacks with tuples converted to lists, because scikeras does not accept tuples."""
     return [_tuples_to_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
-
-
-def compiled_network(plan: TrainingPlan, targets: Targets) -> tuple[Any, list[Any]]:
-    """Return the compiled stock network of a plan, with a built optimizer, and its callbacks."""
-    network, callbacks = compile_network(
-        lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer),
-        optimizer=plan.optimizer,
-        loss=plan.loss,
-        metrics=plan.metrics,
-        callbacks=plan.callbacks,
-        routed=plan.routed,
-        name=plan.name,
-    )
-    network.optimizer.build(network.trainable_variables)
-    if plan.metrics is not None:
-        target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
-
-        def compute():
-            results: dict[str, Any] = {}
-            for metric in built_metrics(network, target_shape):
-                result = metric.result()
-                results.update(result if isinstance(result, dict) else {metric.name: result})
-            return results
-
-        check_computed(compute, plan.metrics, plan.name)
-    return network, callbacks
 
 
 def training_variables(network: Any) -> list[Any]:
