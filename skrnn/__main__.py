@@ -80,7 +80,7 @@ def _report():
     print("environment   " + (", ".join(f"{name}={value}" for name, value in given.items()) or "-"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # otherwise TensorFlow logs between the lines of the report
 
-    from skrnn._engine.choice import process_reason
+    from skrnn._engine.fallback import process_reason
     from skrnn._self_test import checks
 
     try:
@@ -119,7 +119,7 @@ def _version(name):
 
 def _machine():
     """Yield lines about the cores, the engine, the processor and the cache folders of kernels."""
-    from skrnn._engine.choice import process_reason
+    from skrnn._engine.fallback import process_reason
     from skrnn._engine.native.cache import cache_folder, host_target
     from skrnn._engine.native.library import LIBRARIES
     from skrnn._engine.threads import n_threads

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skrnn._engine.choice import process_reason
+from skrnn._engine.fallback import process_reason
 from skrnn._engine.native.library import LIBRARIES
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._estimators.lstm_classifier import LSTMClassifier

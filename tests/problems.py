@@ -10,7 +10,8 @@ from reference import outputs_of_sequence
 from skrnn._data.sequences import Sequences
 from skrnn._data.targets import Targets
 from skrnn._engine.architecture import Architecture
-from skrnn._engine.dataset import Dataset, keras_inputs
+from skrnn._engine.dataset import Dataset
+from skrnn._engine.keras_batches import keras_inputs
 from skrnn._engine.losses import native_loss
 from skrnn._engine.native_pass import outputs_of
 from skrnn._engine.native_training import NativeTraining

@@ -453,7 +453,7 @@ PARAMETERS = [
     (
         "callbacks__patience",
         3,
-        "is for a callback that NAME makes, but callbacks=None holds no class",
+        "is for a callback class, but callbacks=None of NAME contains none",
     ),
 ]
 

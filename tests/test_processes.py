@@ -60,7 +60,7 @@ def about_this_worker():
 
 def test_tensorflow_takes_the_share_of_its_process():
     code = """
-from skrnn._engine.processes import prepare_process
+from skrnn._engine.tensorflow_process import prepare_process
 from tensorflow.config import threading
 
 prepare_process()

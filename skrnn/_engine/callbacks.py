@@ -1,4 +1,4 @@
-"""Keras callbacks of a fit by native kernels, which return once an epoch; which of them need more than that."""
+"""Which Keras callbacks native fits, which return once per epoch, can call, and how they are called."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ _VALIDATION_HOOKS = ("on_test_begin", "on_test_end")
 _VALIDATION_BATCH_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 
 
-def _if_it_saves(callback):
+def _saving_reason(callback):
     return None if callback.save_freq == "epoch" else "saves between batches"
 
 
-def _if_it_logs(callback):
+def _logging_reason(callback):
     if callback.update_freq != "epoch":
         return "logs between batches"
     return "profiles batches" if callback._should_trace else None
 
 
-# Keras's own classes that define hooks for batches, and what says why an instance needs these; None where it does not.
-# Those of Keras 3.6 to 3.15. Others of its classes define no such hook.
+# Classes of Keras (3.6 to 3.15) that define methods for batches, and functions that return why an instance needs them,
+# or None. Other classes of Keras define no such method.
 RULES: dict[str, Callable[[Any], str | None]] = {
-    "BackupAndRestore": _if_it_saves,
-    "ModelCheckpoint": _if_it_saves,
-    "OrbaxCheckpoint": _if_it_saves,
-    # With write_graph, Keras's loop adds the operations of its training function, which native fits do not have.
-    "TensorBoard": _if_it_logs,
-    # Fits tell callbacks that Keras's verbosity is 0, at which it shows nothing; `verbose` has a progress line instead.
+    "BackupAndRestore": _saving_reason,
+    "ModelCheckpoint": _saving_reason,
+    "OrbaxCheckpoint": _saving_reason,
+    # With write_graph, Keras's loop also writes the operations of its training function, which native fits do not have.
+    "TensorBoard": _logging_reason,
+    # Prints nothing, since fits set Keras's verbosity to 0; `verbose` prints a progress line instead.
     "ProgbarLogger": lambda callback: None,
-    # `watch_losses` calls it once an epoch: the loss of an epoch is NaN or infinite if that of any of its batches is.
+    # `report_loss` calls it once per epoch, whose loss is NaN or infinite if that of a batch is.
     "TerminateOnNaN": lambda callback: None,
-    # Passes hooks on; `_single` looks at those that it holds instead.
+    # Passes calls on; `_individual` yields the callbacks that it contains.
     "CallbackList": lambda callback: None,
 }
 
 
 def callback_reason(callbacks, validates):
-    """Say which callback wants to be called more often than once an epoch, or None where none does.
+    """Return which callback has to be called more often than once per epoch, or None.
 
     Parameters
     ----------
     callbacks : list of keras.callbacks.Callback
     validates : bool
-        Whether there are validation data, for the batches of which some have hooks, too.
+        Whether there are validation data, for whose batches callbacks may also define methods.
     """
     hooks = (*_BATCH_HOOKS, *(_VALIDATION_BATCH_HOOKS if validates else ()))
-    for callback in _single(callbacks):
+    for callback in _individual(callbacks):
         for hook in hooks:
             owner = _owner(callback, hook)
             if _is_of_keras(owner, "Callback"):
@@ -60,16 +60,16 @@ def callback_reason(callbacks, validates):
 
 
 def has_validation_hooks(callbacks):
-    """Whether a callback is called before or after a pass over the validation data."""
+    """Return whether a callback defines a method that is called before or after validation."""
     return any(
         not _is_of_keras(_owner(callback, hook), "Callback")
-        for callback in _single(callbacks)
+        for callback in _individual(callbacks)
         for hook in _VALIDATION_HOOKS
     )
 
 
 def callback_list(callbacks, model, *, n_batches, epochs):
-    """Return the list that calls callbacks as that of ``keras.Model.fit`` does."""
+    """Return a ``CallbackList`` as in ``keras.Model.fit``."""
     import keras
 
     return keras.callbacks.CallbackList(
@@ -77,27 +77,27 @@ def callback_list(callbacks, model, *, n_batches, epochs):
     )
 
 
-def watch_losses(callbacks, n_batches, logs):
-    """Let callbacks that look for a loss of NaN see that of an epoch, as if its last batch had it."""
+def report_loss(callbacks, n_batches, logs):
+    """Call ``TerminateOnNaN`` with the loss of an epoch as that of its last batch."""
     import keras
 
-    for callback in _single(callbacks):
+    for callback in _individual(callbacks):
         if isinstance(callback, keras.callbacks.TerminateOnNaN):
             callback.on_batch_end(n_batches - 1, {"loss": logs["loss"]})
 
 
-def _single(callbacks):
-    """Yield callbacks, and for lists of Keras's kind among them, those that they hold."""
+def _individual(callbacks):
+    """Yield callbacks, including those inside a ``CallbackList``."""
     import keras
 
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CallbackList):
-            yield from _single(callback.callbacks)
+            yield from _individual(callback.callbacks)
         yield callback
 
 
 def _owner(callback, hook):
-    """Return the class that defines a hook of a callback; None where the instance does, as LambdaCallback's do."""
+    """Return the class that defines a method of a callback, or None if the instance does, as in LambdaCallback."""
     if hook in vars(callback):
         return None
     return next(cls for cls in type(callback).__mro__ if hook in vars(cls))

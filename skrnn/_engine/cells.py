@@ -1,4 +1,4 @@
-"""Names of recurrent cells and the Keras layers behind them: a new cell touches this file alone."""
+"""Registry of recurrent cells: their Keras layers, variables and kernels. A new cell is an entry here."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# Held while Python's generator is seeded for one layer: threads may build at once, and a callable may build a network.
+# Held while Python's generator is seeded for a layer, because several threads may build networks. It is reentrant,
+# because a callable cell may build a network.
 _GLOBAL_GENERATOR = threading.RLock()
 
 
 @dataclass(frozen=True)
 class CellVariables:
-    """Variables of a layer of a cell, where they are laid out as in Keras's cells.
+    """Variables of a recurrent layer whose shapes follow Keras's cells.
 
     These are a kernel of shape (n_inputs, n_gates * units), a recurrent kernel of shape (units, n_gates * units), a
-    bias, and the state of one generator of random numbers, for dropout.
+    bias, and the state of one random generator for dropout.
 
     Parameters
     ----------
     owner : str
-        What Keras calls the cell in the paths of its weights.
+        Name of the cell in the paths of its weights.
     n_gates : int
-        Number of gates, the candidate among them: kernels and bias hold so many columns per unit.
+        Number of gates, including the candidate. Kernels and bias have this number of columns per unit.
     bias_rows : int, default=1
-        Number of biases per column. One is a vector, more are rows.
+        Number of biases per column. If 1, the bias is a vector, otherwise a matrix.
     """
 
     owner: str
@@ -47,21 +48,21 @@ class CellVariables:
 
 @dataclass(frozen=True)
 class NativeCell:
-    """What native kernels know of a cell.
+    """Properties of a cell that native kernels need.
 
     Parameters
     ----------
     gates : int
-        Products for each unit.
+        Number of gates.
     record, slopes : int
-        Numbers for each unit and step that the step forward keeps, and that the step back computes.
+        Numbers per unit and time step that the forward step stores, and gradients that the backward step computes.
     order : tuple of int
-        For each gate, in Keras's order, its place among the columns of the recurrent kernel.
+        For each gate in Keras's order, its position in the columns of the recurrent kernel.
     input_slopes : int, default=0
-        Which of the slopes is the first that belongs to the products of the inputs.
+        Index of the first gradient that belongs to the projection of the inputs.
     separate : bool, default=False
-        Whether the product of the state has a bias of its own and is not added to that of the inputs, and the state
-        passes a step by itself as well.
+        Whether the projection of the state has its own bias and is not added to that of the inputs. The old state then
+        also contributes directly to the new one.
     """
 
     gates: int
@@ -74,21 +75,20 @@ class NativeCell:
 
 @dataclass(frozen=True)
 class Cell:
-    """What there is to know of a recurrent cell.
+    """Recurrent cell.
 
     Parameters
     ----------
     label : str
-        What it is called in text.
+        Name in text.
     layer : str or callable
-        Its Keras layer: a name in ``keras.layers``, or a function that takes the arguments of such a layer and
-        returns one. Its weights are called ``kernel``, ``recurrent_kernel`` and ``bias``, or
-        ``skrnn._engine.initializers.initial_value`` learns of others.
+        Keras layer: a name in ``keras.layers``, or a function that takes the arguments of such a layer and returns one.
+        Its weights are called ``kernel``, ``recurrent_kernel`` and ``bias``; other names have to be added to
+        ``skrnn._engine.initializers.initial_value``.
     native : NativeCell or None, default=None
-        What native kernels know of the cell, called ``<name>_step`` and ``<name>_step_back``. None trains and predicts
-        through Keras's own loop.
+        Properties for the kernels ``<name>_step`` and ``<name>_step_back``. If None, Keras trains and predicts.
     variables : CellVariables or None, default=None
-        The variables of the layer. Where they are None, a network is built to find them.
+        Variables of the layer. If None, a network is built to find them.
     """
 
     label: str
@@ -97,7 +97,7 @@ class Cell:
     variables: CellVariables | None = None
 
 
-# The values of the parameter `cell`.
+# Values of the parameter `cell`.
 CELLS = {
     "gru": Cell(
         "GRU",
@@ -121,24 +121,24 @@ CELLS = {
 
 
 def label_of(cell):
-    """Return what a value of the parameter `cell` is called in text."""
-    return getattr(cell, "__name__", "own cell") if callable(cell) else CELLS[cell].label
+    """Return the name in text of a value of the parameter `cell`."""
+    return getattr(cell, "__name__", "custom cell") if callable(cell) else CELLS[cell].label
 
 
 def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, dtype, name):
-    """One recurrent Keras layer.
+    """Return a recurrent Keras layer.
 
     Parameters
     ----------
     cell : str or callable
-        A name in `CELLS`, or a callable ``cell(units, return_sequences=..., dtype=..., name=...)`` that returns
+        Name in `CELLS`, or callable ``cell(units, return_sequences=..., dtype=..., name=...)`` that returns
         a Keras recurrent layer.
     units : int
         Number of hidden units.
     return_sequences, recurrent_dropout, dtype, name
         As in Keras.
     seeds : iterator of int
-        Where the seeds of its initializers and of its dropout come from.
+        Source of the seeds of its initializers and of its dropout.
     """
     import keras
 
@@ -160,7 +160,7 @@ def recurrent_layer(cell, units, *, return_sequences, recurrent_dropout, seeds, 
 
 @contextlib.contextmanager
 def _default_seeds_from(seed):
-    """Make the seeds that Keras draws for unseeded layers, from Python's generator, depend on `seed` alone."""
+    """Seed Python's generator, from which Keras draws the seeds of unseeded layers, and restore it at the end."""
     with _GLOBAL_GENERATOR:
         state = random.getstate()
         random.seed(seed)

@@ -1,4 +1,4 @@
-"""Series that a trained network continues by native kernels: its predictions are fed back without leaving them."""
+"""Recursive multi-step forecasts (closed loop) by native kernels, which feed predictions back to the network."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._data.sequences import Sequences
-from skrnn._engine.architecture import Architecture, aligned_zeros
-from skrnn._engine.native import layout as at
-from skrnn._engine.native.library import LIBRARIES
-from skrnn._engine.native_pass import WORK_OF_A_THREAD, Job
-from skrnn._engine.threads import n_threads, run
+from skrnn._engine.architecture import Architecture
+from skrnn._engine.native import tables
+from skrnn._engine.native_pass import Job, Workers, threads_for
 
 
 def closed_loop(
@@ -23,18 +21,18 @@ def closed_loop(
     output_steps: int,
     n_blocks: int,
 ) -> NDArray[Any]:
-    """Continue series, each block of steps predicted from the ones before it.
+    """Forecast series recursively, in blocks of time steps.
 
     Parameters
     ----------
     architecture : Architecture
-        Of a network that takes numbers, and puts out ``output_steps * n_series`` of them for a sequence.
+        Network without an embedding, with ``output_steps * n_series`` outputs per sequence.
     weights : ndarray
-        Packed ones.
+        Packed weights.
     seen : ndarray of shape (n, window, n_series)
-        The last values of each series.
+        Last values of each series.
     covariates : ndarray of shape (n, window + n_blocks * output_steps, n_covariates)
-        Those of the same steps, and of the ones to predict.
+        Covariates of the same time steps and of those to forecast.
     output_steps, n_blocks : int
 
     Returns
@@ -44,8 +42,8 @@ def closed_loop(
     architecture.load()
     dtype, (n, window, n_series) = architecture.spec.dtype, seen.shape
     n_rows = window + n_blocks * output_steps
-    # A row for each step. The network sees the covariates of a step beside the values so many steps before it: windows
-    # end where predictions begin, and the covariates that they hold end with the predictions.
+    # One row per time step. Covariates are shifted by `output_steps`: the last row of a window, which holds the values
+    # before the forecast, holds the covariates of its last time step.
     table = np.zeros((n, n_rows, n_series + covariates.shape[2]), dtype)
     table[:, :window, :n_series] = seen
     table[:, : n_rows - output_steps, n_series:] = covariates[:, output_steps:]
@@ -62,26 +60,20 @@ def closed_loop(
 
 
 def _continue(architecture, weights, windows, output_steps, n_blocks):
-    """Write the predictions into the values of the windows, after each of them."""
+    """Write the predictions into the rows of the table that follow each window."""
     n, job = len(windows), Job(architecture, windows)
-    job.set(at.ORDER, np.arange(n))
-    job.set(at.POSITIONS, job.kept(at.ORDER))
-    job.set(at.SYNC, np.zeros(at.N_COUNTS, np.int64))
-    job.table[at.N_SAMPLES] = n
-    alone = job.work() * n_blocks < WORK_OF_A_THREAD
-    most = 1 if alone else n_threads()
-    series_at_once = min(at.PREDICTED_AT_ONCE, -(-n // most))  # a row of a product depends on no other
-    kernel = LIBRARIES[architecture.spec.dtype].function("closed_loop")
-
-    def call():
-        steps, places = np.zeros(3 + 2 * windows.n_timesteps, np.int64), architecture.new_places()
-        size = architecture.memory_size(series_at_once * windows.n_timesteps, series_at_once, trains=False)
-        memory = aligned_zeros(size, architecture.spec.dtype)
-        tables = architecture.table.ctypes.data, job.table.ctypes.data
-        numbers = series_at_once, n_blocks, output_steps
-        kernel(weights.ctypes.data, *tables, *numbers, steps.ctypes.data, places.ctypes.data, memory.ctypes.data)
-
-    if alone:
-        call()
-    else:
-        run([call] * min(most, -(-n // series_at_once)), job.stop)
+    job.set(tables.ORDER, np.arange(n))
+    job.set(tables.POSITIONS, job.array(tables.ORDER))
+    job.set(tables.SYNC, np.zeros(tables.N_COUNTS, np.int64))
+    job.table[tables.N_SAMPLES] = n
+    # The results do not depend on how many series are computed at once: a row of a product depends on no other row.
+    series_at_once = min(tables.PREDICTED_AT_ONCE, -(-n // threads_for(job.work() * n_blocks, n)))
+    workers = Workers(
+        job,
+        "closed_loop",
+        series_at_once,
+        max_threads=-(-n // series_at_once),
+        n_passes=n_blocks,
+        arguments=(series_at_once, n_blocks, output_steps),
+    )
+    workers.run(weights)

@@ -1,8 +1,8 @@
-"""Initial values of a network's variables: those of Keras's default initializers, by numpy alone.
+"""Initial values of a network's variables: those of Keras's default initializers, computed by numpy.
 
-An int that seeds an initializer of Keras gives the numbers of TensorFlow's stateless random operations on a CPU. Those
-are counter-based: the i-th number is a function of the seed and of i, so that they are the same here bit for bit,
-whatever the backend of Keras.
+Keras's initializers with an int as seed return the numbers of TensorFlow's stateless random operations on the CPU.
+These are counter-based: the i-th number is a function of the seed and of i. So they are reproduced here bit for bit,
+for any backend of Keras.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-# Of Philox 4x32-10: what counters are multiplied by, and what is added to the key after each round.
+# Philox 4x32-10: multipliers of the counters, and increments of the key after each round.
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _INCREMENTS = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _N_ROUNDS = 10
@@ -19,27 +19,27 @@ _N_ROUNDS = 10
 _LOW_WORD = np.uint64(0xFFFFFFFF)
 _WORD = np.uint64(32)  # bits
 
-# TensorFlow draws the key and the upper half of the counter from the seed, by the same generator under this key.
+# TensorFlow derives the key and the upper half of the counter from the seed, by the same generator with this key.
 _KEY_OF_SEEDS = np.uint64(0x3EC8F720), np.uint64(0x02461E29)
 
-# Keras takes seeds, which are int64, modulo this, for TensorFlow's compiled operations take int32 only.
+# Keras takes seeds, which are int64, modulo this number, because TensorFlow's compiled operations only support int32.
 _SEED_MODULUS = 2**31 - 2
 
-_BLOCK = 2**15  # counters at once: whatever is computed of them stays in the cache of the processor
+_BLOCK = 2**15  # number of counters at once, whose intermediate results fit the processor's cache
 
-# TensorFlow's least uniform number to take the logarithm of, in float64 too.
+# Smallest uniform number whose logarithm TensorFlow takes, also in float64.
 _LEAST_UNIFORM = 1e-7
 
 
 def initial_value(path, shape, dtype, seed):
-    """Return the value that a variable of a fresh network has: that of Keras's default initializers.
+    """Return the initial value of a variable, as drawn by Keras's default initializer.
 
     Parameters
     ----------
     path : str
-        Keras's path of the variable, which ends in its name.
+        Path of the variable in Keras, which ends in its name.
     shape : tuple of int
-    dtype : {"float32", "float64"}, or that of the states of Keras's random generators
+    dtype : {"float32", "float64"}, or the dtype of the states of Keras's random generators
     seed : int
     """
     name = path.rsplit("/", 1)[-1]
@@ -47,7 +47,7 @@ def initial_value(path, shape, dtype, seed):
         return np.array([seed, 0], dtype=dtype)
     if name == "bias":
         value = np.zeros(shape, dtype=dtype)
-        if "lstm_cell" in path:  # so that it remembers at first; Jozefowicz et al. 2015
+        if "lstm_cell" in path:  # forget gate; Jozefowicz et al. 2015
             units = shape[0] // 4
             value[units : 2 * units] = 1
         return value
@@ -66,15 +66,15 @@ def random_uniform(shape, dtype, seed, limit=0.05):
     limit : float, default=0.05
     """
     limit = np.float32(limit)  # Keras rounds the limits to float32, whatever the dtype
-    high, low = np.array([[limit], [-limit]], dtype=dtype)  # arrays, for every step rounds to the dtype
+    high, low = np.array([[limit], [-limit]], dtype=dtype)  # arrays, so that each operation rounds to the dtype
     return (_uniform(math.prod(shape), dtype, seed) * (high - low) + low).reshape(shape)
 
 
 def glorot_uniform(shape, dtype, seed):
-    """Draw a kernel as ``keras.initializers.GlorotUniform``, which keeps variances the same from layer to layer.
+    """Draw a kernel as ``keras.initializers.GlorotUniform``, which preserves variances from layer to layer.
 
-    The numbers are uniform up to sqrt(6 / (fan_in + fan_out)); Glorot & Bengio 2010, "Understanding the difficulty of
-    training deep feedforward neural networks", equation 16.
+    The distribution is uniform with the limit sqrt(6 / (fan_in + fan_out)); Glorot & Bengio 2010, "Understanding the
+    difficulty of training deep feedforward neural networks", equation 16.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def glorot_uniform(shape, dtype, seed):
     """
     receptive_field = math.prod(shape[:-2])
     fan_in, fan_out = (shape[0], shape[0]) if len(shape) == 1 else (n * receptive_field for n in shape[-2:])
-    scale = 1 / max(1, (fan_in + fan_out) / 2)  # its order of operations is Keras's: the last bit depends on it
+    scale = 1 / max(1, (fan_in + fan_out) / 2)  # in Keras's order of operations, on which the last bit depends
     return random_uniform(shape, dtype, seed, limit=math.sqrt(3 * scale))
 
 
@@ -92,8 +92,8 @@ def orthogonal(shape, dtype, seed):
     """Draw a matrix with orthonormal rows or columns, whichever are fewer, as ``keras.initializers.Orthogonal``.
 
     It is the Q of the QR decomposition of normal numbers whose R has a positive diagonal; Saxe et al. 2013, "Exact
-    solutions to the nonlinear dynamics of learning in deep linear neural networks". More than two dimensions are those
-    of a matrix whose columns are along the last.
+    solutions to the nonlinear dynamics of learning in deep linear neural networks". With more than two dimensions,
+    all but the last are flattened to the rows of a matrix.
 
     Parameters
     ----------
@@ -110,17 +110,17 @@ def orthogonal(shape, dtype, seed):
 def _orthonormal(vectors):
     """Return orthonormal rows: the transposed Q of the transposed vectors, by the Gram-Schmidt process.
 
-    A second pass removes what rounding left in the first; Giraud et al. 2005, "Rounding error analysis of the classical
-    Gram-Schmidt orthogonalization process". ``numpy.linalg.qr`` would be faster, but its last bits depend on how many
-    threads LAPACK runs in; einsum runs in this one.
+    A second pass corrects the rounding errors of the first; Giraud et al. 2005, "Rounding error analysis of the
+    classical Gram-Schmidt orthogonalization process". ``numpy.linalg.qr`` would be faster, but its last bits depend on
+    the number of threads of LAPACK; einsum uses a single thread.
     """
     rows = np.empty_like(vectors)
     for i, vector in enumerate(vectors):
         for _ in range(2):
-            shares = np.einsum("ij,j->i", rows[:i], vector)
-            vector = vector - np.einsum("i,ij->j", shares, rows[:i])
+            projections = np.einsum("ij,j->i", rows[:i], vector)
+            vector = vector - np.einsum("i,ij->j", projections, rows[:i])
         norm = np.sqrt(np.einsum("j,j->", vector, vector))
-        rows[i] = vector / norm if norm else 0  # as Keras, which multiplies by the sign of the diagonal
+        rows[i] = vector / norm if norm else 0  # as in Keras, which multiplies by the sign of the diagonal
     return rows
 
 
@@ -133,7 +133,7 @@ def _normal(n, dtype, seed):
     """Draw `n` standard normal numbers, as ``tf.random.stateless_normal``: by the transform of Box & Muller 1958."""
     values = []
     for words in _random_words(n, dtype, seed):
-        # In float32 as well functions are computed in float64, then rounded: numpy's in float32 are less exact.
+        # Functions are computed in float64 and then rounded also for float32, where numpy's are less accurate.
         radial, angular = _fractions(words, dtype).reshape(-1, 2).T.astype(np.float64)
         radius = np.sqrt(-2 * np.log(np.maximum(radial, np.array(_LEAST_UNIFORM, dtype))).astype(dtype))
         angle = (2 * np.pi * angular).astype(dtype).astype(np.float64)
@@ -142,9 +142,9 @@ def _normal(n, dtype, seed):
 
 
 def _fractions(words, dtype):
-    """Return numbers in [0, 1) whose mantissas are random bits: four a row in float32, two in float64.
+    """Return numbers in [0, 1) whose mantissas are random bits: four per row in float32, two in float64.
 
-    They are made as numbers in [1, 2), all of which have the same exponent.
+    They are computed as numbers in [1, 2), all of which have the same exponent, minus 1.
     """
     if np.dtype(dtype) == np.float32:
         return (words.astype(np.uint32) & np.uint32(2**23 - 1) | np.uint32(127 << 23)).view(np.float32) - np.float32(1)
@@ -153,7 +153,7 @@ def _fractions(words, dtype):
 
 
 def _random_words(n, dtype, seed):
-    """Yield the random words of `n` numbers in blocks of shape (n_counters, 4), 32 bits in each."""
+    """Yield the 32-bit random words of `n` numbers in blocks of shape (n_counters, 4)."""
     n_counters = -(-n * np.dtype(dtype).itemsize // 16)
     key, high = _key_and_counter(seed)
     for start in range(0, n_counters, _BLOCK):

@@ -1,79 +1,84 @@
-"""The only contact with scikeras: routed arguments, compiling, and the set-up of callbacks."""
+"""Compiled Keras networks. Only this module uses scikeras: it routes arguments, compiles, and creates callbacks."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from skrnn._common.nearest import nearest
-from skrnn._engine.network import build_network
+from skrnn._data.targets import Targets
+from skrnn._engine.keras_metrics import built_metrics, check_computed, metric_list
+from skrnn._engine.losses import unknown_loss
+from skrnn._engine.metrics import as_list, unknown_metric
+from skrnn._engine.network import build_network, network_variables
+from skrnn._engine.optimizers import unknown_optimizer
 from skrnn._engine.routing import check_learning_rate
+from skrnn._engine.training_plan import TrainingPlan
 
 
-def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name):
-    """Let scikeras route arguments, compile a network and set up its callbacks.
+def compiled_network(plan: TrainingPlan, targets: Targets) -> tuple[Any, list[Any]]:
+    """Return the compiled stock network of a plan, with a built optimizer, and its callbacks."""
+    network, callbacks = _compile_by_scikeras(plan)
+    network.optimizer.build(network.trainable_variables)
+    if plan.metrics is not None:
+        target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
 
-    Parameters
-    ----------
-    build : callable
-        Returns the network, not yet compiled.
-    optimizer, loss, metrics, callbacks
-        Parameters of the estimator.
-    routed : dict
-        Its routed parameters, such as ``{"optimizer__learning_rate": 0.01}``.
-    name : str
-        Name of the estimator, for errors.
+        def compute():
+            results: dict[str, Any] = {}
+            for metric in built_metrics(network, target_shape):
+                result = metric.result()
+                results.update(result if isinstance(result, dict) else {metric.name: result})
+            return results
 
-    Returns
-    -------
-    model : keras.Model
-        The compiled network; its metrics are weighted as its loss is.
-    callbacks : list of keras.callbacks.Callback
-    """
+        check_computed(compute, plan.metrics, plan.name)
+    return network, callbacks
+
+
+def _compile_by_scikeras(plan):
+    """Return the compiled network and the callbacks, with arguments routed to all of them by scikeras."""
     wrapper_class = _scikeras_wrapper()
-    optimizer = _resolve(optimizer, "optimizer", routed, name)
-    loss = _resolve(loss, "loss", routed, name)
-    check_callback_arguments(callbacks, routed, name)
-    _check_metrics(metrics, name)
+    optimizer = _resolve(plan.optimizer, "optimizer", plan.routed, plan.name)
+    loss = _resolve(plan.loss, "loss", plan.routed, plan.name)
+    check_callback_arguments(plan.callbacks, plan.routed, plan.name)
+    _check_metrics(plan.metrics, plan.name)
 
     def build_and_compile(compile_kwargs):
-        # scikeras would turn metrics into instances, and so "mae" into "mean_absolute_error" in the history.
+        # scikeras would instantiate metrics, so that "mae" became "mean_absolute_error" in the history.
         del compile_kwargs["metrics"]
-        model = build()
+        model = build_network(plan.spec, plan.seed, mask=plan.mask_layer)
         model.compile(
             **compile_kwargs,
-            weighted_metrics=metric_list(metrics),
+            weighted_metrics=metric_list(plan.metrics),
             jit_compile=False,
-            auto_scale_loss=False,  # which a global policy would ask for, although the network has a dtype of its own
+            auto_scale_loss=False,  # a global policy would turn it on, although the network sets its dtype
         )
         return model
 
-    # One dummy row: scikeras refuses targets of three dimensions, NaN and ragged lists, and needs none of them.
+    # A dummy row is enough, and scikeras does not accept 3-D targets, NaN and ragged lists.
     wrapper = wrapper_class(
         build_and_compile,
         optimizer=optimizer,
         loss=loss,
         metrics=None,
-        callbacks=_in_lists(callbacks),
+        callbacks=_tuples_to_lists(plan.callbacks),
         random_state=None,
-        **routed,
+        **plan.routed,
     )
     row = np.zeros((1, 1), dtype=np.float32)
     wrapper.initialize(row, row[0])
-    return wrapper.model_, _flat(wrapper._fit_callbacks)
+    return wrapper.model_, _flattened(wrapper._fit_callbacks)
 
 
 def _scikeras_wrapper():
-    """Import scikeras, and undo what its import does to the pickling of Keras's own classes."""
+    """Import scikeras, and undo the changes that its import makes to the pickling of Keras's classes."""
     import keras
 
     patched = (keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
     names = ("__reduce__", "__deepcopy__")
-    first = "scikeras" not in sys.modules  # else whoever imported it may count on it
+    first = "scikeras" not in sys.modules  # otherwise, the code that imported it may rely on them
     before = [{name: vars(cls)[name] for name in names if name in vars(cls)} for cls in patched]
     from scikeras.wrappers import BaseWrapper
 
@@ -86,31 +91,12 @@ def _scikeras_wrapper():
     return BaseWrapper
 
 
-def metric_list(metrics):
-    """Return the metrics parameter as a list of metrics that belong to one model alone."""
-    if metrics is None:
-        return []
-    metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-    is_instance = [hasattr(m, "get_config") and not inspect.isclass(m) for m in metrics]
-    return [type(m).from_config(m.get_config()) if made else m for m, made in zip(metrics, is_instance, strict=True)]
-
-
 def _resolve(value, kind, routed, name):
-    """Return a fresh optimizer or loss where an instance was given, and a class where routed arguments want one."""
-    import keras
-
-    module = getattr(keras, f"{kind}s" if kind == "optimizer" else "losses")
+    """Return an optimizer or loss for ``compile``: the class if arguments are routed to it, and optimizers copied."""
     prefix = f"{kind}__"
     arguments = [key.removeprefix(prefix) for key in routed if key.startswith(prefix)]
     if isinstance(value, str):
-        known = module.get  # raises ValueError for a name it does not know
-        try:
-            found = known(value)
-        except ValueError as error:
-            raise ValueError(
-                f"The {kind!r} parameter of {name} must be a name that Keras knows, or an instance. Got {value!r} "
-                "instead."
-            ) from error
+        found = _by_name(value, kind, name)
         if not arguments:
             return value
         target = type(found) if kind == "optimizer" else _class_of_loss(found)
@@ -123,18 +109,32 @@ def _resolve(value, kind, routed, name):
         target = value
     elif arguments:
         raise ValueError(
-            f"{name} got {prefix}{arguments[0]}, but its {kind} is an instance, {value!r}, which has its arguments "
-            f"already. Pass the name or the class to set them from here."
+            f"{name} got {prefix}{arguments[0]}, but its {kind} is an instance, {value!r}, which already has its "
+            "arguments. Pass the name or the class to set them from here."
         )
+    elif kind == "loss":
+        return value  # losses have no state, and the configuration of some is incomplete
     else:
-        # A loss holds no state, and the configuration of some leaves arguments out: only optimizers are copied.
-        if kind == "loss":
-            return value
         config = value.get_config()
         check_learning_rate(config.get("learning_rate"), f"learning rate of the optimizer of {name}")
         return type(value).from_config(config)
+    _check_routed_arguments(target, kind, arguments, routed, name)
+    return target
 
-    accepted = _argument_names(target)
+
+def _by_name(value, kind, name):
+    """Return the optimizer, or the loss class or function, that Keras finds by name."""
+    import keras
+
+    try:
+        return keras.optimizers.get(value) if kind == "optimizer" else keras.losses.get(value)
+    except ValueError as error:
+        raise (unknown_optimizer if kind == "optimizer" else unknown_loss)(value, name) from error
+
+
+def _check_routed_arguments(target, kind, arguments, routed, name):
+    """Raise if a class or function does not accept the arguments that are routed to it."""
+    prefix, accepted = f"{kind}__", _argument_names(target)
     for argument in arguments:
         if argument not in accepted and "__" not in argument:
             raise ValueError(
@@ -142,14 +142,13 @@ def _resolve(value, kind, routed, name):
                 f"{nearest(argument, accepted, prefix=prefix)}"
             )
         given = routed[prefix + argument]
-        of_keras = kind == "optimizer" and target.__module__.startswith("keras.")  # others may take text
+        of_keras = kind == "optimizer" and target.__module__.startswith("keras.")  # other classes may accept text
         if of_keras and argument != "name" and isinstance(given, str):
             raise ValueError(f"The {prefix + argument!r} parameter of {name} must not be text. Got {given!r} instead.")
-    return target
 
 
 def resolved_loss(loss: Any, routed: dict[str, Any], name: str) -> Any:
-    """Return a loss with its routed arguments, or the reason why only Keras's own loop takes it."""
+    """Return a loss with its routed arguments, or the reason why only Keras's built-in loop can use it."""
     found = _resolve(loss, "loss", routed, name)
     arguments = {key.removeprefix("loss__"): value for key, value in routed.items() if key.startswith("loss__")}
     if any("__" in argument for argument in arguments) or (arguments and not inspect.isclass(found)):
@@ -158,9 +157,9 @@ def resolved_loss(loss: Any, routed: dict[str, Any], name: str) -> Any:
 
 
 def check_callback_arguments(callbacks, routed, name):
-    """Raise for what is no callback, and for routed arguments that one given as a class does not take."""
-    items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flat([callbacks])))
-    for callback in _flat(items.values()):
+    """Raise if an item is not a callback, or if a callback class does not accept its routed arguments."""
+    items = callbacks if isinstance(callbacks, dict) else dict(enumerate(_flattened([callbacks])))
+    for callback in _flattened(items.values()):
         if callback is not None and not inspect.isclass(callback) and not hasattr(callback, "on_epoch_end"):
             raise ValueError(
                 f"The 'callbacks' parameter of {name} must hold Keras callbacks or classes of them. Got {callback!r} "
@@ -168,9 +167,7 @@ def check_callback_arguments(callbacks, routed, name):
             )
     ignored = [key for key in routed if key.startswith("callbacks__")]
     if ignored and not any(map(inspect.isclass, items.values())):
-        raise ValueError(
-            f"{ignored[0]} is for a callback that {name} makes, but callbacks={callbacks!r} holds no class of one."
-        )
+        raise ValueError(f"{ignored[0]} is for a callback class, but callbacks={callbacks!r} of {name} contains none.")
     for key, callback in items.items():
         if not inspect.isclass(callback):
             continue
@@ -185,24 +182,20 @@ def check_callback_arguments(callbacks, routed, name):
 
 
 def _check_metrics(metrics, name):
-    """Refuse names of metrics that Keras does not know."""
+    """Raise if Keras finds no metric by a name."""
     import keras
 
-    of_compile = ("accuracy", "acc")  # whose metric depends on the loss
-    for metric in [metrics] if isinstance(metrics, str) else metrics if isinstance(metrics, (list, tuple)) else ():
-        if not isinstance(metric, str) or metric in of_compile:
+    for metric in as_list(metrics):
+        if not isinstance(metric, str) or metric in ("accuracy", "acc"):  # which depend on the loss
             continue
         try:
             keras.metrics.get(metric)
         except ValueError as error:
-            raise ValueError(
-                f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} "
-                "instead."
-            ) from error
+            raise unknown_metric(metric, name) from error
 
 
 def _class_of_loss(found):
-    """Return the class of a loss found by name, which takes arguments where the function of that name does not."""
+    """Return the class of a loss that was found by name, since functions do not take its arguments."""
     import keras
 
     if not inspect.isfunction(found):
@@ -212,7 +205,7 @@ def _class_of_loss(found):
 
 
 def _argument_names(target):
-    """Names of the arguments of a class and, where it passes others on, of its bases; of a function, its own."""
+    """Return the names of the arguments of a function, or of a class and the bases to which it passes ``**kwargs``."""
     owners = target.__mro__[:-1] if inspect.isclass(target) else (target,)
     names = set()
     for owner in owners:
@@ -226,60 +219,19 @@ def _argument_names(target):
     return names - {"self"}
 
 
-def _flat(callbacks):
-    """Callbacks that may stand in nested lists, in one list."""
+def _flattened(callbacks):
+    """Return callbacks in nested lists as one list."""
     flat: list[Any] = []
     for callback in callbacks:
-        flat.extend(_flat(callback) if isinstance(callback, (list, tuple)) else [callback])
+        flat.extend(_flattened(callback) if isinstance(callback, (list, tuple)) else [callback])
     return flat
 
 
-def _in_lists(callbacks):
-    """Callbacks with lists for tuples, which scikeras refuses."""
-    return [_in_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
+def _tuples_to_lists(callbacks):
+    """Return callbacks with tuples converted to lists, because scikeras does not accept tuples."""
+    return [_tuples_to_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
 
 
-def compiled_network(plan: Any, targets: Any) -> tuple[Any, list[Any]]:
-    """Return the stock network of a plan, compiled, its optimizer's variables made, and its callbacks."""
-    network, callbacks = compile_network(
-        lambda: build_network(plan.spec, plan.seed, mask=plan.mask_layer), **plan.compile_arguments
-    )
-    network.optimizer.build(network.trainable_variables)
-    if plan.compile_arguments["metrics"] is not None:
-        target_shape = (2, *((3,) if targets.per_step else ()), targets.values.shape[1])
-
-        def compute():
-            results: dict[str, Any] = {}
-            for metric in built_metrics(network, target_shape):
-                result = metric.result()
-                results.update(result if isinstance(result, dict) else {metric.name: result})
-            return results
-
-        check_computed(compute, plan.compile_arguments["metrics"], plan.compile_arguments["name"])
-    return network, callbacks
-
-
-def check_computed(compute: Callable[[], dict[str, Any]], metrics: Any, name: str) -> None:
-    """Raise for metrics that ``compute()`` fails to compute over samples or time steps, or that are no number."""
-    try:
-        results = compute()
-    except Exception as error:  # each of Keras's backends has errors of its own
-        raise ValueError(
-            f"The 'metrics' parameter of {name} holds one that cannot be computed for its outputs. A function must "
-            f"return a value for each sample, or each time step. Got {metrics!r}: {error}"
-        ) from error
-    for metric, value in results.items():
-        if np.ndim(value):
-            raise ValueError(
-                f"The 'metrics' parameter of {name} holds {metric!r}, which has several values, but history_ takes one "
-                "for each epoch. Set its average, or pass one metric for each."
-            )
-
-
-def built_metrics(network: Any, target_shape: tuple[int, ...]) -> list[Any]:
-    """Return metrics of a compiled network, their variables created by a first, empty update."""
-    y = np.zeros(target_shape, dtype="float32")
-    outputs = np.zeros((*target_shape[:-1], network.output.shape[-1]), dtype=network.output.dtype)
-    network.compute_metrics(None, y, outputs, np.ones(target_shape[:-1], dtype="float32"))
-    network.reset_metrics()
-    return [metric for metric in network.metrics if metric.name != "loss"]
+def training_variables(network: Any) -> list[Any]:
+    """Return the variables of a compiled network that training changes: its own and those of its optimizer."""
+    return [*network_variables(network), *network.optimizer.variables]

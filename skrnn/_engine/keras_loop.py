@@ -1,4 +1,4 @@
-"""The fallback: ``keras.Model.fit`` and ``predict``, for what native kernels cannot do."""
+"""Training and prediction by ``keras.Model.fit`` and ``predict``, where native kernels cannot run."""
 
 from __future__ import annotations
 
@@ -8,69 +8,76 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._engine.choice import n_replicas
-from skrnn._engine.dataset import batch_order, keras_batch, keras_inputs
-from skrnn._engine.keras_compile import built_metrics, metric_list
+from skrnn._engine.dataset import Dataset, batch_order
+from skrnn._engine.fallback import n_replicas
+from skrnn._engine.keras_batches import keras_batch, keras_inputs
+from skrnn._engine.keras_compile import training_variables
+from skrnn._engine.keras_loss import loss_per_row, weighted_sum
+from skrnn._engine.keras_metrics import built_metrics, metric_list
 from skrnn._engine.network import assign, build_network, network_variables
-from skrnn._engine.outside_loss import loss_per_row, weighted_sum
-from skrnn._engine.record import TrainedState, first_values, mean_weight_of
-from skrnn._estimators.scale import may_be_on_another_scale, warn_of_validation_scale
+from skrnn._engine.trained_state import TrainedState
+from skrnn._engine.training_plan import TrainingPlan
+from skrnn._engine.training_record import TrainingRecord
+from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
-_ROWS_AT_ONCE = 2**13  # windows of one series are laid out in full
-_ROWS_A_BATCH = 32  # that are predicted: always as many, for rounding depends on it
+_SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
+_PREDICTION_BATCH = 32  # always the same, because rounding depends on the batch size
 
 
-def fit_with_keras(model: Any, callbacks: Any, plan: Any, record: Any, dataset: Any, validation: Any) -> TrainedState:
-    """Train a compiled network; return the state after the last epoch.
+def fit_with_keras(
+    model: Any, callbacks: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None
+) -> TrainedState:
+    """Train a compiled network, and return the state after the last epoch.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled, its optimizer built.
+        Compiled, with a built optimizer.
     callbacks : list of keras.callbacks.Callback
     plan : TrainingPlan
     record : TrainingRecord
     dataset : Dataset
     validation : Dataset or None
     """
-    mean_weight = mean_weight_of(plan, dataset)
-    _compile_weighted_loss(model, plan.spec.dtype, plan.compile_arguments["metrics"], mean_weight)
+    mean_weight = plan.mean_weight(dataset)
+    _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight)
 
-    def state_of_model():
+    def current_state():
         weights, optimizer = network_variables(model), model.optimizer
         arrays, variables = [v.numpy() for v in weights], [v.numpy() for v in optimizer.variables]
         return TrainedState(arrays, variables, type(optimizer).__name__)
 
-    fresh = state_of_model()
+    fresh = current_state()
     is_rate = [v.path.endswith("learning_rate") for v in model.optimizer.variables]
-    assign(_variables(model), first_values(plan, lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate))
-    # Here, and not in `batch`: Keras calls that in a thread of its own, where no strategy is in scope.
-    form = plan.spec.dtype, plan.spec.embedding is not None, n_replicas()
+    values = plan.starting_values(lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
+    assign(training_variables(model), values)
+    # Keras calls `batch` in another thread, where no tf.distribute strategy is in scope: look it up here.
+    batch_format = plan.spec.dtype, plan.spec.embedding is not None, n_replicas()
     first_epoch = plan.first_epoch + record.n_epochs
 
     def restore():
         if record.saved is not None:
             built_metrics(model, (1, *dataset.target_shape))
-            assign(_variables(model), record.restored_values())
+            assign(training_variables(model), record.restored_values())
 
     @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch
     def order_of(epoch):
         return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
 
     def batch(epoch, index):
-        return keras_batch(dataset, order_of(epoch)[index], 1.0, *form)
+        return keras_batch(dataset, order_of(epoch)[index], 1.0, *batch_format)
 
     def batches_of(data):
-        """Return the batches of a pass on which nothing is trained: their weights are relative to their own total."""
+        """Return the batches for an evaluation, whose weights are relative to the total weight of the same data."""
         order = batch_order(len(data), plan.batch_size)
-        return [keras_batch(data, samples, mean_weight / data.mean_weight, *form) for samples in order]
+        return [keras_batch(data, samples, mean_weight / data.mean_weight, *batch_format) for samples in order]
 
-    def after_epoch(logs, stops):
+    def after_epoch(logs, stop_requested):
         is_first = validation is not None and plan.first_epoch + record.n_epochs == 0
         if is_first and may_be_on_another_scale(logs["loss"], logs["val_loss"]):
             trained = model.evaluate(as_keras_dataset(batches_of(dataset)), verbose=0, return_dict=True)
-            warn_of_validation_scale(trained["loss"], logs["val_loss"], plan.compile_arguments["name"])
-        return record.after_epoch(logs, state_of_model, stops)
+            warn_of_validation_scale(trained["loss"], logs["val_loss"], plan.name)
+        return record.after_epoch(logs, current_state, stop_requested)
 
     _run(
         model,
@@ -83,11 +90,11 @@ def fit_with_keras(model: Any, callbacks: Any, plan: Any, record: Any, dataset: 
         before_training=restore,
         after_epoch=after_epoch,
     )
-    return state_of_model()
+    return current_state()
 
 
 def _run(model, batch, n_batches, *, first_epoch, epochs, validation_data, callbacks, before_training, after_epoch):
-    """Train through ``keras.Model.fit`` on our own batches.
+    """Train by ``keras.Model.fit`` on given batches.
 
     Parameters
     ----------
@@ -98,14 +105,14 @@ def _run(model, batch, n_batches, *, first_epoch, epochs, validation_data, callb
     n_batches : int
         Batches per epoch.
     first_epoch, epochs : int
-        Epochs done before, and to do now.
+        Number of epochs trained before, and number of epochs to train.
     validation_data : keras.utils.PyDataset or None
     callbacks : list of keras.callbacks.Callback
     before_training : callable
-        ``before_training()`` is called before the first epoch, once callbacks know that training begins.
+        ``before_training()`` is called before the first epoch, after ``on_train_begin`` of the callbacks.
     after_epoch : callable
-        ``after_epoch(logs, stops)`` is called after each epoch, told whether a callback stops training, and says
-        whether it stops.
+        ``after_epoch(logs, stop_requested)`` is called after each epoch. It is told whether a callback has stopped
+        training, and returns whether training stops.
     """
     import keras
 
@@ -136,7 +143,7 @@ def _run(model, batch, n_batches, *, first_epoch, epochs, validation_data, callb
 
 
 def as_keras_dataset(batches: Any) -> Any:
-    """Return batches as Keras takes a pass over data."""
+    """Return a ``PyDataset`` of batches."""
     import keras
 
     class Batches(keras.utils.PyDataset):
@@ -150,18 +157,18 @@ def as_keras_dataset(batches: Any) -> Any:
 
 
 def _compile_weighted_loss(model, dtype, metrics, mean_weight):
-    """Compile a model again with the loss of a batch that kernels compute, for the weights of `keras_batch`.
+    """Recompile a model with the weighted loss that kernels compute.
 
-    Keras would divide by the number of terms instead, and round to its own dtype.
+    Keras would divide by the number of terms instead of the total weight, and compute it in its global dtype.
     """
     import keras
 
     loss, config = model.loss, model._compile_config
-    n_devices = n_replicas()  # which share a batch: Keras adds their gradients
+    n_devices = n_replicas()  # Keras adds the gradients of the devices that share a batch
 
     class WeightedLoss(keras.losses.Loss):
         def __call__(self, y_true, y_pred, sample_weight=None):
-            if sample_weight is None:  # a callback evaluates the model on data of its own
+            if sample_weight is None:  # a callback evaluates the model on other data
                 return keras.ops.mean(loss_per_row(loss, y_true, y_pred)) / n_devices
             total = weighted_sum(loss, y_true, y_pred, sample_weight)
             n_samples = keras.ops.cast(keras.ops.shape(sample_weight)[0], total.dtype)
@@ -174,18 +181,13 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
         jit_compile=False,
         auto_scale_loss=False,
     )
-    model.loss, model._compile_config = loss, config  # callbacks save a model that loads without skrnn
-
-
-def _variables(model):
-    """Return the variables of a compiled model that a fit carries along."""
-    return [*network_variables(model), *model.optimizer.variables]
+    model.loss, model._compile_config = loss, config  # so that models saved by callbacks load without skrnn
 
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:
     """Return outputs of a trained network."""
     predictor, tokens, n = _predictor(spec, mask_layer), spec.embedding is not None, len(sequences)
-    parts = np.split(np.arange(n), np.arange(_ROWS_AT_ONCE, n, _ROWS_AT_ONCE))
+    parts = np.split(np.arange(n), np.arange(_SAMPLES_AT_ONCE, n, _SAMPLES_AT_ONCE))
     return np.concatenate([predictor.predict(weights, keras_inputs(sequences, part, tokens)) for part in parts])
 
 
@@ -195,17 +197,17 @@ def _predictor(spec, mask_layer):
 
 
 class _Predictor:
-    """A stock model that predicts with the weights of whoever asks."""
+    """Stock model that is shared by the fits of an architecture, and gets their weights for each prediction."""
 
     def __init__(self, spec, mask_layer):
         self._model = build_network(spec, None, mask=mask_layer)
         self._lock = threading.Lock()
 
     def predict(self, weights, inputs):
-        """Return outputs for the array that the network takes."""
-        full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % _ROWS_A_BATCH, axis=0)])
-        # Batches, for Keras casts a whole array to its own dtype first.
-        batches = full.reshape(-1, _ROWS_A_BATCH, *full.shape[1:])
+        """Return the outputs for an input array."""
+        full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % _PREDICTION_BATCH, axis=0)])
+        # Keras would first cast an array as a whole to its global dtype.
+        batches = full.reshape(-1, _PREDICTION_BATCH, *full.shape[1:])
         with self._lock:
             assign(network_variables(self._model), weights)
             outputs = self._model.predict(as_keras_dataset([(batch,) for batch in batches]), verbose=0)

@@ -1,4 +1,4 @@
-"""The losses of Keras: which names and arguments it knows, and the kernels that compute them; Keras is not imported."""
+"""Keras's losses without importing Keras: their names and arguments, and the kernels that compute them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numbers import Real
 from typing import Any
 
 from skrnn._common.nearest import nearest
-from skrnn._engine.loss_names import SHORT_NAMES, loss_name
+from skrnn._engine.loss_targets import SHORT_NAMES, loss_name
 
-# The classes of Keras's losses, and their arguments beside those that all have; some have more since Keras 3.6.
+# Classes of Keras's losses, and their arguments in any version since 3.6, except those that all classes have.
 CLASSES: dict[str, tuple[str, ...]] = {
     "BinaryCrossentropy": ("axis", "from_logits", "label_smoothing"),
     "BinaryFocalCrossentropy": ("alpha", "apply_class_balancing", "axis", "from_logits", "gamma", "label_smoothing"),
@@ -36,13 +36,13 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "SquaredHinge": (),
     "Tversky": ("alpha", "axis", "beta"),
 }
-_OF_ALL = ("dtype", "name", "reduction")
-_FUNCTIONS = ("ctc", "kl_divergence")  # by these names functions are found, whose class is spelled in another way
-_OF_FUNCTIONS = ("y_pred", "y_true")
+_COMMON_ARGUMENTS = ("dtype", "name", "reduction")
+_FUNCTIONS = ("ctc", "kl_divergence")  # for these names Keras returns the function, not the class
+_FUNCTION_ARGUMENTS = ("y_pred", "y_true")
 
 
 def _names():
-    """Return the class or function that each name stands for."""
+    """Return the name of the class or function for each accepted name."""
     names = {name: name for name in CLASSES}
     names |= {loss_name(name): name for name in CLASSES if name != "Loss"} | {name: name for name in _FUNCTIONS}
     short = {name: names[long] for name, long in SHORT_NAMES.items() if name.isalpha()}
@@ -54,16 +54,16 @@ NAMES: dict[str, str] = _names()
 
 @dataclass(frozen=True)
 class NativeLoss:
-    """A loss as kernels compute it.
+    """Loss computed by a kernel.
 
     Parameters
     ----------
     kernel : str
         Name of its kernel.
     wrt_logits : bool
-        Whether its gradient is the one with respect to the logits, instead of the outputs.
+        Whether the gradient is with respect to the logits instead of the outputs.
     parameters : tuple of float
-        What the kernel takes beside arrays.
+        Scalar arguments of the kernel.
     """
 
     kernel: str
@@ -71,8 +71,8 @@ class NativeLoss:
     parameters: tuple[float, ...]
 
 
-# The arguments that a kernel takes, in order, with their defaults; "binary" says that targets are 0 and 1, which Keras
-# finds out, and takes for -1 and 1.
+# Scalar arguments of the kernels, in order, with their defaults. "binary" means that targets are 0 and 1; Keras detects
+# this in the data, and converts them to -1 and 1.
 _PARAMETERS: dict[str, dict[str, float]] = {
     "binary_crossentropy": {"label_smoothing": 0.0},
     "binary_focal_crossentropy": {"label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.25, "apply_class_balancing": False},
@@ -93,8 +93,8 @@ _PARAMETERS: dict[str, dict[str, float]] = {
     "squared_hinge": {"binary": True},
 }
 
-# The activation from whose arguments, the logits, Keras computes a loss.
-_ACTIVATIONS = {
+# Losses that Keras computes from the logits if the outputs come from this activation.
+_ACTIVATION_OF_LOGITS = {
     "binary_crossentropy": "sigmoid",
     "binary_focal_crossentropy": "sigmoid",
     "categorical_crossentropy": "softmax",
@@ -102,8 +102,8 @@ _ACTIVATIONS = {
 }
 _HINGES = ("hinge", "squared_hinge")
 
-# Values of other arguments with which a loss is what its kernel computes: one value a row.
-_PLAIN: dict[str, tuple[Any, ...]] = {
+# Values of other arguments with which kernels compute a loss, namely one value per row.
+_SUPPORTED_VALUES: dict[str, tuple[Any, ...]] = {
     "axis": (-1,),
     "dtype": (None, "float32", "float64"),
     "from_logits": (False,),
@@ -113,14 +113,14 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
 
 
 def native_loss(loss: Any, arguments: dict[str, Any], activation: str | None) -> NativeLoss | None:
-    """Return how kernels compute a loss, or None where none does.
+    """Return the kernel of a loss, or None if there is none.
 
     Parameters
     ----------
     loss : str, callable or keras.losses.Loss
-        The loss parameter, with "auto" resolved.
+        Loss parameter of the estimator, with "auto" replaced by a name.
     arguments : dict
-        Its routed arguments, such as ``{"delta": 2.0}``.
+        Routed arguments, such as ``{"delta": 2.0}``.
     activation : {"sigmoid", "softmax"} or None
         Activation of the output layer.
     """
@@ -130,13 +130,13 @@ def native_loss(loss: Any, arguments: dict[str, Any], activation: str | None) ->
     if not (isinstance(loss, str) or inspect.isclass(loss)):
         held = _held_arguments(loss)
         if arguments or held is None:
-            return None  # there is nothing to route arguments to
+            return None  # arguments cannot be routed to an instance or a function
         arguments = held
-    expected = _ACTIVATIONS.get(name)
+    expected = _ACTIVATION_OF_LOGITS.get(name)
     if not all(_is_native(name, argument, value) for argument, value in arguments.items()):
         return None
     if name in _HINGES and activation is None:
-        return None  # numbers may be all 0 and 1 in one batch, and then count as -1 and 1, but not in another
+        return None  # whether all targets are 0 and 1, and so converted, may differ between batches
     if expected is not None and activation not in (expected, None):
         return None
     parameters = tuple(float(arguments.get(key, default)) for key, default in _PARAMETERS[name].items())
@@ -145,22 +145,19 @@ def native_loss(loss: Any, arguments: dict[str, Any], activation: str | None) ->
 
 
 def check_loss_arguments(loss: str, arguments: Iterable[str], name: str) -> None:
-    """Raise where Keras knows no loss of a name, or that loss not all of the routed arguments.
+    """Raise if Keras has no loss of this name, or if that loss does not accept the routed arguments.
 
     Parameters
     ----------
     loss : str
-        The loss parameter, with "auto" resolved.
+        Loss parameter of the estimator, with "auto" replaced by a name.
     arguments : iterable of str
         Names of routed arguments, without their prefix.
     name : str
-        Name of the estimator, for errors.
+        Class name of the estimator, for errors.
     """
     if loss not in NAMES:
-        raise ValueError(
-            f"The 'loss' parameter of {name} must be a name that Keras knows, or an instance. Got {loss!r} instead."
-            f"{nearest(loss, NAMES)}"
-        )
+        raise unknown_loss(loss, name)
     accepted = accepted_arguments(loss)
     for argument in arguments:
         if argument not in accepted and "__" not in argument:
@@ -170,14 +167,22 @@ def check_loss_arguments(loss: str, arguments: Iterable[str], name: str) -> None
             )
 
 
+def unknown_loss(loss: str, name: str) -> ValueError:
+    """Return the error for a name that is not that of a loss, with the closest valid name."""
+    return ValueError(
+        f"The 'loss' parameter of {name} must be a name that Keras knows, or an instance. Got {loss!r} instead."
+        f"{nearest(loss, NAMES)}"
+    )
+
+
 def accepted_arguments(loss: str) -> set[str]:
-    """Return the names of the arguments that the loss of a name takes."""
+    """Return the names of the arguments of a loss that is given by name."""
     found = NAMES[loss]
-    return set(_OF_FUNCTIONS) if found in _FUNCTIONS else {*_OF_ALL, *CLASSES[found]}
+    return set(_FUNCTION_ARGUMENTS) if found in _FUNCTIONS else {*_COMMON_ARGUMENTS, *CLASSES[found]}
 
 
 def _long_name(loss):
-    """Return the name of one of Keras's losses, or None for any other."""
+    """Return the full name of a loss if it is one of Keras's, else None."""
     if isinstance(loss, str):
         return loss_name(loss) if loss in NAMES else None
     owner = loss if inspect.isclass(loss) or inspect.isfunction(loss) else type(loss)
@@ -185,17 +190,17 @@ def _long_name(loss):
 
 
 def _held_arguments(loss):
-    """Return the arguments that an instance holds, none for a function; None where they cannot be found."""
+    """Return the arguments of an instance, {} for a function, or None if they cannot be determined."""
     if inspect.isfunction(loss):
         return {}
-    held = getattr(loss, "_fn_kwargs", None)  # get_config() of Keras 3.15 leaves some out, as Huber's delta
+    held = getattr(loss, "_fn_kwargs", None)  # in Keras 3.15 get_config() omits some, such as Huber's delta
     return None if held is None else {**held, "reduction": loss.reduction, "dtype": loss.dtype}
 
 
 def _is_native(name, argument, value):
-    """Tell whether a kernel computes a loss with a value of an argument."""
+    """Return whether kernels support a value of an argument of a loss."""
     if argument in _PARAMETERS[name]:
         return isinstance(value, Real)
     if argument == "name":
         return True
-    return isinstance(value, (str, Real, type(None))) and value in _PLAIN.get(argument, ())
+    return isinstance(value, (str, Real, type(None))) and value in _SUPPORTED_VALUES.get(argument, ())

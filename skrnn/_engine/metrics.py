@@ -1,6 +1,6 @@
-"""The metrics of the history, computed once an epoch from what the network put out for all rows of the epoch.
+"""Metrics in the history of a native fit, computed once per epoch from the outputs for all rows.
 
-Those that Keras knows by name and that are means over rows are computed here, without Keras; all others by Keras.
+Metrics of Keras that are means over rows are computed here if they are given by name; Keras computes all others.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._common.nearest import nearest
-from skrnn._engine.keras_compile import check_computed, metric_list
-from skrnn._engine.keras_defaults import keras_defaults
-from skrnn._engine.loss_names import SHORT_NAMES
+from skrnn._engine.keras_metrics import KerasMetrics
+from skrnn._engine.loss_targets import SHORT_NAMES
 from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.native.library import LIBRARIES
 
-# The classes of Keras's metrics; the installed version may lack the newest.
+# Classes of Keras's metrics; the installed version may lack the newest ones.
 CLASSES = (
     "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU", "CategoricalAccuracy",
     "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity", "F1Score",
@@ -33,13 +32,11 @@ CLASSES = (
     "TrueNegatives", "TruePositives",
 )  # fmt: skip
 _SHORT = ("bce", "mse", "mae", "mape", "msle")
-_OF_COMPILE = ("accuracy", "acc")  # the accuracy that fits the outputs
-
-_ROWS_A_CHUNK = 1024
+_OF_COMPILE = ("accuracy", "acc")  # the accuracy that matches the outputs
 
 
 def _names():
-    """Return the long name in snake case that each name stands for."""
+    """Return the full name in snake case for each accepted name."""
     names = {name: re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower() for name in CLASSES}
     names |= {long: long for long in names.values()}
     short = {name: SHORT_NAMES[name] for name in _SHORT}
@@ -50,58 +47,64 @@ NAMES: dict[str, str] = _names()
 
 
 def check_metric_names(metrics: Any, name: str) -> None:
-    """Raise for names of metrics that Keras does not know.
+    """Raise if a name is not that of one of Keras's metrics.
 
     Parameters
     ----------
     metrics : str, list, tuple, callable or None
-        The parameter of the estimator.
+        Parameter of the estimator.
     name : str
-        Name of the estimator, for errors.
+        Class name of the estimator, for errors.
     """
-    for metric in _as_list(metrics):
+    for metric in as_list(metrics):
         if isinstance(metric, str) and metric not in NAMES and metric not in _OF_COMPILE:
-            raise ValueError(
-                f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} "
-                f"instead.{nearest(metric, {*NAMES, *_OF_COMPILE})}"
-            )
+            raise unknown_metric(metric, name)
+
+
+def unknown_metric(metric: str, name: str) -> ValueError:
+    """Return the error for a name that is not that of a metric, with the closest valid name."""
+    return ValueError(
+        f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} instead."
+        f"{nearest(metric, {*NAMES, *_OF_COMPILE})}"
+    )
 
 
 def make_metrics(
     metrics: Any, *, activation: str | None, n_outputs: int, targets_dtype: Any, dtype: str, name: str
 ) -> list[Any]:
-    """Return what computes the metrics of an epoch.
+    """Return objects that compute the metrics of an epoch.
 
     Parameters
     ----------
     metrics : str, list, tuple, callable or None
-        The parameter of the estimator.
+        Parameter of the estimator.
     activation : {"sigmoid", "softmax"} or None
         Activation of the output layer.
     n_outputs : int
         Number of units of the output layer.
     targets_dtype : dtype
-        Dtype of the targets: of integers, they are indices of classes.
+        Dtype of the targets. Integers are class indices.
     dtype : {"float32", "float64"}
         Dtype of the outputs.
     name : str
-        Name of the estimator, for errors.
+        Class name of the estimator, for errors.
 
     Returns
     -------
     list of objects
-        Each has a method ``compute(y, p, w, z=None)``, which returns names and values. It takes targets of shape
-        (n_rows, 1) where they are indices, else (n_rows, n_outputs), outputs, the weight of each row and, for the
-        cross-entropies that Keras computes from them, the logits of the outputs; without these it clips the outputs.
+        Each has a method ``compute(y, p, w, z=None)``, which returns a dict of names and values. Its arguments are
+        targets of shape (n_rows, 1) if they are class indices, else (n_rows, n_outputs), outputs of shape (n_rows,
+        n_outputs), weights of shape (n_rows,) and, optionally, the logits of the outputs. Without logits,
+        cross-entropies clip the outputs.
 
     Raises
     ------
     ValueError
-        For names that Keras does not know, and for metrics that it cannot compute for the outputs, or that are no
-        single number.
+        If a name is not that of one of Keras's metrics, or if a metric cannot be computed for the outputs or is not
+        a single number.
     """
     check_metric_names(metrics, name)
-    metrics = _as_list(metrics)
+    metrics = as_list(metrics)
     if not metrics:
         return []
     n_columns = 1 if np.dtype(targets_dtype).kind in "iu" else n_outputs
@@ -111,14 +114,15 @@ def make_metrics(
     return [NativeMetrics(dict(zip(_unique(metrics), functions, strict=True)))]
 
 
-def _as_list(metrics):
+def as_list(metrics: Any) -> list[Any]:
+    """Return the metrics parameter as a list."""
     if metrics is None:
         return []
     return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 
 def _unique(names):
-    """Return the names under which Keras reports weighted metrics of these names."""
+    """Return the names under which Keras reports weighted metrics, in which none occurs twice."""
     seen: Counter[str] = Counter()
     unique = []
     for name in names:
@@ -133,12 +137,12 @@ def _unique(names):
 
 
 class NativeMetrics:
-    """Metrics that are computed without Keras.
+    """Metrics computed without Keras.
 
     Parameters
     ----------
     functions : dict of str to callable
-        For each name in the history, ``function(y, p, w, z)``.
+        Name in the history to ``function(y, p, w, z)``.
     """
 
     def __init__(self, functions: dict[str, Any]) -> None:
@@ -152,7 +156,7 @@ class NativeMetrics:
 
 
 def _native(metric, activation, n_columns, n_outputs):
-    """Return the function of a metric, or None where Keras has to compute it, or to say that it cannot."""
+    """Return the function that computes a metric, or None if Keras has to compute or reject it."""
     if not isinstance(metric, str):
         return None
     long_name = NAMES.get(metric, metric)
@@ -197,7 +201,7 @@ _ACCURACIES = {
 
 
 def _mean(function, y, p, w, z):
-    """Return the weighted mean of what a function returns for each row."""
+    """Return the weighted mean over rows of the values of a function."""
     total = w.sum(dtype=np.float64)
     return (function(y, p) * w).sum(dtype=np.float64) / total if total else 0.0
 
@@ -205,13 +209,13 @@ def _mean(function, y, p, w, z):
 def _mean_loss(loss, activation, y, p, w, z):
     """Return the weighted mean of a loss."""
     native = native_loss(loss, {}, activation if z is not None else None)
-    if native is None:  # the activation is not the one of whose logits Keras computes this loss
+    if native is None:  # Keras does not compute this loss from the logits of this activation
         native = native_loss(loss, {}, None)
     return _mean_of_kernel(native, y, p, w, z)
 
 
 def _mean_hinge(loss, y, p, w, z):
-    """Return the weighted mean of a hinge loss; targets that are all 0 or 1 stand for -1 and 1."""
+    """Return the weighted mean of a hinge loss; targets that are all 0 or 1 are converted to -1 and 1."""
     return _mean_of_kernel(NativeLoss(f"loss_{loss}", False, (float(np.isin(y, (0, 1)).all()),)), y, p, w, z)
 
 
@@ -223,64 +227,3 @@ def _mean_of_kernel(loss, y, p, w, z):
     kernel = LIBRARIES[p.dtype.name].function(loss.kernel)
     weighted = kernel(*pointers, *sizes, False, 1.0, parameters.ctypes.data)
     return weighted / total if total else 0.0
-
-
-class KerasMetrics:
-    """Metrics that Keras computes, in chunks of rows.
-
-    Parameters
-    ----------
-    metrics : list
-        Names, functions, classes and instances.
-    activation, n_outputs, targets_dtype, dtype, name
-        As for `make_metrics`.
-    n_columns : int
-        Columns of the targets.
-    """
-
-    def __init__(
-        self,
-        metrics: list[Any],
-        activation: str | None,
-        n_columns: int,
-        n_outputs: int,
-        targets_dtype: Any,
-        dtype: str,
-        name: str,
-    ) -> None:
-        with keras_defaults():
-            self._activation, self._network = activation, _compiled(metrics, n_outputs)
-            p, w = np.zeros((2, n_outputs), dtype), np.ones(2, dtype)
-            y = np.zeros((2, n_columns), targets_dtype)
-            check_computed(lambda: self._update(y, p, w), metrics, name)
-
-    def compute(self, y: NDArray[Any], p: NDArray[Any], w: NDArray[Any], z: Any = None) -> dict[str, float]:
-        """Return the value of each metric."""
-        arrays = (y, p, w) if z is None else (y, p, w, z)
-        results: dict[str, Any] = {}
-        with keras_defaults():
-            self._network.reset_metrics()
-            for start in range(0, len(p), _ROWS_A_CHUNK):
-                results = self._update(*(array[start : start + _ROWS_A_CHUNK] for array in arrays))
-        return {name: float(value) for name, value in results.items()}
-
-    def _update(self, y, p, w, z=None):
-        """Let the metrics see rows, and return what they are now."""
-        import keras
-
-        y, p, w = map(keras.ops.convert_to_tensor, (y, p, w))
-        if z is not None and self._activation is not None:
-            p = keras.activations.get(self._activation)(keras.ops.convert_to_tensor(z))  # which remembers its logits
-        self._network.compute_metrics(None, y, p, w)
-        results = next(metric for metric in self._network.metrics if metric.name != "loss").result()
-        return {name: np.asarray(value) for name, value in results.items()}  # in the order in which they were given
-
-
-def _compiled(metrics, n_outputs):
-    """Return a model that has so many outputs, and the metrics."""
-    import keras
-
-    inputs = keras.Input((n_outputs,))
-    model = keras.Model(inputs, keras.layers.Identity()(inputs))
-    model.compile(optimizer="sgd", weighted_metrics=metric_list(metrics), jit_compile=False, auto_scale_loss=False)
-    return model

@@ -1,4 +1,4 @@
-"""A fit by native kernels: epochs, validation, metrics, and what callbacks see of it."""
+"""Training loop of native kernels: epochs, validation, metrics and callbacks."""
 
 from __future__ import annotations
 
@@ -7,73 +7,75 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._data.targets import Targets
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.callback_model import CallbackModel
+from skrnn._engine.dataset import Dataset
+from skrnn._engine.keras_compile import resolved_loss
+from skrnn._engine.keras_loss import KerasLoss, depends_on_padding, keras_loss_reason
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
 from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.network import fresh_values, variables_of
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
-from skrnn._engine.outside_loss import OutsideLoss, outside_reason, sees_absent_steps
-from skrnn._engine.record import TrainedState, first_values, mean_weight_of
-from skrnn._estimators.scale import may_be_on_another_scale, warn_of_validation_scale
+from skrnn._engine.trained_state import TrainedState
+from skrnn._engine.training_plan import TrainingPlan
+from skrnn._engine.training_record import TrainingRecord
+from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 
 @dataclass(frozen=True)
 class NativeParts:
-    """What of a plan kernels have to know: how to train, and what to measure."""
+    """Optimizer, loss and metrics for training by kernels."""
 
     optimizer: NativeOptimizer
-    loss: NativeLoss | OutsideLoss
+    loss: NativeLoss | KerasLoss
     metrics: list[Any]
 
 
-def native_parts(plan: Any, targets: Any) -> NativeParts | str:
-    """Return the optimizer, the loss and the metrics of a plan, or the reason why kernels cannot train with them.
+def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
+    """Return optimizer, loss and metrics of a plan, or the reason why kernels cannot train with them.
 
     Raises
     ------
     ValueError
-        For names and arguments that Keras does not take.
+        If a name or an argument is not one of Keras's.
     """
-    arguments, spec = plan.compile_arguments, plan.spec
-    name, loss = arguments["name"], arguments["loss"]
-    optimizer = native_optimizer(arguments["optimizer"], _routed_to("optimizer", arguments["routed"]), name)
-    of_loss = _routed_to("loss", arguments["routed"])
-    if isinstance(loss, str):
-        check_loss_arguments(loss, of_loss, name)
-    found_loss: Any = native_loss(loss, of_loss, spec.output_activation)
+    spec, name = plan.spec, plan.name
+    optimizer = native_optimizer(plan.optimizer, _routed_to("optimizer", plan.routed), name)
+    loss_arguments = _routed_to("loss", plan.routed)
+    if isinstance(plan.loss, str):
+        check_loss_arguments(plan.loss, loss_arguments, name)
+    loss: Any = native_loss(plan.loss, loss_arguments, spec.output_activation)
     if isinstance(optimizer, str):
         return optimizer
-    if found_loss is None:
-        found_loss = _outside_loss(loss, plan, targets)
-        if isinstance(found_loss, str):
-            return found_loss
+    if loss is None:
+        loss = _keras_loss(plan, targets)
+        if isinstance(loss, str):
+            return loss
     metrics = make_metrics(
-        arguments["metrics"],
+        plan.metrics,
         activation=spec.output_activation,
         n_outputs=spec.n_outputs,
         targets_dtype=targets.values.dtype,
         dtype=spec.dtype,
         name=name,
     )
-    return NativeParts(optimizer, found_loss, metrics)
+    return NativeParts(optimizer, loss, metrics)
 
 
-def _outside_loss(loss, plan, targets):
-    """Return a loss that Keras computes beside the kernels, or the reason why only its own loop can."""
-    from skrnn._engine.keras_compile import resolved_loss  # which imports nothing, but is of no use before Keras
-
-    resolved = resolved_loss(loss, plan.compile_arguments["routed"], plan.compile_arguments["name"])
-    if isinstance(resolved, str) and resolved != loss:
+def _keras_loss(plan, targets):
+    """Return a loss that Keras computes from the outputs of kernels, or the reason why only its loop can."""
+    resolved = resolved_loss(plan.loss, plan.routed, plan.name)
+    if isinstance(resolved, str) and resolved != plan.loss:
         return resolved
-    reason = outside_reason()
+    reason = keras_loss_reason()
     if reason is not None:
         return reason
-    # Kernels let the last output of a sequence stand for absent steps, as Keras does in one direction alone.
-    if targets.per_step and plan.spec.bidirectional and sees_absent_steps(resolved, targets.values, plan.spec):
-        return "the loss is no value for each step, and sees the outputs of absent ones"
-    return OutsideLoss(resolved)
+    # At masked time steps, kernels repeat the last output of a sequence, as unidirectional layers of Keras do.
+    if targets.per_step and plan.spec.bidirectional and depends_on_padding(resolved, targets.values, plan.spec):
+        return "the loss is not one value per time step, and depends on the outputs at masked time steps"
+    return KerasLoss(resolved)
 
 
 def _routed_to(target, routed):
@@ -82,34 +84,42 @@ def _routed_to(target, routed):
 
 
 def fit_natively(
-    parts: NativeParts, hooks: CallbackModel | None, plan: Any, record: Any, dataset: Any, validation: Any
+    parts: NativeParts,
+    hooks: CallbackModel | None,
+    plan: TrainingPlan,
+    record: TrainingRecord,
+    dataset: Dataset,
+    validation: Dataset | None,
 ) -> TrainedState:
-    """Run the epochs of a plan; return the state after the last one.
+    """Train for the epochs of a plan, and return the state after the last one.
 
     Parameters
     ----------
     parts : NativeParts
     hooks : CallbackModel or None
-        What calls the callbacks, where there are some.
+        Calls the callbacks, if there are any.
     plan : TrainingPlan
     record : TrainingRecord
     dataset : Dataset
     validation : Dataset or None
     """
-    variables, measures = variables_of(plan.spec), bool(parts.metrics)
+    variables = variables_of(plan.spec)
     training = _training(parts, plan, dataset)
-    training.load(_first_values(parts, plan, variables))
+    training.load(_starting_values(parts, plan, variables))
 
-    def state():
+    def current_state():
         values = training.values()
         return TrainedState(values[: len(variables)], values[len(variables) :], parts.optimizer.name)
 
-    first_epoch, measured = plan.first_epoch + record.n_epochs, _Measured(parts.metrics, dataset)
+    first_epoch, metrics = plan.first_epoch + record.n_epochs, _EpochMetrics(parts.metrics, dataset)
     held_out = None
     if validation is not None:
-        held_out = training.evaluation(validation, keeps_outputs=measures), _Measured(parts.metrics, validation)
+        held_out = (
+            training.evaluation(validation, keeps_outputs=bool(parts.metrics)),
+            _EpochMetrics(parts.metrics, validation),
+        )
     if hooks is not None:
-        first_epoch = hooks.begin(training, training.n_batches) or first_epoch  # as BackupAndRestore says
+        first_epoch = hooks.begin(training, training.n_batches) or first_epoch  # BackupAndRestore sets it
     if record.saved is not None:
         training.load(record.restored_values())
         if hooks is not None:
@@ -117,37 +127,37 @@ def fit_natively(
     for epoch in range(first_epoch, plan.first_epoch + plan.epochs):
         if hooks is not None:
             hooks.begin_epoch(epoch)
-        logs = {"loss": training.train(epoch), **measured.values(training.outputs)}
+        logs = {"loss": training.train(epoch), **metrics.values(training.outputs)}
         if hooks is not None:
-            hooks.watch(logs)
+            hooks.check_loss(logs)
         if held_out is not None:
             if hooks is not None:
                 hooks.begin_validation()
-            evaluation, its_metrics = held_out
-            of_validation = {"loss": evaluation.loss(), **its_metrics.values(evaluation.outputs)}
-            if epoch == 0 and may_be_on_another_scale(logs["loss"], of_validation["loss"]):
+            evaluation, validation_metrics = held_out
+            validation_logs = {"loss": evaluation.loss(), **validation_metrics.values(evaluation.outputs)}
+            if epoch == 0 and may_be_on_another_scale(logs["loss"], validation_logs["loss"]):
                 trained = training.evaluation(dataset, keeps_outputs=False).loss()
-                warn_of_validation_scale(trained, of_validation["loss"], plan.compile_arguments["name"])
+                warn_of_validation_scale(trained, validation_logs["loss"], plan.name)
             if hooks is not None:
-                hooks.end_validation(of_validation)
-            logs |= {f"val_{name}": value for name, value in of_validation.items()}
+                hooks.end_validation(validation_logs)
+            logs |= {f"val_{name}": value for name, value in validation_logs.items()}
         if hooks is not None:
             logs = hooks.end_epoch(epoch, logs)
-        if record.after_epoch(logs, state, hooks is not None and hooks.stops):
+        if record.after_epoch(logs, current_state, hooks is not None and hooks.stops):
             break
     if hooks is not None:
         hooks.end()
-    return state()
+    return current_state()
 
 
 def _training(parts, plan, dataset):
-    """Return what trains on the data of a plan."""
+    """Return the native training on the data of a plan."""
     return NativeTraining(
         architecture_of(plan.spec),
         parts.optimizer,
         parts.loss,
         dataset,
-        mean_weight=mean_weight_of(plan, dataset),
+        mean_weight=plan.mean_weight(dataset),
         batch_size=plan.batch_size,
         seed=plan.seed,
         shuffle=plan.shuffle,
@@ -155,11 +165,10 @@ def _training(parts, plan, dataset):
     )
 
 
-def _first_values(parts, plan, variables):
-    """Return weights, states of random generators and the optimizer's variables to start from."""
+def _starting_values(parts, plan, variables):
+    """Return weights, states of random generators and optimizer variables at the start of the fit."""
     shapes = [shape for _, shape, _ in variables[: architecture_of(plan.spec).n_variables]]
-    return first_values(
-        plan,
+    return plan.starting_values(
         lambda: fresh_values(variables, plan.seed),
         parts.optimizer.name,
         parts.optimizer.variables(shapes, plan.spec.dtype),
@@ -167,8 +176,8 @@ def _first_values(parts, plan, variables):
     )
 
 
-class _Measured:
-    """Metrics of the rows of a dataset that its samples refer to."""
+class _EpochMetrics:
+    """Metrics over the rows of a dataset that belong to its samples."""
 
     def __init__(self, metrics, dataset):
         self._metrics = metrics
@@ -181,8 +190,8 @@ class _Measured:
             self._rows, self._y, self._weights = rows, targets.values[rows], targets.weights[rows]
 
     def values(self, outputs):
-        """Return the metrics of outputs, in rows as those of the targets."""
-        found: dict[str, float] = {}
+        """Return the metrics of outputs, whose rows match those of the targets."""
+        values: dict[str, float] = {}
         for metric in self._metrics:
-            found |= metric.compute(self._y, outputs[self._rows], self._weights)
-        return found
+            values |= metric.compute(self._y, outputs[self._rows], self._weights)
+        return values

@@ -1,4 +1,4 @@
-"""From parameters and shapes to a ``keras.Model`` of stock layers."""
+"""Network as a ``keras.Model`` of stock layers, and its variables without Keras."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from skrnn._common.state import stored_as
 from skrnn._engine.cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
-from skrnn._engine.processes import forget_kernels
+from skrnn._engine.tensorflow_process import clear_kernel_cache
 
 
 @stored_as("network")
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Everything that shapes the network: equal specs give networks of equal architecture."""
+    """Architecture of a network: equal specifications mean equal architectures."""
 
     cell: str | Callable[..., Any]
     units: tuple[int, ...]
@@ -34,8 +34,8 @@ class NetworkSpec:
     dtype: str
 
 
-# What stands for an absent step in the array that ``model_`` takes: a number that data never hold. It is one of float32
-# in float64 as well, for Keras's masking layer compares in float32.
+# Value of masked time steps in the input of ``model_``, which never occurs in data. It is a float32 number also in
+# float64, because Keras's masking layer compares in float32.
 MASK_VALUE = float(np.finfo(np.float32).min)
 
 
@@ -45,13 +45,13 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     Parameters
     ----------
     spec : NetworkSpec
-        The architecture.
+        Architecture.
     seed : int or None
-        Seed of every initializer and dropout layer; None where other weights will take the place of the first.
+        Seed of all initializers and dropout layers. None if the initial weights will be replaced.
     mask : {"layer", None}, default="layer"
-        Whether a stock masking layer finds absent steps in the values.
+        Whether a stock masking layer finds the masked time steps in the input.
     n_timesteps : int or None, default=None
-        Static length of the time axis, for what exports it.
+        Static length of the time axis, which some export formats need.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     """
     import keras
 
-    forget_kernels()
+    clear_kernel_cache()
     seeds = iter(_seeds(0 if seed is None else seed, 256))
     if spec.embedding is not None:
         inputs = keras.layers.Input((n_timesteps,), dtype="int32", name="tokens")
@@ -90,7 +90,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
 
 
 def _recurrent(spec, units, every_step, seeds, depth):
-    """Return a recurrent layer in one direction or, with different initial weights, in both."""
+    """Return a recurrent layer, unidirectional or bidirectional."""
     import keras
 
     def layer(name):
@@ -119,21 +119,20 @@ def _dense(units, activation, spec, seeds, name):
 
 
 def network_variables(network):
-    """Variables of a network that a fit carries along: its weights, then the states of its random generators."""
+    """Return the variables that a fit changes: weights, then the states of random generators."""
     weights = list(network.weights)
     return weights + [v for v in network.variables if v.path.endswith("seed_generator_state")]
 
 
 def signature(network):
-    """Return path, shape and type of each variable of `network_variables`."""
+    """Return path, shape and dtype of each variable of `network_variables`."""
     return tuple((v.path, tuple(v.shape), str(v.dtype)) for v in network_variables(network))
 
 
 def variables_of(spec):
-    """Return the `signature` of a network; it is built only where the registry does not know the cell's variables.
+    """Return the `signature` of a network, which is built only if the registry lacks the variables of its cell.
 
-    Keras numbers the random generators in the paths of their states through all that a process has made. Here they are
-    numbered within the network.
+    In paths, Keras numbers all random generators of a process. Here they are numbered within the network.
     """
     cell = None if callable(spec.cell) else CELLS[spec.cell].variables
     if cell is None:
@@ -159,7 +158,7 @@ def variables_of(spec):
 
 
 def fresh_values(variables: Sequence[tuple[str, tuple[int, ...], str]], seed: int) -> list[NDArray[Any]]:
-    """Return the values that a network of such variables has at first; no network is built for them."""
+    """Return the initial values of variables, without building a network."""
     seeds = _seeds(seed, len(variables))
     return [initial_value(*variable, seed) for variable, seed in zip(variables, seeds, strict=True)]
 
@@ -169,6 +168,6 @@ def _seeds(seed, n):
 
 
 def assign(variables, values):
-    """Give each variable its value."""
+    """Assign values to variables."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

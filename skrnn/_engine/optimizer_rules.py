@@ -1,4 +1,4 @@
-"""What each optimizer keeps for a weight, and the hyper-parameters that its kernel takes for a step."""
+"""Slots of each optimizer, and the hyper-parameters of its kernel at each step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Steps:
     number : ndarray of shape (n_steps,)
         Number of each step, counted from 1.
     products : ndarray of shape (n_steps,)
-        Nadam's product after each step, ones for other optimizers.
+        Running product of Nadam after each step; ones for other optimizers.
     """
 
     rate: Any
@@ -30,38 +30,38 @@ class Steps:
     products: Any
 
     def cast(self, number: float) -> Any:
-        """Return a number as TensorFlow casts it: through float32. An axis keeps numpy 1 in the dtype."""
+        """Return a number cast as in TensorFlow, via float32, with an axis so that numpy 1 keeps the dtype."""
         return np.array([cast(number)], dtype=self.rate.dtype)
 
     def power(self, base: float, later: int = 0) -> Any:
-        """Return the powers of a number by the numbers of the steps, or of those that come so much later."""
+        """Return a number to the power of each step number, plus an offset."""
         return power(self.cast(base), self.number + later)
 
 
 def cast(number: float) -> float:
-    """Return a number as TensorFlow casts it to any dtype: through float32."""
+    """Return a number cast as in TensorFlow, via float32."""
     return float(np.float32(number))
 
 
 def power(base: Any, exponents: Any) -> Any:
-    """Return powers in the dtype of the exponents, rounded once: numpy's own differ from machine to machine."""
+    """Return powers computed in float64, since numpy's float32 powers differ between machines."""
     return np.power(base.astype(np.float64), exponents.astype(np.float64)).astype(exponents.dtype)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How to drive the kernel of an optimizer.
+    """Kernel of an optimizer, and its arguments.
 
     Parameters
     ----------
     kernel : str
         Name of the kernel.
     slots : callable
-        ``slots(arguments)`` returns groups of initial values. Keras makes the slots of a group weight by weight, one
-        group after the other.
+        ``slots(arguments)`` returns the initial values of slots, in groups. Keras creates the slots group by group, and
+        within a group weight by weight.
     hyper : callable
-        ``hyper(arguments, steps)`` returns the hyper-parameters that follow the learning rate and the weight decay,
-        each a number or one for each step.
+        ``hyper(arguments, steps)`` returns the hyper-parameters after learning rate and weight decay, each a number or
+        an array with one value per step.
     """
 
     kernel: str
@@ -107,7 +107,7 @@ def _nadam(a, steps):
 
 
 def nadam_products(start: Any, beta_1: float, numbers: Any) -> Any:
-    """Return Nadam's product after each of some steps: of beta_1 times a factor that grows, for each step so far."""
+    """Return Nadam's running product of momentum coefficients after each step."""
     dtype = numbers.dtype
     factors = 1.0 - 0.5 * power(np.array([0.96], dtype=dtype), numbers)
     both = np.stack([np.full_like(factors, beta_1), factors], axis=1).ravel()
@@ -141,11 +141,11 @@ def _ftrl(a, steps):
     return -a["learning_rate_power"], a["l1_regularization_strength"], 2 * l2, shrinkage
 
 
-def _one(a):
+def _one_slot(a):
     return ((0.0,),)
 
 
-def _two(a):
+def _two_slots(a):
     return ((0.0, 0.0),)
 
 
@@ -154,10 +154,10 @@ RULES = {
     "RMSprop": Rule("optimizer_rmsprop", _rmsprop_slots, _rmsprop),
     "Adam": Rule("optimizer_adam", _adam_slots, _adam),
     "AdamW": Rule("optimizer_adam", _adam_slots, _adam),
-    "Adamax": Rule("optimizer_adamax", _two, _adamax),
-    "Nadam": Rule("optimizer_nadam", _two, _nadam),
+    "Adamax": Rule("optimizer_adamax", _two_slots, _adamax),
+    "Nadam": Rule("optimizer_nadam", _two_slots, _nadam),
     "Adagrad": Rule("optimizer_adagrad", _adagrad_slots, _adagrad),
-    "Adadelta": Rule("optimizer_adadelta", _two, _adadelta),
-    "Lion": Rule("optimizer_lion", _one, _lion),
+    "Adadelta": Rule("optimizer_adadelta", _two_slots, _adadelta),
+    "Lion": Rule("optimizer_lion", _one_slot, _lion),
     "Ftrl": Rule("optimizer_ftrl", _ftrl_slots, _ftrl),
 }

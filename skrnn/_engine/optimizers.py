@@ -1,4 +1,4 @@
-"""Keras's optimizers without Keras: their variables as Keras has them, and what the kernels take for each step."""
+"""Keras's optimizers without importing Keras: their variables, and the hyper-parameters of kernels at each step."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 from sklearn.utils.fixes import parse_version
 
 from skrnn._common.nearest import nearest
-from skrnn._engine.native.layout import N_HYPER
+from skrnn._engine.native.tables import N_HYPER
+from skrnn._engine.optimizer_arguments import CLIPPINGS, OPTIMIZERS, OTHERS, check_as_keras, number_names
 from skrnn._engine.optimizer_rules import RULES, Steps, cast, nadam_products
-from skrnn._engine.optimizer_tables import CLIPPINGS, OPTIMIZERS, OTHERS, check_as_keras, number_names
 from skrnn._engine.routing import LEARNING_RATE, check_learning_rate
 from skrnn._engine.schedules import Schedule, native_schedule
 
@@ -29,7 +29,7 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class NativeOptimizer:
-    """An optimizer of Keras's that has a kernel.
+    """Optimizer of Keras that has a kernel.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class NativeOptimizer:
     arguments : dict
         All arguments of its constructor.
     schedule : Schedule or None
-        The schedule of the learning rate; None where the rate is a variable.
+        Learning rate schedule. If None, the learning rate is a variable.
     """
 
     name: str
@@ -47,17 +47,17 @@ class NativeOptimizer:
 
     @property
     def kernel(self) -> str:
-        """Name of the kernel of a step."""
+        """Name of the kernel."""
         return RULES[self.name].kernel
 
     @property
     def n_slots(self) -> int:
-        """Number of slots of each weight."""
+        """Number of slots per weight."""
         return sum(map(len, self._groups))
 
     @property
     def clipping(self) -> tuple[str, float] | None:
-        """Name and value of the bound on gradients, or None."""
+        """Name and value of the gradient clipping, or None."""
         for clipping in CLIPPINGS:
             bound = self.arguments[clipping]
             if bound is not None and bound > 0:
@@ -77,21 +77,21 @@ class NativeOptimizer:
         """Index of Nadam's product among the variables."""
         return -1 if _product_is_last() else self._first_slot - 1
 
-    def _places(self, n_weights):
-        """Return the index of each slot of each weight among the variables: a list for each slot."""
-        places, start = [], self._first_slot
+    def _positions(self, n_weights):
+        """Return the index among the variables of each slot of each weight: one list per slot."""
+        positions, start = [], self._first_slot
         for group in self._groups:
             width = len(group)
-            places += [[start + i * width + slot for i in range(n_weights)] for slot in range(width)]
+            positions += [[start + i * width + slot for i in range(n_weights)] for slot in range(width)]
             start += n_weights * width
-        return places
+        return positions
 
     def _n_weights(self, values):
         others = self._first_slot + (self.name == "Nadam" and _product_is_last())
         return (len(values) - others) // self.n_slots if self.n_slots else 0
 
     def is_rate(self, n_weights: int) -> tuple[bool, ...]:
-        """Return which of the variables is the learning rate; none, where it follows a schedule."""
+        """Return which variable is the learning rate: none if there is a schedule."""
         n_variables = self._first_slot + n_weights * self.n_slots + (self.name == "Nadam" and _product_is_last())
         return tuple(self.schedule is None and i == 1 for i in range(n_variables))
 
@@ -103,7 +103,7 @@ class NativeOptimizer:
         shapes : sequence of tuple of int
             Shapes of the weights.
         dtype : str
-            Their dtype.
+            Dtype of the weights.
 
         Returns
         -------
@@ -111,7 +111,7 @@ class NativeOptimizer:
         """
         values = [np.zeros((), dtype=np.int64)]
         if self.schedule is None:
-            with np.errstate(over="ignore"):  # an infinite rate shows in the weights
+            with np.errstate(over="ignore"):  # an infinite rate is detected in the weights
                 values.append(np.asarray(self.arguments["learning_rate"]).astype(np.float32))
         for group in self._groups:
             values += [np.full(shape, cast(initial), dtype=dtype) for shape in shapes for initial in group]
@@ -120,15 +120,15 @@ class NativeOptimizer:
         return values
 
     def slots(self, values: Sequence[Any]) -> list[list[Any]]:
-        """Return a list for each slot that holds its array for each weight."""
-        return [[values[place] for place in places] for places in self._places(self._n_weights(values))]
+        """Return one list per slot, with its array for each weight."""
+        return [[values[position] for position in positions] for positions in self._positions(self._n_weights(values))]
 
     def with_slots(self, values: Sequence[Any], slots: Sequence[Sequence[Any]], n_steps_done: int) -> list[Any]:
-        """Return the variables after some steps, which have left these slots."""
+        """Return the variables after a number of steps, with the given slots."""
         after = self.advanced(values, n_steps_done)
-        for places, arrays in zip(self._places(self._n_weights(values)), slots, strict=True):
-            for place, array in zip(places, arrays, strict=True):
-                after[place] = array
+        for positions, arrays in zip(self._positions(self._n_weights(values)), slots, strict=True):
+            for position, array in zip(positions, arrays, strict=True):
+                after[position] = array
         return after
 
     def hyper(self, values: Sequence[Any], n_steps: int) -> Any:
@@ -136,14 +136,14 @@ class NativeOptimizer:
         rows = np.zeros((n_steps, N_HYPER))
         steps = self._steps(values, n_steps)
         decay = self.arguments["weight_decay"]
-        with np.errstate(all="ignore"):  # what is no number shows in the weights
+        with np.errstate(all="ignore"):  # NaN is detected in the weights
             columns = steps.rate, 0.0 if decay is None else cast(decay), *RULES[self.name].hyper(self.arguments, steps)
         for column, numbers in enumerate(columns):
             rows[:, column] = numbers
         return rows
 
     def advanced(self, values: Sequence[Any], n_steps: int) -> list[Any]:
-        """Return the variables after some steps, but for the slots."""
+        """Return the variables after a number of steps, with unchanged slots."""
         after = list(values)
         after[0] = np.asarray(int(values[0]) + n_steps, dtype=np.int64)
         if self.name == "Nadam" and n_steps:
@@ -151,7 +151,7 @@ class NativeOptimizer:
         return after
 
     def _steps(self, values, n_steps):
-        # Without slots nothing depends on the dtype of the weights.
+        # Without slots, the dtype of the weights has no effect.
         dtype = np.asarray(values[self._first_slot]).dtype if self.n_slots else np.dtype(np.float32)
         done = int(values[0])
         number = np.arange(done + 1, done + n_steps + 1).astype(dtype)
@@ -166,16 +166,16 @@ class NativeOptimizer:
 
 
 def native_optimizer(optimizer: Any, arguments: Mapping[str, Any], name: str) -> NativeOptimizer | str:
-    """Return an optimizer that has a kernel, or the reason why it has none.
+    """Return an optimizer with a kernel, or the reason why it has none.
 
     Parameters
     ----------
     optimizer : str, class or instance
-        The optimizer as Keras takes it.
+        Optimizer as in ``keras.Model.compile``.
     arguments : dict
         Arguments of its constructor.
     name : str
-        Name of the estimator, for errors.
+        Class name of the estimator, for errors.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def native_optimizer(optimizer: Any, arguments: Mapping[str, Any], name: str) ->
     Raises
     ------
     ValueError
-        For a name that Keras does not know, and for arguments that the optimizer does not take.
+        If the name or an argument is not one of Keras's.
     """
     given = {key: value.item() if isinstance(value, np.generic) else value for key, value in arguments.items()}
     check_learning_rate(given.get("learning_rate"), f"{LEARNING_RATE!r} parameter of {name}")
@@ -192,8 +192,8 @@ def native_optimizer(optimizer: Any, arguments: Mapping[str, Any], name: str) ->
     if not isinstance(optimizer, (str, type)):
         if given:
             raise ValueError(
-                f"{name} got {_PREFIX}{next(iter(given))}, but its optimizer is an instance, {optimizer!r}, which has "
-                f"its arguments already. Pass the name or the class to set them from here."
+                f"{name} got {_PREFIX}{next(iter(given))}, but its optimizer is an instance, {optimizer!r}, which "
+                f"already has its arguments. Pass the name or the class to set them from here."
             )
         if found in OPTIMIZERS:
             given = optimizer.get_config()
@@ -211,7 +211,7 @@ def native_optimizer(optimizer: Any, arguments: Mapping[str, Any], name: str) ->
 
 
 def _class_name(optimizer, name):
-    """Return the name of the class of an optimizer that has a kernel, or the reason why it has none."""
+    """Return the class name of an optimizer with a kernel, or the reason why it has none."""
     if isinstance(optimizer, str):
         if optimizer.lower() in _NAMES:
             return _NAMES[optimizer.lower()]
@@ -219,18 +219,23 @@ def _class_name(optimizer, name):
             return f"the optimizer {_OTHER_NAMES[optimizer.lower()]} has no kernel"
         if _is_registered(optimizer):
             return f"the optimizer {optimizer} is not one of Keras's"
-        raise ValueError(
-            f"The 'optimizer' parameter of {name} must be a name that Keras knows, or an instance. Got {optimizer!r} "
-            f"instead.{nearest(optimizer.lower(), {*_NAMES, *_OTHER_NAMES})}"
-        )
+        raise unknown_optimizer(optimizer, name)
     owner = optimizer if inspect.isclass(optimizer) else type(optimizer)
     if not owner.__module__.startswith("keras."):
         return f"the optimizer {owner.__name__} is not one of Keras's"
     return owner.__name__ if owner.__name__ in OPTIMIZERS else f"the optimizer {owner.__name__} has no kernel"
 
 
+def unknown_optimizer(optimizer: str, name: str) -> ValueError:
+    """Return the error for a name that is not that of an optimizer, with the closest valid name."""
+    return ValueError(
+        f"The 'optimizer' parameter of {name} must be a name that Keras knows, or an instance. Got {optimizer!r} "
+        f"instead.{nearest(optimizer.lower(), {*_NAMES, *_OTHER_NAMES})}"
+    )
+
+
 def _is_registered(optimizer):
-    """Return whether Keras finds an optimizer of one's own by its name: nobody has told it before it is imported."""
+    """Return whether a custom optimizer is registered with Keras, which requires that Keras is imported."""
     if "keras" not in sys.modules:
         return False
     import keras
@@ -243,7 +248,7 @@ def _is_registered(optimizer):
 
 
 def _check_arguments(found, given, name):
-    """Raise for arguments that an optimizer does not take."""
+    """Raise if an optimizer does not accept the arguments."""
     for argument, value in given.items():
         if argument not in OPTIMIZERS[found]:
             raise ValueError(
@@ -255,7 +260,7 @@ def _check_arguments(found, given, name):
 
 
 def _with_kernel(found, arguments):
-    """Return an optimizer that has a kernel for these arguments, or the reason why it has none."""
+    """Return an optimizer with a kernel for these arguments, or the reason why there is none."""
     for argument in number_names(found):
         may_be_none = OPTIMIZERS[found][argument] is None or argument == "weight_decay"
         if not isinstance(arguments[argument], Real) and not (may_be_none and arguments[argument] is None):
@@ -271,7 +276,7 @@ def _with_kernel(found, arguments):
             return found_schedule
         schedule = found_schedule
     check_as_keras(found, arguments, has_schedule=schedule is not None)
-    # Zeros by zeros are NaN: in Keras where a gradient is zero, in a kernel also where a vector is filled up.
+    # 0 / 0 is NaN: in Keras where a gradient is zero, in a kernel also in the zeros that pad a vector.
     for argument in ("epsilon",) if found != "Ftrl" else ("initial_accumulator_value",):
         if argument in arguments and not arguments[argument] >= _TINY:
             return f"the argument {argument} of the optimizer is zero"
@@ -280,5 +285,5 @@ def _with_kernel(found, arguments):
 
 @functools.cache
 def _product_is_last():
-    """Return whether the installed Keras makes Nadam's product after the slots, as since 3.10."""
+    """Return whether Keras creates Nadam's product after the slots, as it does since 3.10."""
     return parse_version(importlib.metadata.version("keras")) >= parse_version("3.10")

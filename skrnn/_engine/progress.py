@@ -1,4 +1,4 @@
-"""The progress line of a fit: one that is rewritten in a terminal or notebook, one a tenth of the epochs elsewhere."""
+"""Progress of a fit: a line that is rewritten in a terminal or notebook, or else ten lines per fit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 
 
 class ProgressLine:
-    """Report epochs as they end.
+    """Report of the epochs of a fit.
 
     Parameters
     ----------
     n_epochs : int
-        Epochs that the fit will run at most.
+        Largest number of epochs.
     verbose : int
-        Nothing is shown where it is 0.
+        Verbosity level. If 0, nothing is printed.
     """
 
     def __init__(self, n_epochs, verbose):
@@ -22,16 +22,16 @@ class ProgressLine:
         self._stream = sys.stdout
         self._rewrites = _is_terminal(self._stream) or _is_notebook(self._stream)
         self._start = self._shown_at = time.perf_counter()
-        self._n_before = self._tenths = 0  # epochs that the time since the start leaves out; tenths that are shown
+        self._n_before = self._tenths = 0  # epochs before the start of the clock; tenths reported
         self._has_begun = False
         self._width = 0
 
     def skip(self, n_before):
-        """Count epochs that were trained before, and took no time now."""
+        """Set the number of epochs that were trained by an earlier fit."""
         self._n_before, self._tenths = n_before, 10 * n_before // self._n_epochs
 
     def update(self, n_done, logs):
-        """Show the state after an epoch, if it is time for it."""
+        """Report an epoch, if it is time to."""
         if not self._verbose:
             return
         now = time.perf_counter()
@@ -41,13 +41,11 @@ class ProgressLine:
         if due or last:
             self._shown_at, self._tenths = now, tenths
             self._show(n_done, logs, now - self._start)
-        if (
-            not self._has_begun
-        ):  # kernels are compiled, or Keras traces, in the first epoch: it tells nothing of the others
+        if not self._has_begun:  # the first epoch, in which kernels are compiled or Keras traces, takes longer
             self._has_begun, self._start, self._n_before = True, now, n_done
 
     def close(self):
-        """End the line that was being rewritten."""
+        """End the line that is rewritten."""
         if self._width:
             print(file=self._stream, flush=True)
 
@@ -65,10 +63,10 @@ class ProgressLine:
 
 
 def _is_terminal(stream):
-    """Whether what is written to a stream is seen at once, and a carriage return goes back over it."""
+    """Return whether a stream is a terminal, which obeys a carriage return."""
     return hasattr(stream, "isatty") and stream.isatty()
 
 
 def _is_notebook(stream):
-    """Whether a stream is a notebook's output, which is no terminal and yet obeys a carriage return."""
+    """Return whether a stream is the output of a notebook, which also obeys a carriage return."""
     return type(stream).__module__.partition(".")[0] == "ipykernel"

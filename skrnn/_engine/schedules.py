@@ -1,4 +1,4 @@
-"""Keras's learning rate schedules, computed for many steps at once."""
+"""Keras's learning rate schedules without importing Keras, computed for many steps at once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-_MODULE = "keras.optimizers.schedules"  # as Keras's configurations name it
+_MODULE = "keras.optimizers.schedules"  # as in serialized configurations
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A learning rate schedule.
+    """Learning rate schedule of Keras.
 
     Parameters
     ----------
     name : str
-        Name of Keras's class.
+        Name of the class.
     arguments : dict
         Its configuration.
     """
@@ -27,14 +27,14 @@ class Schedule:
     arguments: dict[str, Any]
 
     def rates(self, steps: Any) -> Any:
-        """Return the learning rates of steps, counted from 0, in float32 as Keras computes them."""
+        """Return the learning rates at steps, counted from 0, in float32 as in Keras."""
         given = {key: value for key, value in self.arguments.items() if key != "name"}
-        with np.errstate(all="ignore"):  # a rate that is no number shows in the weights
+        with np.errstate(all="ignore"):  # NaN is detected in the weights
             return _SCHEDULES[self.name](np.asarray(steps, dtype=np.int64), **given)
 
 
 def native_schedule(rate: Any) -> Schedule | str:
-    """Return a schedule, or its serialized form, as one of Keras's; a reason where it is another one."""
+    """Return the schedule of an instance or its serialized form, or the reason why it is not supported."""
     if isinstance(rate, dict):
         name, of_keras = str(rate.get("class_name")), rate.get("module") == _MODULE
         arguments = rate.get("config")
@@ -49,7 +49,7 @@ def native_schedule(rate: Any) -> Schedule | str:
 
 
 def _has_float_rates(arguments):
-    """Return whether the rates are Python's floats, whose arithmetic in Keras is that of float32."""
+    """Return whether the rates are Python floats, for which Keras computes in float32."""
     rates = arguments.get("values") or [arguments.get("initial_learning_rate")]
     others = [value for key, value in arguments.items() if key not in ("name", "values", "boundaries")]
     boundaries = arguments.get("boundaries", [0])
@@ -62,17 +62,17 @@ def _has_float_rates(arguments):
 
 
 def _single(number):
-    """Return a number in float32, with an axis that keeps the arithmetic of numpy 1 in float32."""
+    """Return a number in float32, with an axis so that numpy 1 computes in float32."""
     return np.array([number], dtype=np.float32)
 
 
 def _rounded(function, *arguments):
-    """Return a function of float32 that is rounded once: numpy's own differ from machine to machine."""
+    """Return a function computed in float64 and rounded, since numpy's float32 functions differ between machines."""
     return function(*(np.asarray(a, dtype=np.float64) for a in arguments)).astype(np.float32)
 
 
 def _periods(steps, decay_steps, staircase):
-    """Return how many periods of decay have passed."""
+    """Return the number of decay periods so far."""
     passed = steps.astype(np.float32) / _single(decay_steps)
     return np.floor(passed) if staircase else passed
 
@@ -88,7 +88,7 @@ def _inverse_time(steps, initial_learning_rate, decay_steps, decay_rate, stairca
 
 
 def _piecewise_constant(steps, boundaries, values):
-    # Keras casts boundaries to whole numbers, and adds the values of all intervals that hold the step.
+    # Keras casts boundaries to integers, and adds the values of all intervals that contain the step.
     bounds = [int(boundary) for boundary in boundaries]
     rates = (steps <= bounds[0]) * _single(values[0]) + (steps > bounds[-1]) * _single(values[-1])
     for low, high, value in zip(bounds[:-1], bounds[1:], values[1:-1], strict=True):

@@ -1,4 +1,4 @@
-"""Threads that run a kernel: how many there are, and how they end."""
+"""Threads that run kernels, and how exceptions and signals stop them."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any
 import joblib
 from numpy.typing import NDArray
 
-_POLL = 0.05  # seconds after which a waiting thread looks for exceptions from other threads
+_POLL = 0.05  # seconds between checks for signals while waiting
 
 
 def n_threads() -> int:
-    """Return how many threads may run: ``OMP_NUM_THREADS``, which joblib and Dask set in workers, or the cores."""
-    share = os.environ.get("OMP_NUM_THREADS", "")
-    return int(share) if share.isdecimal() and int(share) else joblib.cpu_count()
+    """Return ``OMP_NUM_THREADS``, which joblib and Dask set in workers, or else the number of cores."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else joblib.cpu_count()
 
 
-def run(calls: Sequence[Callable[[], Any]], stop: NDArray[Any]) -> None:
-    """Make calls that release the GIL, each in a thread of its own, and wait for them.
+def run_in_threads(calls: Sequence[Callable[[], Any]], stop: NDArray[Any]) -> None:
+    """Run calls that release the GIL in one thread each, and wait for them.
 
-    An exception that comes while threads start or are waited for, as of a signal, stops them by the flag ``stop``; it
-    goes on when they have ended.
+    An exception while the threads start or run, such as that of a signal, sets the flag ``stop``, which the kernels
+    read. It is raised when all threads have ended.
     """
     errors: list[BaseException] = []
     tasks = [_Task(call, stop, errors) for call in calls]
     try:
         for task in tasks:
             threading.Thread(target=task.run, daemon=True, name="skrnn").start()
-    except BaseException as error:  # there may be no more threads; after an interrupt, the last may run or not
+    except BaseException as error:  # no thread could be started, or an interrupt: the last one may be running or not
         stop[0] = 1
         errors.append(error)
         tasks = [task for task in tasks if not task.withdraw()]
@@ -47,7 +47,7 @@ def run(calls: Sequence[Callable[[], Any]], stop: NDArray[Any]) -> None:
 
 
 class _Task:
-    """A call that a thread makes, unless it is withdrawn before."""
+    """Call in a thread, unless it is withdrawn before it begins."""
 
     def __init__(self, call, stop, errors):
         self._call, self._stop, self._errors = call, stop, errors
@@ -55,17 +55,17 @@ class _Task:
         self.ended = threading.Event()
 
     def withdraw(self):
-        """Return whether the call was not made, nor will be."""
+        """Prevent the call; return False if it has begun already."""
         return self._begun.acquire(blocking=False)
 
     def run(self):
-        """Make the call, and note its error."""
+        """Run the call, and store its error."""
         if not self._begun.acquire(blocking=False):
             return
         try:
             self._call()
         except BaseException as error:
-            self._stop[0] = 1  # others may wait for this part of the work
+            self._stop[0] = 1  # other threads may be waiting for this one's work
             self._errors.append(error)
         finally:
             self.ended.set()

@@ -1,67 +1,73 @@
-"""A fit: what trains it, from where it goes on, and what it ends with."""
+"""A fit from start to end: choose the engine, resume from a checkpoint, train."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
 from skrnn._engine.callbacks import callback_reason
-from skrnn._engine.checkpoint import SavedFit
-from skrnn._engine.choice import fallback_reason
+from skrnn._engine.dataset import Dataset
+from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.keras_compile import check_callback_arguments, compiled_network
-from skrnn._engine.keras_defaults import keras_defaults
+from skrnn._engine.keras_dtype_policy import default_dtype_policy
 from skrnn._engine.keras_loop import fit_with_keras
-from skrnn._engine.memory import memory_error
+from skrnn._engine.memory_error import memory_error
 from skrnn._engine.native.cache import kernel_hash
 from skrnn._engine.native_loop import fit_natively, native_parts
-from skrnn._engine.record import TrainingRecord, identity_of
+from skrnn._engine.saved_fit import SavedFit
+from skrnn._engine.trained_state import TrainedState
+from skrnn._engine.training_plan import TrainingPlan, fit_identity
+from skrnn._engine.training_record import TrainingRecord
 
 logger = logging.getLogger("skrnn")
 
 
-def train(plan, dataset, validation=None):
+def train(
+    plan: TrainingPlan, dataset: Dataset, validation: Dataset | None = None
+) -> tuple[TrainedState, TrainingRecord]:
     """Train a network.
 
     Parameters
     ----------
     plan : TrainingPlan
     dataset : Dataset
-        What to train on.
+        Training data.
     validation : Dataset or None, default=None
-        What to validate on after each epoch.
+        Validation data, evaluated after each epoch.
 
     Returns
     -------
     state : TrainedState
     record : TrainingRecord
     """
-    record, name = TrainingRecord(plan), plan.compile_arguments["name"]
+    record = TrainingRecord(plan)
     parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets)
     if plan.checkpoint is not None:
         engine = "keras" if isinstance(parts, str) else kernel_hash()
-        record.resume_from(SavedFit(plan.checkpoint, name, [engine, identity_of(plan, dataset, validation)]))
+        record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))
     if record.result is None:
         remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
         try:
-            with memory_error(name, plan.batch_size, dataset.sequences.n_timesteps, remedy):
+            with memory_error(plan.name, plan.batch_size, dataset.sequences.n_timesteps, remedy):
                 record.end(_train(parts, plan, record, dataset, validation))
         finally:
             record.progress.close()
+    assert record.result is not None
     return record.result, record
 
 
-def _train(parts, plan, record, dataset, validation):
-    """Train by native kernels, or through Keras where ``parts`` says why these cannot; return the state at the end."""
-    arguments = plan.compile_arguments
-    if not isinstance(parts, str) and not arguments["callbacks"]:
-        check_callback_arguments(arguments["callbacks"], arguments["routed"], arguments["name"])
+def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None) -> Any:
+    """Return the state after training by native kernels, or by Keras if ``parts`` is the reason to fall back."""
+    if not isinstance(parts, str) and not plan.callbacks:
+        check_callback_arguments(plan.callbacks, plan.routed, plan.name)
         return fit_natively(parts, None, plan, record, dataset, validation)
-    with keras_defaults():
+    with default_dtype_policy():
         model, callbacks = compiled_network(plan, dataset.targets)
         record.callbacks = callbacks
         reason = parts if isinstance(parts, str) else callback_reason(callbacks, validation is not None)
         if reason is None:
             hooks = CallbackModel(model, callbacks, plan, dataset.target_shape) if callbacks else None
             return fit_natively(parts, hooks, plan, record, dataset, validation)
-        logger.debug("%s trains through keras.Model.fit: %s", arguments["name"], reason)
+        logger.debug("%s trains through keras.Model.fit: %s", plan.name, reason)
         return fit_with_keras(model, callbacks, plan, record, dataset, validation)

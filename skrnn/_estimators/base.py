@@ -20,14 +20,16 @@ from skrnn._data.input_schema import InputSchema, learn_schema
 from skrnn._data.layout_warnings import warn_of_layout
 from skrnn._data.targets import make_targets, outputs_as_list, valid_in_layout
 from skrnn._engine.checkpoint import without_checkpoint
-from skrnn._engine.dataset import Dataset, keras_inputs
-from skrnn._engine.loss_names import check_loss
-from skrnn._engine.memory import memory_error
-from skrnn._engine.native.layout import PREDICTED_AT_ONCE
+from skrnn._engine.dataset import Dataset
+from skrnn._engine.keras_batches import keras_inputs
+from skrnn._engine.loss_targets import check_loss
+from skrnn._engine.memory_error import memory_error
+from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.prediction import fitted_model, predict
-from skrnn._engine.record import TrainedState, TrainingPlan
+from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
+from skrnn._engine.training_plan import TrainingPlan
 from skrnn._estimators.html import ModelPlaceholder, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
@@ -240,17 +242,15 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
                 "None instead."
             )
         plan = TrainingPlan(
+            name=name,
             spec=spec,
+            optimizer=self.optimizer,
+            loss=self._targets.output()[2],
+            metrics=self.metrics,
+            callbacks=callbacks,
+            routed=self._routed_for_keras(),
             seed=self._seed,
             mask_layer=self._mask_layer(),
-            compile_arguments={
-                "optimizer": self.optimizer,
-                "loss": self._targets.output()[2],
-                "metrics": self.metrics,
-                "callbacks": callbacks,
-                "routed": self._routed_for_keras(),
-                "name": name,
-            },
             batch_size=len(training) if self.batch_size is None else min(self.batch_size, len(training)),
             shuffle=self.shuffle,
             epochs=epochs,

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skrnn._common.state import stored_as
 from skrnn._data.targets import valid_in_layout
-from skrnn._engine.loss_names import CLASSES, INDICATORS, TWO_CLASSES, loss_name
+from skrnn._engine.loss_targets import CLASSES, INDICATORS, TWO_CLASSES, loss_name
 from skrnn._estimators.labels import read_classes, read_labels
 
 _SPARSE = "sparse_categorical_crossentropy"

@@ -12,8 +12,8 @@ from skrnn._common.typing import fit_context
 from skrnn._data.checks import check_sample_weights
 from skrnn._data.targets import valid_in_layout, weights_of_steps
 from skrnn._engine.architecture import architecture_of
-from skrnn._engine.choice import fallback_reason
 from skrnn._engine.closed_loop import closed_loop
+from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
 from skrnn._estimators.regression_targets import RegressionTargets

@@ -1,4 +1,4 @@
-"""Targets and validation data on a scale that the network will not do well on: both are trained on, with a warning."""
+"""Warning for targets on a scale that the network takes many epochs to reach."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import numpy as np
 
 from skrnn._common.guide import see
 from skrnn._common.warnings import warn
-from skrnn._engine.loss_names import SCALE_FREE, loss_name
+from skrnn._engine.loss_targets import SCALE_FREE, loss_name
 from skrnn.exceptions import UnscaledTargetWarning
 
 _MIN_ROWS = 20
 _LARGEST_STD = 100.0
 _SMALLEST_RATIO = 0.01  # of the standard deviation to the mean
-
-_LARGEST_LOSS_RATIO = 100.0
-_NEGLIGIBLE_LOSS = 1e-6
 
 
 def warn_of_unscaled_target(y, loss, name):
@@ -35,18 +32,3 @@ def warn_of_unscaled_target(y, loss, name):
         "target_transformer of SequenceForecaster." + see("faq", "how-do-i-scale-the-target"),
         UnscaledTargetWarning,
     )
-
-
-def may_be_on_another_scale(training_loss, validation_loss):
-    """Return True where the validation loss exceeds that of the epoch, which fell while it was averaged."""
-    return validation_loss > max(training_loss, _NEGLIGIBLE_LOSS)
-
-
-def warn_of_validation_scale(training_loss, validation_loss, name):
-    """Warn of a validation loss that is far beyond the training loss on the same weights."""
-    if 0 <= _LARGEST_LOSS_RATIO * training_loss < validation_loss:
-        warn(
-            f"The validation loss of {name} after the first epoch, {validation_loss:.3g}, is more than 100 times the "
-            f"training loss on the same weights, {training_loss:.3g}: they are probably on different scales. X_val and "
-            "y_val, where passed, must be transformed as X and y are." + see("searching", "validation-data-of-your-own")
-        )

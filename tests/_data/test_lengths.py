@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn._engine.dataset import sample_order
-from skrnn._engine.native_training import _Order
+from skrnn._engine.shard_order import ShardOrder
 
 lists_of_lengths = st.lists(st.integers(1, 100), min_size=1, max_size=200)
 
@@ -19,7 +19,7 @@ lists_of_lengths = st.lists(st.integers(1, 100), min_size=1, max_size=200)
 @given(lists_of_lengths, st.integers(1, 80), st.none() | st.integers(0, 9), st.sampled_from([1, 10**5, 10**9]))
 def test_batches_hold_the_samples_that_keras_gets(lengths, batch_size, seed, work):
     lengths = np.array(lengths)
-    order = _Order(lengths, batch_size, work)
+    order = ShardOrder(lengths, batch_size, work)
     expected = sample_order(len(lengths), seed)
     samples, positions = order.of_epoch(expected)
     assert_array_equal(samples, expected[positions])
@@ -32,7 +32,7 @@ def test_batches_hold_the_samples_that_keras_gets(lengths, batch_size, seed, wor
 
 def test_shards_of_a_batch_have_equal_work():
     lengths = np.random.default_rng(0).integers(1, 101, size=400)
-    order = _Order(lengths, 200, 10**6)
+    order = ShardOrder(lengths, 200, 10**6)
     samples, _ = order.of_epoch(sample_order(400, 0))
     assert order.batches[:, 2].tolist() == [12, 12]  # of 16 sequences at least
     for first, last, n_shards in order.batches:

@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import SequenceForecaster
 from skrnn._data.sequences import Sequences
-from skrnn._engine import closed_loop as module
+from skrnn._engine import native_pass
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.closed_loop import closed_loop
-from skrnn._engine.native.layout import PREDICTED_AT_ONCE
+from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.native_pass import outputs_of
 from skrnn._engine.network import NetworkSpec, assign, build_network, fresh_values, network_variables, variables_of
 
@@ -128,9 +128,10 @@ def test_no_bit_depends_on_threads_nor_on_other_series(n, monkeypatch):
         n_calls.append(len(calls))
         run(calls, stop)
 
-    run = module.run
-    monkeypatch.setattr(module, "run", counting)
-    monkeypatch.setattr(module, "WORK_OF_A_THREAD", 0)
+    run = native_pass.run_in_threads
+    monkeypatch.setattr(native_pass, "run_in_threads", counting)
+    monkeypatch.setattr(native_pass, "WORK_OF_A_THREAD", 0)
+    monkeypatch.setattr(native_pass, "_WORK_OF_THE_CALLER", 0)
     weights, (seen, covariates) = weights_of(spec), past(SHAPES["covariates"], n, n_blocks)
     found = []
     for threads in ("1", "2", "3"):
@@ -144,7 +145,7 @@ def test_no_bit_depends_on_threads_nor_on_other_series(n, monkeypatch):
 
 
 def test_little_work_is_done_by_the_thread_that_asks_for_it(monkeypatch):
-    monkeypatch.setattr(module, "run", None)
+    monkeypatch.setattr(native_pass, "run_in_threads", None)
     spec, shape = spec_of(NETWORKS["rnn"], SHAPES["one"], "float32"), SHAPES["one"]
     assert looped(spec, weights_of(spec), *past(shape, 1, 3), 1, 3).shape == (1, 3, 1)
 
@@ -169,26 +170,26 @@ def test_kernels_leave_what_is_no_series_to_predict(params):
 CHILD = """
 import signal
 import numpy as np
-from skrnn._engine import closed_loop as module
+from skrnn._engine import native_pass
 from test_closed_loop import NETWORKS, SHAPES, looped, past, spec_of, weights_of
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that interrupts are ignored
 ENDLESS = 2 * 10**8  # steps: half an hour and more, and memory that nobody writes to
 spec = spec_of({"cell": "lstm", "units": (40, 40)}, SHAPES["one"], "float32")
 weights, (seen, covariates) = weights_of(spec), past(SHAPES["one"], 1, 300)
-before, run = looped(spec, weights, seen, covariates, 1, 300), module.run
+before, run = looped(spec, weights, seen, covariates, 1, 300), native_pass.run_in_threads
 
 
 def asking(calls, stop):
     run([*calls, lambda: print("interrupt me", flush=True)], stop)
 
 
-module.run = asking
+native_pass.run_in_threads = asking
 try:
     looped(spec, weights, seen, np.zeros((1, 5 + ENDLESS, 0)), 1, ENDLESS)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
-module.run = run
+native_pass.run_in_threads = run
 print((looped(spec, weights, seen, covariates, 1, 300) == before).all(), flush=True)
 """
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import make, needs_kernels, with_absent_steps
 from numpy.testing import assert_allclose
 
-from skrnn._engine.optimizer_tables import OPTIMIZERS
+from skrnn._engine.optimizer_arguments import OPTIMIZERS
 
 pytestmark = needs_kernels
 

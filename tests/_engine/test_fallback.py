@@ -9,7 +9,7 @@ import pytest
 from conftest import make, needs_kernels
 from numpy.testing import assert_allclose
 
-from skrnn._engine import choice
+from skrnn._engine import fallback
 from skrnn._engine import training as _training
 
 
@@ -200,7 +200,7 @@ def test_the_reason_for_keras_own_loop_is_logged(case, trains, X, y, monkeypatch
 
 @needs_kernels
 def test_a_gpu_is_for_keras_own_loop_unless_kernels_are_asked_for(X, y, monkeypatch, caplog):
-    monkeypatch.setattr(choice, "_tensorflow_has_gpu", lambda: True)
+    monkeypatch.setattr(fallback, "_tensorflow_has_gpu", lambda: True)
     monkeypatch.setattr(_training, "fit_with_keras", lambda *args: (_ for _ in ()).throw(Reached))
     with caplog.at_level(logging.DEBUG, logger="skrnn"), pytest.raises(Reached):
         make("GRURegressor").fit(X, y)

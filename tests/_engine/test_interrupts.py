@@ -111,7 +111,7 @@ def test_an_error_of_one_thread_stops_the_others():
         raise ValueError("of a call")
 
     with pytest.raises(ValueError, match="of a call"):
-        threads.run([lambda: waits_for(stop), fails, lambda: waits_for(stop)], stop)
+        threads.run_in_threads([lambda: waits_for(stop), fails, lambda: waits_for(stop)], stop)
     assert stop[0] == 1
 
 
@@ -138,7 +138,7 @@ def test_an_interrupt_while_threads_start(starts, monkeypatch):
         ended.append(threading.get_ident())
 
     with pytest.raises(KeyboardInterrupt, match="while starting"):
-        threads.run([call] * 3, stop)
+        threads.run_in_threads([call] * 3, stop)
     assert len(ended) == 1  # the only one that had begun, which was waited for
     assert_array_equal(stop, [1])
 
@@ -150,6 +150,6 @@ def test_calls_run_at_once_and_are_waited_for():
         barrier.wait(60)
         done.append(threading.get_ident())
 
-    threads.run([call] * 3, stop)
+    threads.run_in_threads([call] * 3, stop)
     assert len(set(done)) == 3
     assert stop[0] == 0

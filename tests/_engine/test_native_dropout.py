@@ -6,8 +6,8 @@ from numpy.testing import assert_array_equal
 from problems import Problem, assert_close, assert_slopes, spec_of
 from reference import outputs_of_sequence
 
-from skrnn._engine import native_pass, native_training
-from skrnn._engine.native import layout as at
+from skrnn._engine import native_pass, shard_order
+from skrnn._engine.native import tables
 from skrnn._engine.native.library import LIBRARIES
 
 CELLS = ["gru", "lstm", "rnn"]
@@ -64,7 +64,7 @@ def test_keys_of_epochs_and_of_fits_differ():
         training = problem.training(seed=seed)
         for epoch in range(50):
             training.train(epoch)
-            keys.append(training._job.table[at.DROPOUT_KEY])
+            keys.append(training._job.table[tables.DROPOUT_KEY])
     assert len(set(keys)) == 100
 
 
@@ -77,14 +77,14 @@ class Kept:
     def state(self, depth, direction):
         if not self.spec.recurrent_dropout:
             return 1.0
-        stream = at.N_STREAMS * depth + 1 + direction
+        stream = tables.N_STREAMS * depth + 1 + direction
         return draw(self.key, self.position, stream, 0, self.spec.units[depth], self.spec.recurrent_dropout, "float64")
 
     def outputs(self, depth, n_steps):
         if not self.spec.dropout:
             return 1.0
         n = self.spec.units[depth] * (1 + self.spec.bidirectional)
-        stream = at.N_STREAMS * depth
+        stream = tables.N_STREAMS * depth
         return np.array(
             [draw(self.key, self.position, stream, t, n, self.spec.dropout, "float64") for t in range(n_steps)]
         )
@@ -107,7 +107,7 @@ def test_gradients_under_dropout_are_the_slopes_of_the_loss(cell, params, rates)
     loss = training.train(0)
     after = training.values()[: len(problem.weights)]
     gradients = [(before - w) / rate for before, w in zip(problem.weights, after, strict=True)]
-    key = training._job.table[at.DROPOUT_KEY]
+    key = training._job.table[tables.DROPOUT_KEY]
 
     def plain_loss(weights):
         return problem.plain_loss(weights, lambda sample: Kept(problem, key, sample))
@@ -122,7 +122,7 @@ def test_gradients_under_dropout_are_the_slopes_of_the_loss(cell, params, rates)
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_position_in_the_epoch_has_its_factors_whatever_the_batches_and_threads(cell, params, dtype, monkeypatch):
     monkeypatch.setattr(native_pass, "WORK_OF_A_THREAD", 0)
-    monkeypatch.setattr(native_training, "_WORK_OF_A_SHARD", 1)
+    monkeypatch.setattr(shard_order, "_WORK_OF_A_SHARD", 1)
     spec = spec_of(cell=cell, dtype=dtype, dropout=0.3, recurrent_dropout=0.3, **params)
     problem = Problem(spec, 70, 6)
     outputs = []
@@ -138,7 +138,7 @@ def test_a_position_in_the_epoch_has_its_factors_whatever_the_batches_and_thread
         outputs.append(first)
     for others in outputs[1:]:
         assert_array_equal(others, outputs[0])
-    key, order = training._job.table[at.DROPOUT_KEY], np.random.default_rng([0, 0]).permutation(70)
+    key, order = training._job.table[tables.DROPOUT_KEY], np.random.default_rng([0, 0]).permutation(70)
     for position, sample in enumerate(order):
         start = problem.dataset.targets.starts[sample]
         kept = Kept(problem, key, position)

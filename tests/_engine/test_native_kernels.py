@@ -16,10 +16,10 @@ from problems import (
 )
 from reference import outputs_of_sequence
 
-from skrnn._engine import native_pass, native_training
+from skrnn._engine import native_pass, shard_order
 from skrnn._engine.architecture import Architecture
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._engine.optimizer_tables import OPTIMIZERS
+from skrnn._engine.optimizer_arguments import OPTIMIZERS
 
 CELLS = ["gru", "lstm", "rnn"]
 DTYPES = ["float32", "float64"]
@@ -161,7 +161,7 @@ def assert_rows_alone(problem, rng):
 def in_threads(monkeypatch):
     """Work is cut as if there were much of it, and so many threads."""
     monkeypatch.setattr(native_pass, "WORK_OF_A_THREAD", 0)
-    monkeypatch.setattr(native_training, "_WORK_OF_A_SHARD", 1)
+    monkeypatch.setattr(shard_order, "_WORK_OF_A_SHARD", 1)
 
     def use(n):
         monkeypatch.setattr(native_pass, "n_threads", lambda: n)

@@ -270,16 +270,16 @@ def test_a_file_that_is_not_whole_is_compiled_again(spoil, place, capsys):
 
 
 def test_one_line_tells_of_compiling_that_takes_long(place, monkeypatch, capsys):
-    monkeypatch.setattr(library, "_SILENCE", 0)
+    monkeypatch.setattr(library, "_REPORT_AFTER", 0)
     slow = Library("float64")
     slow.function(SMALL)
     slow.function("column_sums")
     assert slow.n_compiled == 2
     assert capsys.readouterr().err == (
-        "skrnn compiles kernels for float64, which takes up to some ten seconds, once on this machine. They are kept "
+        "skrnn compiles kernels for float64, which takes about ten seconds, once on this machine. They are cached "
         f"in {kernel_file(place, dtype='float64').parent}.\n"
     )
-    monkeypatch.setattr(library, "_SILENCE", 1000)
+    monkeypatch.setattr(library, "_REPORT_AFTER", 1000)
     Library("float32").function(SMALL)
     assert capsys.readouterr().err == ""
 
@@ -288,13 +288,13 @@ def test_kernels_that_cannot_be_kept_compute_all_the_same(place, monkeypatch, ca
     def full(*arguments):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(library, "_SILENCE", 1000)
+    monkeypatch.setattr(library, "_REPORT_AFTER", 1000)
     monkeypatch.setattr(cache.os, "replace", full)
     compiled = Library("float32")
     assert drawn(compiled) == drawn(LIBRARIES["float32"])
     compiled.function("column_sums")
     assert compiled.n_compiled == 2  # and one line for both
-    assert capsys.readouterr().err == "skrnn cannot keep its compiled kernels: No space left on device.\n"
+    assert capsys.readouterr().err == "skrnn cannot cache its compiled kernels: No space left on device.\n"
     assert {path.name for path in kernel_file(place).parent.iterdir()} == {"lock"}
 
 
@@ -346,7 +346,7 @@ def two_places(tmp_path, monkeypatch):
     """Two places, the first of which only others can write to."""
     first, second = tmp_path / "theirs", tmp_path / "ours"
     access = os.access
-    monkeypatch.setattr(cache, "_usual_places", lambda: [first, second])
+    monkeypatch.setattr(cache, "_default_roots", lambda: [first, second])
     monkeypatch.setattr(cache.os, "access", lambda path, mode: first not in path.parents and access(path, mode))
     cache_folder.cache_clear()
     yield first, second
@@ -375,7 +375,7 @@ def test_kernels_of_others_are_loaded_and_missing_ones_kept_elsewhere(two_places
 def test_a_folder_for_temporary_files_that_others_may_write_to_is_not_trusted(tmp_path, monkeypatch, capsys):
     nowhere = tmp_path / "file"
     nowhere.touch()
-    monkeypatch.setattr(cache, "_usual_places", lambda: [nowhere])
+    monkeypatch.setattr(cache, "_default_roots", lambda: [nowhere])
     monkeypatch.setattr(cache.tempfile, "tempdir", str(tmp_path))
     cache_folder.cache_clear()
     open_to_all = tmp_path / f"skrnn-{os.getuid()}"
@@ -401,7 +401,7 @@ def test_without_a_home_there_are_other_places(monkeypatch):
     monkeypatch.setattr(cache.Path, "home", nobody)
     for variable in (CACHE_VARIABLE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(variable, raising=False)
-    assert cache._usual_places() == [cache._SOURCES / "__pycache__"]
+    assert cache._default_roots() == [cache._SOURCES / "__pycache__"]
 
 
 HOLD = """
@@ -417,7 +417,7 @@ signal.pause()
 def test_a_process_that_hangs_holds_others_up_for_some_time_only(place, monkeypatch, capsys):
     lock = kernel_file(place).parent / "lock"
     lock.parent.mkdir(parents=True)
-    monkeypatch.setattr(cache, "_PATIENCE", 0.2)
+    monkeypatch.setattr(cache, "_LOCK_TIMEOUT", 0.2)
     with started("-c", HOLD, str(lock)) as process:
         assert process.stdout.readline() == "holds\n"
         compiled = Library("float32")
@@ -479,7 +479,7 @@ def test_where_nothing_can_be_written_a_folder_for_temporary_files_serves(tmp_pa
     home.touch()
     (tmp_path / "temporary").mkdir()
     env = {"HOME": str(home), "TMPDIR": str(tmp_path / "temporary"), CACHE_VARIABLE: "", "XDG_CACHE_HOME": ""}
-    quiet = "library._SILENCE = 1000\n"
+    quiet = "library._REPORT_AFTER = 1000\n"
     done = child(quiet + LOAD, cwd=package, **env)
     assert reported(done.stdout)[0] == dict.fromkeys(LIBRARIES, 1)
     (place,) = (tmp_path / "temporary").iterdir()
@@ -488,7 +488,7 @@ def test_where_nothing_can_be_written_a_folder_for_temporary_files_serves(tmp_pa
     for line, dtype in zip(lines, LIBRARIES, strict=True):
         (folder,) = place.glob(f"*-{dtype}")
         places = f"{no_folder} and {home / '.cache' / 'skrnn'}"
-        assert line == f"skrnn keeps its compiled kernels in {folder}, because {places} cannot be written to."
+        assert line == f"skrnn caches its compiled kernels in {folder}, because {places} cannot be written to."
     again = child(quiet + LOAD, cwd=package, **env)
     assert (*reported(again.stdout), again.stderr) == (dict.fromkeys(LIBRARIES, 0), [], "")
 
@@ -503,7 +503,7 @@ def nothing_writable(tmp_path, monkeypatch):
     (tmp_path / "file").touch()  # nobody can make a folder there, not even an administrator
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     monkeypatch.setattr(cache.tempfile, "gettempdir", none_usable)
-    monkeypatch.setattr(library, "_SILENCE", 1000)
+    monkeypatch.setattr(library, "_REPORT_AFTER", 1000)
     cache_folder.cache_clear()
     yield tmp_path / "file" / "skrnn"
     cache_folder.cache_clear()
@@ -515,12 +515,12 @@ def test_where_nothing_can_be_written_kernels_are_compiled_for_the_process(nothi
     assert compiled.n_compiled == 1
     compiled.function("column_sums")
     assert capsys.readouterr().err == (
-        f"skrnn cannot keep its compiled kernels: neither {nothing_writable} nor temporary files can be written to.\n"
+        f"skrnn cannot cache its compiled kernels: neither {nothing_writable} nor temporary files are writable.\n"
     )
 
 
 def test_kernels_are_read_where_nothing_can_be_written(nothing_writable, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cache, "_usual_places", lambda: [tmp_path / "kept"])
+    monkeypatch.setattr(cache, "_default_roots", lambda: [tmp_path / "kept"])
     expected = drawn(Library("float32"))
     loaded = Library("float32")
     assert drawn(loaded) == expected

@@ -1,16 +1,17 @@
 """Native optimizers against those of the installed Keras: steps, variables, arguments and errors."""
 
 import inspect
+import re
 
 import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skrnn._engine.keras_compile import _argument_names
-from skrnn._engine.native.layout import DTYPES, N_HYPER, padded
+from skrnn._engine.keras_compile import _argument_names, _resolve
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._engine.optimizer_tables import OPTIMIZERS, OTHERS
+from skrnn._engine.native.tables import DTYPES, N_HYPER, padded
+from skrnn._engine.optimizer_arguments import OPTIMIZERS, OTHERS
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
 
 SHAPES = ((3, 5), (7,), (2, 3, 2))
@@ -148,3 +149,13 @@ def test_tables_are_those_of_keras():
     from keras.src.optimizers import ALL_OBJECTS_DICT
 
     assert set(ALL_OBJECTS_DICT) <= known
+
+
+def test_an_unknown_name_raises_as_with_keras():
+    message = "must be a name that Keras knows, or an instance. Got 'rmspop' instead. Did you mean 'rmsprop'?"
+    for find in (
+        lambda: native_optimizer("rmspop", {}, "GRURegressor"),
+        lambda: _resolve("rmspop", "optimizer", {}, "A"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            find()

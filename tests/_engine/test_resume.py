@@ -17,7 +17,8 @@ from sklearn.model_selection import GridSearchCV
 
 import skrnn._engine.training
 from skrnn import Checkpoint
-from skrnn._engine.checkpoint import SavedFit, digest
+from skrnn._engine.fit_digest import digest
+from skrnn._engine.saved_fit import SavedFit
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -130,9 +131,9 @@ def test_one_estimator_goes_on_after_an_interrupt_and_then_trains_anew(X, y, tmp
     assert_equal_fits(regressor, make("GRURegressor").fit(X, -y))
     with caplog.at_level("INFO", logger="skrnn"):
         assert_equal_fits(regressor.fit(X, y), expected)
-        assert len(re.findall("Goes on from epoch 2 of .*GRURegressor-.*checkpoint", caplog.text)) == 1
+        assert len(re.findall("Resuming from epoch 2 of .*GRURegressor-.*checkpoint", caplog.text)) == 1
         assert_equal_fits(regressor.fit(X, y), expected)
-    assert caplog.text.count("Goes on") == 1
+    assert caplog.text.count("Resuming") == 1
 
 
 def test_a_warm_start_goes_on_too(X, y, tmp_path, cut_off):

@@ -115,7 +115,7 @@ def everything_of(estimator, X):
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
     X, y = data_of_several(kind)
-    used, run = [], skrnn._engine.native_pass.run
+    used, run = [], skrnn._engine.native_pass.run_in_threads
 
     def counted(calls, stop):
         used.append(len(calls))
@@ -124,7 +124,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
     def fitted(n_threads, work_of_a_thread=1):
         monkeypatch.setattr(skrnn._engine.native_pass, "n_threads", lambda: n_threads)
         monkeypatch.setattr(skrnn._engine.native_pass, "WORK_OF_A_THREAD", work_of_a_thread)
-        monkeypatch.setattr(skrnn._engine.native_pass, "run", counted)
+        monkeypatch.setattr(skrnn._engine.native_pass, "run_in_threads", counted)
         used.clear()
         result = everything_of(SEVERAL[kind]().fit(X, y), X)
         return result, max(used, default=0)

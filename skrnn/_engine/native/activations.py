@@ -1,4 +1,4 @@
-"""Activations of output and dense layers, and their derivatives: the first ``n_out`` numbers of each row count."""
+"""Activations of dense layers and their gradients, for the first ``n_out`` numbers of each row."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.vectors import at
+from skrnn._engine.native.pointers import at
 
 
 @inlined
 def sigmoid(z):
-    """Return 1 / (1 + exp(-z)), without overflow."""
+    """Return 1 / (1 + exp(-z)) without overflow."""
     if z < 0.0:
         e = math.exp(z)
         return e / (1.0 + e)
@@ -31,7 +31,7 @@ def largest(z, n):
 
 @kernel("FFIII")
 def activation_sigmoid(z, p, n_rows, n_out, row):
-    """Write the sigmoids of z to p, and zero beyond them; z and p may be the same memory, as for all of these."""
+    """Write the sigmoid of z to p, and zeros beyond n_out. For all activations, z and p may be the same memory."""
     for i in range(n_rows):
         for j in range(row):
             p[i * row + j] = sigmoid(np.float64(z[i * row + j])) if j < n_out else 0.0
@@ -53,7 +53,7 @@ def activation_softmax(z, p, n_rows, n_out, row):
 
 @kernel("FFIII")
 def activation_relu(z, p, n_rows, n_out, row):
-    """Write the positive ones of the numbers of z to p, and zero for the others; NaN remains."""
+    """Write the positive part of z to p; NaN remains NaN."""
     for i in range(n_rows):
         for j in range(row):
             value = z[i * row + j]
@@ -62,7 +62,7 @@ def activation_relu(z, p, n_rows, n_out, row):
 
 @kernel("FFIII")
 def activation_back_sigmoid(p, d, n_rows, n_out, row):
-    """Turn the gradient by the sigmoids p in d into the gradient by their arguments."""
+    """Convert the gradient d with respect to the sigmoids p to that with respect to their arguments, in place."""
     for i in range(n_rows):
         for j in range(row):
             value = np.float64(p[i * row + j])
@@ -71,7 +71,7 @@ def activation_back_sigmoid(p, d, n_rows, n_out, row):
 
 @kernel("FFIII")
 def activation_back_softmax(p, d, n_rows, n_out, row):
-    """Turn the gradient by the probabilities p in d into the gradient by their logits."""
+    """Convert the gradient d with respect to the probabilities p to that with respect to their logits, in place."""
     for i in range(n_rows):
         start, mean = i * row, 0.0
         for j in range(n_out):
@@ -82,7 +82,7 @@ def activation_back_softmax(p, d, n_rows, n_out, row):
 
 @kernel("FFIII")
 def activation_back_relu(p, d, n_rows, n_out, row):
-    """Keep the gradient in d where p is positive."""
+    """Set the gradient d to zero where p is not positive."""
     for i in range(n_rows):
         for j in range(row):
             if j >= n_out or p[i * row + j] <= 0.0:

@@ -1,7 +1,7 @@
-"""Where compiled kernels are kept: a folder of this machine, named by a hash of all that shapes the code.
+"""Cache of compiled kernels: a folder named by a hash of everything that determines the code.
 
-That is every source of this package, the versions of numba and llvmlite, the processor and its features. So code can
-never be stale, and places can be shared by unlike machines. Folders that nobody has used for long are removed.
+This is all sources of this package, the versions of numba and llvmlite, and the processor and its features. So the code
+is never outdated, and different machines can share a file system. Folders that have not been used for long are removed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ import llvmlite.binding as llvm
 
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 _NUMBA_VARIABLES = ("NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE")
-_PATIENCE = 120.0  # seconds to wait for another process that compiles
+_LOCK_TIMEOUT = 120.0  # seconds to wait for another process that compiles
 _DAY = 24 * 60 * 60.0
-_UNUSED = 30 * _DAY  # after which a folder is removed
+_MAX_AGE = 30 * _DAY  # age at which a folder is removed
 _SOURCES = Path(__file__).parent
 
 
 @functools.cache
 def host_target() -> tuple[str, str]:
-    """Return the name of the processor and its features, or those that numba is told to compile for."""
+    """Return the name and the features of the processor, or those set in the environment for numba."""
     name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
     if name is None or name == "host":
         host = llvm.get_host_cpu_features()
@@ -44,7 +44,7 @@ def host_target() -> tuple[str, str]:
 
 @functools.cache
 def kernel_hash() -> str:
-    """Return the hash of all that shapes the compiled code."""
+    """Return the hash of everything that determines the compiled code."""
     hasher = hashlib.sha256()
     for path in sorted(_SOURCES.glob("*.py")):
         hasher.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -55,31 +55,31 @@ def kernel_hash() -> str:
 
 
 def symbol_of(name: str, dtype: str) -> str:
-    """Return the symbol of a kernel: no other version of it has the same."""
+    """Return the symbol of a kernel, which is unique to this version of its code."""
     return f"skrnn_{kernel_hash()[:16]}_{dtype}_{name}"
 
 
-def say(line: str) -> None:
-    """Write a line to standard error."""
+def report(line: str) -> None:
+    """Print a line to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
-def _usual_places():
-    """Return where compiled kernels lie, the best place first."""
+def _default_roots():
+    """Return the folders in which to look for the cache, the preferred one first."""
     given = os.environ.get(CACHE_VARIABLE)
     if given:
         return [Path(given) / "skrnn"]
-    places = [_SOURCES / "__pycache__"]
-    with contextlib.suppress(RuntimeError):  # there may be no home
+    roots = [_SOURCES / "__pycache__"]
+    with contextlib.suppress(RuntimeError):  # there may be no home folder
         if sys.platform == "win32":
-            places.append(Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "skrnn")
+            roots.append(Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "skrnn")
         else:
-            places.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skrnn")
-    return places
+            roots.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skrnn")
+    return roots
 
 
-def _temporary_place():
-    """Return the place among temporary files, or None where nothing on this machine can be written to."""
+def _temporary_root():
+    """Return the folder in the temporary files, or None if there is no writable folder on this machine."""
     try:
         folder = Path(tempfile.gettempdir())
     except FileNotFoundError:
@@ -87,10 +87,10 @@ def _temporary_place():
     return folder / f"skrnn-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
-def _is_ours(place):
-    """Return whether a folder is the user's and nobody else writes there: code is read from it that will run."""
+def _is_private(root):
+    """Return whether only the user can write to a folder, since code in it is executed."""
     try:
-        found = place.lstat()
+        found = root.lstat()
     except OSError:
         return False
     if not hasattr(os, "getuid"):
@@ -103,42 +103,42 @@ def _folder_name(dtype):
 
 
 def _folders(dtype):
-    """Return the folders in which kernels of a dtype may lie, those included that only somebody else can write to."""
-    places, temporary = _usual_places(), _temporary_place()
-    if temporary is not None and _is_ours(temporary):
-        places.append(temporary)
-    return [place / _folder_name(dtype) for place in places]
+    """Return the folders that may contain kernels of a dtype, including those that only others can write to."""
+    roots, temporary = _default_roots(), _temporary_root()
+    if temporary is not None and _is_private(temporary):
+        roots.append(temporary)
+    return [root / _folder_name(dtype) for root in roots]
 
 
 @functools.cache
 def cache_folder(dtype: str) -> Path | None:
-    """Return the folder to keep kernels of a dtype in, the first that can be written to, or None where none can."""
-    places = _usual_places()
-    for place in places:
-        folder = place / _folder_name(dtype)
+    """Return the folder for new kernels of a dtype, the first writable one, or None if there is none."""
+    roots = _default_roots()
+    for root in roots:
+        folder = root / _folder_name(dtype)
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return folder
-    temporary, tried = _temporary_folder(dtype), " and ".join(map(str, places))
+    temporary, tried = _temporary_folder(dtype), " and ".join(map(str, roots))
     if temporary is None:
-        say(f"skrnn cannot keep its compiled kernels: neither {tried} nor temporary files can be written to.")
+        report(f"skrnn cannot cache its compiled kernels: neither {tried} nor temporary files are writable.")
     else:
-        say(f"skrnn keeps its compiled kernels in {temporary}, because {tried} cannot be written to.")
+        report(f"skrnn caches its compiled kernels in {temporary}, because {tried} cannot be written to.")
     return temporary
 
 
 def _temporary_folder(dtype):
-    """Make and return the folder of a dtype among temporary files, or return None where it cannot be written to."""
-    place = _temporary_place()
-    if place is None:
+    """Create and return the folder of a dtype in the temporary files, or return None if it is not writable."""
+    root = _temporary_root()
+    if root is None:
         return None
     with contextlib.suppress(OSError):
-        place.mkdir(mode=0o700)
+        root.mkdir(mode=0o700)
     with contextlib.suppress(OSError):
-        if not _is_ours(place):
-            place = Path(tempfile.mkdtemp(prefix="skrnn-"))
-        folder = place / _folder_name(dtype)
+        if not _is_private(root):
+            root = Path(tempfile.mkdtemp(prefix="skrnn-"))
+        folder = root / _folder_name(dtype)
         folder.mkdir(exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
@@ -146,7 +146,7 @@ def _temporary_folder(dtype):
 
 
 def read(dtype: str, name: str) -> tuple[dict[str, Any], bytes] | None:
-    """Return header and code of a compiled kernel, or None where there is no whole file of it."""
+    """Return header and code of a compiled kernel, or None if there is no complete file of it."""
     for folder in _folders(dtype):
         with contextlib.suppress(OSError):
             data = (folder / f"{name}.kernel").read_bytes()
@@ -157,7 +157,7 @@ def read(dtype: str, name: str) -> tuple[dict[str, Any], bytes] | None:
 
 
 def write(folder: Path, name: str, header: dict[str, Any], code: bytes) -> None:
-    """Keep a compiled kernel in a folder: a whole file, or none."""
+    """Write a compiled kernel to a folder atomically."""
     text = json.dumps(header).encode()
     payload = text + code
     file = folder / f"{name}.kernel"
@@ -170,42 +170,42 @@ def write(folder: Path, name: str, header: dict[str, Any], code: bytes) -> None:
 
 
 def mark_used(dtype: str) -> None:
-    """Set the time of the folders of a dtype to now, where it is older than a day."""
+    """Update the modification time of the folders of a dtype, at most once per day."""
     for folder in _folders(dtype):
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > _DAY:
                 os.utime(folder)
 
 
-def remove_unused(place: Path) -> None:
-    """Remove the folders of a place that nobody has used for long: those of other versions, mostly."""
-    for folder in place.glob("native-*-float*"):
+def remove_unused(root: Path) -> None:
+    """Remove folders that have not been used for long, such as those of earlier versions."""
+    for folder in root.glob("native-*-float*"):
         with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _UNUSED:
+            if time.time() - folder.stat().st_mtime > _MAX_AGE:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def only_process(folder: Path) -> Iterator[None]:
-    """Let one process compile at a time; who has waited too long compiles as well, which is no harm."""
+    """Hold a lock so that one process compiles at a time; after a timeout, continue without it, which is safe."""
     try:
         import fcntl
     except ImportError:  # not on Windows
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
+    folder.mkdir(parents=True, exist_ok=True)  # another process may have removed it
     with open(folder / "lock", "a") as file:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 time.sleep(0.05)
-            except OSError:  # a file system without locks
+            except OSError:  # the file system has no locks
                 break
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_UN)  # a fork may keep the file open
+                fcntl.flock(file, fcntl.LOCK_UN)  # a forked process may keep the file open

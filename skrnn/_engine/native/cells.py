@@ -1,19 +1,21 @@
-"""One step of each cell, for all rows of a shard, forward and back.
+"""One time step of each cell, for all rows of a shard, forward and backward.
 
-Forward, a step keeps a *record*: the factors of its gradient that do not depend on what comes back through time. So the
-step back only multiplies. Arguments of a step: ``x`` the products of the inputs and ``q`` that of the state, rows of
-gates; ``old`` and ``new`` the states before and after; ``c`` a state of the cell that nobody else sees; ``g`` the
-record; ``m`` rows; ``up`` units, filled up to whole vectors. Of a step back: ``dh`` and ``dc`` the gradients of the
-states, which become those of the states before, as far as no product leads there; ``incoming`` what is added to that of
-the rows from ``first`` on; ``d`` the gradients of the products.
+A forward step stores a *record*: the factors of its gradient that do not depend on later time steps, so that a backward
+step only multiplies. Arguments of a forward step: ``x`` and ``q``, the projections of inputs and state, one row of
+gates per sequence; ``old`` and ``new``, the states before and after the step; ``c``, the internal state of the cell;
+``g``, the record; ``m``, the number of rows; ``up``, the number of units, padded to whole vectors; ``keeps``, whether
+to store the record. Arguments of a backward step: ``dh`` and ``dc``, the gradients of the states, which are replaced by
+those of the states before the step, except the part through the projection; ``incoming``, gradients that are added to
+the rows from ``first`` on; ``d``, the gradients of the projections.
 """
 
 from __future__ import annotations
 
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.layout import LANES
+from skrnn._engine.native.pointers import at
+from skrnn._engine.native.tables import LANES
 from skrnn._engine.native.tanh import vtanh
-from skrnn._engine.native.vectors import at, vload, vstore
+from skrnn._engine.native.vectors import vload, vstore
 
 
 @inlined
@@ -24,16 +26,16 @@ def sigmoid(x):
 
 @inlined
 def received(dh, incoming, first, i, up, j):
-    """Return the gradient of a state, what comes from above included."""
+    """Return the gradient of a state, including the incoming one."""
     v = vload(dh, i * up + j)
     if i >= first:
         v = v + vload(incoming, i * up + j)
     return v
 
 
-# Gated recurrent unit with the reset gate after the product (Cho et al. 2014, in cuDNN's variant). Keras's columns of
-# the kernel are u, r, n; those of the recurrent kernel are ordered n, u, r here. Gradients are d_n r, d_u, d_r, d_n:
-# the first three are those of the recurrent kernel's columns, the last three those of the kernel's.
+# Gated recurrent unit with the reset gate after the projection (Cho et al. 2014, in cuDNN's variant). The columns of
+# the kernel are u, r, n as in Keras; those of the recurrent kernel are reordered to n, u, r. Gradients are d_n r, d_u,
+# d_r, d_n: the first three belong to the columns of the recurrent kernel, the last three to those of the kernel.
 #   u = sigmoid(x U_u + h R_u + b),  r = sigmoid(x U_r + h R_r + b),  n = tanh(x U_n + b_n + r * (h R_n + c_n))
 #   h' = u * h + (1 - u) * n
 
@@ -61,7 +63,7 @@ def gru_step(x, q, old, new, c, g, m, up, keeps):
 
 @kernel("FFFIFFII")
 def gru_step_back(dh, dc, incoming, first, g, d, m, up):
-    """Compute the gradients of the products, and of the states, before a step of a gated recurrent unit."""
+    """Compute the gradients of the projections and of the states before a step of a gated recurrent unit."""
     for i in range(m):
         gi, di = at(g, i * 5 * up), at(d, i * 4 * up)
         for j in range(0, up, LANES):
@@ -73,14 +75,14 @@ def gru_step_back(dh, dc, incoming, first, g, d, m, up):
             vstore(dh, i * up + j, v * vload(gi, 4 * up + j))
 
 
-# Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000). Columns i, f, g,
-# o; records of their gradients, then that of the cell's state, and f.
+# Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000). The columns
+# are i, f, g, o. The record holds the factors of their gradients, of that of the cell's state, and f.
 #   i, f, o = sigmoid(x U + h R + b),  g = tanh(x U_g + h R_g + b_g),  c' = f * c + i * g,  h' = o * tanh(c')
 
 
 @kernel("FFFFFFIII")
 def lstm_step(x, q, old, new, c, g, m, up, keeps):
-    """Compute the states after a step of a long short-term memory; ``x`` holds the products of the states, too."""
+    """Compute the states after a step of a long short-term memory; ``x`` includes the projection of the state."""
     for i in range(m):
         xi, gi = at(x, i * 4 * up), at(g, i * 6 * up)
         for j in range(0, up, LANES):
@@ -105,7 +107,7 @@ def lstm_step(x, q, old, new, c, g, m, up, keeps):
 
 @kernel("FFFIFFII")
 def lstm_step_back(dh, dc, incoming, first, g, d, m, up):
-    """Compute the gradients of the products, and of the cell's state, before a step of a long short-term memory."""
+    """Compute the gradients of the projections and of the cell's state before a step of a long short-term memory."""
     for i in range(m):
         gi, di = at(g, i * 6 * up), at(d, i * 4 * up)
         for j in range(0, up, LANES):
@@ -123,7 +125,7 @@ def lstm_step_back(dh, dc, incoming, first, g, d, m, up):
 
 @kernel("FFFFFFIII")
 def rnn_step(x, q, old, new, c, g, m, up, keeps):
-    """Compute the states after a step of a simple recurrent network; ``x`` holds the products of the states, too."""
+    """Compute the states after a step of a simple recurrent network; ``x`` includes the projection of the state."""
     for i in range(0, m * up, LANES):
         h = vtanh(vload(x, i))
         vstore(new, i, h)
@@ -133,7 +135,7 @@ def rnn_step(x, q, old, new, c, g, m, up, keeps):
 
 @kernel("FFFIFFII")
 def rnn_step_back(dh, dc, incoming, first, g, d, m, up):
-    """Compute the gradients of the products of a step of a simple recurrent network."""
+    """Compute the gradients of the projections of a step of a simple recurrent network."""
     for i in range(m):
         for j in range(0, up, LANES):
             vstore(d, i * up + j, received(dh, incoming, first, i, up, j) * vload(g, i * up + j))

@@ -1,10 +1,14 @@
-"""Closed loops: series that a network continues, each block of steps predicted from the ones before it."""
+"""Recursive multi-step forecasts (closed loop): each block of time steps is predicted from the ones before it."""
 
 from __future__ import annotations
 
+from skrnn._engine.native.atomics import atomic_add, atomic_load
 from skrnn._engine.native.compiling import inlined, kernel
 from skrnn._engine.native.gather import length_of
-from skrnn._engine.native.layout import (
+from skrnn._engine.native.memory_layout import dense_of, offsets_of_dense
+from skrnn._engine.native.pointers import at, floats_at, ints_at
+from skrnn._engine.native.shard import forward
+from skrnn._engine.native.tables import (
     AFTER,
     COLUMN_STRIDE,
     N_DENSE,
@@ -19,18 +23,15 @@ from skrnn._engine.native.layout import (
     VALUES,
     WIDTH,
 )
-from skrnn._engine.native.places import dense_of, places_of_dense
-from skrnn._engine.native.shard import forward
-from skrnn._engine.native.vectors import at, atomic_add, atomic_load, floats_at, ints_at
 
 
 @inlined
-def append(w, net, job, first, m, output_steps, places, memory):
-    """Write the predictions of some windows into the rows that follow them, and move the windows on."""
+def append(w, net, job, first, m, output_steps, offsets, memory):
+    """Write the predictions for windows into the rows that follow them, and advance the windows."""
     order, starts, last = ints_at(job[ORDER]), ints_at(job[STARTS]), net[N_DENSE] - 1
     row, column, values = job[ROW_STRIDE], job[COLUMN_STRIDE], floats_at(w, job[VALUES])
     n_outputs, width = dense_of(net, last)[UNITS], dense_of(net, last)[WIDTH]
-    n_series, outputs = n_outputs // output_steps, at(memory, places_of_dense(net, places, last)[AFTER])
+    n_series, outputs = n_outputs // output_steps, at(memory, offsets_of_dense(net, offsets, last)[AFTER])
     for i in range(m):
         sample = order[first + i]
         source, to = at(outputs, i * width), at(values, (starts[sample] + length_of(job, sample)) * row)
@@ -40,12 +41,12 @@ def append(w, net, job, first, m, output_steps, places, memory):
         starts[sample] += output_steps
 
 
-@kernel("FNNIIINNF")
-def closed_loop(w, net, job, series_at_once, n_blocks, output_steps, steps, places, memory):
-    """Continue all series of a job by so many blocks: a thread's part of it.
+@kernel("FNNNNFNIII")
+def closed_loop(w, net, job, steps, offsets, memory, unused, series_at_once, n_blocks, output_steps):
+    """Forecast ``n_blocks`` blocks of all series of a job; each thread computes a part of the series.
 
-    The values of the job are of the kernel's dtype, and hold a row for each step, also of those to predict. The columns
-    that begin a row are predicted. The starts of the job are those of the last windows that are known; they move.
+    The values of the job are of the kernel's dtype, and have a row for each time step, including those to forecast. The
+    forecast series are the first columns. The starts of the job are those of the last known windows; they advance.
     """
     stop, counters, n = ints_at(job[STOP]), ints_at(job[SYNC]), job[N_SAMPLES]
     while atomic_load(stop, 0) == 0:
@@ -54,7 +55,7 @@ def closed_loop(w, net, job, series_at_once, n_blocks, output_steps, steps, plac
             break
         m = min(series_at_once, n - first)
         for _ in range(n_blocks):
-            # Nothing reads tokens: these are numbers.
-            if atomic_load(stop, 0) or forward(w, net, job, first, m, 0, steps, places, memory, steps):
+            # The last argument is for tokens, which the network does not have.
+            if atomic_load(stop, 0) or forward(w, net, job, first, m, 0, steps, offsets, memory, steps):
                 break
-            append(w, net, job, first, m, output_steps, places, memory)
+            append(w, net, job, first, m, output_steps, offsets, memory)

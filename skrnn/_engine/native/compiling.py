@@ -1,7 +1,7 @@
-"""From Python functions to object code: numba compiles them, each by itself, with a C interface.
+"""Compilation of Python functions to object code with a C interface, by numba, each function separately.
 
-What numba calls it compiles into the caller, and again into the caller's caller. Kernels call each other by symbol
-instead: each is compiled once, and its object code is kept. `library` loads it, and needs no numba for that.
+Numba would compile a function into each of its callers. Kernels call each other by symbol instead, so that each is
+compiled once and its object code is cached. `library` loads the code without numba.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DTYPES = {number: dtype for dtype, number in NUMBERS.items()}
 KERNELS: dict[str, Kernel] = {}
 
 inlined = register_jitable  # compiled into the kernels that call it
-# Numba also loads such functions by themselves, and what they call must have some address then; nobody calls them.
+# Numba also loads the functions themselves. The symbols that they call need an address then, but are never called.
 _NOWHERE = 1
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
@@ -50,13 +50,13 @@ def _type_of(letter, number):
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A function with a C interface, for each dtype; kernels call it as if it were a function.
+    """Function with a C interface, compiled for each dtype, which other kernels call like a function.
 
     Parameters
     ----------
     function : callable
     arguments, returns : str
-        A letter for each argument, and that of the result.
+        One letter per argument, and that of the result.
     """
 
     function: Any
@@ -68,12 +68,12 @@ class Kernel:
         return signature(_type_of(self.returns, number), *(_type_of(letter, number) for letter in self.arguments))
 
     def __call__(self, *arguments: Any) -> Any:
-        """Run the Python function: numba takes nothing for a function that cannot be called."""
+        """Run the Python function, since numba requires a callable."""
         return self.function(*arguments)
 
 
 def kernel(arguments: str, returns: str = "v") -> Any:
-    """Make a function a kernel; see `_type_of` for the letters."""
+    """Register a function as a kernel; `_type_of` has the letters of its types."""
 
     def decorate(function):
         assert len(inspect.signature(function).parameters) == len(arguments), function.__name__
@@ -93,7 +93,7 @@ def kernel(arguments: str, returns: str = "v") -> Any:
 
 
 class CallableAt:
-    """What calls a function at an address: ``call(address, *arguments)``."""
+    """Call of a function at an address: ``call(address, *arguments)``."""
 
     def __init__(self, arguments: str, returns: str = "v") -> None:
         def emit(context, builder, sig, args):
@@ -107,12 +107,12 @@ class CallableAt:
         _make_callable(self, cases, emit)
 
     def __call__(self, address: int, *arguments: Any) -> Any:
-        """Raise: only kernels call kernels by their address."""
-        raise TypeError("Only kernels call kernels by their address.")
+        """Raise, because only kernels can call by address."""
+        raise TypeError("Only kernels can call a kernel by its address.")
 
 
 def _make_callable(made, signatures, emit):
-    """Let numba call an object, for some signatures, by code that ``emit`` writes."""
+    """Register an object as callable in numba, for some signatures, by code that ``emit`` writes."""
     key = object()
 
     @infer_global(made, typing_key=key)
@@ -134,14 +134,14 @@ def _c_type(context, result, arguments):
 
 
 def max_rows_of(number: Any) -> int:
-    """Return the rows of the largest tile: with its `MAX_VECTORS` columns of vectors it fills the registers."""
+    """Return the largest number of rows of a tile of `MAX_VECTORS` vectors that fits the registers."""
     if not IS_X86 or "+avx512vl" in host_target()[1]:
-        return 8  # of 32 registers
+        return 8  # 32 registers
     return 4 if number is types.float32 else 2
 
 
 class _ObjectLibrary(CPUCodeLibrary):
-    """What numba links and optimizes, but does not load: others want the object code."""
+    """Code that numba links and optimizes, but does not load."""
 
     def _finalize_final_module(self):
         self._finalized = True
@@ -149,7 +149,7 @@ class _ObjectLibrary(CPUCodeLibrary):
 
 @global_compiler_lock
 def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
-    """Compile a kernel for a dtype; return its object code, and the names of the kernels that it calls."""
+    """Compile a kernel for a dtype; return its object code and the names of the kernels that it calls."""
     made, symbol = KERNELS[name], symbol_of(name, dtype)
     case, typing, target = made.signature(NUMBERS[dtype]), cpu_target.typing_context, cpu_target.target_context
     flags = compiler.Flags()
@@ -160,7 +160,7 @@ def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
         typing, target, made.function, case.args, case.return_type, flags, {}, library=library
     )
 
-    # Numba's function returns a status beside its result. Ours has a C interface; the status is never an error.
+    # Numba's function also returns a status, which is never an error. Wrap it in a function with a C interface.
     module = target.create_module(symbol)
     inner_type = target.call_conv.get_function_type(compiled.fndesc.restype, compiled.fndesc.argtypes)
     inner = ir.Function(module, inner_type, compiled.fndesc.llvm_func_name)
@@ -181,10 +181,10 @@ def object_code(name: str, dtype: str) -> tuple[bytes, list[str]]:
 
 
 def _emitted(module, symbol):
-    """Return the object code of a module in which nothing but a symbol is visible to others."""
+    """Return the object code of a module that exports a single symbol."""
     for function in module.functions:
         if not function.is_declaration and function.name != symbol:
-            function.linkage = llvm.Linkage.internal  # equal names of other objects would take its place
+            function.linkage = llvm.Linkage.internal  # else, an equal name in another object would replace it
     for variable in module.global_variables:
         if not variable.is_declaration:
             variable.linkage = llvm.Linkage.internal

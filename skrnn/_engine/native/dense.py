@@ -1,9 +1,11 @@
-"""Dense layers: the product with their weights, an activation, and the gradients of both."""
+"""Dense layers: matrix product, activation, and their gradients."""
 
 from __future__ import annotations
 
 from skrnn._engine.native.compiling import CallableAt, kernel
-from skrnn._engine.native.layout import (
+from skrnn._engine.native.pointers import at
+from skrnn._engine.native.products import column_sums, gemm, products
+from skrnn._engine.native.tables import (
     ACTIVATION,
     ACTIVATION_BACK,
     BIAS,
@@ -14,15 +16,13 @@ from skrnn._engine.native.layout import (
     UNITS,
     WIDTH,
 )
-from skrnn._engine.native.products import column_sums, gemm, products
-from skrnn._engine.native.vectors import at
 
 _activation = CallableAt("FFIII")
 
 
 @kernel("FNFIFFI")
 def dense_layer(w, layer, a, a_row, z, p, n_rows):
-    """Compute the outputs of a dense layer before, z, and after its activation, p; these may be one."""
+    """Compute the outputs of a dense layer, z before and p after the activation; both may be the same memory."""
     n_in, n_out, row = layer[INPUTS], layer[UNITS], layer[WIDTH]
     gemm(
         a, a_row, 1, 0, at(w, layer[KERNEL]), PANEL * n_in, 0, z, PANEL, row, 0, at(w, layer[BIAS]), n_rows,
@@ -34,9 +34,9 @@ def dense_layer(w, layer, a, a_row, z, p, n_rows):
 
 @kernel("FNFIFFIFFII")
 def dense_layer_back(grad, layer, a, a_row, p, d, n_rows, transposed, below, below_row, is_before):
-    """Compute the gradients of a dense layer's weights, into ``grad``, and of its inputs, from that of its outputs, d.
+    """Compute the gradients of the weights of a dense layer, ``grad``, and of its inputs, ``below``, from d.
 
-    ``is_before`` says that d is the gradient before the activation already.
+    d is the gradient with respect to the outputs, or, if ``is_before``, to the outputs before the activation.
     """
     n_in, n_out, row = layer[INPUTS], layer[UNITS], layer[WIDTH]
     if layer[ACTIVATION_BACK] != 0 and not is_before:

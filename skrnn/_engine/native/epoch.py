@@ -1,16 +1,26 @@
-"""Passes over the data: training and evaluation, by any number of threads.
+"""Training and evaluation over all batches, by any number of threads.
 
-Each thread calls the same kernel. Threads take shards, and parts of the update, by adding to counters, so that they
-wait for work and not for each other: one that gets no core holds nobody up. Whatever threads there are, sums are taken
-in the order of the shards.
+All threads call the same kernel. They take shards, and parts of the update, by incrementing counters, so that a thread
+without a core does not delay the others. Sums are computed in the order of the shards, whatever the number of threads.
 """
 
 from __future__ import annotations
 
 import math
 
+from skrnn._engine.native.atomics import atomic_add, atomic_load, pause, sleep_microseconds
 from skrnn._engine.native.compiling import CallableAt, inlined, kernel
-from skrnn._engine.native.layout import (
+from skrnn._engine.native.memory_layout import lay_out_memory, padded_size
+from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at
+from skrnn._engine.native.shard import (
+    backward_shard,
+    evaluate_shard,
+    forward_shard,
+    take_gradient,
+    train_shard,
+    transpose_weights,
+)
+from skrnn._engine.native.tables import (
     BATCHES,
     BY_GLOBAL_NORM,
     BY_NORM,
@@ -43,6 +53,7 @@ from skrnn._engine.native.layout import (
     N_SAMPLES,
     N_SHARD_MEMORY,
     NUMBERS,
+    OFFSETS_ADDRESS,
     OPTIMIZER,
     ORDER,
     PARTS_DONE,
@@ -52,7 +63,6 @@ from skrnn._engine.native.layout import (
     PIECE_START,
     PIECE_VARIABLE,
     PIECES,
-    PLACES_ADDRESS,
     PREDICTED_AT_ONCE,
     SHARD_MEMORIES,
     SHARDS,
@@ -70,45 +80,23 @@ from skrnn._engine.native.layout import (
     TOKEN_GRADIENTS,
     TOKEN_PARTS,
     TOKENS,
-    TOKENS_A_SHARD,
     TOKENS_DONE,
+    TOKENS_PER_SHARD,
     TOKENS_TAKEN,
     WHOLE,
 )
-from skrnn._engine.native.places import arrange, whole
-from skrnn._engine.native.shard import (
-    backward_shard,
-    evaluate_shard,
-    forward_shard,
-    take_gradient,
-    train_shard,
-    transpose_weights,
-)
-from skrnn._engine.native.vectors import (
-    at,
-    atomic_add,
-    atomic_load,
-    doubles_at,
-    floats_at,
-    ints_at,
-    pause,
-    sleep_microseconds,
-    splat,
-    vload,
-    vstore,
-    vsum,
-)
+from skrnn._engine.native.vectors import splat, vload, vstore, vsum
 
 _optimizer = CallableAt("FFFIID")
 _sum_tokens = _half_of_shard = CallableAt("FNNNI")
-_SPINS = 2000  # before a thread sleeps, for another thread or process may need this core
+_SPINS = 2000  # before a thread sleeps, because another thread or process may need its core
 
 
 @inlined
-def wait(counters, place, target, stop):
-    """Wait until a count is reached."""
+def wait(counters, counter, target, stop):
+    """Wait until a counter reaches a target, or the flag ``stop`` is set."""
     spins = 0
-    while atomic_load(counters, place) < target and atomic_load(stop, 0) == 0:
+    while atomic_load(counters, counter) < target and atomic_load(stop, 0) == 0:
         spins += 1
         if spins < _SPINS:
             pause()
@@ -118,7 +106,7 @@ def wait(counters, place, target, stop):
 
 @inlined
 def shard_of(batch, s):
-    """Return the first row of a shard of a batch, and how many it has."""
+    """Return the first row and the number of rows of a shard of a batch."""
     n, n_shards = batch[LAST] - batch[FIRST], batch[SHARDS]
     few, more = n // n_shards, n % n_shards
     return batch[FIRST] + s * few + min(s, more), few + (1 if s < more else 0)
@@ -126,9 +114,9 @@ def shard_of(batch, s):
 
 @kernel("FNNNI")
 def sum_token_gradients(w, net, job, batch, part):
-    """Add the gradients of a part of the tokens of a batch to that of the embedding, in the order of the rows."""
+    """Sum the gradients of a part of the embedding over a batch, in the order of the rows."""
     order, lengths, f = ints_at(job[ORDER]), ints_at(job[LENGTHS]), net[N_FEATURES]
-    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), whole(f), job[TOKENS_A_SHARD]
+    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), padded_size(f), job[TOKENS_PER_SHARD]
     for s in range(batch[SHARDS]):
         first, m = shard_of(batch, s)
         tokens = at(ints_at(job[TOKENS]), s * most)
@@ -145,7 +133,7 @@ def sum_token_gradients(w, net, job, batch, part):
 
 @inlined
 def gradient_of(w, net, job, start):
-    """Return where the gradient of a piece of the weights is summed."""
+    """Return the pointer to the sum of the gradient of a piece of the weights."""
     if start >= net[DENSE_SIZE]:
         return at(floats_at(w, job[EMBEDDING_GRADIENT]), start - net[DENSE_SIZE])
     return at(floats_at(w, job[GRADIENTS]), start)
@@ -153,7 +141,7 @@ def gradient_of(w, net, job, start):
 
 @kernel("FNNNI")
 def sum_piece(w, net, job, batch, k):
-    """Sum the gradients of the shards for a piece of the weights, into that of the first, and clip it by value."""
+    """Add the gradients of all shards for a piece of the weights to that of the first, and clip it by value."""
     piece = at(ints_at(job[PIECES]), k * N_PIECE)
     start, n = piece[PIECE_START], piece[PIECE_SIZE]
     grad, size = gradient_of(w, net, job, start), net[DENSE_SIZE]
@@ -175,7 +163,7 @@ def sum_piece(w, net, job, batch, k):
 
 @inlined
 def clip_factor(job, k):
-    """Return what the gradient of a piece is multiplied by, for its norm or that of all."""
+    """Return the factor that clips the gradient of a piece by the norm of its variable, or by the global norm."""
     clip, pieces, squares = doubles_at(job[NUMBERS])[CLIP], ints_at(job[PIECES]), doubles_at(job[SQUARES])
     variable, total = pieces[k * N_PIECE + PIECE_VARIABLE], 0.0
     for other in range(job[N_PIECES]):
@@ -186,7 +174,7 @@ def clip_factor(job, k):
 
 @kernel("FNNDI")
 def update_piece(w, net, job, hyper, k):
-    """Update a piece of the weights by its gradient."""
+    """Update a piece of the weights."""
     piece = at(ints_at(job[PIECES]), k * N_PIECE)
     start, n = piece[PIECE_START], piece[PIECE_SIZE]
     grad = gradient_of(w, net, job, start)
@@ -202,29 +190,29 @@ def update_piece(w, net, job, hyper, k):
 
 @kernel("FNNNI")
 def half_of_shard(w, net, job, batch, s):
-    """Compute the outputs of a shard, or its gradient, as the pass says, in memory of its own."""
-    own, most = at(ints_at(job[SHARD_MEMORIES]), s * N_SHARD_MEMORY), job[TOKENS_A_SHARD]
-    steps, places = ints_at(own[STEPS_ADDRESS]), ints_at(own[PLACES_ADDRESS])
+    """Compute the outputs or the gradient of a shard, depending on the pass, in the memory of the shard."""
+    own, most = at(ints_at(job[SHARD_MEMORIES]), s * N_SHARD_MEMORY), job[TOKENS_PER_SHARD]
+    steps, offsets = ints_at(own[STEPS_ADDRESS]), ints_at(own[OFFSETS_ADDRESS])
     memory = floats_at(w, own[MEMORY_ADDRESS])
     first, m = shard_of(batch, s)
     if job[PASS] == FORWARD:
-        forward_shard(w, net, job, first, m, 1, steps, places, memory, at(ints_at(job[TOKENS]), s * most))
+        forward_shard(w, net, job, first, m, 1, steps, offsets, memory, at(ints_at(job[TOKENS]), s * most))
     else:
-        transpose_weights(w, net, places, memory)
-        take_gradient(w, net, job, first, steps, places, memory)
+        transpose_weights(w, net, offsets, memory)
+        take_gradient(w, net, job, first, steps, offsets, memory)
         backward_shard(
-            w, net, job, first, at(floats_at(w, job[GRADIENTS]), s * net[DENSE_SIZE]), steps, places, memory,
-            at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * whole(net[N_FEATURES])),
+            w, net, job, first, at(floats_at(w, job[GRADIENTS]), s * net[DENSE_SIZE]), steps, offsets, memory,
+            at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * padded_size(net[N_FEATURES])),
         )  # fmt: skip
 
 
 @kernel("FNNNNFN")
-def train(w, net, job, steps, places, memory, unused):
-    """Train on every batch of a job: a thread's part of it."""
+def train(w, net, job, steps, offsets, memory, unused):
+    """Train on all batches of a job; each thread computes a part of the shards and of the updates."""
     stop, n_pieces, hyper = ints_at(job[STOP]), job[N_PIECES], doubles_at(job[HYPER])
-    losses, divisors, most = doubles_at(job[LOSSES]), doubles_at(job[DIVISORS]), job[TOKENS_A_SHARD]
+    losses, divisors, most = doubles_at(job[LOSSES]), doubles_at(job[DIVISORS]), job[TOKENS_PER_SHARD]
     by_norm = job[CLIPPING] == BY_NORM or job[CLIPPING] == BY_GLOBAL_NORM
-    arrange(w, net, 1, 1, 1, places)  # for the transposes, which lie where they lie for all shards
+    lay_out_memory(w, net, 1, 1, 1, offsets)  # for transposed weights, whose offsets are the same for all shards
     loss = 0
     for b in range(job[FIRST_BATCH], job[FIRST_BATCH] + job[N_BATCHES]):
         batch, counters = at(ints_at(job[BATCHES]), b * N_BATCH), at(ints_at(job[SYNC]), b * N_COUNTS)
@@ -238,13 +226,13 @@ def train(w, net, job, steps, places, memory, unused):
                 atomic_add(counters, SHARDS_DONE, 1)
                 continue
             if not ready:
-                transpose_weights(w, net, places, memory)
+                transpose_weights(w, net, offsets, memory)
                 ready = True
             first, m = shard_of(batch, s)
             losses[loss + s] = train_shard(
                 w, net, job, first, m, divisors[b], at(floats_at(w, job[GRADIENTS]), s * net[DENSE_SIZE]), steps,
-                places, memory, at(ints_at(job[TOKENS]), s * most),
-                at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * whole(net[N_FEATURES])),
+                offsets, memory, at(ints_at(job[TOKENS]), s * most),
+                at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * padded_size(net[N_FEATURES])),
             )  # fmt: skip
             atomic_add(counters, SHARDS_DONE, 1)
         wait(counters, SHARDS_DONE, n_shards, stop)
@@ -279,8 +267,8 @@ def train(w, net, job, steps, places, memory, unused):
 
 
 @kernel("FNNNNFN")
-def evaluate(w, net, job, steps, places, memory, tokens):
-    """Compute the outputs of all samples of a job, and the sums of their losses: a thread's part of it."""
+def evaluate(w, net, job, steps, offsets, memory, tokens):
+    """Compute outputs and losses of all samples of a job; each thread computes a part of the samples."""
     stop, counters, losses = ints_at(job[STOP]), ints_at(job[SYNC]), doubles_at(job[LOSSES])
     n = job[N_SAMPLES]
     while atomic_load(stop, 0) == 0:
@@ -289,4 +277,4 @@ def evaluate(w, net, job, steps, places, memory, tokens):
         if first >= n:
             break
         m = min(PREDICTED_AT_ONCE, n - first)
-        losses[block] = evaluate_shard(w, net, job, first, m, steps, places, memory, tokens)
+        losses[block] = evaluate_shard(w, net, job, first, m, steps, offsets, memory, tokens)

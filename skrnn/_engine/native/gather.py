@@ -1,13 +1,15 @@
-"""From the frozen buffers of sequences and targets to the packed rows of a shard, and back.
+"""Copies between the buffers of sequences, targets and outputs and the packed rows of a shard.
 
-A sequence is a start, a stride between its steps and a length in a buffer of rows. Kernels read these buffers as they
-are, and cast as they go: no array of windows is made.
+A sequence is defined by its start, the stride between its time steps, and its length in a buffer of rows. Kernels read
+and cast from these buffers directly, so that no array of windows is needed.
 """
 
 from __future__ import annotations
 
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.layout import (
+from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at, narrow_ints_at, singles_at
+from skrnn._engine.native.recurrent import count_at, offset_at
+from skrnn._engine.native.tables import (
     COLUMN_STRIDE,
     DOUBLE,
     EMBEDDING,
@@ -33,19 +35,18 @@ from skrnn._engine.native.layout import (
     VALUES_KIND,
     WEIGHTS,
 )
-from skrnn._engine.native.recurrent import count_at, offset_at
-from skrnn._engine.native.vectors import at, doubles_at, floats_at, ints_at, narrow_ints_at, singles_at, vload, vstore
+from skrnn._engine.native.vectors import vload, vstore
 
 
 @inlined
 def length_of(job, sample):
-    """Return how many steps a sample has."""
+    """Return the number of time steps of a sample."""
     return ints_at(job[LENGTHS])[sample]
 
 
 @kernel("FNIIN")
 def tabulate(w, job, first, m, steps):
-    """Write the table of the steps of some rows of the order, which are sorted by length, longest first."""
+    """Write the table of time steps for rows of the order, which are sorted by length, longest first."""
     order = ints_at(job[ORDER])
     n_steps = length_of(job, order[first])
     steps[0], steps[1] = n_steps, m
@@ -61,7 +62,7 @@ def tabulate(w, job, first, m, steps):
 
 @kernel("FNNNIFN")
 def gather_inputs(w, net, job, steps, first, x, tokens):
-    """Copy the steps of some rows of the order, packed, a row of `N_FEATURES` numbers each; there are no tokens."""
+    """Copy the time steps for rows of the order to packed rows of `N_FEATURES` numbers; ``tokens`` is not used."""
     order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
     row_stride, column_stride, kind = job[ROW_STRIDE], job[COLUMN_STRIDE], job[VALUES_KIND]
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
@@ -80,15 +81,15 @@ def gather_inputs(w, net, job, steps, first, x, tokens):
 
 @kernel("FNNNIFN")
 def gather_tokens(w, net, job, steps, first, x, tokens):
-    """Copy the embeddings of the tokens of some rows of the order, packed, and the tokens themselves."""
+    """Copy the embedded tokens for rows of the order to packed rows, and the token ids to ``tokens``."""
     order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
     row_stride, kind, table = job[ROW_STRIDE], job[VALUES_KIND], at(w, net[EMBEDDING])
     narrow, wide = narrow_ints_at(job[VALUES]), ints_at(job[VALUES])
     for i in range(steps[1]):
         sample = order[first + i]
         for t in range(length_of(job, sample)):
-            place = (starts[sample] + stride * t) * row_stride
-            token = narrow[place] if kind == INT32 else wide[place]
+            index = (starts[sample] + stride * t) * row_stride
+            token = narrow[index] if kind == INT32 else wide[index]
             row = offset_at(steps, t) + i
             tokens[row] = token
             to, source = at(x, row * f), at(table, token * net[EMBEDDING_ROW])
@@ -98,13 +99,13 @@ def gather_tokens(w, net, job, steps, first, x, tokens):
 
 @inlined
 def reversed_step(job, order, first, i, t):
-    """Return the step of a row that stands where another one does if its steps are read backwards."""
+    """Return the time step at position t of the reversed sequence of a row."""
     return length_of(job, order[first + i]) - 1 - t
 
 
 @kernel("FNNIFIF")
 def reverse(w, job, steps, first, x, x_row, to):
-    """Copy packed rows so that each sequence is read backwards."""
+    """Copy packed rows with each sequence reversed."""
     order = ints_at(job[ORDER])
     for t in range(steps[0]):
         for i in range(count_at(steps, t)):
@@ -116,7 +117,7 @@ def reverse(w, job, steps, first, x, x_row, to):
 
 @kernel("FNNIFIF")
 def add_reversed(w, job, steps, first, x, x_row, to):
-    """Add packed rows, each sequence read backwards."""
+    """Add packed rows with each sequence reversed."""
     order = ints_at(job[ORDER])
     for t in range(steps[0]):
         for i in range(count_at(steps, t)):
@@ -128,7 +129,7 @@ def add_reversed(w, job, steps, first, x, x_row, to):
 
 @kernel("FNNNIFF")
 def gather_targets(w, net, job, steps, first, y, weights):
-    """Copy the targets and weights of some rows of the order: of every step, packed, or one for each row."""
+    """Copy targets and weights for rows of the order: one per packed time step, or one per row."""
     order, starts, columns = ints_at(job[ORDER]), ints_at(job[TARGET_STARTS]), job[TARGET_COLUMNS]
     targets, all_weights = floats_at(w, job[TARGETS]), floats_at(w, job[WEIGHTS])
     for i in range(steps[1]):
@@ -142,7 +143,7 @@ def gather_targets(w, net, job, steps, first, y, weights):
 
 @kernel("FNNNIFI")
 def scatter_outputs(w, net, job, steps, first, p, p_row):
-    """Copy outputs to where those of each sample begin."""
+    """Copy outputs to the rows of their samples in `OUTPUTS`."""
     if job[OUTPUTS] != 0:
         order, starts, n = ints_at(job[ORDER]), ints_at(job[OUTPUT_STARTS]), job[N_OUTPUTS]
         outputs = floats_at(w, job[OUTPUTS])
@@ -156,7 +157,7 @@ def scatter_outputs(w, net, job, steps, first, p, p_row):
 
 @kernel("FNNNIFI")
 def gather_gradient(w, net, job, steps, first, d, d_row):
-    """Copy the gradients of outputs from where those of each sample begin; numbers beyond the outputs become 0."""
+    """Copy gradients of outputs from the rows of their samples in `OUTPUT_GRADIENTS`, padded with zeros."""
     order, starts, n = ints_at(job[ORDER]), ints_at(job[OUTPUT_STARTS]), job[N_OUTPUTS]
     gradients = floats_at(w, job[OUTPUT_GRADIENTS])
     for i in range(steps[1]):

@@ -1,4 +1,4 @@
-"""All kernels: importing this module makes them known to `compiling`."""
+"""All modules with kernels: importing this one registers the kernels in `compiling.KERNELS`."""
 
 # ruff: noqa: F401
 from skrnn._engine.native import (
@@ -10,8 +10,8 @@ from skrnn._engine.native import (
     epoch,
     gather,
     losses,
+    memory_layout,
     optimizers,
-    places,
     probability_losses,
     products,
     recurrent,

@@ -1,6 +1,6 @@
-"""The compiled kernels: read where they are kept, compiled where they are not there, and loaded.
+"""Compiled kernels: read from the cache or else compiled, and loaded.
 
-Loading needs llvmlite alone; numba is imported where something has to be compiled.
+Loading only needs llvmlite; numba is imported if something has to be compiled.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from skrnn._engine.native.cache import (
     only_process,
     read,
     remove_unused,
-    say,
+    report,
     symbol_of,
     write,
 )
-from skrnn._engine.native.layout import DTYPES
+from skrnn._engine.native.tables import DTYPES
 
-_SILENCE = 1.0  # seconds of compiling before a line says so
+_REPORT_AFTER = 1.0  # seconds of compilation after which a line reports it
 
 
 class Library:
-    """The kernels of one dtype."""
+    """Kernels of one dtype."""
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
@@ -41,11 +41,11 @@ class Library:
         self._unfinished: dict[str, Any] = {}
         self._added: set[str] = set()
         self._engine: Any = None
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
         self._lock = threading.RLock()
 
     def function(self, name: str) -> Any:
-        """Return a kernel as ctypes calls it; the call releases the GIL."""
+        """Return a kernel as a ctypes function, which releases the GIL."""
         found = self._functions.get(name)
         if found is None:
             with self._lock:
@@ -63,7 +63,7 @@ class Library:
         return ctypes.cast(self.function(name), ctypes.c_void_p).value or 0
 
     def compile_all(self) -> int:
-        """Load all kernels, compiled where they are not yet; return how many there are."""
+        """Load all kernels, compile those that are not cached, and return their number."""
         from skrnn._engine.native import kernels
         from skrnn._engine.native.compiling import KERNELS
 
@@ -72,19 +72,19 @@ class Library:
         return len(KERNELS)
 
     def load(self, names: Sequence[str]) -> None:
-        """Load kernels that are needed together: what has to be compiled is compiled at once."""
+        """Load kernels; those that have to be compiled are compiled together."""
         if not all(name in self._headers for name in names):
             with self._lock:
                 self._load(names)
 
     def _load(self, names):
-        """Load kernels and those that they call."""
+        """Load kernels and all kernels that they call."""
         self._start()
-        found = self._kept(names)
+        found = self._cached(names)
         if found is None:
             found = self._compiled(names)
-        # An interrupt may come at any line, and code that calls what is not there ends the process: what is left is
-        # added by the next call.
+        # An interrupt may come at any line, and calling a kernel that is not loaded would crash the process: the next
+        # call adds what an interrupted one has left.
         self._unfinished |= found
         for other, (_, code) in self._unfinished.items():
             if other not in self._added:
@@ -104,9 +104,9 @@ class Library:
             mark_used(self.dtype)
 
     def _with_called(self, names, get):
-        """Return header and code of kernels and of those that they call, but for those that are loaded.
+        """Return header and code of kernels and of all kernels that they call, except those that are loaded.
 
-        ``get`` returns them for one kernel. Where it has None, so has this.
+        ``get`` returns them for one kernel. If it returns None for any, so does this method.
         """
         found: dict[str, Any] = {}
         waiting = list(names)
@@ -121,14 +121,14 @@ class Library:
             waiting += one[0]["calls"]
         return found
 
-    def _kept(self, names):
+    def _cached(self, names):
         return self._with_called(names, lambda other: read(self.dtype, other))
 
     def _compiled(self, names):
-        """As `_with_called`, compiling what is not there, unless another process has just done so."""
+        """Return the same as `_cached`, and compile missing kernels unless another process has just done so."""
         folder = cache_folder(self.dtype)
         with contextlib.nullcontext() if folder is None else only_process(folder):
-            found = self._kept(names)
+            found = self._cached(names)
             if found is not None:
                 return found
             with self._announced():
@@ -137,7 +137,7 @@ class Library:
                 return self._with_called(names, lambda other: read(self.dtype, other) or self._compile(other))
 
     def _compile(self, name):
-        """Compile a kernel and keep it; return its header and code."""
+        """Compile and cache a kernel; return its header and code."""
         from skrnn._engine.native import kernels
         from skrnn._engine.native.compiling import KERNELS, object_code
 
@@ -150,25 +150,25 @@ class Library:
             try:
                 write(folder, name, header, code)
             except OSError as error:  # the disk may be full
-                self._say_once("failure", f"skrnn cannot keep its compiled kernels: {error}.")
+                self._report_once("failure", f"skrnn cannot cache its compiled kernels: {error}.")
         return header, code
 
-    def _say_once(self, what, line):
-        if what not in self._said:
-            self._said.add(what)
-            say(line)
+    def _report_once(self, event, line):
+        if event not in self._reported:
+            self._reported.add(event)
+            report(line)
 
     @contextlib.contextmanager
     def _announced(self) -> Iterator[None]:
-        """Say once what takes so long, where it takes longer than a second."""
+        """Report once that kernels are compiled, if this takes longer than a second."""
 
         def announce():
-            line = f"skrnn compiles kernels for {self.dtype}, which takes up to some ten seconds"
+            line = f"skrnn compiles kernels for {self.dtype}, which takes about ten seconds"
             folder = cache_folder(self.dtype)
-            kept = "." if folder is None else f", once on this machine. They are kept in {folder}."
-            self._say_once("compiling", line + kept)
+            where = "." if folder is None else f", once on this machine. They are cached in {folder}."
+            self._report_once("compiling", line + where)
 
-        timer = threading.Timer(_SILENCE, announce)
+        timer = threading.Timer(_REPORT_AFTER, announce)
         timer.daemon = True
         timer.start()
         try:
@@ -190,7 +190,7 @@ LIBRARIES = {dtype: Library(dtype) for dtype in DTYPES}
 
 
 def _after_fork():
-    """Give a new child locks that nobody holds."""
+    """Replace the locks in a new child process, because other threads may have held them."""
     for library in LIBRARIES.values():
         library._lock = threading.RLock()
 

@@ -1,10 +1,11 @@
-"""The loops of losses: over rows, each with a weight, and over the numbers of a row.
+"""Kernels of losses, made from functions of a single row or a single number.
 
 A loss has one kernel, ``loss_NAME(p, z, y, w, d, n_rows, n_out, row, y_columns, wants_gradient, scale, parameters)``,
-which returns the sum over rows of ``w[i]`` times the loss of the row, taken in order. Outputs ``p`` (n_rows, row), of
-which the first ``n_out`` of a row count, come from logits ``z`` of the same shape; targets ``y`` are (n_rows,
-y_columns). Where wanted, ``d`` gets the gradient of that sum times ``scale``, in the shape of ``p``: with respect to
-``z`` for the kernels named ``..._of_logits``, else to ``p``. Rows of weight zero contribute nothing, even if NaN.
+which returns the sum over rows of ``w[i]`` times the loss of the row, in order. The outputs ``p`` have shape (n_rows,
+row), of which the first ``n_out`` columns are used, the logits ``z`` the same shape, and the targets ``y`` the shape
+(n_rows, y_columns). If ``wants_gradient``, the gradient of that sum, times ``scale``, is written to ``d`` in the shape
+of ``p``: with respect to ``z`` for kernels named ``..._of_logits``, else to ``p``. Rows of zero weight are ignored,
+even if they are NaN.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from numba import types
 from numba.extending import overload
 
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.vectors import at
+from skrnn._engine.native.pointers import at
 
-EPSILON = 1e-7  # keras.config.epsilon(), from which Keras clips
+EPSILON = 1e-7  # keras.config.epsilon(), the bound at which Keras clips
 
 
 def of_rows(function):
-    """Make the kernel of a loss from what it computes of a single row.
+    """Make the kernel of a loss from a function of a single row.
 
-    ``function(p, z, y, d, n_out, factor, wants_gradient, parameters)`` returns the loss of a row and, where wanted,
-    writes its gradient, times a factor, to ``d``.
+    ``function(p, z, y, d, n_out, factor, wants_gradient, parameters)`` returns the loss of a row and, if
+    ``wants_gradient``, writes its gradient times ``factor`` to ``d``.
     """
     row_loss = inlined(function)
 
@@ -47,10 +48,10 @@ def of_rows(function):
 
 
 def of_terms(function):
-    """Make the kernel of a loss that is the mean over a row's numbers of a term.
+    """Make the kernel of a loss that is the mean of an elementwise term over a row.
 
-    ``function(p, z, y, highest, parameters)`` returns the term and its derivative; ``highest`` is the probability that
-    larger ones are clipped to.
+    ``function(p, z, y, highest, parameters)`` returns the term and its derivative; ``highest`` is the upper bound at
+    which probabilities are clipped.
     """
     term = inlined(function)
 
@@ -69,7 +70,7 @@ def of_terms(function):
 
 
 def rounded(like, value):
-    """Return a number rounded to the dtype that a pointer points to."""
+    """Return a number rounded to the dtype of a pointer."""
     raise NotImplementedError
 
 
@@ -82,11 +83,11 @@ def _rounded(like, value):
 
 @inlined
 def clipped(x, low, high):
-    """Return a number, or the bound that it is beyond; NaN remains."""
+    """Return a number clipped to the bounds; NaN remains NaN."""
     return low if x < low else high if x > high else x
 
 
 @inlined
 def lies_within(x, low, high):
-    """Return 1 where clipping leaves a number as it is, and 0 elsewhere: the derivative of `clipped`."""
+    """Return 1 for a number within the bounds, else 0: the derivative of `clipped`."""
     return 1.0 if low <= x <= high else 0.0

@@ -1,4 +1,4 @@
-"""Losses of numbers, after their definitions in ``keras.losses``."""
+"""Regression and hinge losses, as defined in ``keras.losses``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from skrnn._engine.native.compiling import inlined
 from skrnn._engine.native.loss_loops import EPSILON, of_rows, of_terms
 
-_LOG_2 = float(np.float32(math.log(2.0)))  # which Keras rounds for float64 as well
+_LOG_2 = float(np.float32(math.log(2.0)))  # Keras rounds it also in float64
 
 
 @inlined
 def _sign(x):
-    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x * 0.0  # NaN remains
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x * 0.0  # NaN remains NaN
 
 
 @inlined
 def _at_least(x, bound):
-    return bound if x < bound else x  # NaN remains
+    return bound if x < bound else x  # NaN remains NaN
 
 
 @of_terms
@@ -45,7 +45,7 @@ def mean_absolute_percentage_error(p, z, y, highest, parameters):
 
 @of_terms
 def mean_squared_logarithmic_error(p, z, y, highest, parameters):
-    """Square of the error of log(x + 1); negative numbers count as zero."""
+    """Square of the error of log(x + 1); negative numbers are replaced by zero."""
     shifted = _at_least(p, EPSILON) + 1.0
     error = math.log(shifted) - math.log(_at_least(y, EPSILON) + 1.0)
     return error * error, (2.0 * error / shifted if p >= EPSILON else 0.0)
@@ -77,14 +77,14 @@ def poisson(p, z, y, highest, parameters):
 
 @inlined
 def _margin(p, y, parameters):
-    """Return the sign that an output should have, and by how much it falls short of 1."""
+    """Return the label, -1 or 1, and the shortfall of the margin of an output from 1."""
     label = 2.0 * y - 1.0 if parameters[0] != 0.0 else y
     return label, 1.0 - label * p
 
 
 @of_terms
 def hinge(p, z, y, highest, parameters):
-    """Shortfall of the margin; where ``parameters[0]`` is set, targets are 0 and 1 instead of -1 and 1."""
+    """Shortfall of the margin; if ``parameters[0]`` is set, targets are 0 and 1 instead of -1 and 1."""
     label, short = _margin(p, y, parameters)
     return _at_least(short, 0.0), (-label if short >= 0.0 else short * 0.0)
 
@@ -112,14 +112,14 @@ def categorical_hinge(p, z, y, d, n_out, factor, wants_gradient, parameters):
     if wants_gradient:
         for j in range(n_out):
             other = (1.0 - y[j]) * p[j]
-            share = (1.0 - y[j]) / n_largest if other == negative else 0.0  # equal ones share it
+            share = (1.0 - y[j]) / n_largest if other == negative else 0.0  # shared by equal ones
             d[j] = factor * (share - y[j]) if short >= 0.0 else factor * short * 0.0
     return _at_least(short, 0.0)
 
 
 @inlined
 def _inverse_norm(x, n):
-    """Return one over the length of a vector, bounded as Keras's ``normalize`` does."""
+    """Return the inverse norm of a vector, bounded as in Keras's ``normalize``."""
     total = 0.0
     for j in range(n):
         total += np.float64(x[j]) * x[j]
@@ -135,7 +135,7 @@ def cosine_similarity(p, z, y, d, n_out, factor, wants_gradient, parameters):
     for j in range(n_out):
         cosine += (y_inverse * y[j]) * (p_inverse * p[j])
     if wants_gradient:
-        along = 0.0 if p_inverse >= 1.0 / EPSILON else cosine  # a bounded length is a constant
+        along = 0.0 if p_inverse >= 1.0 / EPSILON else cosine  # a bounded norm is constant
         for j in range(n_out):
             d[j] = factor * p_inverse * (along * (p_inverse * p[j]) - y_inverse * y[j])
     return -cosine

@@ -1,16 +1,17 @@
-"""Steps of Keras's optimizers, on vectors of weights.
+"""Update steps of Keras's optimizers.
 
 Each kernel updates ``n`` weights ``w``, a multiple of `LANES`, from their gradient ``g``. Slot k of these weights, such
-as a momentum, starts at ``s + k * size``. ``h`` holds the `N_HYPER` hyper-parameters of this step: the learning rate,
-the weight decay, and those that each kernel lists. Operations are in the order of Keras's. Where weights, gradients and
-slots are zero, as in lanes that fill up a vector, weights and slots stay zero.
+as a momentum, starts at ``s + k * size``. ``h`` holds the `N_HYPER` hyper-parameters of the step: learning rate, weight
+decay, and those listed for each kernel. Operations have the same order as in Keras. Where weights, gradients and slots
+are zero, as in the padding of vectors, weights and slots remain zero.
 """
 
 from __future__ import annotations
 
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.layout import LANES
-from skrnn._engine.native.vectors import at, vabs, vload, vmax, vmaximum, vpow, vsign, vsqrt, vstore, vwhere_zero
+from skrnn._engine.native.pointers import at
+from skrnn._engine.native.tables import LANES
+from skrnn._engine.native.vectors import vabs, vload, vmax, vmaximum, vpow, vsign, vsqrt, vstore, vwhere_zero
 
 
 @inlined
@@ -24,13 +25,13 @@ def _decayed(w, i, rate, decay):
 
 @inlined
 def _root(x, power):
-    """Return a vector to a power that usually is 1/2."""
+    """Return a vector to a power, which is 1/2 by default."""
     return vsqrt(x) if power == 0.5 else vpow(x, power)
 
 
 @kernel("FFFIID")
 def optimizer_sgd(w, s, g, n, size, h):
-    """SGD: the momentum, and whether it is Nesterov's; the slot of the momentum, where it is not zero."""
+    """SGD: momentum, nesterov; the slot momentum, if it is not zero."""
     rate, decay, momentum, nesterov = h[0], h[1], h[2], h[3] != 0.0
     for i in range(0, n, LANES):
         x, step = _decayed(w, i, rate, decay), vload(g, i) * rate
@@ -98,9 +99,9 @@ def optimizer_adamax(w, s, g, n, size, h):
 
 @kernel("FFFIID")
 def optimizer_nadam(w, s, g, n, size, h):
-    """Nadam: 1 - beta_1, 1 - beta_2, epsilon, and what m, g and v are corrected by; the slots momentum, velocity.
+    """Nadam: 1 - beta_1, 1 - beta_2, epsilon, and bias corrections; the slots momentum, velocity.
 
-    The corrections: a factor and a divisor of the momentum, those of the gradient, and a divisor of the velocity.
+    The corrections are a factor and a divisor of the momentum, those of the gradient, and a divisor of the velocity.
     """
     rate, decay, rest_1, rest_2, epsilon = h[0], h[1], h[2], h[3], h[4]
     m_factor, m_divisor, g_factor, g_divisor, v_divisor = h[5], h[6], h[7], h[8], h[9]
@@ -152,7 +153,7 @@ def optimizer_lion(w, s, g, n, size, h):
 
 @kernel("FFFIID")
 def optimizer_ftrl(w, s, g, n, size, h):
-    """Ftrl: minus the power of the rate, the bound l1, twice l2 with beta, twice the shrinkage; accumulator, linear."""
+    """Ftrl: -learning_rate_power, l1, 2 * l2 with beta, 2 * l2_shrinkage; the slots accumulator, linear."""
     rate, decay, power, bound, l2, shrinkage = h[0], h[1], h[2], h[3], h[4], h[5]
     linears = at(s, size)
     for i in range(0, n, LANES):

@@ -1,7 +1,7 @@
-"""Losses of probabilities, after their definitions in ``keras.losses``.
+"""Classification losses, as defined in ``keras.losses``.
 
-Keras computes a cross-entropy from the logits where a probability comes from a sigmoid or a softmax; those kernels end
-in ``_of_logits``. Others clip the probability, as Keras does.
+Keras computes a cross-entropy from the logits if probabilities come from a sigmoid or a softmax: kernels named
+``..._of_logits``. All others clip the probabilities, as in Keras.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from skrnn._engine.native.loss_loops import EPSILON, clipped, lies_within, of_ro
 
 @inlined
 def _smoothed(y, smoothing, n_classes):
-    """Return a target between 0 and 1, moved towards the mean over so many classes."""
+    """Return a target with label smoothing over a number of classes."""
     return y * (1.0 - smoothing) + smoothing / n_classes
 
 
-# Of one probability.
+# Losses of one probability.
 
 
 @inlined
@@ -34,22 +34,22 @@ def _binary(p, target, highest):
 
 @inlined
 def _binary_of_logit(p, z, target):
-    """Return the binary cross-entropy of a sigmoid p of z, and its derivative by z."""
+    """Return the binary cross-entropy of p, the sigmoid of z, and its derivative with respect to z."""
     positive = 0.0 if z < 0.0 else z
     return positive - z * target + math.log1p(math.exp(-abs(z))), p - target
 
 
 @inlined
 def _focal(p, target, value, slope, p_slope, parameters):
-    """Scale a cross-entropy and its derivative by how much a probability misses the target (Lin et al. 2017).
+    """Scale a cross-entropy and its derivative by the error of the probability (Lin et al. 2017).
 
-    ``p_slope`` is the derivative of the probability by what the derivative is taken of. The parameters are the label
-    smoothing, gamma, alpha, and whether alpha weighs the classes.
+    ``p_slope`` is the derivative of the probability with respect to the variable of ``slope``. The parameters are the
+    label smoothing, gamma, alpha, and whether alpha weights the classes.
     """
     gamma, alpha = parameters[1], parameters[2]
     miss = 1.0 - (target * p + (1.0 - target) * (1.0 - p))
     power, power_slope = miss**gamma, 0.0
-    if gamma != 0.0 and (miss != 0.0 or gamma >= 1.0):  # else zero times infinity
+    if gamma != 0.0 and (miss != 0.0 or gamma >= 1.0):  # otherwise zero times infinity
         power_slope = gamma * miss ** (gamma - 1.0) * (1.0 - 2.0 * target) * p_slope
     weight = target * alpha + (1.0 - target) * (1.0 - alpha) if parameters[3] != 0.0 else 1.0
     return weight * power * value, weight * (power * slope + power_slope * value)
@@ -57,13 +57,13 @@ def _focal(p, target, value, slope, p_slope, parameters):
 
 @of_terms
 def binary_crossentropy(p, z, y, highest, parameters):
-    """Cross-entropy of a clipped probability; ``parameters[0]`` smooths the targets."""
+    """Cross-entropy of a clipped probability; ``parameters[0]`` is the label smoothing."""
     return _binary(p, _smoothed(y, parameters[0], 2), highest)
 
 
 @of_terms
 def binary_crossentropy_of_logits(p, z, y, highest, parameters):
-    """Cross-entropy of a sigmoid; ``parameters[0]`` smooths the targets."""
+    """Cross-entropy of a sigmoid; ``parameters[0]`` is the label smoothing."""
     return _binary_of_logit(p, z, _smoothed(y, parameters[0], 2))
 
 
@@ -83,7 +83,7 @@ def binary_focal_crossentropy_of_logits(p, z, y, highest, parameters):
     return _focal(p, target, value, slope, p * (1.0 - p), parameters)
 
 
-# Of the probabilities of several classes.
+# Losses of the probabilities of several classes.
 
 
 @of_rows
@@ -109,7 +109,7 @@ def _log_sum(z, highest, n):
 
 @of_rows
 def categorical_crossentropy_of_logits(p, z, y, d, n_out, factor, wants_gradient, parameters):
-    """Cross-entropy of a softmax; ``parameters[0]`` smooths the targets."""
+    """Cross-entropy of a softmax; ``parameters[0]`` is the label smoothing."""
     highest = largest(z, n_out)
     log_sum = _log_sum(z, highest, n_out)
     total = 0.0
@@ -126,7 +126,7 @@ def sparse_categorical_crossentropy_of_logits(p, z, y, d, n_out, factor, wants_g
     """Cross-entropy of a softmax, for the index of a class."""
     highest, label = largest(z, n_out), int(y[0])
     log_sum = _log_sum(z, highest, n_out)
-    value = math.nan  # where there is no such class
+    value = math.nan  # if there is no such class
     for j in range(n_out):
         log_p = z[j] - highest - log_sum
         if j == label:
@@ -145,8 +145,8 @@ def _sum(p, n):
 
 
 @inlined
-def _through_shares(p, d, n, total):
-    """Turn a gradient by the shares ``p[j] / total``, of which ``total`` is the sum, into one by ``p``."""
+def _gradient_of_sum_normalized(p, d, n, total):
+    """Convert a gradient with respect to ``p[j] / total``, where total is the sum of p, to one with respect to p."""
     mean = 0.0
     for j in range(n):
         mean += np.float64(d[j]) * (p[j] / total)
@@ -156,7 +156,7 @@ def _through_shares(p, d, n, total):
 
 @of_rows
 def categorical_crossentropy(p, z, y, d, n_out, factor, wants_gradient, parameters):
-    """Cross-entropy of outputs divided by their sum, and clipped; ``parameters[0]`` smooths the targets."""
+    """Cross-entropy of outputs divided by their sum, and clipped; ``parameters[0]`` is the label smoothing."""
     total, highest, value = _sum(p, n_out), rounded(p, 1.0 - EPSILON), 0.0
     for j in range(n_out):
         share, target = p[j] / total, _smoothed(y[j], parameters[0], n_out)
@@ -165,7 +165,7 @@ def categorical_crossentropy(p, z, y, d, n_out, factor, wants_gradient, paramete
         if wants_gradient:
             d[j] = -factor * target / q * lies_within(share, EPSILON, highest)
     if wants_gradient:
-        _through_shares(p, d, n_out, total)
+        _gradient_of_sum_normalized(p, d, n_out, total)
     return value
 
 
@@ -186,7 +186,7 @@ def categorical_focal_crossentropy(p, z, y, d, n_out, factor, wants_gradient, pa
             slope = power / q - gamma * (1.0 - q) ** (gamma - 1.0) * math.log(q)
             d[j] = -factor * alpha * target * slope * lies_within(share, EPSILON, highest)
     if wants_gradient:
-        _through_shares(p, d, n_out, total)
+        _gradient_of_sum_normalized(p, d, n_out, total)
     return value
 
 
@@ -194,7 +194,7 @@ def categorical_focal_crossentropy(p, z, y, d, n_out, factor, wants_gradient, pa
 def sparse_categorical_crossentropy(p, z, y, d, n_out, factor, wants_gradient, parameters):
     """Cross-entropy of outputs clipped, and then divided by their sum, for the index of a class."""
     highest, label = rounded(p, 1.0 - EPSILON), int(y[0])
-    total, value = 0.0, math.nan  # where there is no such class
+    total, value = 0.0, math.nan  # if there is no such class
     for j in range(n_out):
         total += clipped(np.float64(p[j]), EPSILON, highest)
     for j in range(n_out):

@@ -1,26 +1,28 @@
-"""Products of matrices, in tiles that fill the registers.
+"""Matrix products, in tiles that fill the registers.
 
-The right factor lies in panels of up to `PANEL` columns, each a matrix of its own whose rows follow each other: so it
-is read in order. The last panel may have fewer columns.
+The right factor is stored in panels of up to `PANEL` columns, each contiguous in row-major order, so that it is read in
+order. The last panel may have fewer columns.
 """
 
 from __future__ import annotations
 
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.layout import LANES, MAX_VECTORS, PANEL
-from skrnn._engine.native.vectors import at, max_rows, splat, tile, transpose_block, vload, vstore
+from skrnn._engine.native.pointers import at
+from skrnn._engine.native.tables import LANES, MAX_VECTORS, PANEL
+from skrnn._engine.native.tiles import max_rows, tile, transpose_block
+from skrnn._engine.native.vectors import splat, vload, vstore
 
-_ROWS_A_SUM = 96  # rows of a product over time whose operands stay in the first cache
+_ROWS_PER_SUM = 96  # rows of a sum over time whose operands fit the L1 cache
 
 
 @kernel("FIIIFIIFIIIFIIIII")
 def gemm(a, a_row, a_step, a_segment, b, b_panel, b_step, c, c_panel, c_row, c_first, start, m, vectors, n, n_segments, mode):  # fmt: skip  # noqa: E501
-    """C (+)= A @ B for C of m rows and so many vectors, tile by tile.
+    """Compute C (+)= A @ B for C of m rows and a number of vectors, tile by tile.
 
-    The sum runs over segments of n, which lie ``a_segment`` apart in A and follow each other in B. A panel of B or C
-    starts ``b_panel`` or ``c_panel`` after the one before; ``b_step`` and ``c_row`` of 0 say that the rows of a panel
-    are as long as it is wide. C begins ``c_first`` rows into its panels. The sum starts from zero (mode 0), from C (1),
-    or from the row ``start`` (2). It is taken in order, so that a row of C depends on its row of A alone.
+    The sum runs over segments of n terms, which are ``a_segment`` apart in A and contiguous in B. Panels of B and C are
+    ``b_panel`` and ``c_panel`` apart; if ``b_step`` or ``c_row`` is 0, the rows of a panel are contiguous. C begins at
+    row ``c_first`` of its panels. The sum starts from zero (mode 0), from C (1), or from the row ``start`` (2). It is
+    computed in order, so that a row of C depends on its row of A alone.
     """
     most = max_rows(a)
     blocks = -(-m // most)
@@ -42,12 +44,12 @@ def gemm(a, a_row, a_step, a_segment, b, b_panel, b_step, c, c_panel, c_row, c_f
 
 @kernel("FIIFIFIIIII")
 def products(a, a_row, a_columns, d, d_row, c, c_rows, c_first, vectors, n_rows, adds):
-    """C (+)= A.T @ D, summed over rows: a gradient of weights.
+    """Compute C (+)= A.T @ D, the gradient of weights.
 
-    C lies in panels of ``c_rows`` rows, and the result in them from the row ``c_first`` on.
+    C is stored in panels of ``c_rows`` rows, in which the result begins at row ``c_first``.
     """
-    for first in range(0, n_rows, _ROWS_A_SUM):
-        n = min(_ROWS_A_SUM, n_rows - first)
+    for first in range(0, n_rows, _ROWS_PER_SUM):
+        n = min(_ROWS_PER_SUM, n_rows - first)
         gemm(
             at(a, first * a_row), 1, a_row, 0, at(d, first * d_row), PANEL, d_row, c, PANEL * c_rows, 0, c_first, c,
             a_columns, vectors, n, 1, 1 if adds or first else 0,
@@ -56,7 +58,7 @@ def products(a, a_row, a_columns, d, d_row, c, c_rows, c_first, vectors, n_rows,
 
 @kernel("FIFIII")
 def column_sums(d, d_row, c, vectors, n_rows, adds):
-    """C (+)= the sums of the columns of D: the gradient of a bias."""
+    """Compute C (+)= the column sums of D, the gradient of a bias."""
     for j in range(0, vectors * LANES, LANES):
         total = vload(c, j) if adds else splat(c, 0.0)
         for i in range(n_rows):
@@ -66,10 +68,10 @@ def column_sums(d, d_row, c, vectors, n_rows, adds):
 
 @kernel("FIIIIFI")
 def transposed(w, rows, gate_width, gates, units, to, out_columns):
-    """Lay a matrix in panels out as its transpose, in panels too.
+    """Write the transpose of a matrix; both are stored in panels.
 
-    The matrix has so many rows, and for each gate ``gate_width`` columns of which the first ``units`` count. The
-    transpose has a row for each gate and unit, and ``out_columns`` columns, zero beyond the rows of the matrix.
+    The matrix has ``gate_width`` columns per gate, of which the first ``units`` are used. The transpose has one row per
+    gate and unit, and ``out_columns`` columns, which are zero beyond the number of rows of the matrix.
     """
     columns = gates * gate_width
     for gate in range(gates):

@@ -1,25 +1,28 @@
-"""A recurrent layer in one direction: all steps of a shard, forward and back.
+"""A recurrent layer in one direction: all time steps of a shard, forward and backward.
 
-Steps are packed: rows are sorted by length, longest first, and step t holds the first ``counts[t]`` rows, which begin
-at row ``offsets[t]``. So what has ended costs nothing. A table of steps holds how many steps and rows there are, then
-the counts, then the offsets.
+Time steps are packed: rows are sorted by length, longest first, and step t consists of the first ``counts[t]`` rows,
+which begin at row ``starts[t]`` of the packed ones, so that padding costs nothing. The table ``steps`` holds the number
+of steps, the number of rows, the counts, and the starts.
 
-Inputs are projected, and gradients of weights summed, some steps at a time, while they are in cache.
+Inputs are projected, and gradients of weights summed, for several steps at a time, which fit the cache.
 """
 
 from __future__ import annotations
 
+from skrnn._engine.native.atomics import atomic_load
 from skrnn._engine.native.compiling import CallableAt, inlined, kernel
 from skrnn._engine.native.dropout import drop
-from skrnn._engine.native.layout import (
+from skrnn._engine.native.pointers import at
+from skrnn._engine.native.products import column_sums, fill, gemm, products
+from skrnn._engine.native.tables import (
     BIAS,
     GATES,
     INPUT_SLOPES,
     INPUTS,
     KERNEL,
     LANES,
-    NUMBERS_AT_ONCE,
     PANEL,
+    PROJECTED_AT_ONCE,
     RECORD,
     RECURRENT,
     SEPARATE,
@@ -30,8 +33,7 @@ from skrnn._engine.native.layout import (
     UNITS,
     WIDTH,
 )
-from skrnn._engine.native.products import column_sums, fill, gemm, products
-from skrnn._engine.native.vectors import at, atomic_load, vload, vstore
+from skrnn._engine.native.vectors import vload, vstore
 
 _step = CallableAt("FFFFFFIII")
 _step_back = CallableAt("FFFIFFII")
@@ -39,32 +41,32 @@ _step_back = CallableAt("FFFIFFII")
 
 @inlined
 def count_at(steps, t):
-    """Return how many rows a step has."""
+    """Return the number of rows of a step."""
     return steps[2 + t]
 
 
 @inlined
 def offset_at(steps, t):
-    """Return the first row of a step among the packed ones."""
+    """Return the first packed row of a step."""
     return steps[2 + steps[0] + t]
 
 
 @inlined
 def rows_at_once(columns, m):
-    """Return how many rows of the inputs' products are made at a time: those of one step at least."""
-    return max(m, NUMBERS_AT_ONCE // columns)
+    """Return the number of rows whose inputs are projected at a time, at least those of one step."""
+    return max(m, PROJECTED_AT_ONCE // columns)
 
 
 @inlined
 def scratch_size(net, layer, m):
-    """Return how many numbers `forward_layer` and `backward_layer` work in, at most."""
+    """Return the size of the scratch memory of `forward_layer` and `backward_layer`."""
     up, widest = layer[WIDTH], max(net[GATES], net[SLOPES])
-    return 2 * (NUMBERS_AT_ONCE + m * widest * up) + m * (widest + 4) * up
+    return 2 * (PROJECTED_AT_ONCE + m * widest * up) + m * (widest + 4) * up
 
 
 @inlined
 def last_of_chunk(steps, first, most):
-    """Return the step after those from ``first`` on that together have at most so many rows: one step at least."""
+    """Return the end of the steps from ``first`` on that have at most ``most`` rows in total, at least one step."""
     t, begin = first + 1, offset_at(steps, first)
     while t < steps[0] and offset_at(steps, t + 1) - begin <= most:
         t += 1
@@ -73,21 +75,21 @@ def last_of_chunk(steps, first, most):
 
 @inlined
 def before(steps, h, t, up):
-    """Return the states before a step: ``h`` begins with zeros, a row for each of the first step."""
+    """Return the states before a step; ``h`` begins with zeros for the first step."""
     return h if t == 0 else at(h, (steps[1] + offset_at(steps, t - 1)) * up)
 
 
 @kernel("FNNNFIFFFIFN", "I")
 def forward_layer(w, net, layer, steps, x, x_row, h, g, scratch, keeps, kept, stop):
-    """Compute the states after every step; return whether it was told to stop.
+    """Compute the states after each step; return whether the computation was stopped.
 
     Parameters
     ----------
-    x : inputs, packed, ``x_row`` numbers a row
-    h : zeros for each row of the first step, then the states, packed
+    x : packed inputs of row length ``x_row``
+    h : zeros for the rows of the first step, followed by the packed states
     g : records
-    keeps : 0 without records, 1 with them, 2 with them and with recurrent dropout
-    kept : factors of the states in their products, a row for each row, for recurrent dropout
+    keeps : 0 without records, 1 with records, 2 with records and recurrent dropout
+    kept : factors of the states for recurrent dropout, one row per sequence
     """
     n_steps, m = steps[0], steps[1]
     f, u, up = layer[INPUTS], layer[UNITS], layer[WIDTH]
@@ -134,23 +136,23 @@ def backward_layer(
     grad, net, layer, steps, x, x_row, h, g, incoming, every_step, below, below_row, transposed_x, transposed_h,
     scratch, kept, drops, stop,
 ):  # fmt: skip
-    """Compute the gradients of a layer's weights, into ``grad``, and of its inputs; return whether it was told to stop.
+    """Compute the gradients of a layer's weights, ``grad``, and of its inputs; return whether it was stopped.
 
     Parameters
     ----------
-    incoming : gradients of the states: of all steps, packed, or one for each row, of its last step
-    below : gradients of the inputs, packed, ``below_row`` numbers a row; 0 says that nobody wants them
-    transposed_x, transposed_h : transposes of the kernels
-    kept : as in `forward_layer`, where ``drops``
+    incoming : gradients of the states, packed for all steps, or one row per sequence for its last step
+    below : packed gradients of the inputs of row length ``below_row``, or 0 if they are not needed
+    transposed_x, transposed_h : transposed kernels
+    kept : as in `forward_layer`, if ``drops``
     """
     n_steps, m = steps[0], steps[1]
     f, u, up = layer[INPUTS], layer[UNITS], layer[WIDTH]
     gates, slopes, record = net[GATES], net[SLOPES], net[RECORD] * up
     columns, vectors = slopes * up, gates * up // LANES
     most = rows_at_once(columns, m)
-    d = scratch  # gradients of the products of some steps
+    d = scratch  # gradients of the projections of several steps
     dx = at(d, net[INPUT_SLOPES] * up)
-    states = at(d, most * columns)  # the states before these steps, where they do not follow each other
+    states = at(d, most * columns)  # the states before these steps, if they are not contiguous
     dh = at(states, most * up)
     dc = at(dh, m * up)
     through = at(dc, m * up)
@@ -212,6 +214,6 @@ def backward_layer(
 
 @inlined
 def copy(source, to, n):
-    """Copy whole vectors of numbers."""
+    """Copy numbers, in whole vectors."""
     for i in range(0, n, LANES):
         vstore(to, i, vload(source, i))

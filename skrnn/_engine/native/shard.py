@@ -1,4 +1,4 @@
-"""A shard of a batch: all layers, forward and back."""
+"""A shard of a batch: all layers, forward and backward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,24 @@ from skrnn._engine.native.gather import (
     scatter_outputs,
     tabulate,
 )
-from skrnn._engine.native.layout import (
+from skrnn._engine.native.memory_layout import (
+    at_every_step,
+    below_dense,
+    dense_of,
+    is_state,
+    lay_out_memory,
+    layer_of,
+    offsets_of_dense,
+    offsets_of_direction,
+    offsets_of_layer,
+    padded_size,
+    row_below_dense,
+    row_of_inputs,
+)
+from skrnn._engine.native.pointers import at, doubles_at, ints_at
+from skrnn._engine.native.products import transposed
+from skrnn._engine.native.recurrent import backward_layer, forward_layer, offset_at
+from skrnn._engine.native.tables import (
     ADD_REVERSED,
     AFTER,
     BACKWARDS,
@@ -29,7 +46,7 @@ from skrnn._engine.native.layout import (
     GATES,
     GATHER,
     GRADIENT,
-    INPUT_PLACE,
+    INPUT_OFFSET,
     INPUTS,
     KEPT,
     KERNEL,
@@ -56,66 +73,46 @@ from skrnn._engine.native.layout import (
     STATES,
     STOP,
     TARGET_COLUMNS,
-    TARGET_PLACE,
+    TARGET_OFFSET,
     UNITS,
-    WEIGHT_PLACE,
+    WEIGHT_OFFSET,
     WIDTH,
     WRT_LOGITS,
 )
-from skrnn._engine.native.places import (
-    arrange,
-    at_every_step,
-    below_dense,
-    dense_of,
-    is_state,
-    layer_of,
-    places_of_dense,
-    places_of_direction,
-    places_of_layer,
-    row_below_dense,
-    row_of_inputs,
-    whole,
-)
-from skrnn._engine.native.products import transposed
-from skrnn._engine.native.recurrent import backward_layer, forward_layer, offset_at
-from skrnn._engine.native.vectors import at, doubles_at, ints_at
 
 _gather, _reverse, _distribute = CallableAt("FNNNIFN"), CallableAt("FNNIFIF"), CallableAt("FNNNIINF")
 _loss = CallableAt("FFFFFIIIIIdD", "d")
 
 
 @kernel("FNNF")
-def transpose_weights(w, net, places, memory):
-    """Lay out the transposes that the gradient of a batch needs; `arrange` has said where."""
+def transpose_weights(w, net, offsets, memory):
+    """Write the transposed weights that the gradient of a batch needs, at the offsets of `lay_out_memory`."""
     for k in range(net[N_LAYERS]):
         for direction in range(net[DIRECTIONS]):
-            layer, to = layer_of(net, k, direction), places_of_direction(net, places, k, direction)
+            layer, to = layer_of(net, k, direction), offsets_of_direction(net, offsets, k, direction)
             f, u, up, gates = layer[INPUTS], layer[UNITS], layer[WIDTH], net[GATES]
             transposed(at(w, layer[RECURRENT]), u, up, gates, u, at(memory, to[RECURRENT_T]), up)
             if k or net[EMBEDDING] >= 0:
-                columns = whole(row_of_inputs(net, k))
+                columns = padded_size(row_of_inputs(net, k))
                 transposed(at(w, layer[KERNEL]), f, up, gates, u, at(memory, to[KERNEL_T]), columns)
     for k in range(net[N_DENSE]):
-        layer, to = dense_of(net, k), places_of_dense(net, places, k)
+        layer, to = dense_of(net, k), offsets_of_dense(net, offsets, k)
         transposed(
             at(w, layer[KERNEL]), layer[INPUTS], layer[WIDTH], 1, layer[UNITS], at(memory, to[DENSE_T]),
             row_below_dense(net, k),
         )  # fmt: skip
 
 
-# What a layer puts out: its states, of every step or of the last ones, both directions side by side, dropped in part.
-
-
 @kernel("FNNNIIINF")
-def collect(w, net, job, steps, first, k, drops, places, memory):
-    """Lay out the outputs of a recurrent layer, where they are not simply its states."""
+def collect(w, net, job, steps, first, k, drops, offsets, memory):
+    """Write the outputs of a recurrent layer: states of all or the last time steps, both directions, with dropout."""
     order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
-    of_layer, m, every = places_of_layer(net, places, k), steps[1], at_every_step(net, k)
+    of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
-    up, kept = layer_of(net, k, 0)[WIDTH], at(memory, places[SCRATCH])
+    up, kept = layer_of(net, k, 0)[WIDTH], at(memory, offsets[SCRATCH])
     out = at(memory, of_layer[OUT])
     for direction in range(net[DIRECTIONS]):
-        states = at(memory, places_of_direction(net, places, k, direction)[STATES])
+        states = at(memory, offsets_of_direction(net, offsets, k, direction)[STATES])
         for i in range(m):
             length = length_of(job, order[first + i])
             for t in range(length if every else 1):
@@ -135,12 +132,12 @@ def collect(w, net, job, steps, first, k, drops, places, memory):
 
 
 @kernel("FNNNIINF")
-def distribute(w, net, job, steps, first, k, places, memory):
-    """Undo `collect`: from the gradient of a layer's outputs to those of the states of each direction."""
+def distribute(w, net, job, steps, first, k, offsets, memory):
+    """Convert the gradient of a layer's outputs to those of the states of each direction, the reverse of `collect`."""
     order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
-    of_layer, m, every = places_of_layer(net, places, k), steps[1], at_every_step(net, k)
+    of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
-    up, kept = layer_of(net, k, 0)[WIDTH], at(memory, places[SCRATCH])
+    up, kept = layer_of(net, k, 0)[WIDTH], at(memory, offsets[SCRATCH])
     gradient = at(memory, of_layer[OUT_GRADIENT])
     for i in range(m):
         length = length_of(job, order[first + i])
@@ -153,35 +150,35 @@ def distribute(w, net, job, steps, first, k, places, memory):
                     source[j] = source[j] * kept[j]
             for direction in range(net[DIRECTIONS]):
                 step = length - 1 - t if direction else t
-                to = at(memory, places_of_direction(net, places, k, direction)[STATE_GRADIENT])
+                to = at(memory, offsets_of_direction(net, offsets, k, direction)[STATE_GRADIENT])
                 to = at(to, ((offset_at(steps, step) if every else 0) + i) * up)
                 for j in range(up):
                     to[j] = source[direction * u + j] if j < u else 0.0
 
 
 @inlined
-def inputs_of(net, places, k):
-    """Return the place of the inputs of a recurrent layer."""
-    return places[INPUT_PLACE] if k == 0 else places_of_layer(net, places, k - 1)[OUT]
+def inputs_of(net, offsets, k):
+    """Return the offset of the inputs of a recurrent layer."""
+    return offsets[INPUT_OFFSET] if k == 0 else offsets_of_layer(net, offsets, k - 1)[OUT]
 
 
 @kernel("FNNIIINNFN", "I")
-def forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
-    """Compute the outputs of some rows of the order; return whether it was told to stop.
+def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
+    """Compute the outputs for rows of the order; return whether the computation was stopped.
 
-    ``keeps`` says that they are trained on: records are kept, and dropout drops.
+    ``keeps`` is 1 in training: records are stored, and dropout is applied.
     """
     stop, numbers, positions = ints_at(job[STOP]), doubles_at(job[NUMBERS]), ints_at(job[POSITIONS])
     tabulate(w, job, first, m, steps)
     n_packed = offset_at(steps, steps[0])
-    arrange(w, net, n_packed, m, keeps, places)
-    x, scratch = at(memory, places[INPUT_PLACE]), at(memory, places[SCRATCH])
+    lay_out_memory(w, net, n_packed, m, keeps, offsets)
+    x, scratch = at(memory, offsets[INPUT_OFFSET]), at(memory, offsets[SCRATCH])
     _gather(net[GATHER], w, net, job, steps, first, x, tokens)
     record = (2 if net[DROPS_STATE] else 1) if keeps else 0
     for k in range(net[N_LAYERS]):
-        inputs, row = at(memory, inputs_of(net, places, k)), row_of_inputs(net, k)
+        inputs, row = at(memory, inputs_of(net, offsets, k)), row_of_inputs(net, k)
         for direction in range(net[DIRECTIONS]):
-            layer, of_direction = layer_of(net, k, direction), places_of_direction(net, places, k, direction)
+            layer, of_direction = layer_of(net, k, direction), offsets_of_direction(net, offsets, k, direction)
             kept, source = at(memory, of_direction[KEPT]), inputs
             if direction:
                 source = at(memory, of_direction[BACKWARDS])
@@ -203,24 +200,24 @@ def forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
                 return 1
         drops = 1 if keeps and net[DROPS] else 0
         if not is_state(net, k):
-            collect(w, net, job, steps, first, k, drops, places, memory)
+            collect(w, net, job, steps, first, k, drops, offsets, memory)
     n_out = n_packed if at_every_step(net, net[N_LAYERS] - 1) else m
     for k in range(net[N_DENSE]):
-        of_dense = places_of_dense(net, places, k)
+        of_dense = offsets_of_dense(net, offsets, k)
         before, after = at(memory, of_dense[BEFORE]), at(memory, of_dense[AFTER])
-        a, row = at(memory, below_dense(net, places, k)), row_below_dense(net, k)
+        a, row = at(memory, below_dense(net, offsets, k)), row_below_dense(net, k)
         dense_layer(w, dense_of(net, k), a, row, before, after, n_out)
     return 0
 
 
 @inlined
-def loss_of(w, net, job, first, scale, wants_gradient, steps, places, memory):
-    """Return the weighted sum of the losses of a shard; its gradient goes to that of the last dense layer."""
+def loss_of(w, net, job, first, scale, wants_gradient, steps, offsets, memory):
+    """Return the weighted sum of the losses of a shard, and write its gradient to that of the last dense layer."""
     last = net[N_DENSE] - 1
-    layer, of_dense = dense_of(net, last), places_of_dense(net, places, last)
+    layer, of_dense = dense_of(net, last), offsets_of_dense(net, offsets, last)
     n_out = offset_at(steps, steps[0]) if at_every_step(net, net[N_LAYERS] - 1) else steps[1]
     z, p, d = at(memory, of_dense[BEFORE]), at(memory, of_dense[AFTER]), at(memory, of_dense[GRADIENT])
-    y, weights = at(memory, places[TARGET_PLACE]), at(memory, places[WEIGHT_PLACE])
+    y, weights = at(memory, offsets[TARGET_OFFSET]), at(memory, offsets[WEIGHT_OFFSET])
     gather_targets(w, net, job, steps, first, y, weights)
     return _loss(
         job[LOSS], p, z, y, weights, d, n_out, layer[UNITS], layer[WIDTH], job[TARGET_COLUMNS], wants_gradient, scale,
@@ -229,75 +226,75 @@ def loss_of(w, net, job, first, scale, wants_gradient, steps, places, memory):
 
 
 @kernel("FNNIINNFN", "d")
-def evaluate_shard(w, net, job, first, m, steps, places, memory, tokens):
-    """Compute and store the outputs of some rows of the order; return the weighted sum of their losses, if any."""
-    if forward_shard(w, net, job, first, m, 0, steps, places, memory, tokens):
+def evaluate_shard(w, net, job, first, m, steps, offsets, memory, tokens):
+    """Compute and store the outputs for rows of the order; return the weighted sum of their losses, or 0."""
+    if forward_shard(w, net, job, first, m, 0, steps, offsets, memory, tokens):
         return 0.0
-    return loss_of(w, net, job, first, 0.0, 0, steps, places, memory) if job[LOSS] != 0 else 0.0
+    return loss_of(w, net, job, first, 0.0, 0, steps, offsets, memory) if job[LOSS] != 0 else 0.0
 
 
 @kernel("FNNIIdFNNFNF", "d")
-def train_shard(w, net, job, first, m, divisor, grad, steps, places, memory, tokens, token_gradients):
-    """Compute the gradient of a shard's loss over a divisor; return the weighted sum of the losses."""
-    if forward_shard(w, net, job, first, m, 1, steps, places, memory, tokens):
+def train_shard(w, net, job, first, m, divisor, grad, steps, offsets, memory, tokens, token_gradients):
+    """Compute the gradient of a shard's loss, divided by a divisor; return the weighted sum of the losses."""
+    if forward_shard(w, net, job, first, m, 1, steps, offsets, memory, tokens):
         return 0.0
-    loss = loss_of(w, net, job, first, 1.0 / divisor, 1, steps, places, memory)
-    backward_shard(w, net, job, first, grad, steps, places, memory, token_gradients)
+    loss = loss_of(w, net, job, first, 1.0 / divisor, 1, steps, offsets, memory)
+    backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradients)
     return loss
 
 
 @kernel("FNNIIINNFN", "I")
-def forward_shard(w, net, job, first, m, keeps, steps, places, memory, tokens):
-    """Compute and store the outputs of rows, as `forward` does; return whether it was told to stop."""
-    if forward(w, net, job, first, m, keeps, steps, places, memory, tokens):
+def forward_shard(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
+    """Compute and store the outputs for rows; return whether the computation was stopped."""
+    if forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
         return 1
     last = net[N_DENSE] - 1
-    p = at(memory, places_of_dense(net, places, last)[AFTER])
+    p = at(memory, offsets_of_dense(net, offsets, last)[AFTER])
     scatter_outputs(w, net, job, steps, first, p, dense_of(net, last)[WIDTH])
     return 0
 
 
 @kernel("FNNINNF")
-def take_gradient(w, net, job, first, steps, places, memory):
-    """Take the gradient of the outputs, which a loss that has no kernel has written."""
+def take_gradient(w, net, job, first, steps, offsets, memory):
+    """Copy the gradient of the outputs, computed by a loss without a kernel, to that of the last dense layer."""
     last = net[N_DENSE] - 1
-    d = at(memory, places_of_dense(net, places, last)[GRADIENT])
+    d = at(memory, offsets_of_dense(net, offsets, last)[GRADIENT])
     gather_gradient(w, net, job, steps, first, d, dense_of(net, last)[WIDTH])
 
 
 @kernel("FNNIFNNFF")
-def backward_shard(w, net, job, first, grad, steps, places, memory, token_gradients):
-    """Compute the gradients of all weights from that of the last dense layer's outputs."""
+def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradients):
+    """Compute the gradients of all weights from that of the outputs of the last dense layer."""
     stop, m = ints_at(job[STOP]), steps[1]
     n_dense, n_layers = net[N_DENSE], net[N_LAYERS]
     last = n_dense - 1
-    n_packed, scratch = offset_at(steps, steps[0]), at(memory, places[SCRATCH])
+    n_packed, scratch = offset_at(steps, steps[0]), at(memory, offsets[SCRATCH])
     n_out = n_packed if at_every_step(net, n_layers - 1) else m
     for k in range(last, -1, -1):
-        of_dense = places_of_dense(net, places, k)
-        below = places_of_layer(net, places, n_layers - 1)[OUT_GRADIENT]
+        of_dense = offsets_of_dense(net, offsets, k)
+        below = offsets_of_layer(net, offsets, n_layers - 1)[OUT_GRADIENT]
         if k:
-            below = places_of_dense(net, places, k - 1)[GRADIENT]
+            below = offsets_of_dense(net, offsets, k - 1)[GRADIENT]
         dense_layer_back(
-            grad, dense_of(net, k), at(memory, below_dense(net, places, k)), row_below_dense(net, k),
+            grad, dense_of(net, k), at(memory, below_dense(net, offsets, k)), row_below_dense(net, k),
             at(memory, of_dense[AFTER]), at(memory, of_dense[GRADIENT]), n_out, at(memory, of_dense[DENSE_T]),
             at(memory, below), row_below_dense(net, k), 1 if k == last and job[WRT_LOGITS] else 0,
         )  # fmt: skip
     for k in range(n_layers - 1, -1, -1):
-        of_layer = places_of_layer(net, places, k)
+        of_layer = offsets_of_layer(net, offsets, k)
         copies = net[DIRECTIONS] == 2 or net[DROPS]
         if copies:
-            _distribute(net[DISTRIBUTE], w, net, job, steps, first, k, places, memory)
+            _distribute(net[DISTRIBUTE], w, net, job, steps, first, k, offsets, memory)
         row = row_of_inputs(net, k)
         below, below_row = token_gradients, 0
         if k:
-            below, below_row = at(memory, places_of_layer(net, places, k - 1)[OUT_GRADIENT]), row
+            below, below_row = at(memory, offsets_of_layer(net, offsets, k - 1)[OUT_GRADIENT]), row
         elif net[EMBEDDING] >= 0:
-            below_row = whole(net[N_FEATURES])
+            below_row = padded_size(net[N_FEATURES])
         for direction in range(net[DIRECTIONS]):
-            of_direction = places_of_direction(net, places, k, direction)
+            of_direction = offsets_of_direction(net, offsets, k, direction)
             incoming = at(memory, of_direction[STATE_GRADIENT] if copies else of_layer[OUT_GRADIENT])
-            inputs = at(memory, of_direction[BACKWARDS] if direction else inputs_of(net, places, k))
+            inputs = at(memory, of_direction[BACKWARDS] if direction else inputs_of(net, offsets, k))
             to = at(memory, of_direction[BACKWARDS_GRADIENT]) if direction else below
             stopped = backward_layer(
                 grad, net, layer_of(net, k, direction), steps, inputs, row, at(memory, of_direction[STATES]),

@@ -1,4 +1,4 @@
-"""The hyperbolic tangent of vectors, from which the logistic sigmoid is made as well."""
+"""Hyperbolic tangent of vectors, which is also the basis of the logistic sigmoid."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from skrnn._engine.native.layout import LANES
+from skrnn._engine.native.tables import LANES
 from skrnn._engine.native.vectors import FUSED, constant
 
-# float32: tanh(x) = x P(x^2) / Q(x^2) up to the bound, from where it is 1; the coefficients of Eigen.
+# float32: tanh(x) = x P(x^2) / Q(x^2) up to a bound, beyond which it is 1; coefficients from Eigen.
 _P = (
     -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
     1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03,
@@ -21,7 +21,7 @@ _LARGEST = 7.90531110763549805
 # Waite 1980), and the Taylor series of exp(r) - 1 for |r| <= log(2) / 2, whose first omitted term is below 2e-18.
 _LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _TERMS = 14
-_ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, which stands in the low bits then
+_ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer in the low bits
 
 
 def _polynomial(builder, kind, coefficients, x):
@@ -54,7 +54,7 @@ def _tanh_float64(builder, kind, x):
     whole = builder.fsub(shifted, constant(kind, _ROUNDING))
     rest = builder.fsub(doubled, builder.fmul(whole, constant(kind, _LOG2_HIGH)), flags=FUSED)
     rest = builder.fsub(rest, builder.fmul(whole, constant(kind, _LOG2_LOW)), flags=FUSED)
-    # exp(rest) - 1, as rest and what is added to it: so that tiny ones are not rounded more than once.
+    # exp(rest) - 1 as rest plus a correction, so that tiny values are rounded only once.
     added = builder.fmul(builder.fmul(rest, rest), _polynomial(builder, kind, coefficients[::-1], rest), flags=FUSED)
     minus_one = builder.fadd(rest, added, flags=FUSED)
     integers = ir.VectorType(ir.IntType(64), LANES)
@@ -63,14 +63,14 @@ def _tanh_float64(builder, kind, x):
         return ir.Constant(integers, [value] * LANES)
 
     exponent = builder.add(builder.bitcast(shifted, integers), integer(1023))
-    power = builder.bitcast(builder.shl(exponent, integer(52)), kind.llvm)  # 2 ** whole
+    power = builder.bitcast(builder.shl(exponent, integer(52)), kind.llvm)  # 2 ** padded_size
     e = builder.fadd(builder.fmul(power, minus_one), builder.fsub(power, constant(kind, 1)))
     return builder.fdiv(e, builder.fadd(e, constant(kind, 2)))
 
 
 @intrinsic
 def vtanh(typingctx, vector):
-    """Return the hyperbolic tangents; that of NaN is NaN."""
+    """Return the elementwise hyperbolic tangent; that of NaN is NaN."""
 
     def codegen(context, builder, sig, args):
         emit = _tanh_float32 if vector.number is types.float32 else _tanh_float64

@@ -84,8 +84,8 @@ def test_arguments_are_routed_to_a_class(monkeypatch, X, y):
 @needs_kernels
 def test_bits_do_not_depend_on_threads(monkeypatch, X, y):
     predictions = []
-    monkeypatch.setattr("skrnn._engine.native_training._WORK_OF_A_SHARD", 1)
-    monkeypatch.setattr("skrnn._engine.native_training._ROWS_OF_A_SHARD", 4)
+    monkeypatch.setattr("skrnn._engine.shard_order._WORK_OF_A_SHARD", 1)
+    monkeypatch.setattr("skrnn._engine.shard_order._ROWS_OF_A_SHARD", 4)
     monkeypatch.setattr("skrnn._engine.native_pass.WORK_OF_A_THREAD", 0)
     for n_threads in (1, 3):
         monkeypatch.setattr("skrnn._engine.native_pass.n_threads", lambda n=n_threads: n)

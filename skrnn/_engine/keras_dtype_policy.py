@@ -1,7 +1,7 @@
-"""Keras's global dtype and dtype policy, set to its own defaults while skrnn computes.
+"""Keras's global dtype and dtype policy, set to their defaults while skrnn uses Keras.
 
-Layers have the dtype of their estimator. But variables of optimizers and metrics take Keras's global ``floatx``, and
-models its global policy: an estimator would be another one after ``keras.config.set_floatx("float16")``.
+Layers have the dtype of their estimator. But variables of optimizers and metrics use Keras's global ``floatx``, and
+models its global policy: results would change after ``keras.config.set_floatx("float16")``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from skrnn._engine.processes import prepare_process
+from skrnn._engine.tensorflow_process import prepare_process
 
 _DEFAULT, _POLICY = "float32", "dtype_policy"
 
 
 class _SharedFloatx:
-    """The global ``floatx``, which all threads share: the first to need the default sets it, the last restores it."""
+    """Global ``floatx``, shared by all threads: the first that needs the default sets it, the last restores it."""
 
     def __init__(self) -> None:
         self._lock, self._n_users, self._before = threading.Lock(), 0, _DEFAULT
@@ -43,17 +43,17 @@ _FLOATX = _SharedFloatx()
 
 
 @contextlib.contextmanager
-def keras_defaults() -> Iterator[None]:
-    """Compute as if nobody had set a global dtype or policy, and put back what was set; the policy is the thread's.
+def default_dtype_policy() -> Iterator[None]:
+    """Set Keras's default dtype and the dtype policy of this thread, and restore them at the end.
 
     Raises
     ------
     RuntimeError
-        In a process in which TensorFlow would hang.
+        If the process was forked after TensorFlow had run.
     """
     prepare_process()
     import keras
-    from keras.src.backend.common import global_state  # keras.config.dtype_policy() would set a policy where none is
+    from keras.src.backend.common import global_state  # keras.config.dtype_policy() would set a policy if there is none
 
     policy = global_state.get_global_attribute(_POLICY)
     _FLOATX.acquire()

@@ -1,4 +1,4 @@
-"""Which engine runs a network, native kernels or Keras's own loop: found out without importing anything."""
+"""Whether native kernels or Keras's built-in loop run a network, determined without importing Keras."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from skrnn._engine.cells import CELLS
 
-ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" trains and predicts through Keras's own loop, "native" by kernels on CPU
+ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" for Keras's built-in loop, "native" for kernels on the CPU
 _ENGINES = ("keras", "native")
 
 
 def fallback_reason(spec: Any) -> str | None:
-    """Return why Keras's loop trains and predicts with a network, or None where native kernels do."""
+    """Return the reason why Keras trains and predicts with a network, or None if native kernels do."""
     if callable(spec.cell):
         return "the cell is a callable"
     if CELLS[spec.cell].native is None:
@@ -23,7 +23,7 @@ def fallback_reason(spec: Any) -> str | None:
 
 
 def process_reason():
-    """Return why Keras's loop runs all networks of this process, or None."""
+    """Return the reason why Keras runs all networks of this process, or None."""
     engine = os.environ.get(ENGINE_VARIABLE, "")
     if engine and engine not in _ENGINES:
         raise ValueError(
@@ -40,15 +40,15 @@ def process_reason():
 
 
 def n_replicas() -> int:
-    """Return how many devices share each batch: those of a ``tf.distribute`` strategy in scope, or one."""
+    """Return the number of devices that share each batch: one, unless a ``tf.distribute`` strategy is in scope."""
     tensorflow: Any = sys.modules.get("tensorflow")
-    if not hasattr(tensorflow, "distribute"):  # not imported, or not yet as a whole
+    if not hasattr(tensorflow, "distribute"):  # not imported, or still being imported
         return 1
     return int(tensorflow.distribute.get_strategy().num_replicas_in_sync)
 
 
 def has_gpu() -> bool:
-    """Return whether TensorFlow, where it is imported as Keras's backend, has a GPU."""
+    """Return whether TensorFlow is imported as Keras's backend and has a GPU."""
     keras: Any = sys.modules.get("keras")
     tensorflow: Any = sys.modules.get("tensorflow")
     if not hasattr(tensorflow, "config") or not hasattr(keras, "backend"):

@@ -6,7 +6,7 @@ import pytest
 from conftest import make
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrnn._engine.keras_defaults import keras_defaults
+from skrnn._engine.keras_dtype_policy import default_dtype_policy
 
 pytestmark = pytest.mark.slow
 
@@ -58,12 +58,12 @@ def test_float64_is_float64(engine, X, y, use_engine):
 
 def test_defaults_are_shared_by_threads_and_put_back(set_globally):
     set_globally(floatx="float64")
-    with keras_defaults():
-        with keras_defaults():
+    with default_dtype_policy():
+        with default_dtype_policy():
             assert keras.config.floatx() == "float32"
         assert keras.config.floatx() == "float32"
     assert keras.config.floatx() == "float64"
-    with pytest.raises(RuntimeError, match="inside"), keras_defaults():
+    with pytest.raises(RuntimeError, match="inside"), default_dtype_policy():
         raise RuntimeError("inside")
     assert keras.config.floatx() == "float64"
 

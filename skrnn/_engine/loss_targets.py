@@ -1,4 +1,4 @@
-"""Names of losses, and which kinds of targets each of Keras's losses is defined for."""
+"""Names of Keras's losses, and the kinds of targets for which each is defined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT_NAMES = {
     "msle": "mean_squared_logarithmic_error",
 }
 
-# Kinds of targets, and how errors name them.
+# Kinds of targets, as named in error messages.
 REAL_NUMBERS = "numbers"
 TWO_CLASSES = "labels of two classes"
 CLASSES = "labels of several classes"
@@ -28,18 +28,18 @@ _ANY = {REAL_NUMBERS, TWO_CLASSES, CLASSES, INDICATORS}
 _ONE_CLASS_OF_SEVERAL = {TWO_CLASSES, CLASSES}
 _YES_OR_NO = {TWO_CLASSES, INDICATORS}
 
-# The kinds of targets that a loss is defined for. Those that are not listed, one's own included, take any.
+# Kinds of targets for which a loss is defined. Losses that are not listed, such as custom ones, accept any.
 _KINDS: dict[str, set[str]] = {
     "binary_crossentropy": _YES_OR_NO,
     "binary_focal_crossentropy": _YES_OR_NO,
     "categorical_crossentropy": _ONE_CLASS_OF_SEVERAL,
     "categorical_focal_crossentropy": _ONE_CLASS_OF_SEVERAL,
-    "categorical_generalized_cross_entropy": set(),  # Keras 3.15 computes it for labels without an axis only
+    "categorical_generalized_cross_entropy": set(),  # Keras 3.15 only computes it for labels without an axis
     "categorical_hinge": _ONE_CLASS_OF_SEVERAL,
-    "circle": set(),  # of pairwise similarities
+    "circle": set(),  # for pairwise similarities
     "cosine_similarity": {REAL_NUMBERS, CLASSES, INDICATORS},
-    "ctc": set(),  # of sequences that are to be aligned
-    "dice": set(),  # of pixels
+    "ctc": set(),  # for sequences to be aligned
+    "dice": set(),  # for pixels
     "hinge": _YES_OR_NO,
     "huber": _ANY,
     "kl_divergence": {CLASSES},
@@ -51,21 +51,21 @@ _KINDS: dict[str, set[str]] = {
     "poisson": {REAL_NUMBERS},
     "sparse_categorical_crossentropy": _ONE_CLASS_OF_SEVERAL,
     "squared_hinge": _YES_OR_NO,
-    "tversky": set(),  # of pixels
+    "tversky": set(),  # for pixels
 }
 
-# Losses which replace negative targets by zero, or take their logarithm.
+# Losses that replace negative targets by zero, or take their logarithm.
 _NOT_NEGATIVE = {"mean_squared_logarithmic_error", "poisson"}
 
-# Classes of Keras that stand for no loss: subclasses of these alone are a user's own.
+# Base classes of Keras: a loss that only inherits from these is a custom loss.
 _BASES = {"Loss", "LossFunctionWrapper", "KerasSaveable"}
 
-# Relative losses: their value does not depend on the unit of the target.
+# Losses whose value does not depend on the unit of the target.
 SCALE_FREE = {"mean_absolute_percentage_error", "mean_squared_logarithmic_error", "cosine_similarity"}
 
 
 def loss_name(loss: Any) -> str:
-    """Return the long name of a loss in snake case, be it given by name, as a class, an instance or a function."""
+    """Return the full name in snake case of a loss given by name, class, instance or function."""
     if not isinstance(loss, str):
         loss = _of_keras(loss) or loss
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
@@ -74,30 +74,30 @@ def loss_name(loss: Any) -> str:
 
 
 def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, Any], name: str) -> None:
-    """Raise where one of Keras's losses is not defined for the targets, or for what the output layer computes.
+    """Raise if one of Keras's losses is not defined for the targets or the outputs.
 
     Parameters
     ----------
     loss : str, callable or keras.losses.Loss
-        The parameter of the estimator; "auto" fits any labels.
+        Parameter of the estimator. "auto" is valid for all targets.
     kind : str
         One of `REAL_NUMBERS`, `TWO_CLASSES`, `CLASSES` and `INDICATORS`.
     y : ndarray
-        Targets that are not padding.
+        Targets at valid time steps.
     n_outputs : int
         Number of units of the output layer.
     routed : dict
         Routed parameters of the estimator.
     name : str
-        Name of the estimator, for errors.
+        Class name of the estimator, for errors.
     """
     if isinstance(loss, str) and loss == "auto":
         return
     reduction = routed.get("loss__reduction", getattr(loss, "reduction", None))
     if reduction in ("sum", "none"):
         raise ValueError(
-            f"{name} got a loss with reduction={reduction!r}, but divides the weighted sum of the loss itself. Leave "
-            "reduction out."
+            f"{name} got a loss with reduction={reduction!r}, but divides the weighted sum of the loss itself. Do not "
+            "set reduction."
         )
     if not isinstance(loss, str) and _of_keras(loss) is None:
         return
@@ -107,19 +107,17 @@ def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, A
     if kinds is not None and kind not in kinds:
         raise ValueError(f"{given}, which is not defined for {kind}. {_remedy(long_name, kind, y)}")
     if long_name == "cosine_similarity" and n_outputs == 1:
-        raise ValueError(
-            f"{given}, which of a single output is no more than its sign. Use another loss, or several outputs."
-        )
+        raise ValueError(f"{given}, which for a single output is only its sign. Use another loss, or several outputs.")
     if kind == REAL_NUMBERS and long_name in _NOT_NEGATIVE and (np.asarray(y) < 0).any():
-        raise ValueError(f"{given}, which takes targets that are not negative. The smallest one is {np.min(y)}.")
+        raise ValueError(f"{given}, which requires targets that are not negative. The smallest one is {np.min(y)}.")
     if kind != REAL_NUMBERS and (routed.get("loss__from_logits") or _takes_logits(loss)):
         raise ValueError(
-            f"{given} with from_logits=True, but the outputs of {name} are probabilities. Leave from_logits out."
+            f"{given} with from_logits=True, but the outputs of {name} are probabilities. Do not set from_logits."
         )
 
 
 def _remedy(loss, kind, y):
-    """Return the sentence that says what to do about a loss that does not fit."""
+    """Return the advice for a loss that is not defined for the targets."""
     if kind == REAL_NUMBERS:
         is_class_loss = _KINDS[loss] & {TWO_CLASSES, CLASSES}
         return "For labels use a classifier." if is_class_loss else "Use a loss of numbers, such as 'mse'."
@@ -133,7 +131,7 @@ def _remedy(loss, kind, y):
 
 
 def _of_keras(loss):
-    """Return the loss of Keras that a loss is, a function or a class of it or of its bases; None for others."""
+    """Return the function, class or base class of Keras behind a loss, or None for a custom loss."""
     if isinstance(loss, functools.partial):
         return _of_keras(loss.func)
     if inspect.isfunction(loss):
@@ -147,10 +145,10 @@ def _is_in_keras(owner):
 
 
 def _takes_logits(loss):
-    """Tell an instance of a loss that expects outputs which no sigmoid or softmax was applied to."""
+    """Return whether a loss expects logits instead of probabilities."""
     if isinstance(loss, functools.partial):
         return bool(loss.keywords.get("from_logits"))
-    arguments = getattr(loss, "_fn_kwargs", None) or {}  # those of a wrapped function; others are attributes
+    arguments = getattr(loss, "_fn_kwargs", None) or {}  # of a wrapped function; other classes have attributes
     return bool(arguments.get("from_logits") or getattr(loss, "from_logits", False) is True)
 
 

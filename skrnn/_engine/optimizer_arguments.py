@@ -1,6 +1,6 @@
-"""Keras's optimizers by name: their arguments, the defaults, and what their constructors raise for.
+"""Keras's optimizers by name: arguments, defaults, and the checks of their constructors.
 
-Keras is not imported for it; the tests hold the tables against the installed one.
+Keras is not imported for this; tests compare the tables with the installed version.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     },
 }
 
-# Names that some version of Keras knows, for optimizers without a kernel.
+# Optimizers without a kernel, in any version of Keras.
 OTHERS = (
     "Adafactor",
     "LossScaleOptimizer",
@@ -63,16 +63,16 @@ OTHERS = (
 )
 
 CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
-_NO_NUMBERS = ("name", "learning_rate", "use_ema", "nesterov", "centered", "amsgrad")  # of any type
+_NOT_NUMBERS = ("name", "learning_rate", "use_ema", "nesterov", "centered", "amsgrad")  # of other types
 
 
 def number_names(name: str) -> list[str]:
-    """Return the names of the arguments of an optimizer that are numbers, or None where that is their default."""
-    return [argument for argument in OPTIMIZERS[name] if argument not in _NO_NUMBERS]
+    """Return the names of the numeric arguments of an optimizer, including those that may be None."""
+    return [argument for argument in OPTIMIZERS[name] if argument not in _NOT_NUMBERS]
 
 
 def check_as_keras(name: str, arguments: Mapping[str, Any], *, has_schedule: bool) -> None:
-    """Raise the ValueError of the constructor of Keras's optimizer; numbers have been found to be such before."""
+    """Raise the ValueError that the constructor of Keras's optimizer raises; numeric types are checked before."""
     if sum(arguments[clipping] is not None for clipping in CLIPPINGS) > 1:
         raise ValueError(
             "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import make, needs_kernels
 
-from skrnn._engine.loss_names import _KINDS, CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, check_loss, loss_name
+from skrnn._engine.loss_targets import _KINDS, CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, check_loss, loss_name
 
 ONE_HOT = np.eye(3)[np.arange(40) % 3]
 
@@ -82,9 +82,9 @@ def test_regressors(X, y):
         make("GRURegressor", loss="binary_crossentropy").fit(X, y)
     with pytest.raises(ValueError, match=r"loss='dice', which is not defined for numbers. Use a loss of numbers"):
         make("GRURegressor", loss="dice").fit(X, y)
-    with pytest.raises(ValueError, match=r"loss='poisson', which takes targets that are not negative. The smallest"):
+    with pytest.raises(ValueError, match=r"loss='poisson', which requires targets that are not negative. The smallest"):
         make("GRURegressor", loss="poisson").fit(X, y)
-    with pytest.raises(ValueError, match=r"loss='cosine_similarity', which of a single output is no more than its"):
+    with pytest.raises(ValueError, match=r"loss='cosine_similarity', which for a single output is only its"):
         make("GRURegressor", loss="cosine_similarity").fit(X, y)
 
 
@@ -176,7 +176,7 @@ def test_a_reduction_of_ones_own(params, X, y):
 
 
 def test_targets_to_validate_on_are_checked_too(X, y):
-    with pytest.raises(ValueError, match=r"In X_val and y_val: .* takes targets that are not negative"):
+    with pytest.raises(ValueError, match=r"In X_val and y_val: .* requires targets that are not negative"):
         make("GRURegressor", loss="poisson").fit(X, y**2, X_val=X, y_val=-(y**2))
 
 

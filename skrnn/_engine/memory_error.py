@@ -1,4 +1,4 @@
-"""What a fit says that runs out of memory."""
+"""Error for a fit or prediction that runs out of memory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from skrnn._common.guide import see
 
 @contextlib.contextmanager
 def memory_error(name: str, batch_size: int, n_timesteps: int, remedy: str) -> Iterator[None]:
-    """Say of which batches the memory ran out, whoever noticed: numpy or TensorFlow."""
+    """Raise MemoryError with the size of the batches if numpy or TensorFlow runs out of memory."""
     try:
         yield
-    except Exception as error:  # what TensorFlow raises has no class before it is imported; all else goes on below
+    except Exception as error:  # TensorFlow's error class exists only after its import
         tensorflow = sys.modules.get("tensorflow")
         if not isinstance(error, (MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))):
             raise

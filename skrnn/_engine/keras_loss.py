@@ -1,4 +1,4 @@
-"""Losses that have no kernel: Keras computes them, and their gradients, from the outputs of a whole batch."""
+"""Losses without a kernel: Keras computes them and their gradients from the outputs of native kernels."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._engine.keras_defaults import keras_defaults
+from skrnn._engine.keras_dtype_policy import default_dtype_policy
 
 
-class OutsideLoss:
-    """A loss of Keras's kind, or one's own, beside native kernels.
+class KerasLoss:
+    """Loss of Keras, or a custom one, for the outputs of a batch.
 
     Parameters
     ----------
     loss : str, callable or keras.losses.Loss
-        As Keras takes it.
+        Loss as in ``keras.Model.compile``.
     """
 
     def __init__(self, loss: Any) -> None:
-        with keras_defaults():
+        with default_dtype_policy():
             import keras
             import tensorflow as tf
 
             self._loss = keras.losses.get(loss)
-        # Compiled as Keras would, for each shape of batch.
+        # Traced for each batch shape, as in Keras's loop.
         self._value = tf.function(self._weighted, autograph=False)
         self._with_gradient = tf.function(self._weighted_with_gradient, autograph=False)
 
     def value(self, y: NDArray[Any], p: NDArray[Any], weights: NDArray[Any], mean_weight: float) -> float:
-        """Return the loss of a batch: targets, outputs and weights of its samples, or of their steps."""
-        with keras_defaults():
+        """Return the loss of a batch, given its targets, its outputs, and weights of samples or time steps."""
+        with default_dtype_policy():
             return float(self._value(y, p, weights, np.asarray(mean_weight, p.dtype)))
 
     def value_and_gradient(
         self, y: NDArray[Any], p: NDArray[Any], weights: NDArray[Any], mean_weight: float
     ) -> tuple[float, NDArray[Any]]:
-        """Return the loss of a batch, and its gradient with respect to the outputs."""
-        with keras_defaults():
+        """Return the loss of a batch and its gradient with respect to the outputs."""
+        with default_dtype_policy():
             value, gradient = self._with_gradient(y, p, weights, np.asarray(mean_weight, p.dtype))
             return float(value), gradient.numpy()
 
@@ -59,11 +59,11 @@ class OutsideLoss:
 
 
 def weighted_sum(loss: Any, y: Any, p: Any, weights: Any) -> Any:
-    """Return the weighted sum of a loss over samples, or over their steps."""
+    """Return the weighted sum of a loss over samples, or over samples and time steps."""
     import keras
 
     losses = loss_per_row(loss, y, p)
-    # A loss of one's own may return a value for each output, for each sample, or for the whole batch.
+    # A custom loss may return one value per output, per sample, or for the whole batch.
     while losses.ndim > weights.ndim:
         losses = keras.ops.mean(losses, axis=-1)
     while 0 < losses.ndim < weights.ndim:
@@ -72,28 +72,28 @@ def weighted_sum(loss: Any, y: Any, p: Any, weights: Any) -> Any:
 
 
 def loss_per_row(loss: Any, y: Any, p: Any) -> Any:
-    """Return values of a Keras loss, not reduced over samples and time steps."""
+    """Return the values of a Keras loss, not reduced over samples and time steps."""
     import keras
 
     loss = keras.losses.get(loss)
     return loss.call(y, p) if isinstance(loss, keras.losses.Loss) else loss(y, p)
 
 
-def sees_absent_steps(loss: Any, targets: NDArray[Any], spec: Any) -> bool:
-    """Return whether a loss of every step's outputs may be less than a value for each, so that absent ones count."""
+def depends_on_padding(loss: Any, targets: NDArray[Any], spec: Any) -> bool:
+    """Return whether a loss may not be one value per time step, so that masked time steps can affect it."""
     y, p = np.repeat(targets[:1], 6, axis=0), np.full((6, spec.n_outputs), 0.5, spec.dtype)
-    with keras_defaults():
+    with default_dtype_policy():
         import keras
 
         y, p = (keras.ops.convert_to_tensor(array.reshape(2, 3, -1)) for array in (y, p))
         try:
             return len(loss_per_row(loss, y, p).shape) < 2
-        except Exception:  # it may want more steps
+        except Exception:  # for example a loss that needs more time steps
             return True
 
 
-def outside_reason() -> str | None:
-    """Return why losses cannot be computed beside native kernels, or None where they can."""
+def keras_loss_reason() -> str | None:
+    """Return the reason why Keras cannot compute losses for native kernels, or None if it can."""
     import keras
 
     backend = keras.backend.backend()
