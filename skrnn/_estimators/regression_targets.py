@@ -12,7 +12,7 @@ from skrnn._common.state import stored_as
 from skrnn._data.checks import as_numeric, describe_position
 from skrnn._data.targets import check_target_shape, targets_of_list, valid_in_layout
 from skrnn._engine.loss_targets import REAL_NUMBERS
-from skrnn._estimators.scale import warn_of_unscaled_target
+from skrnn._estimators.target_scale import warn_of_unscaled_target
 
 
 @stored_as("regression targets")

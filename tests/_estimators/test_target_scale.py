@@ -7,7 +7,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skrnn._engine.validation_scale import warn_of_validation_scale
-from skrnn._estimators.scale import warn_of_unscaled_target
+from skrnn._estimators.target_scale import warn_of_unscaled_target
 from skrnn.exceptions import UnscaledTargetWarning
 
 NORMAL = np.random.default_rng(0).normal(size=40)

@@ -15,7 +15,7 @@ _SMALLEST_RATIO = 0.01  # of the standard deviation to the mean
 
 
 def warn_of_unscaled_target(y, loss, name):
-    """Warn of a target, of shape (n_rows,) or (n_rows, n_outputs), whose spread is large, or small beside its mean."""
+    """Warn of targets of shape (n_rows,) or (n_rows, n_outputs) with a large, or relative to the mean small, spread."""
     columns = y.reshape(len(y), -1)
     if len(columns) < _MIN_ROWS or loss_name(loss) in SCALE_FREE:
         return
