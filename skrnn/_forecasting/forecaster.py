@@ -398,11 +398,10 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
 
     def _sk_visual_block_(self):
         """Return the parts that scikit-learn shows in HTML: the fitted ones, if there are any."""
+        parts = (default_if_none(self.estimator), self.target_transformer)
         if hasattr(self, "estimator_"):
-            return meta_estimator_block(estimator=self.estimator_, target_transformer=self.transformer_)
-        return meta_estimator_block(
-            estimator=default_if_none(self.estimator), target_transformer=self.target_transformer
-        )
+            parts = (self.estimator_, self.transformer_)
+        return meta_estimator_block(estimator=parts[0], target_transformer=parts[1])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
