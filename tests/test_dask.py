@@ -74,7 +74,6 @@ def scores_of(search):
     return np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(2)])
 
 
-@pytest.mark.slow
 def test_a_search_and_its_folds_give_the_results_of_one_process(client, tmp_path):
     X, y = data()
     search = GridSearchCV(
@@ -94,7 +93,6 @@ def test_a_search_and_its_folds_give_the_results_of_one_process(client, tmp_path
     assert workers <= set(client.run(os.getpid).values())
 
 
-@pytest.mark.slow
 def test_the_example_searches_on_a_running_cluster(client, capsys):
     example = runpy.run_path(EXAMPLE)
     example["main"](["--scheduler", client.scheduler.address, "--epochs", "2", "--units", "4"])

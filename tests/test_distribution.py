@@ -1,17 +1,13 @@
 """One network on several devices: training in the scope of a ``tf.distribute`` strategy."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-from children import VERY_LONG, run
+from children import VERY_LONG, run_code
 from numpy.testing import assert_allclose
 
-import skrnn
 from skrnn import RecurrentRegressor
-
-ROOT = Path(skrnn.__file__).parents[1]
 
 ON_TWO_DEVICES = """
 import logging, sys
@@ -22,7 +18,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-from tests.test_distribution import data, estimator
+from test_distribution import data, estimator
 
 logging.basicConfig(level=logging.INFO)
 logging.getLogger("skrnn").setLevel(logging.DEBUG)
@@ -50,10 +46,8 @@ def data():
 
 @pytest.mark.slow
 def test_two_devices_train_what_one_does(tmp_path):
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     results_file = tmp_path / "results.npz"
-    process = run("-c", ON_TWO_DEVICES, results_file, cwd=ROOT, env=environment, seconds=VERY_LONG)
-    assert process.returncode == 0, process.stderr
+    process = run_code(ON_TWO_DEVICES, results_file, seconds=VERY_LONG)
     assert process.stdout.splitlines()[-1] == "2 MirroredVariable"
     if os.environ.get("SKRNN_ENGINE") != "keras":  # which would be named as the reason instead
         assert "trains through keras.Model.fit: a strategy of tf.distribute is in scope" in process.stderr

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
-from children import run
+from children import run_code
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
@@ -63,13 +63,6 @@ converts_variables = pytest.mark.filterwarnings(
 )
 
 WAYS = pytest.mark.parametrize("travel", [by_pickle, by_joblib, by_deepcopy])
-
-
-def run_python(code, *arguments, cwd, **environment):
-    """Run code in a fresh process and return what it printed."""
-    process = run("-c", code, *map(str, arguments), cwd=cwd, env={"TF_CPP_MIN_LOG_LEVEL": "3"} | environment)
-    assert process.returncode == 0, process.stderr
-    return process.stdout
 
 
 # ---------------------------------------------------------------- in one process
@@ -237,7 +230,7 @@ np.savez(
     first=unfitted.fit(X, y).predict(X),
 )
 """
-    run_python(code, tmp_path, cwd=ROOT)
+    run_code(code, tmp_path)
     results = np.load(tmp_path / "results.npz")
     for name in ("joblib", "pickle", "anew", "first"):
         assert_array_equal(results[name], fitted.predict(X), err_msg=name)
@@ -314,7 +307,7 @@ for saved in Path().glob("*.keras"):
     np.save(f"{saved.stem}-predicted.npy", outputs)
 assert [name for name, module in sys.modules.items() if name.startswith("skrnn") and module] == []
 """
-    run_python(code, cwd=tmp_path)
+    run_code(code, cwd=tmp_path)
     assert len(list(tmp_path.glob("*-predicted.npy"))) == len(cases)
     for name, (_, _, expected) in cases.items():
         predicted = np.load(tmp_path / f"{name}-predicted.npy")
