@@ -111,6 +111,12 @@ def cell_id(cell):
     return "-".join([name, *fixed.values()])
 
 
+def data(n_samples=N_SAMPLES):
+    """Random sequences and a number per sequence, for child processes and fixtures of a module as well."""
+    X = np.random.default_rng(0).normal(size=(n_samples, N_TIMESTEPS, 2))
+    return X, X[:, -1, 0] - X[:, -2, 1]
+
+
 def with_absent_steps(X):
     """A copy of sequences, two of them with absent head or tail steps."""
     X = X.copy()

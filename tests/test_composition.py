@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import needs_kernels
+from conftest import N_SAMPLES, N_TIMESTEPS, data, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
 from sklearn import config_context
@@ -44,7 +44,7 @@ from skrnn.datasets import load_sunspots
 
 ESTIMATORS = [GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor, RecurrentClassifier, RecurrentRegressor]
 
-N_SAMPLES, N_TIMESTEPS, WINDOW = 40, 5, 6
+WINDOW = 6
 COMMON = {"epochs": 2, "optimizer__learning_rate": 0.05, "random_state": 0}
 
 
@@ -64,8 +64,7 @@ def forecaster(**changes):
 
 @pytest.fixture(scope="module")
 def sequences():
-    X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
+    return data()
 
 
 @pytest.fixture(scope="module")

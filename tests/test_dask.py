@@ -9,6 +9,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from conftest import data
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
@@ -20,11 +21,6 @@ pytestmark = pytest.mark.slow
 distributed = pytest.importorskip("distributed", reason="Dask clusters need the extra 'dask'.")
 
 EXAMPLE = Path(skrnn.__file__).parents[1] / "examples" / "distributed_search.py"
-
-
-def data(n_samples=40):
-    X = np.random.default_rng(0).normal(size=(n_samples, 5, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def regressor(**changes):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn
 from children import run_code
+from conftest import N_SAMPLES, N_TIMESTEPS, data
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
@@ -19,13 +20,7 @@ from skrnn import GRUClassifier, GRURegressor, RecurrentRegressor, SequenceWindo
 
 ROOT = Path(skrnn.__file__).parents[1]
 
-# One shape of network and of data for the whole file.
-UNITS, N_SAMPLES, N_TIMESTEPS, N_FEATURES = 4, 40, 5, 2
-
-
-def data():
-    X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, N_FEATURES))
-    return X, X[:, -1, 0] - X[:, -2, 1]
+UNITS = 4  # of every network here
 
 
 def with_padding(X):
@@ -150,7 +145,7 @@ def test_warm_start_after_travel(travel, tmp_path):
 
 @WAYS
 def test_pipeline(travel, tmp_path):
-    rows = np.random.default_rng(1).normal(size=(N_SAMPLES, N_FEATURES))
+    rows = np.random.default_rng(1).normal(size=(N_SAMPLES, 2))
     pipeline = make_pipeline(StandardScaler(), SequenceWindower(N_TIMESTEPS), regressor()).fit(rows, rows[:, 0])
     assert_array_equal(travel(pipeline, tmp_path).predict(rows), pipeline.predict(rows))
 
@@ -182,7 +177,7 @@ def test_pickle_is_small_and_holds_no_keras_model():
     X, y = data()
     estimator = GRURegressor(32, epochs=1, random_state=0).fit(X, y)
     size = len(pickle.dumps(estimator))
-    n_weights = 3 * 32 * (N_FEATURES + 32 + 2) + 33
+    n_weights = 3 * 32 * (X.shape[-1] + 32 + 2) + 33
     # Weights and Adam's two moments, four bytes each, cannot be left out.
     assert 3 * 4 * n_weights < size < 100_000
     assert estimator.model_.count_params() == n_weights

@@ -9,18 +9,12 @@ from functools import partial
 import numpy as np
 import pytest
 from children import run_code
+from conftest import data
 from numpy.testing import assert_array_equal
 
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor
 
 pytestmark = pytest.mark.slow
-
-N_SAMPLES, N_TIMESTEPS = 40, 5
-
-
-def data():
-    X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def dropping_gru(units, **options):
@@ -93,7 +87,8 @@ def test_a_second_fit_of_one_estimator_starts_anew():
 def test_a_fresh_process_gives_equal_bits():
     code = """
 import numpy as np
-from test_reproducibility import FITS, data, digest
+from conftest import data
+from test_reproducibility import FITS, digest
 
 np.random.seed(123)
 for kind, make in reversed(FITS.items()):  # the order must not matter

@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 from children import LONG, VERY_LONG, answer_of, run_code, workers_within
-from conftest import needs_kernels
+from conftest import data, needs_kernels
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold
@@ -21,11 +21,6 @@ pytestmark = pytest.mark.slow
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="This platform has no forks.")
 # Python 3.12 and newer warn of what the test is about.
 forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
-
-
-def data():
-    X = np.random.default_rng(0).normal(size=(40, 5, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def regressor(**changes):
@@ -232,7 +227,8 @@ def test_a_child_forked_before_the_first_fit_works(tmp_path, fitted):
     code = """
 import multiprocessing, sys
 import numpy as np
-from test_processes import data, regressor
+from conftest import data
+from test_processes import regressor
 
 def fit():
     X, y = data()
