@@ -1,31 +1,32 @@
 """Tomorrow's price from sixty days
 ================================
 
-Predict tomorrow's price from the last 60 days: a published tutorial experiment, beside repeating the last value.
+Predictions of the next day's price from the last 60 days: a published tutorial experiment, compared with the naive
+forecast, which repeats the last value.
 
-The experiment predicts Bitcoin with a GRU: prices scaled to 0..1, 60 days in, day 61 out, two layers of 50 and 100
-units with dropout, RMSprop on the mean squared error, 50 epochs, batches of 64. It was published with its error in
-dollars, but not with that of repeating the last value. Its rate of dropout and its split were not published: here they
-are 0.2 and the last 20 % of the days, none of which the scalers see. LSTM and the simple RNN are trained beside the
-GRU. Then the GRU predicts the next day's log return instead, and smaller ones predict the size of that return, which
-is where markets do repeat themselves, and where moving averages are what has to be beaten.
+The experiment predicts Bitcoin prices with a GRU: prices scaled to [0, 1], windows of 60 days, two layers of 50 and 100
+units with dropout, RMSprop, mean squared error, 50 epochs, batches of 64. It was published with its error in dollars,
+but without that of the naive forecast. The dropout rate and the split were not published: this example uses a rate of
+0.2 and holds out the last 20% of the days, which are not used to fit the scalers. LSTM and simple RNN are compared with
+the GRU. In addition, the GRU predicts the next day's log return, and smaller networks predict its absolute value, a
+measure of volatility. Volatility is autocorrelated; the baselines for it are moving averages.
 
 Run it with ``python examples/bitcoin_price.py --data FILE.csv``, where FILE.csv has a column of dates and one of
-closing prices, such as CoinDesk's daily Bitcoin prices; or without ``--data``, on the S&P 500 from 1999 to 2018 that
-the package arch carries (from Yahoo! Finance). It writes ``bitcoin_price.png`` and ``bitcoin_price_volatility.png``
-and takes about two minutes on two cores.
+closing prices, such as CoinDesk's daily Bitcoin prices. Without ``--data``, it uses the S&P 500 from 1999 to 2018 that
+is included in the package arch (from Yahoo! Finance). It writes ``bitcoin_price.png`` and
+``bitcoin_price_volatility.png`` and takes about two minutes on 2 cores.
 
-What the sizes of returns are compared with: the exponentially weighted moving average with decay 0.94 (J.P. Morgan,
+The baselines for absolute returns are the exponentially weighted moving average with decay 0.94 (J.P. Morgan,
 "RiskMetrics Technical Document", 1996), and a linear regression on means over a day, a week and a month (after Corsi,
-"A simple approximate long-memory model of realized volatility", Journal of Financial Econometrics, 2009). How far
-apart two models are is measured after Diebold and Mariano, "Comparing predictive accuracy", Journal of Business &
-Economic Statistics, 1995.
+"A simple approximate long-memory model of realized volatility", Journal of Financial Econometrics, 2009). Models are
+compared by the statistic of Diebold and Mariano, "Comparing predictive accuracy", Journal of Business & Economic
+Statistics, 1995.
 
-What was found: no network beats repeating the last value, on neither series. On CoinDesk's prices, whose last fifth
-rises far above all that came before, the GRU errs by 2,774 dollars on average, repeating the last value by 568; on the
-S&P 500 it is 21.7 points against 13.5. The GRU on returns only learns to expect none (565 dollars, 13.4 points). The
-sizes of returns of the S&P 500 are predicted better than by either baseline (root mean squared error 0.558 % against
-0.572 % and 0.587 %), those of Bitcoin are not.
+Results: no network beats the naive forecast, on either series. On CoinDesk's prices, where the last fifth is far above
+all training prices, the mean absolute error of the GRU is 2,774 dollars, that of the naive forecast 568 dollars; on
+the S&P 500 the errors are 21.7 and 13.5 points. The GRU on returns predicts returns close to zero (565 dollars, 13.4
+points). For absolute returns of the S&P 500, the networks are more accurate than both baselines (root mean squared
+error 0.558% against 0.572% and 0.587%); for those of Bitcoin they are not.
 """
 
 import argparse
@@ -36,8 +37,8 @@ from pathlib import Path
 
 import matplotlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
-matplotlib.use("Agg")  # a picture in a file, wherever this runs
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # suppresses log messages of TensorFlow
+matplotlib.use("Agg")  # writes plots to files, without a display
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,56 +53,60 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from skrnn import GRURegressor, RecurrentRegressor, SequenceScaler, make_supervised, sliding_windows
 
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "simple RNN"}
-LAST, EWMA, LINEAR = "repeating the last value", "moving average", "linear regression"
+NAIVE, EWMA, LINEAR = "naive forecast", "moving average", "linear regression"
 WINDOW = 60  # days
-# Okabe and Ito's colours, which can be told apart without red or green, and dashes for those who see none.
+# Okabe and Ito's colors, which can be distinguished with color blindness, and line styles.
 STYLES = {
     "GRU": {"color": "#0072B2", "linestyle": "-"},
     "LSTM": {"color": "#D55E00", "linestyle": "--"},
     "simple RNN": {"color": "#009E73", "linestyle": "-."},
-    LAST: {"color": "#999999", "linestyle": ":"},
+    NAIVE: {"color": "#999999", "linestyle": ":"},
 }
 
 
 def load_sp500():
-    """Daily closes of the S&P 500, 1999 to 2018, from the files of the package arch."""
+    """Return the daily closing prices of the S&P 500, 1999 to 2018, from the package arch."""
     try:
         from arch.data import sp500
     except ImportError as error:
         raise SystemExit(
-            "The S&P 500 comes with the package arch, which is not installed. Install it, or pass --data FILE.csv."
+            "The S&P 500 data require the package arch, which is not installed. Install it, or pass --data FILE.csv."
         ) from error
     return sp500.load()["Close"].rename("close")
 
 
-def find_column(columns, patterns, what, path):
-    """The first column that matches the first pattern that any matches."""
+def find_column(columns, patterns, content, path):
+    """Return the first column that matches one of the patterns, in the order of the patterns."""
     for pattern in patterns:
         for column in columns:
             if re.search(pattern, column.strip(), re.IGNORECASE):
                 return column
-    raise SystemExit(f"{path} has no column of {what}. Its columns are {', '.join(columns)}: rename the one that is.")
+    raise SystemExit(f"{path} has no column of {content}. Its columns are {', '.join(columns)}: rename one of them.")
 
 
 def load_csv(path):
-    """Daily closes of a CSV, in order of time."""
+    """Return the daily closing prices in a CSV file, sorted by date."""
     if not path.exists():
-        raise SystemExit(f"There is no {path}. --data takes a CSV with a column of dates and one of closing prices.")
+        raise SystemExit(
+            f"{path} does not exist. --data is a CSV file with a column of dates and one of closing prices."
+        )
     table = pd.read_csv(path, thousands=",")
     dates = table[find_column(table.columns, [r"^date$", r"\bdate", r"^(day|time|timestamp)$"], "dates", path)]
     prices = table[find_column(table.columns, [r"^close$", r"^clos", r"\bclos", r"^price$"], "closing prices", path)]
     try:
         series = pd.Series(pd.to_numeric(prices).to_numpy(), pd.to_datetime(dates.astype(str)), name="close")
     except ValueError as error:
-        raise SystemExit(f"{path}: {prices.name!r} must hold numbers and {dates.name!r} dates ({error}).") from error
+        raise SystemExit(f"{path}: {prices.name!r} must contain numbers and {dates.name!r} dates ({error}).") from error
     series = series[series.index.notna()].dropna().sort_index()
     if series.index.has_duplicates or (series <= 0).any():
-        raise SystemExit(f"{path} must have one price a day, above zero. Pass the daily closes of one series.")
+        raise SystemExit(
+            f"{path} must contain one positive price per day. Pass the daily closing prices of one series."
+        )
     return series
 
 
 def price_network(cell, epochs, scaler, **parameters):
-    """The network of the tutorial, between two scalers that see the training days only."""
+    """Return the network of the tutorial, with scalers of inputs and targets that are fitted on the training days."""
     network = RecurrentRegressor(
         cell,
         units=(50, 100),
@@ -116,7 +121,7 @@ def price_network(cell, epochs, scaler, **parameters):
 
 
 def volatility_networks(epochs, n_networks):
-    """Small networks that differ in their seeds; their predictions are averaged."""
+    """Return an average of small networks with different seeds."""
     networks = [
         (f"seed_{seed}", GRURegressor(units=16, batch_size=64, epochs=epochs, early_stopping=True, random_state=seed))
         for seed in range(n_networks)
@@ -126,7 +131,7 @@ def volatility_networks(epochs, n_networks):
 
 
 def fit_and_predict(name, model, X, y, n_held_out):
-    """Predictions on the last windows by a model that was fitted on those before, and the seconds of the fit."""
+    """Fit on all but the last windows; return the predictions for these and the time of the fit in seconds."""
     start = time.perf_counter()
     model.fit(X[:-n_held_out], y[:-n_held_out])
     seconds = time.perf_counter() - start
@@ -134,73 +139,78 @@ def fit_and_predict(name, model, X, y, n_held_out):
     return model.predict(X[-n_held_out:]), seconds
 
 
-def statistic_of(truth, predicted, baseline, loss):
-    """Diebold and Mariano's: how many standard errors the mean loss lies above that of the baseline."""
+def diebold_mariano(truth, predicted, baseline, loss):
+    """Return the mean difference of losses to the baseline in standard errors (Diebold and Mariano)."""
     difference = loss(truth - predicted) - loss(truth - baseline)
     return difference.mean() / difference.sem()
 
 
-def scores_of(truth, predictions, baseline, loss, costs):
-    """A line a model: what it cost, its errors, and how far they are from those of the baseline."""
+def score_table(truth, predictions, baseline, loss, costs):
+    """Return one row per model: its size and time, its errors, and the Diebold-Mariano statistic."""
     rows = {}
     for name, values in predictions.items():
         parameters, seconds = costs.get(name, ("", ""))
         error = truth - values
         rows[name] = {
             "parameters": f"{parameters:,}" if parameters else "",
-            "seconds a fit": f"{seconds:.1f}" if seconds else "",
+            "fit time (s)": f"{seconds:.1f}" if seconds else "",
             "MAE": error.abs().mean(),
             "RMSE": np.sqrt((error**2).mean()),
-            "DM": np.nan if name == baseline else statistic_of(truth, values, predictions[baseline], loss),
+            "DM": np.nan if name == baseline else diebold_mariano(truth, values, predictions[baseline], loss),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def print_scores(scores, digits):
-    """The table, blank where there is nothing to say."""
+    """Print the table of scores, with blanks for NaN."""
     print(scores.to_string(float_format=f"{{:,.{digits}f}}".format, formatters={"DM": "{:+.1f}".format}, na_rep=""))
 
 
 def verdict(scores, name, baseline, measure, statistic):
-    """One sentence on a model and its baseline: better, worse, or no difference to speak of."""
+    """Return a sentence that compares a model with its baseline."""
     ratio = scores.loc[name, measure] / scores.loc[baseline, measure]
     compared = f"{name}: {measure} {abs(ratio - 1):.1%} {'above' if ratio > 1 else 'below'} that of {baseline}"
     if abs(statistic) < 2:
-        return f"{compared}, {abs(statistic):.1f} standard errors: too few to tell them apart."
+        return f"{compared}, {abs(statistic):.1f} standard errors: not significant."
     return f"{compared}, {abs(statistic):.1f} standard errors {'worse' if statistic > 0 else 'better'}."
 
 
 def draw_prices(prices, predictions, unit, title, path):
-    """The held-out days, and the last 60 of them from near by."""
+    """Plot the held-out days, and the last 60 of them in more detail."""
     figure, (whole, near) = plt.subplots(2, 1, figsize=(9, 7.5), layout="constrained")
     n_near = min(60, len(prices))
-    for axes, n_days, left_out in ((whole, len(prices), LAST), (near, n_near, None)):
+    for axes, n_days, omitted in ((whole, len(prices), NAIVE), (near, n_near, None)):
         days = prices.index[-n_days:]
         axes.plot(days, prices[-n_days:], color="black", linewidth=1.6, label="observed")
         for name, style in STYLES.items():
-            if name in predictions and name != left_out:
+            if name in predictions and name != omitted:
                 axes.plot(days, predictions[name][-n_days:], linewidth=1.2, label=name, **style)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="date", ylabel=f"closing price ({unit})")
-    whole.set_title(f"{title}: held-out days, each predicted from the {WINDOW} before it")
-    near.set_title(f"the last {n_near} of them")
+    whole.set_title(f"{title}: held-out days, each predicted from the previous {WINDOW} days")
+    near.set_title(f"the last {n_near} days")
     figure.legend(*near.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=5)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
 def draw_volatility(sizes, predictions, title, path):
-    """Sizes of returns on the held-out days, and what was expected of them."""
+    """Plot absolute returns on the held-out days, and their predictions."""
     figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
-    highest = 1.1 * sizes.quantile(0.99)  # or one crash would flatten all the rest
+    highest = 1.1 * sizes.quantile(0.99)  # a single crash would otherwise dominate the scale
     axes.vlines(
-        sizes.index, 0, sizes, color="0.75", linewidth=0.8, label=f"observed ({(sizes > highest).sum()} cut off)"
+        sizes.index,
+        0,
+        sizes,
+        color="0.75",
+        linewidth=0.8,
+        label=f"observed ({(sizes > highest).sum()} values beyond the axis)",
     )
     for (name, values), style in zip(predictions.items(), (STYLES["GRU"], STYLES["LSTM"]), strict=True):
         axes.plot(sizes.index, values, linewidth=1.2, label=name, **style)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
-    axes.set(xlabel="date", ylabel="size of the log return (%)", title=f"{title}: sizes of returns, one day ahead")
+    axes.set(xlabel="date", ylabel="absolute log return (%)", title=f"{title}: absolute returns, one day ahead")
     axes.set_ylim(0, highest)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=120)
@@ -208,9 +218,9 @@ def draw_volatility(sizes, predictions, title, path):
 
 
 def predict_prices(X, y, n_held_out, epochs, cells):
-    """Predictions of the held-out closes by every network and by the last value, and what the networks cost."""
+    """Return predictions of the held-out closing prices, and the size and time of each network."""
     predictions, costs = {}, {}
-    windows = sliding_windows(X[["close"]], WINDOW)[WINDOW - 1 :]  # the first windows would be incomplete
+    windows = sliding_windows(X[["close"]], WINDOW)[WINDOW - 1 :]  # without the first windows, which are padded
     for name, cell in ((CELLS[cell], cell) for cell in cells):
         model = price_network(cell, epochs, MinMaxScaler())
         values, seconds = fit_and_predict(name, model, windows, y["close"][WINDOW - 1 :], n_held_out)
@@ -222,12 +232,12 @@ def predict_prices(X, y, n_held_out, epochs, cells):
     today = X["close"].to_numpy()[-n_held_out:]
     predictions[name] = today * np.exp(values / 100)
     costs[name] = (model.regressor_[-1].model_.count_params(), seconds)
-    predictions[LAST] = today
+    predictions[NAIVE] = today
     return predictions, costs
 
 
 def predict_volatility(X, y, n_held_out, epochs):
-    """Predictions of the held-out sizes of returns by small networks, two baselines and the last size."""
+    """Return predictions of the held-out absolute returns, and the size and time of the networks."""
     name, model = "GRU, mean of 3", volatility_networks(epochs, n_networks=3)
     windows = sliding_windows(X[["return", "size"]], WINDOW)[WINDOW - 1 :]
     values, seconds = fit_and_predict(name, model, windows, y["size"][WINDOW - 1 :], n_held_out)
@@ -241,35 +251,37 @@ def predict_volatility(X, y, n_held_out, epochs):
         name: values,
         LINEAR: linear.predict(means[-n_held_out:]),
         EWMA: X["size"].ewm(alpha=1 - 0.94).mean().to_numpy()[-n_held_out:],
-        LAST: X["size"].to_numpy()[-n_held_out:],
+        NAIVE: X["size"].to_numpy()[-n_held_out:],
     }
     return predictions, costs
 
 
 def findings(truth, predictions, scores, sizes, size_scores):
-    """What the numbers say, in sentences."""
+    """Yield the results as sentences."""
     networks = scores.index[scores["parameters"] != ""]
     for name in networks:
-        yield verdict(scores, name, LAST, "MAE", scores.loc[name, "DM"])
+        yield verdict(scores, name, NAIVE, "MAE", scores.loc[name, "DM"])
     winners = [name for name in networks if scores.loc[name, "DM"] < -2]
-    yield f"Repeating the last value is beaten by {', '.join(winners) or 'nothing'}."
-    expected = 100 * np.log(predictions["GRU on returns"] / predictions[LAST])
+    yield f"Networks significantly better than the naive forecast: {', '.join(winners) or 'none'}."
+    expected = 100 * np.log(predictions["GRU on returns"] / predictions[NAIVE])
     explained = 1 - ((truth["return"] - expected) ** 2).sum() / (truth["return"] ** 2).sum()
-    yield f"Expecting no return at all has an R2 of 0 on the held-out returns, the GRU on returns {explained:.4f}."
+    yield f"R^2 on the held-out returns: GRU on returns {explained:.4f}, prediction of zero 0."
     network = size_scores.index[0]
     for baseline in (EWMA, LINEAR):
-        statistic = statistic_of(truth["size"], sizes[network], sizes[baseline], np.square)
-        yield f"Sizes of returns, {verdict(size_scores, network, baseline, 'RMSE', statistic)}"
+        statistic = diebold_mariano(truth["size"], sizes[network], sizes[baseline], np.square)
+        yield f"Absolute returns, {verdict(size_scores, network, baseline, 'RMSE', statistic)}"
 
 
 def main(arguments=None):
-    """Train, compare, draw; then the same for returns and for their sizes."""
+    """Compare predictions of prices, returns and absolute returns, and plot them."""
     parser = argparse.ArgumentParser(description="Tomorrow's price from sixty days")
-    parser.add_argument("--data", type=Path, help="CSV of daily closes; without it, the S&P 500 of the package arch")
-    parser.add_argument("--unit", default="USD", help="of the prices in the CSV")
+    parser.add_argument(
+        "--data", type=Path, help="CSV file of daily closing prices; if not given, the S&P 500 of the package arch"
+    )
+    parser.add_argument("--unit", default="USD", help="unit of the prices in the CSV file")
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
-    parser.add_argument("--last-days", type=int, help="use the end of the series only")
+    parser.add_argument("--last-days", type=int, help="number of days to use, from the end of the series")
     parser.add_argument("--output", type=Path, default=Path("bitcoin_price.png"))
     arguments = parser.parse_args(arguments)
     start = time.perf_counter()
@@ -281,39 +293,37 @@ def main(arguments=None):
     if arguments.last_days:
         prices = prices[-arguments.last_days :]
     if len(prices) < 3 * WINDOW:
-        raise SystemExit(f"There are {len(prices)} days, too few to train and test on: pass at least {3 * WINDOW}.")
+        raise SystemExit(f"The series must have at least {3 * WINDOW} days. Got {len(prices)} days instead.")
     frame = pd.DataFrame({"close": prices, "return": 100 * np.log(prices).diff()}).dropna()
     frame["size"] = frame["return"].abs()
-    X, y, _ = make_supervised(frame, ["close", "return", "size"])  # y: the next day's
+    X, y, _ = make_supervised(frame, ["close", "return", "size"])  # y: values of the next day
     n_held_out = len(X) // 5
-    days = prices.index[-n_held_out:]  # those that are predicted
+    days = prices.index[-n_held_out:]  # days to predict
     truth = y[-n_held_out:].set_axis(days)
     n_beyond = (truth["close"] > y["close"][:-n_held_out].max()).sum()
     print(
-        f"{title}: trained on the days before {days[0]:%Y-%m-%d}, held out: {n_held_out} days to {days[-1]:%Y-%m-%d},"
+        f"{title}: trained on days before {days[0]:%Y-%m-%d}; {n_held_out} days until {days[-1]:%Y-%m-%d} are held out."
     )
-    print(f"of which {n_beyond / n_held_out:.0%} close above every price trained on.\n")
+    print(f"On {n_beyond / n_held_out:.0%} of them, the price is above the maximum of the training prices.\n")
 
     predictions, costs = predict_prices(X, y, n_held_out, arguments.epochs, arguments.cells)
     sizes, size_costs = predict_volatility(X, y, n_held_out, arguments.epochs)
-    scores = scores_of(truth["close"], predictions, LAST, np.abs, costs)
-    print(f"\nThe next close, errors in {unit}:")
+    scores = score_table(truth["close"], predictions, NAIVE, np.abs, costs)
+    print(f"\nNext closing price, errors in {unit}:")
     print_scores(scores, 1)
     draw_prices(truth["close"], predictions, unit, title, arguments.output)
 
-    size_scores = scores_of(truth["size"], sizes, EWMA, np.square, size_costs)
-    print("\nThe size of the next log return, errors in %:")
+    size_scores = score_table(truth["size"], sizes, EWMA, np.square, size_costs)
+    print("\nNext absolute log return, errors in %:")
     print_scores(size_scores, 3)
-    print(
-        "DM: how many standard errors the model's mean absolute (for sizes: squared) error lies above the baseline's."
-    )
+    print("DM: mean difference of absolute (for returns, squared) errors to those of the baseline, in standard errors.")
     path = arguments.output.with_stem(f"{arguments.output.stem}_volatility")
     draw_volatility(truth["size"], {name: sizes[name] for name in (size_scores.index[0], EWMA)}, title, path)
 
-    print("\nWhat was found:")
+    print("\nResults:")
     for sentence in findings(truth, predictions, scores, sizes, size_scores):
         print(f"- {sentence}")
-    print(f"\nPictures: {arguments.output}, {path}   ({time.perf_counter() - start:.0f} s in all)")
+    print(f"\nPlots: {arguments.output}, {path}   (total time: {time.perf_counter() - start:.0f} s)")
 
 
 if __name__ == "__main__":

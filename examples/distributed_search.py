@@ -1,14 +1,14 @@
 """A search on a Dask cluster
 ==========================
 
-A grid search over a Dask cluster: over worker processes of this machine, or over the machines of a running cluster.
+A grid search on a Dask cluster: on worker processes of this machine, or on the machines of a running cluster.
 
     pip install "skrnn[dask]"
     python examples/distributed_search.py
     python examples/distributed_search.py --scheduler tcp://192.0.2.1:8786
 
-scikit-learn hands the fits of a search to joblib, and joblib to Dask. Results are those of one process, bit for bit;
-what a worker had done when it died is done again by another.
+scikit-learn runs the fits of a search with joblib, and joblib runs them on Dask. Results are equal to those of one
+process, bit for bit. If a worker fails, its fits are repeated by another one.
 """
 
 import argparse
@@ -31,12 +31,12 @@ HELD_OUT = 40  # years
 
 @contextlib.contextmanager
 def connected(scheduler, n_workers):
-    """Yield a client of the scheduler at an address or, for None, of a cluster on this machine."""
+    """Yield a client of the scheduler at the given address or, if None, of a new cluster on this machine."""
     from distributed import Client, LocalCluster
 
     with contextlib.ExitStack() as stack:
         if scheduler is None:
-            # One fit at a time in each process, and nothing that another machine could reach.
+            # One fit at a time per process; the cluster is not accessible from other machines.
             scheduler = stack.enter_context(
                 LocalCluster(
                     n_workers=n_workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
@@ -45,8 +45,8 @@ def connected(scheduler, n_workers):
         yield stack.enter_context(Client(scheduler))
 
 
-def search_of(units, epochs, folds):
-    """A search over cells and units for the sunspots of the next year."""
+def make_search(units, epochs, folds):
+    """Return a search over cells and units, for predictions of next year's sunspot number."""
     network = RecurrentRegressor(epochs=epochs, optimizer__learning_rate=0.01, random_state=0)
     pipeline = make_pipeline(StandardScaler(), SequenceWindower(window=24, context="assume"), network)
     return GridSearchCV(
@@ -68,20 +68,20 @@ def main(arguments=None):
     X, y, _ = make_supervised(load_sunspots(), "sunspots")
     X, y = X.to_numpy(), y.to_numpy()
     past, target = X[:-HELD_OUT], y[:-HELD_OUT]
-    search = search_of(options.units, options.epochs, folds=list(TimeSeriesSplit(4).split(past)))
+    search = make_search(options.units, options.epochs, folds=list(TimeSeriesSplit(4).split(past)))
     with connected(options.scheduler, options.workers) as client:
         print(f"{len(client.scheduler_info(n_workers=-1)['workers'])} workers")
-        # Every worker gets the data and the folds. Of larger arrays that are not named here joblib gives a copy to one
-        # worker alone, and the search ends if that one dies.
+        # Send the data and the folds to all workers. joblib sends large arrays that are not listed here to one worker
+        # only, and the search fails if that worker does.
         with joblib.parallel_config("dask", scatter=[past, target, *itertools.chain.from_iterable(search.cv)]):
             search.fit(past, target)
 
     results = pd.DataFrame(search.cv_results_["params"]).rename(columns=lambda name: name.split("__")[-1])
     results["RMSE"] = -search.cv_results_["mean_test_score"]
-    results["seconds a fit"] = search.cv_results_["mean_fit_time"]
+    results["fit time (s)"] = search.cv_results_["mean_fit_time"]
     print(results.sort_values("RMSE").to_string(index=False, justify="left", float_format="%.1f"))
     errors = search.predict(X[-HELD_OUT:]) - y[-HELD_OUT:]
-    print(f"Held out, the last {HELD_OUT} years: RMSE {np.sqrt(np.mean(errors**2)):.1f}")
+    print(f"Last {HELD_OUT} years, held out: RMSE {np.sqrt(np.mean(errors**2)):.1f}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A search over GRU and LSTM on sunspots
-======================================
+"""Grid search over GRU and LSTM on sunspots
+=========================================
 
-Search over GRU and LSTM on three centuries of sunspots, with scikit-learn's own tools.
+Grid search over cells and layer sizes on three centuries of sunspots, with scikit-learn.
 
-Each row is a year; the task is next year's sunspot number from the years before it. The last 40 years are held out.
-Run it with ``python examples/quickstart.py``; it writes ``quickstart.png`` into the working
-directory and takes less than half a minute on two cores.
+Each row is a year; the task is to predict next year's sunspot number from the previous years. The last 40 years are
+held out. Run it with ``python examples/quickstart.py``. It writes ``quickstart.png`` into the working directory and
+takes less than half a minute on 2 cores.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")  # a picture in a file, wherever this runs
+matplotlib.use("Agg")  # writes plots to files, without a display
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -33,38 +33,38 @@ N_HELD_OUT = 40  # years
 
 
 def build_model(epochs):
-    """Scale, cut windows, train a recurrent network: rows in, predictions in sunspots out."""
-    rows_to_prediction = Pipeline(
+    """Return a model that scales the rows and the target, cuts windows, and fits a recurrent network."""
+    pipeline = Pipeline(
         [
             ("scale", StandardScaler()),
-            ("window", SequenceWindower(window=24)),  # two cycles of the sun, and a little more
+            ("window", SequenceWindower(window=24)),  # a little more than two solar cycles
             (
                 "predict",
                 RecurrentRegressor(epochs=epochs, optimizer__learning_rate=0.01, random_state=0),
             ),
         ]
     )
-    # Frames keep their index, by which the windower knows that a test fold follows the rows it was fitted on.
-    rows_to_prediction.set_output(transform="pandas")
-    return TransformedTargetRegressor(regressor=rows_to_prediction, transformer=StandardScaler())
+    # Preserves the index, from which the windower infers that a test fold follows the training rows.
+    pipeline.set_output(transform="pandas")
+    return TransformedTargetRegressor(regressor=pipeline, transformer=StandardScaler())
 
 
-def table_of(search):
-    """One line a candidate, the best first."""
+def candidate_table(search):
+    """Return one row per candidate, the best first."""
     results = pd.DataFrame(search.cv_results_).sort_values("rank_test_score")
     return pd.DataFrame(
         {
             "cell": results["param_regressor__predict__cell"],
             "units": results["param_regressor__predict__units"].astype(str),
-            "RMSE over folds": -results["mean_test_score"],
+            "mean RMSE": -results["mean_test_score"],
             "std": results["std_test_score"],
-            "seconds a fit": results["mean_fit_time"],
+            "fit time (s)": results["mean_fit_time"],
         }
     )
 
 
-def scores_of(truth, predictions):
-    """Scores on the held-out years, one line a model."""
+def score_table(truth, predictions):
+    """Return the scores on the held-out years, one row per model."""
     return pd.DataFrame(
         {
             name: {
@@ -78,7 +78,7 @@ def scores_of(truth, predictions):
 
 
 def draw(series, years, predictions, path):
-    """Truth and predictions over the held-out years, with the years before them."""
+    """Plot the held-out years with predictions, and the years before."""
     figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
     shown = series.loc[years[0] - 40 :]
     axes.plot(shown.index.year, shown, color="black", linewidth=1, label="observed")
@@ -95,10 +95,10 @@ def draw(series, years, predictions, path):
 
 
 def main():
-    """Search, score, draw."""
-    parser = argparse.ArgumentParser(description="A search over GRU and LSTM on sunspots")
+    """Search, score the best candidate and baselines, and plot predictions."""
+    parser = argparse.ArgumentParser(description="Grid search over GRU and LSTM on sunspots")
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--deep", action=argparse.BooleanOptionalAction, default=True, help="try two layers, too")
+    parser.add_argument("--deep", action=argparse.BooleanOptionalAction, default=True, help="include two layers")
     parser.add_argument("--output", type=Path, default=Path("quickstart.png"))
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -118,25 +118,25 @@ def main():
         verbose=3,
     )
     search.fit(X_train, y_train)
-    print("\nCandidates, scored one year ahead on folds that lie after what they were trained on:")
-    print(table_of(search).to_string(index=False, float_format="%.2f"))
+    print("\nCandidates, scored one year ahead by cross-validation in time order:")
+    print(candidate_table(search).to_string(index=False, float_format="%.2f"))
 
     ridge = clone(search.estimator).set_params(regressor__window__flatten=True, regressor__predict=Ridge())
     ridge.fit(X_train, y_train)
     best = search.best_params_
     name = f"{best['regressor__predict__cell'].upper()} {best['regressor__predict__units']}"
-    # A window holds its own row and earlier ones only, so predicting all rows gives the held-out ones their history.
+    # Windows contain their own and earlier rows only: predict all rows, so that windows of held-out rows are complete.
     predictions = {
         name: search.predict(X)[-N_HELD_OUT:],
-        "ridge, same windows": ridge.predict(X)[-N_HELD_OUT:],
-        "last value repeated": X["sunspots"].to_numpy()[-N_HELD_OUT:],
+        "ridge regression": ridge.predict(X)[-N_HELD_OUT:],
+        "naive forecast": X["sunspots"].to_numpy()[-N_HELD_OUT:],
     }
     truth = y[-N_HELD_OUT:]
-    years = truth.index + 1  # the years that are predicted
-    print(f"\nHeld out, {years[0]} to {years[-1]}, one year ahead:")
-    print(scores_of(truth, predictions).to_string(float_format="%.2f"))
+    years = truth.index + 1  # years to predict
+    print(f"\nHeld-out years {years[0]} to {years[-1]}, one year ahead:")
+    print(score_table(truth, predictions).to_string(float_format="%.2f"))
     draw(series["sunspots"], years, predictions, arguments.output)
-    print(f"\nPicture: {arguments.output}   ({time.perf_counter() - start:.0f} s in all)")
+    print(f"\nPlot: {arguments.output}   (total time: {time.perf_counter() - start:.0f} s)")
 
 
 if __name__ == "__main__":

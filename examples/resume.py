@@ -1,12 +1,12 @@
-"""A fit that survives a kill
-==========================
+"""Resuming an interrupted fit
+===========================
 
-Kill a training process in the middle of its work, and go on from the last save as if nothing had been.
+A training process is killed, and the fit resumes from the last checkpoint with the same result.
 
-A process of its own trains a network that saves every ten epochs, and is killed without a warning (SIGKILL). Then this
-process asks for the same fit: it goes on from the last save, and ends with the weights of an unbroken run, bit for bit.
+A separate process fits a network with a checkpoint every ten epochs, and is killed (SIGKILL). Then this process runs
+the same fit: it resumes from the last checkpoint and ends with the weights of an uninterrupted fit, bit for bit.
 
-Run it with ``python examples/resume.py``; it takes about ten seconds on two cores.
+Run it with ``python examples/resume.py``. It takes about ten seconds on 2 cores.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # suppresses log messages of TensorFlow
 
 import keras
 import numpy as np
@@ -24,12 +24,12 @@ import numpy as np
 from skrnn import Checkpoint, GRURegressor, make_supervised, sliding_windows
 from skrnn.datasets import load_sunspots
 
-EVERY = 10  # epochs from one save to the next
+EVERY = 10  # epochs between checkpoints
 KILLED_AFTER = 25  # epochs
 
 
 def fit(epochs, *callbacks):
-    """Fit a network with dropout and early stopping to the sunspots: each year from the 24 before it."""
+    """Fit a network with dropout and early stopping on sunspots, with windows of 24 years."""
     X, y, _ = make_supervised(load_sunspots() / 100, "sunspots")
     network = GRURegressor(
         units=16,
@@ -51,7 +51,7 @@ def show(epoch, logs):
 
 
 def kill_in_training(folder, epochs):
-    """Train in another process, show every tenth of its lines, and kill it."""
+    """Train in another process, print every tenth line of its output, and kill it."""
     command = [sys.executable, sys.argv[0], "--epochs", str(epochs), "--train-in", folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
@@ -64,10 +64,10 @@ def kill_in_training(folder, epochs):
 
 
 def main():
-    """Kill, go on, and compare with an unbroken run."""
-    parser = argparse.ArgumentParser(description="A fit that survives a kill")
+    """Interrupt a fit, resume it, and compare it with an uninterrupted fit."""
+    parser = argparse.ArgumentParser(description="Resuming an interrupted fit")
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--train-in", help="only train, with this folder for saves: what the killed process does")
+    parser.add_argument("--train-in", help="only train, with checkpoints in this folder (used for the killed process)")
     arguments = parser.parse_args()
     if arguments.train_in:
         fit(arguments.epochs, Checkpoint(arguments.train_in, every=EVERY))
@@ -76,14 +76,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         kill_in_training(folder, arguments.epochs)
         [saved] = Path(folder).glob("*.checkpoint")
-        print(f"It left {saved.name}, {saved.stat().st_size // 1024} KiB.\n\nGoing on:")
+        print(f"Checkpoint: {saved.name}, {saved.stat().st_size // 1024} KiB.\n\nResumed fit:")
         resumed = fit(arguments.epochs, Checkpoint(folder, every=EVERY))
-        print(f"Saves left, now that the fit has ended: {len(list(Path(folder).iterdir()))}.\n\nUnbroken:")
-    unbroken = fit(arguments.epochs)
-    pairs = zip(resumed.model_.get_weights(), unbroken.model_.get_weights(), strict=True)
-    print(f"\nBest epoch: {resumed.best_epoch_ + 1} and {unbroken.best_epoch_ + 1}")
+        print(f"Checkpoints after the fit: {len(list(Path(folder).iterdir()))}.\n\nUninterrupted fit:")
+    uninterrupted = fit(arguments.epochs)
+    pairs = zip(resumed.model_.get_weights(), uninterrupted.model_.get_weights(), strict=True)
+    print(f"\nBest epoch: {resumed.best_epoch_ + 1} and {uninterrupted.best_epoch_ + 1}")
     print(f"Equal weights, bit for bit: {all(np.array_equal(a, b) for a, b in pairs)}")
-    print(f"Equal losses of {resumed.n_iter_} epochs: {resumed.history_['loss'] == unbroken.history_['loss']}")
+    print(f"Equal losses in {resumed.n_iter_} epochs: {resumed.history_['loss'] == uninterrupted.history_['loss']}")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """Film reviews from raw text
 ==========================
 
-Tell good film reviews from bad ones: a pipeline on raw text, a recipe of 2019 on raw ids, and a linear baseline.
+Sentiment classification of film reviews: a pipeline on raw text, a network of 2019 on raw ids, and a linear baseline.
 
 The data are the 50,000 reviews of the Large Movie Review Dataset (Maas et al., "Learning Word Vectors for Sentiment
-Analysis", ACL 2011), in its published halves. The recipe is one that circulated in 2019: word ids go into two GRU
-layers as if they were measurements, and the last one's single unit is the answer.
+Analysis", ACL 2011), in its published training and test sets. The network of 2019 is a published example that passes
+word ids to two GRU layers as if they were measurements; the output of the last layer, with one unit, is the prediction.
 
-Run it with ``python examples/sentiment.py --data FOLDER``, where FOLDER holds ``imdb_train.tsv.gz`` and
-``imdb_test.tsv.gz`` (columns split, label, rating, id and text), or without ``--data``, which lets Keras download its
-copy of the reviews. It takes about ten minutes on two cores.
+Run it with ``python examples/sentiment.py --data FOLDER``, where FOLDER contains ``imdb_train.tsv.gz`` and
+``imdb_test.tsv.gz`` (columns split, label, rating, id and text). Without ``--data``, Keras downloads its copy of the
+reviews. It takes about ten minutes on 2 cores.
 
-What was found: on the test half the GRU reaches 0.868, the counted words 0.907, and the recipe 0.563,
-little better than a coin: ids are names, not measurements.
+Results: the test accuracy is 0.868 for the GRU and 0.907 for TF-IDF with logistic regression. That of the network of
+2019 is 0.563, little better than chance, since ids are categorical.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow's C++ parts log between our lines
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # suppresses log messages of TensorFlow
 
 import numpy as np
 import pandas as pd
@@ -34,45 +34,45 @@ MAX_TOKENS, MAX_LEN = 30000, 300
 
 
 def load_reviews(folder):
-    """Texts and labels ("neg", "pos") of both halves, from a folder or through Keras."""
+    """Return texts and labels ("neg", "pos") of training and test set, from a folder or downloaded by Keras."""
     if folder is None:
-        return reviews_of_keras()
-    halves = []
-    for half in ("train", "test"):
-        path = folder / f"imdb_{half}.tsv.gz"
+        return download_reviews()
+    sets = []
+    for part in ("train", "test"):
+        path = folder / f"imdb_{part}.tsv.gz"
         if not path.exists():
-            raise SystemExit(f"There is no {path}. --data takes a folder with imdb_train.tsv.gz and imdb_test.tsv.gz.")
-        table = pd.read_csv(path, sep="\t", quoting=3)  # csv.QUOTE_NONE: quotes belong to the texts
-        halves.append((table["text"], table["label"].map({0: "neg", 1: "pos"})))
-    return halves
+            raise SystemExit(f"{path} does not exist. --data is a folder with imdb_train.tsv.gz and imdb_test.tsv.gz.")
+        table = pd.read_csv(path, sep="\t", quoting=3)  # csv.QUOTE_NONE: quotes are part of the texts
+        sets.append((table["text"], table["label"].map({0: "neg", 1: "pos"})))
+    return sets
 
 
-def reviews_of_keras():
-    """The reviews that Keras downloads, which come as ids, turned back into words."""
+def download_reviews():
+    """Download the reviews with Keras and convert their ids to words."""
     import keras
 
     try:
-        halves = keras.datasets.imdb.load_data()
+        sets = keras.datasets.imdb.load_data()
         words = keras.datasets.imdb.get_word_index()
-    except Exception as error:  # Keras raises a plain Exception where a download fails
+    except Exception as error:  # Keras raises Exception if a download fails
         raise SystemExit(
-            f"Keras could not download the reviews ({error}). Where there is no network, pass --data FOLDER with "
+            f"Keras could not download the reviews ({error}). Without a network connection, pass --data FOLDER with "
             "imdb_train.tsv.gz and imdb_test.tsv.gz."
         ) from error
     word_of = {number + 3: word for word, number in words.items()}  # 0 to 2 are padding, start and unknown
-    texts = [[" ".join(word_of[i] for i in ids if i in word_of) for ids in X] for X, _ in halves]
+    texts = [[" ".join(word_of[i] for i in ids if i in word_of) for ids in X] for X, _ in sets]
     return [
-        (pd.Series(text), pd.Series(np.where(y == 1, "pos", "neg"))) for text, (_, y) in zip(texts, halves, strict=True)
+        (pd.Series(text), pd.Series(np.where(y == 1, "pos", "neg"))) for text, (_, y) in zip(texts, sets, strict=True)
     ]
 
 
-def slower_each_epoch(epoch):
-    """The learning rate of an epoch: the network overfits in its third, unless it has slowed down by then."""
+def decaying_rate(epoch):
+    """Return the learning rate of an epoch; at a constant rate, the network overfits in the third epoch."""
     return 0.001 * 0.3**epoch
 
 
-def our_pipeline(epochs):
-    """Raw text in, label out: words to ids, ids to vectors, vectors through one GRU layer that masks the padding."""
+def make_text_classifier(epochs):
+    """Return a pipeline of a tokenizer and a classifier with an embedding and one GRU layer."""
     import keras
 
     return make_pipeline(
@@ -84,23 +84,23 @@ def our_pipeline(epochs):
             dropout=0.3,
             epochs=epochs,
             batch_size=100,
-            early_stopping=True,  # on the last tenth of each class; the epoch with the lowest loss there is kept
+            early_stopping=True,  # validates on the last 10% of each class
             patience=1,
-            callbacks=[keras.callbacks.LearningRateScheduler(slower_each_epoch)],
+            callbacks=[keras.callbacks.LearningRateScheduler(decaying_rate)],
             random_state=0,
         ),
     )
 
 
-def baseline():
-    """Words and pairs of words, weighted and counted, their order forgotten."""
+def make_baseline():
+    """Return a pipeline of TF-IDF features of words and pairs of words, and logistic regression."""
     return make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(C=10, max_iter=1000)
     )
 
 
-def fit_recipe(train, test, epochs):
-    """The network of the recipe, in plain Keras: its test accuracy."""
+def score_network_of_2019(train, test, epochs):
+    """Fit the network of 2019 in Keras and return its test accuracy."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -116,41 +116,43 @@ def fit_recipe(train, test, epochs):
 
 
 def main():
-    """Fit the three, print their accuracy on the test half."""
+    """Fit the three models and print their test accuracies."""
     parser = argparse.ArgumentParser(description="Film reviews from raw text")
     parser.add_argument("--data", type=Path, help="folder with imdb_train.tsv.gz and imdb_test.tsv.gz")
-    parser.add_argument("--epochs", type=int, default=6, help="epochs of our pipeline, at most")
-    parser.add_argument("--recipe-epochs", type=int, default=10, help="epochs of the recipe; 0 leaves it out")
-    parser.add_argument("--reviews", type=int, help="how many reviews of each half, drawn at random; all by default")
+    parser.add_argument("--epochs", type=int, default=6, help="maximum number of epochs of the pipeline")
+    parser.add_argument("--epochs-2019", type=int, default=10, help="epochs of the network of 2019; 0 to omit it")
+    parser.add_argument("--reviews", type=int, help="number of reviews of each set, drawn at random; default: all")
     arguments = parser.parse_args()
 
-    halves = load_reviews(arguments.data)
+    sets = load_reviews(arguments.data)
     if arguments.reviews is not None:
-        halves = [
+        sets = [
             (texts.sample(arguments.reviews, random_state=0), labels.sample(arguments.reviews, random_state=0))
-            for texts, labels in halves
+            for texts, labels in sets
         ]
-    train, test = halves
-    print(f"{len(train[0]):,} reviews to train on, {len(test[0]):,} to test on, {MAX_LEN} words of each\n", flush=True)
+    train, test = sets
+    print(
+        f"{len(train[0]):,} training reviews, {len(test[0]):,} test reviews, truncated to {MAX_LEN} words\n", flush=True
+    )
 
     results = {}
     for name, model in {
-        "TF-IDF, logistic regression": baseline(),
-        "tokens, embedding, GRU": our_pipeline(arguments.epochs),
+        "TF-IDF, logistic regression": make_baseline(),
+        "tokens, embedding, GRU": make_text_classifier(arguments.epochs),
     }.items():
         start = time.perf_counter()
         model.fit(*train)
         seconds = time.perf_counter() - start
-        results[name] = {"test accuracy": model.score(*test), "seconds to fit": seconds}
+        results[name] = {"test accuracy": model.score(*test), "fit time (s)": seconds}
         print(f"{name}: {results[name]['test accuracy']:.4f}", flush=True)
     classifier = model[-1]
     print(f"  validation loss by epoch: {', '.join(f'{v:.3f}' for v in classifier.history_['val_loss'])}", flush=True)
-    if arguments.recipe_epochs:
+    if arguments.epochs_2019:
         start = time.perf_counter()
-        accuracy = fit_recipe(train, test, arguments.recipe_epochs)
-        results["recipe of 2019"] = {"test accuracy": accuracy, "seconds to fit": time.perf_counter() - start}
+        accuracy = score_network_of_2019(train, test, arguments.epochs_2019)
+        results["network of 2019"] = {"test accuracy": accuracy, "fit time (s)": time.perf_counter() - start}
 
-    print("\nOn the test half:")
+    print("\nTest set:")
     print(pd.DataFrame(results).T.sort_values("test accuracy", ascending=False).to_string(float_format="%.3f"))
 
 

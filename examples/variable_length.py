@@ -1,14 +1,14 @@
 """Utterances of different lengths
 ===============================
 
-Tell nine speakers apart by utterances of different lengths, which nobody has to pad.
+Classification of nine speakers by utterances of different lengths, without padding.
 
-The Japanese Vowels: 640 utterances of 7 to 29 frames of 12 cepstrum coefficients, in their published split of 270 to
-train on and 370 to test on (Kudo, Toyama and Shimbo, "Multidimensional curve classification using passing-through
-regions", Pattern Recognition Letters, 1999). They are shipped with skrnn.
+The data are the Japanese Vowels: 640 utterances of 7 to 29 frames of 12 cepstrum coefficients, in their published
+split into 270 for training and 370 for testing (Kudo, Toyama and Shimbo, "Multidimensional curve classification using
+passing-through regions", Pattern Recognition Letters, 1999). They are included in skrnn.
 
-Run it with ``python examples/variable_length.py``; it writes ``variable_length.png`` into the working directory and
-takes less than half a minute on two cores.
+Run it with ``python examples/variable_length.py``. It writes ``variable_length.png`` into the working directory and
+takes less than half a minute on 2 cores.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")  # a picture in a file, wherever this runs
+matplotlib.use("Agg")  # writes plots to files, without a display
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,18 +32,18 @@ from skrnn import RecurrentClassifier, SequenceScaler
 from skrnn.datasets import load_japanese_vowels
 
 
-def mean_and_spread(utterances):
-    """What is left of utterances without the order of their frames: (n_samples, 24)."""
+def mean_and_std(utterances):
+    """Return mean and standard deviation over the frames of each utterance: (n_samples, 24)."""
     return np.array([np.concatenate([frames.mean(axis=0), frames.std(axis=0)]) for frames in utterances])
 
 
 def draw(X_train, X_test, y_test, predicted, title, path):
-    """How long the utterances are, and who is taken for whom."""
+    """Plot the distribution of lengths and the confusion matrix."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained", width_ratios=[1, 1.1])
     bins = np.arange(6.5, 30)
     for utterances, color, hatch, label in ((X_test, "#56B4E9", "", "test"), (X_train, "#D55E00", "//", "training")):
         left.hist([len(frames) for frames in utterances], bins, color=color, hatch=hatch, alpha=0.75, label=label)
-    left.set(xlabel="length (frames of 6.4 ms)", ylabel="utterances", title="Utterances differ in length")
+    left.set(xlabel="length (frames of 6.4 ms)", ylabel="utterances", title="Lengths of utterances")
     left.legend(frameon=False)
     ConfusionMatrixDisplay.from_predictions(y_test, predicted, ax=right, cmap="Blues", colorbar=False)
     right.set(xlabel="predicted speaker", ylabel="speaker", title=title)
@@ -52,7 +52,7 @@ def draw(X_train, X_test, y_test, predicted, title, path):
 
 
 def main():
-    """Search on the training half, score the best on the test half with several seeds, draw."""
+    """Search on the training set, score the best candidate on the test set with several seeds, and plot the results."""
     parser = argparse.ArgumentParser(description="Utterances of different lengths")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=5)
@@ -68,10 +68,10 @@ def main():
         cv=StratifiedKFold(3, shuffle=True, random_state=0),  # the utterances are sorted by speaker
     )
     search.fit(X_train, y_train)
-    print("Accuracy over three folds of the training utterances:")
+    print("Mean accuracy over three folds of the training set:")
     candidates = pd.DataFrame(search.cv_results_["params"]).rename(columns=lambda name: name.split("__")[-1])
     candidates["accuracy"] = search.cv_results_["mean_test_score"]
-    candidates["seconds a fit"] = search.cv_results_["mean_fit_time"]
+    candidates["fit time (s)"] = search.cv_results_["mean_fit_time"]
     print(candidates.to_string(index=False, float_format="%.3f"))
 
     accuracies, seconds = [], []
@@ -81,23 +81,23 @@ def main():
         model.fit(X_train, y_train)
         seconds.append(time.perf_counter() - before)
         accuracies.append(model.score(X_test, y_test))
-    counted = make_pipeline(
-        FunctionTransformer(mean_and_spread), StandardScaler(), LogisticRegression(max_iter=1000)
+    baseline = make_pipeline(
+        FunctionTransformer(mean_and_std), StandardScaler(), LogisticRegression(max_iter=1000)
     ).fit(X_train, y_train)
     cell = search.best_params_["recurrentclassifier__cell"].upper()
-    print(f"\nOn the 370 test utterances, {cell}, {arguments.seeds} seeds:")
-    print(f"  accuracy {np.mean(accuracies):.4f} on average, {min(accuracies):.4f} to {max(accuracies):.4f}")
-    print(f"  {np.mean(seconds):.1f} s a fit")
-    print(f"Mean and spread of each utterance, logistic regression: accuracy {counted.score(X_test, y_test):.4f}")
+    print(f"\n370 test utterances, {cell}, {arguments.seeds} seeds:")
+    print(f"  mean accuracy {np.mean(accuracies):.4f}, {min(accuracies):.4f} to {max(accuracies):.4f}")
+    print(f"  {np.mean(seconds):.1f} s per fit")
+    print(f"Logistic regression on means and standard deviations: accuracy {baseline.score(X_test, y_test):.4f}")
     draw(
         X_train,
         X_test,
         y_test,
         model.predict(X_test),
-        f"{cell}: accuracy {accuracies[-1]:.3f} on the test utterances",
+        f"{cell}: test accuracy {accuracies[-1]:.3f}",
         arguments.output,
     )
-    print(f"\nPicture: {arguments.output}   ({time.perf_counter() - start:.0f} s in all)")
+    print(f"\nPlot: {arguments.output}   (total time: {time.perf_counter() - start:.0f} s)")
 
 
 if __name__ == "__main__":

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Public name -> module that defines it. Names load on first use, so that importing skrnn costs nothing.
+# Public name -> module that defines it. Modules are imported on first use, so that `import skrnn` is fast.
 _HOME = {
-    "CellComparison": "skrnn._model_selection.compare_cells",
+    "CellComparison": "skrnn._model_selection.cell_comparison",
     "CellComparisonDisplay": "skrnn._plotting.cell_comparison_display",
     "Checkpoint": "skrnn._engine.checkpoint",
     "ForecastDisplay": "skrnn._plotting.forecast_display",
-    "GRUClassifier": "skrnn._estimators.recurrent",
-    "GRURegressor": "skrnn._estimators.recurrent",
-    "LSTMClassifier": "skrnn._estimators.recurrent",
-    "LSTMRegressor": "skrnn._estimators.recurrent",
+    "GRUClassifier": "skrnn._estimators.gru_classifier",
+    "GRURegressor": "skrnn._estimators.gru_regressor",
+    "LSTMClassifier": "skrnn._estimators.lstm_classifier",
+    "LSTMRegressor": "skrnn._estimators.lstm_regressor",
     "LossCurveDisplay": "skrnn._plotting.loss_curve_display",
     "PanelTimeSeriesSplit": "skrnn._model_selection.panel_split",
-    "RecurrentClassifier": "skrnn._estimators.recurrent",
-    "RecurrentRegressor": "skrnn._estimators.recurrent",
+    "RecurrentClassifier": "skrnn._estimators.recurrent_classifier",
+    "RecurrentRegressor": "skrnn._estimators.recurrent_regressor",
     "SKOPS_TRUSTED": "skrnn._common.skops",
     "SequenceForecaster": "skrnn._forecasting.forecaster",
     "SequenceScaler": "skrnn._preprocessing.scaler",
@@ -38,20 +38,20 @@ __all__ = sorted([*_HOME, "__version__"])
 
 
 if TYPE_CHECKING:
-    # The same names, for type checkers and editors, which run no `__getattr__`.
+    # The same names for type checkers and editors, which do not evaluate `__getattr__`.
     from skrnn import datasets as datasets
     from skrnn._common.skops import SKOPS_TRUSTED as SKOPS_TRUSTED
     from skrnn._data.sequences import Sequences as Sequences
     from skrnn._engine.checkpoint import Checkpoint as Checkpoint
-    from skrnn._estimators.recurrent import GRUClassifier as GRUClassifier
-    from skrnn._estimators.recurrent import GRURegressor as GRURegressor
-    from skrnn._estimators.recurrent import LSTMClassifier as LSTMClassifier
-    from skrnn._estimators.recurrent import LSTMRegressor as LSTMRegressor
-    from skrnn._estimators.recurrent import RecurrentClassifier as RecurrentClassifier
-    from skrnn._estimators.recurrent import RecurrentRegressor as RecurrentRegressor
+    from skrnn._estimators.gru_classifier import GRUClassifier as GRUClassifier
+    from skrnn._estimators.gru_regressor import GRURegressor as GRURegressor
+    from skrnn._estimators.lstm_classifier import LSTMClassifier as LSTMClassifier
+    from skrnn._estimators.lstm_regressor import LSTMRegressor as LSTMRegressor
+    from skrnn._estimators.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
+    from skrnn._estimators.recurrent_regressor import RecurrentRegressor as RecurrentRegressor
     from skrnn._forecasting.forecaster import SequenceForecaster as SequenceForecaster
     from skrnn._model_selection.backtest import backtest as backtest
-    from skrnn._model_selection.compare_cells import CellComparison as CellComparison
+    from skrnn._model_selection.cell_comparison import CellComparison as CellComparison
     from skrnn._model_selection.compare_cells import compare_cells as compare_cells
     from skrnn._model_selection.panel_split import PanelTimeSeriesSplit as PanelTimeSeriesSplit
     from skrnn._plotting.cell_comparison_display import CellComparisonDisplay as CellComparisonDisplay
@@ -72,7 +72,7 @@ else:
 
 
 def _new(name: str) -> object:
-    """Return an instance of a public class without calling its constructor: what pickles name, wherever it moves."""
+    """Return an uninitialized instance of a public class; pickles refer to it, so that the class's module may move."""
     cls: Any = getattr(importlib.import_module(_HOME[name]), name)
     return cls.__new__(cls)
 

@@ -1,4 +1,4 @@
-"""Warnings of skrnn that can be filtered by their class."""
+"""Custom warnings, which can be filtered by their class."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ __all__ = ["UnscaledTargetWarning"]
 
 
 class UnscaledTargetWarning(UserWarning):
-    """Warning of a regression target on a scale that a network takes many epochs to reach.
+    """Warning issued when the scale of a regression target requires many epochs of training.
 
-    The weights of a network start small, and each update changes them by about the learning rate: outputs of hundreds,
-    or a spread that is small beside the mean, take thousands of updates.
+    The initial weights of a network are small, and each update changes them by approximately the learning rate.
+    Reaching outputs in the hundreds, or a standard deviation that is small compared to the mean, takes thousands of
+    updates.
 
     Examples
     --------

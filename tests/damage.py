@@ -43,7 +43,7 @@ def assert_refused(error, message, function):
     """Check the error, and that its message says what it must."""
     with pytest.raises(error) as caught:
         function()
-    assert message in str(caught.value)
+    assert message in str(caught.value), f"{message!r} is not in {str(caught.value)!r}"
 
 
 def assert_refused_by(estimator, X, expected, error, message, function):

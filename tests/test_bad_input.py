@@ -69,7 +69,7 @@ def cases(damages, kind, methods):
 # ---------------------------------------------------------------------- what is no array, whatever the layout
 
 NO_ARRAYS = {
-    "None": (None, TypeError, "X must be an array, a list or a frame, for NAME. Got None of type NoneType instead"),
+    "None": (None, TypeError, "X must be array-like or a DataFrame for NAME. Got None of type NoneType instead"),
     "a number": (5, TypeError, "Got 5 of type int instead"),
     "text": ("wave", TypeError, "Got 'wave' of type str instead"),
     "bytes": (b"wave", TypeError, "Got b'wave' of type bytes instead"),
@@ -109,14 +109,18 @@ DAMAGES_2D = {
     "too large": (at(X_2D, (7, 2), 1e300), ValueError, f"1e+300 (a value too large for dtype float32), first {AT_2D}"),
     "too large in a list": (at(X_2D, (7, 2), 1e39).tolist(), ValueError, "1e+39 (a value too large for dtype float32)"),
     "None": (at(X_2D.astype(object), (7, 2), None), ValueError, f"Input X contains NaN, first {AT_2D}"),
-    "text": (at(X_2D.astype(object), (7, 2), "wave"), ValueError, f"X has dtype object, and holds 'wave' {AT_2D}"),
-    "all text": (np.full(X_2D.shape, "wave"), ValueError, "X has dtype <U4, and holds 'wave' at sample 0, time step 0"),
+    "text": (at(X_2D.astype(object), (7, 2), "wave"), ValueError, f"X has dtype object, and contains 'wave' {AT_2D}"),
+    "all text": (
+        np.full(X_2D.shape, "wave"),
+        ValueError,
+        "X has dtype <U4, and contains 'wave' at sample 0, time step 0",
+    ),
     "an object": (
         at(X_2D.astype(object), (7, 2), {}),
         TypeError,
-        f"holds {{}} {AT_2D}: float() argument must be a str",
+        f"contains {{}} {AT_2D}: float() argument must be a str",
     ),
-    "a list": (at(X_2D.astype(object), (7, 2), [1.0]), TypeError, f"X has dtype object, and holds [1.0] {AT_2D}"),
+    "a list": (at(X_2D.astype(object), (7, 2), [1.0]), TypeError, f"X has dtype object, and contains [1.0] {AT_2D}"),
     "a huge int": (at(X_2D.astype(object), (7, 2), 10**400), ValueError, AT_2D),
     "complex": (X_2D + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     "dates": (X_2D.astype("M8[ns]"), TypeError, "NAME takes numbers, but X has dtype datetime64[ns]"),
@@ -129,7 +133,7 @@ DAMAGES_2D = {
     "text in a frame": (
         pd.DataFrame(at(X_2D.astype(object), (7, 2), "wave")),
         ValueError,
-        f"holds 'wave' {AT_2D}",
+        f"contains 'wave' {AT_2D}",
     ),
     "NA in a frame": (pd.DataFrame(TOKENS, dtype="Int64").mask(TOKENS == 8), ValueError, "Input X contains NaN, first"),
     "dates in a frame": (
@@ -185,22 +189,22 @@ DAMAGES_3D = {
     "a hole": (
         at(X, (7, slice(1, 3)), np.nan),
         ValueError,
-        "NaN between present steps, first at sample 7, time step 1",
+        "NaN between valid time steps, first at sample 7, time step 1",
     ),
     "all absent": (
         at(X, 7, np.nan),
         ValueError,
-        "Sample 7 of X has no present step: all its steps are NaN. NAME needs",
+        "Sample 7 of X has no valid time step: all its values are NaN. NAME requires",
     ),
     "None": (at(X.astype(object), (7, 2, 1), None), ValueError, f"Input X contains NaN, first {AT_3D}"),
-    "text": (at(X.astype(object), (7, 2, 1), "wave"), ValueError, f"X has dtype object, and holds 'wave' {AT_3D}"),
-    "all text": (np.full(X.shape, "wave"), ValueError, "<U4, and holds 'wave' at sample 0, time step 0, feature 0"),
+    "text": (at(X.astype(object), (7, 2, 1), "wave"), ValueError, f"X has dtype object, and contains 'wave' {AT_3D}"),
+    "all text": (np.full(X.shape, "wave"), ValueError, "<U4, and contains 'wave' at sample 0, time step 0, feature 0"),
     "an object": (
         at(X.astype(object), (7, 2, 1), {}),
         TypeError,
-        f"holds {{}} {AT_3D}: float() argument must be a str",
+        f"contains {{}} {AT_3D}: float() argument must be a str",
     ),
-    "a list": (at(X.astype(object), (7, 2, 1), [1.0]), TypeError, f"X has dtype object, and holds [1.0] {AT_3D}"),
+    "a list": (at(X.astype(object), (7, 2, 1), [1.0]), TypeError, f"X has dtype object, and contains [1.0] {AT_3D}"),
     "a huge int": (at(X.astype(object), (7, 2, 1), 10**400), ValueError, AT_3D),
     "complex": (X + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     "dates": (X.astype("M8[ns]"), TypeError, "NAME takes numbers, but X has dtype datetime64[ns]"),
@@ -228,7 +232,7 @@ MISFITS_3D = {
     "one dimension": (
         X_2D[0],
         ValueError,
-        "input, but X has 1 dimension(s), of shape (5,). Pass X in the layout of fit",
+        "input, but X has 1 dimension(s), of shape (5,). Pass X in the layout of the tra",
     ),
     "fewer features": (
         X[..., :2],
@@ -271,27 +275,35 @@ SEQUENCES = {
         ValueError,
         f"1e+39 (a value too large for dtype float32), first {AT_3D}",
     ),
-    "a hole": (at(X[7], 2, np.nan), ValueError, "NaN between present steps, first at sample 7, time step 2"),
-    "all absent": (np.full((2, 3), np.nan), ValueError, "Sample 7 of X has no present step: all its steps are NaN"),
-    "text": ([["wave", 1.0, 2.0]], ValueError, "holds 'wave' at sample 7, time step 0, feature 0"),
-    "an object": ([[{}, 1.0, 2.0]], TypeError, "holds {} at sample 7, time step 0, feature 0: float() argument must"),
+    "a hole": (at(X[7], 2, np.nan), ValueError, "NaN between valid time steps, first at sample 7, time step 2"),
+    "all absent": (np.full((2, 3), np.nan), ValueError, "Sample 7 of X has no valid time step: all its values are NaN"),
+    "text": ([["wave", 1.0, 2.0]], ValueError, "contains 'wave' at sample 7, time step 0, feature 0"),
+    "an object": (
+        [[{}, 1.0, 2.0]],
+        TypeError,
+        "contains {} at sample 7, time step 0, feature 0: float() argument must",
+    ),
     "a mapping": (
         {},
         TypeError,
-        "holds {} at sample 7: float() argument must be a string or a real number, not 'dict'",
+        "contains {} at sample 7: float() argument must be a string or a real number, not 'dict'",
     ),
     "a huge int": ([[0.0, 10**400, 2.0]], ValueError, "at sample 7, time step 0, feature 1"),
     "complex": (X[7] + 1j, ValueError, "Complex data not supported, got sample 7 of X of dtype complex128"),
     "dates": (X[7].astype("M8[s]"), TypeError, "takes numbers, but sample 7 of X has dtype datetime64[s]"),
     "sparse": (csr_array(X[7]), TypeError, "Sparse data was passed for sample 7 of X, of shape (5, 3), but NAME takes"),
-    "steps of two lengths": ([[1.0] * 3, [1.0]], ValueError, "Sample 7 of X is a list whose steps differ in length"),
+    "steps of two lengths": (
+        [[1.0] * 3, [1.0]],
+        ValueError,
+        "Sample 7 of X is a list whose time steps differ in le",
+    ),
     "one dimension": (X[7, 0], ValueError, "Sample 7 of X has 1 dimension(s), shape (3,); NAME takes sequences of"),
     "three dimensions": (X[7:8], ValueError, "Sample 7 of X has 3 dimension(s), shape (1, 5, 3)"),
     "a number": (1.0, ValueError, "Sample 7 of X has 0 dimension(s), shape ()"),
     "None": (None, ValueError, "Sample 7 of X has 0 dimension(s), shape ()"),
-    "no time step": (X[7, :0], ValueError, "Sample 7 of X has no time step; NAME needs at least one. Drop such"),
-    "no feature": (X[7, :, :0], ValueError, "Sample 7 of X has no feature; NAME needs at least one"),
-    "fewer features": (X[7, :, :2], ValueError, "Sample 7 of X has 2 features, but sample 0 has 3; NAME takes sequen"),
+    "no time step": (X[7, :0], ValueError, "Sample 7 of X has 0 time steps while NAME requires at least 1. Drop"),
+    "no feature": (X[7, :, :0], ValueError, "Sample 7 of X has 0 features while NAME requires at least 1"),
+    "fewer features": (X[7, :, :2], ValueError, "Sample 7 of X has 2 features, but sample 0 has 3; NAME requires sequ"),
 }
 
 
@@ -311,14 +323,22 @@ def test_damaged_lists(layout, damage, fitted):
 
 AT_TOKEN = "at sample 4, time step 2"
 DAMAGED_TOKENS = {
-    "negative": (at(TOKENS, (4, 2), -3), ValueError, f"Token ids cannot be negative, got -3 {AT_TOKEN}"),
-    "beyond": (at(TOKENS, (4, 2), 12), ValueError, f"Token id 12 {AT_TOKEN} is beyond n_tokens=9 of NAME; raise n_to"),
-    "unsigned": (at(TOKENS.astype("u8"), (4, 2), 2**64 - 1), ValueError, f"Token id {2**64 - 1} {AT_TOKEN} is beyond"),
-    "a float beyond all ints": (at(TOKENS * 1.0, (4, 2), 1e30), ValueError, f"{AT_TOKEN} is beyond n_tokens=9 of NAME"),
+    "negative": (at(TOKENS, (4, 2), -3), ValueError, f"must be non-negative, but X contains -3 {AT_TOKEN}"),
+    "beyond": (at(TOKENS, (4, 2), 12), ValueError, f"Token id 12 {AT_TOKEN} is not below n_tokens=9 of NAME; set n_to"),
+    "unsigned": (
+        at(TOKENS.astype("u8"), (4, 2), 2**64 - 1),
+        ValueError,
+        f"Token id {2**64 - 1} {AT_TOKEN} is not below",
+    ),
+    "a float beyond all ints": (
+        at(TOKENS * 1.0, (4, 2), 1e30),
+        ValueError,
+        f"{AT_TOKEN} is not below n_tokens=9 of NAME",
+    ),
     "below all ints": (
         at(TOKENS * 1.0, (4, 2), -1e30),
         ValueError,
-        "Token ids cannot be negative, got -9007199254740992",
+        "must be non-negative, but X contains -9007199254740992",
     ),
     "fraction": (
         at(TOKENS * 1.0, (4, 2), 1.5),
@@ -328,14 +348,22 @@ DAMAGED_TOKENS = {
     "NaN": (at(TOKENS * 1.0, (4, 2), np.nan), ValueError, f"takes whole token ids, got NaN {AT_TOKEN}"),
     "infinity": (at(TOKENS * 1.0, (4, 2), -np.inf), ValueError, f"takes whole token ids, got infinity {AT_TOKEN}"),
     "None": (at(TOKENS.astype(object), (4, 2), None), ValueError, f"takes whole token ids, got NaN {AT_TOKEN}"),
-    "text": (at(TOKENS.astype(object), (4, 2), "the"), ValueError, f"X has dtype object, and holds 'the' {AT_TOKEN}"),
-    "texts": (["the film", "a film"], ValueError, "X has dtype <U8, and holds 'the film' at sample 0"),
-    "words": ([["the", "film"]] * 2, ValueError, "X has dtype <U4, and holds 'the' at sample 0, time step 0"),
-    "an object": (at(TOKENS.astype(object), (4, 2), {}), TypeError, f"holds {{}} {AT_TOKEN}: float() argument must be"),
+    "text": (
+        at(TOKENS.astype(object), (4, 2), "the"),
+        ValueError,
+        f"X has dtype object, and contains 'the' {AT_TOKEN}",
+    ),
+    "texts": (["the film", "a film"], ValueError, "X has dtype <U8, and contains 'the film' at sample 0"),
+    "words": ([["the", "film"]] * 2, ValueError, "X has dtype <U4, and contains 'the' at sample 0, time step 0"),
+    "an object": (
+        at(TOKENS.astype(object), (4, 2), {}),
+        TypeError,
+        f"contains {{}} {AT_TOKEN}: float() argument must be",
+    ),
     "a huge int": (at(TOKENS.astype(object), (4, 2), 10**400), ValueError, AT_TOKEN),
     "complex": (TOKENS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     "dates": (TOKENS.astype("M8[D]"), TypeError, "NAME takes numbers, but X has dtype datetime64[D]"),
-    "padding alone": (at(TOKENS, 4, 0), ValueError, "Sample 4 has no token: all its ids are 0, which is padding"),
+    "padding alone": (at(TOKENS, 4, 0), ValueError, "Sample 4 of X has no token: all its ids are 0, which is padding"),
     "no sample": (TOKENS[:0], ValueError, "Found array with 0 sample(s) (shape=(0, 5))"),
 }
 UNLIKE_TOKENS = {

@@ -1,4 +1,4 @@
-"""Backtests, comparisons and pictures, with every kind of damage."""
+"""Errors of backtests, comparisons and displays for bad input of every kind."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,9 +37,9 @@ BACKTESTS = [
         None,
         {},
         TypeError,
-        "y must be an array, a list or a frame, for backtest. Got None of type None",
+        "y must be array-like or a DataFrame for backtest. Got None of type None",
     ),
-    ("a number", None, 5, {}, TypeError, "y must be an array, a list or a frame, for backtest. Got 5 of type int"),
+    ("a number", None, 5, {}, TypeError, "y must be array-like or a DataFrame for backtest. Got 5 of type int"),
     (
         "sparse",
         None,
@@ -54,7 +54,7 @@ BACKTESTS = [
         ["wave"] * 30,
         {},
         ValueError,
-        "backtest takes numbers, but y has dtype <U4, and holds 'wave' at row 0",
+        "backtest takes numbers, but y has dtype <U4, and contains 'wave' at row 0",
     ),
     ("complex", None, Y + 1j, {}, ValueError, "Complex data not supported, got y of dtype complex128. backtest takes"),
     ("dates", None, DAYS, {}, TypeError, "backtest takes numbers, but y has dtype datetime64["),
@@ -64,29 +64,36 @@ BACKTESTS = [
     ("NaN in X", at(ROWS, (7, 1), np.nan), Y, {}, ValueError, "Input X contains NaN, first at row 7, column 1"),
     ("sparse X", csr_array(ROWS), Y, {}, TypeError, "Sparse data was passed for X"),
     (
-        "no initial",
+        "no initial window",
         None,
         Y,
-        {"initial": 0},
+        {"initial_window": 0},
         ValueError,
-        "The 'initial' parameter of backtest must be an int in the range",
+        "The 'initial_window' parameter of backtest must be an int in the range",
     ),
     ("no steps", None, Y, {"steps": 0}, ValueError, "The 'steps' parameter of backtest must be an int in the range [1"),
     (
-        "no stride",
+        "no step length",
         None,
         Y,
-        {"stride": 0},
+        {"step_length": 0},
         ValueError,
-        "The 'stride' parameter of backtest must be an int in the range [1",
+        "The 'step_length' parameter of backtest must be an int in the range [1",
     ),
     ("refit", None, Y, {"refit": "yes"}, ValueError, "The 'refit' parameter of backtest must be an instance of 'bool'"),
-    ("too short", None, Y, {"initial": 29}, ValueError, "y has 30 rows, too few for initial=29 and steps=2: lower one"),
+    (
+        "too short",
+        None,
+        Y,
+        {"initial_window": 29},
+        ValueError,
+        "y has 30 rows, too few for initial_window=29 and steps=2. Decrease one",
+    ),
     (
         "too few to fit",
         None,
         Y,
-        {"initial": 3},
+        {"initial_window": 3},
         ValueError,
         "y has 3 sample(s), but window=3 and output_steps=1 need at",
     ),
@@ -104,14 +111,14 @@ BACKTESTS = [
         Y,
         {"forecaster": forecaster(groups=0)},
         ValueError,
-        "backtest takes one series, but the forecaster",
+        "backtest evaluates a single series, but the forecaster",
     ),
 ]
 
 
 @pytest.mark.parametrize(("X", "y", "params", "error", "message"), ids(BACKTESTS))
 def test_bad_backtests(X, y, params, error, message):
-    params = {"forecaster": forecaster(), "initial": 15, "steps": 2, "stride": 4, **params}
+    params = {"forecaster": forecaster(), "initial_window": 15, "steps": 2, "step_length": 4, **params}
     with pytest.raises(error) as caught:
         backtest(params.pop("forecaster"), X, y, **params)
     assert message in str(caught.value)
@@ -126,11 +133,11 @@ COMPARISONS = [
         {"estimator": 3},
         "The 'estimator' parameter of compare_cells must be an object implementing 'fit'",
     ),
-    ("no network", {"estimator": Ridge()}, "Ridge holds 0 recurrent estimators"),
-    ("a fixed cell", {"estimator": GRURegressor()}, "GRURegressor holds one whose cell is no parameter"),
+    ("no network", {"estimator": Ridge()}, "Ridge contains 0 recurrent estimators"),
+    ("a fixed cell", {"estimator": GRURegressor()}, "GRURegressor contains one without a 'cell' parameter"),
     ("cells", {"cells": "gru"}, "The 'cells' parameter of compare_cells must be an array-like. Got 'gru' instead"),
-    ("a cell twice", {"cells": ["gru", "gru"]}, "'gru' is the name of two cells: give one of them another one"),
-    ("a baseline's name", {"baselines": {"gru": Ridge()}}, "'gru' is the name of a cell and of a baseline"),
+    ("a cell twice", {"cells": ["gru", "gru"]}, "two cells are named 'gru'. Rename one of them"),
+    ("a baseline's name", {"baselines": {"gru": Ridge()}}, "but 'gru' names both. Rename the baseline"),
     ("baselines", {"baselines": [Ridge()]}, "The 'baselines' parameter of compare_cells must be an instance of 'dict'"),
     ("no repeat", {"n_repeats": 0}, "The 'n_repeats' parameter of compare_cells must be an int in the range [1, inf)"),
     ("random_state", {"random_state": "a"}, "The 'random_state' parameter of compare_cells must be"),
@@ -154,16 +161,21 @@ def test_bad_comparisons(params, message):
 # ---------------------------------------------------------------------- pictures
 
 HISTORIES = {"GRU": {"loss": [1.0, 0.5]}}
-SCORES = pd.DataFrame({"estimator": ["gru"], "score": [0.5]})
+SCORES = pd.DataFrame({"estimator": ["gru"], "test_score": [0.5]})
 PICTURES = [
-    ("no history", lambda: LossCurveDisplay({}).plot(), ValueError, "There is no history to draw. Pass at least one"),
+    ("no history", lambda: LossCurveDisplay({}).plot(), ValueError, "There is no history to plot. Pass at least one"),
     (
         "an empty history",
         lambda: LossCurveDisplay({"GRU": {"loss": []}}).plot(),
         ValueError,
-        "one value an epoch. Got sh",
+        "one value per epoch. Got sh",
     ),
-    ("metric", lambda: LossCurveDisplay(HISTORIES).plot(metric="mae"), ValueError, "'GRU' has no 'mae', but ['loss']"),
+    (
+        "metric",
+        lambda: LossCurveDisplay(HISTORIES).plot(metric="mae"),
+        ValueError,
+        "'GRU' does not contain 'mae'. It contains ['loss']",
+    ),
     (
         "not fitted",
         lambda: LossCurveDisplay.from_estimator(GRURegressor()),
@@ -174,7 +186,7 @@ PICTURES = [
         "no network",
         lambda: LossCurveDisplay.from_estimator(Ridge().fit(ROWS, Y)),
         TypeError,
-        "LossCurveDisplay needs an estimator with history_, a dict of metric name to one value an epoch",
+        "LossCurveDisplay requires an estimator with history_ (a dict of metric name to one value per epoch)",
     ),
     (
         "two dimensions",
@@ -184,10 +196,10 @@ PICTURES = [
     ),
     ("no forecast", lambda: ForecastDisplay([]).plot(), ValueError, "of shape (n_steps,). Got shape (0,) instead"),
     (
-        "truth",
-        lambda: ForecastDisplay(Y[:3], truth=Y).plot(),
+        "y_true",
+        lambda: ForecastDisplay(Y[:3], y_true=Y).plot(),
         ValueError,
-        "truth of shape (30,) is longer than the forec",
+        "y_true of shape (30,) is longer than the forec",
     ),
     ("interval", lambda: ForecastDisplay(Y, interval=Y).plot(), ValueError, "interval must have shape (30, 2)"),
     (
@@ -204,21 +216,21 @@ PICTURES = [
     ),
     (
         "other index",
-        lambda: ForecastDisplay(SERIES[:9], truth=SERIES[1:9]).plot(),
+        lambda: ForecastDisplay(SERIES[:9], y_true=SERIES[1:9]).plot(),
         ValueError,
-        "truth must have the index",
+        "y_true must have the index",
     ),
     (
         "no intervals",
         lambda: ForecastDisplay.from_estimator(Ridge().fit(ROWS, Y), ROWS, coverage=0.9),
         TypeError,
-        "ForecastDisplay needs a forecaster with predict_interval, for coverage=0.9. Ridge has none",
+        "ForecastDisplay with coverage=0.9 requires a forecaster with a predict_interval method. Ridge has none",
     ),
     (
         "a forecaster",
         lambda: ForecastDisplay.from_estimator(3, ROWS),
         TypeError,
-        "needs a forecaster with predict, for",
+        "requires a forecaster with a predict method",
     ),
     (
         "an unfitted one",
@@ -226,12 +238,17 @@ PICTURES = [
         NotFittedError,
         "This SequenceForecaster instance is not fitted yet",
     ),
-    ("no scores", lambda: CellComparisonDisplay(SCORES[:0], {}, "r2").plot(), ValueError, "Got 0 scores, histories {}"),
+    (
+        "no scores",
+        lambda: CellComparisonDisplay(SCORES[:0], {}, "r2").plot(),
+        ValueError,
+        "Got 0 scores and histories of {} fits",
+    ),
     (
         "one axes",
         lambda: CellComparisonDisplay(SCORES, {"gru": [HISTORIES["GRU"]]}, "r2").plot(ax=[None]),
         ValueError,
-        "ax must be two axes, for the scores and the losses. Got 1 instead",
+        "ax must contain two axes, for the scores and for the losses. Got 1 instead",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Forecasters, with every kind of damage: the error, and what it leaves behind."""
+"""Forecasters and every kind of invalid input: the error, and the state of the forecaster after it."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ FITTED = {
 }
 
 
-def assert_refused(kind, error, message, function):
+def assert_rejected(kind, error, message, function):
     """Check the error, and that the fitted forecaster is what it was, and predicts the same bits."""
     X, y, later = FITTED[kind]
     fitted = forecaster(calibration_size=0.5).fit(X, y)
@@ -43,12 +43,12 @@ def assert_refused(kind, error, message, function):
 
 BAD_SERIES = [
     ("None", None, ValueError, "SequenceForecaster estimator requires y to be passed, but the target y is None"),
-    ("a number", 5, TypeError, "y must be an array, a list or a frame, for SequenceForecaster. Got 5 of type int"),
+    ("a number", 5, TypeError, "y must be array-like or a DataFrame for SequenceForecaster. Got 5 of type int"),
     (
         "text",
         "wave",
         TypeError,
-        "y must be an array, a list or a frame, for SequenceForecaster. Got 'wave' of type str",
+        "y must be array-like or a DataFrame for SequenceForecaster. Got 'wave' of type str",
     ),
     ("a mapping", {0: 1.0}, TypeError, "Got {0: 1.0} of type dict instead"),
     ("a set", {1.0}, TypeError, "Got {1.0} of type set instead"),
@@ -65,38 +65,48 @@ BAD_SERIES = [
     ("NaN in two series", at(ROWS, (7, 1), np.nan), ValueError, "Input y contains NaN, first at row 7, column 1"),
     ("NaN in a frame", FRAME.mask(FRAME["b"] == ROWS[7, 1]), ValueError, "y contains NaN, first at row 7, column 'a'"),
     ("None in it", at(Y.astype(object), 7, None), ValueError, "Input y contains NaN, first at row 7"),
-    ("text in it", at(Y.astype(object), 7, "wave"), ValueError, "y has dtype object, and holds 'wave' at row 7"),
-    ("an object in it", at(Y.astype(object), 7, {}), TypeError, "y has dtype object, and holds {} at row 7: float()"),
+    ("text in it", at(Y.astype(object), 7, "wave"), ValueError, "y has dtype object, and contains 'wave' at row 7"),
+    (
+        "an object in it",
+        at(Y.astype(object), 7, {}),
+        TypeError,
+        "y has dtype object, and contains {} at row 7: float()",
+    ),
     ("a huge int", at(Y.astype(object), 7, 10**400), ValueError, "at row 7"),
     ("complex", Y + 1j, ValueError, "Complex data not supported, got y of dtype complex128"),
     ("dates", DAYS, TypeError, "SequenceForecaster takes numbers, but y has dtype datetime64["),
     ("three dimensions", ROWS[..., None], ValueError, "Found array with dim 3"),
     ("no dimension", np.array(1.0), TypeError, "Input should have at least 1 dimension"),  # scikit-learn's
-    ("lists of two lengths", [[1.0], [1.0, 2.0]], ValueError, "y is a list of lists that differ in length, which"),
+    ("lists of two lengths", [[1.0], [1.0, 2.0]], ValueError, "y is a list of lists of different lengths, which"),
     ("nothing", [], ValueError, "0 sample(s)"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0))"),
-    ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 need at least 4"),
-    ("time that runs backwards", SERIES[::-1], ValueError, "Time runs backwards in X: row 1 (2024-01-29 00:00:00)"),
+    ("too short", Y[:3], ValueError, "y has 3 sample(s), but window=3 and output_steps=1 require at least 4"),
+    (
+        "time that runs backwards",
+        SERIES[::-1],
+        ValueError,
+        "The times of X must increase, but row 1 (2024-01-29 00:00:00)",
+    ),
 ]
 
 
 @pytest.mark.parametrize("kind", FITTED)
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_SERIES))
 def test_a_fit_that_fails_leaves_the_forecaster_as_it_was(bad, error, message, kind):
-    assert_refused(kind, error, message, lambda fitted: fitted.fit(None, bad))
+    assert_rejected(kind, error, message, lambda fitted: fitted.fit(None, bad))
 
 
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_SERIES[:-2]))
 def test_damaged_rows_to_append(bad, error, message):
     if isinstance(bad, pd.DataFrame) or np.ndim(bad if not isinstance(bad, list) else 0) > 1:
-        message = ""  # the number of series may be what is refused
-    assert_refused("no covariates", error, message, lambda fitted: fitted.update(None, bad))
+        message = ""  # the number of series may be rejected first
+    assert_rejected("no covariates", error, message, lambda fitted: fitted.update(None, bad))
 
 
 # ---------------------------------------------------------------------- covariates
 
 BAD_COVARIATES = [
-    ("a number", 5, TypeError, "X must be an array, a list or a frame, for SequenceForecaster. Got 5 of type int"),
+    ("a number", 5, TypeError, "X must be array-like or a DataFrame for SequenceForecaster. Got 5 of type int"),
     ("text", "wave", TypeError, "Got 'wave' of type str"),
     ("a mapping", {0: 1.0}, TypeError, "Got {0: 1.0} of type dict instead"),
     ("an iterator", iter([1.0]), TypeError, "of type list_iterator instead"),
@@ -108,14 +118,19 @@ BAD_COVARIATES = [
     ),
     ("NaN", at(ROWS, (7, 1), np.nan), ValueError, "Input X contains NaN, first at row 7, column 1; SequenceForecaster"),
     ("infinity", at(ROWS, (7, 1), np.inf), ValueError, "Input X contains infinity, first at row 7, column 1"),
-    ("text in it", at(ROWS.astype(object), (7, 1), "a"), ValueError, "dtype object, and holds 'a' at row 7, column 1"),
-    ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, "holds {} at row 7, column 1: float() argument"),
+    (
+        "text in it",
+        at(ROWS.astype(object), (7, 1), "a"),
+        ValueError,
+        "dtype object, and contains 'a' at row 7, column 1",
+    ),
+    ("an object", at(ROWS.astype(object), (7, 1), {}), TypeError, "contains {} at row 7, column 1: float() argument"),
     ("a huge int", at(ROWS.astype(object), (7, 1), 10**400), ValueError, "at row 7, column 1"),
     ("complex", ROWS + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", ROWS.astype("M8[s]"), TypeError, "SequenceForecaster takes numbers, but X has dtype datetime64[s]"),
     ("one dimension", Y, ValueError, "Expected 2D array, got 1D array instead"),
     ("three dimensions", ROWS[..., None], ValueError, "Found array with dim 3"),
-    ("rows of two lengths", [[1.0], [1.0, 2.0]] * 15, ValueError, "X is a list of lists that differ in length, which"),
+    ("rows of two lengths", [[1.0], [1.0, 2.0]] * 15, ValueError, "X is a list of lists of different lengths, which"),
     ("no column", ROWS[:, :0], ValueError, ""),  # of scikit-learn at fit, ours later
 ]
 UNLIKE_FITTED = [
@@ -134,13 +149,13 @@ ASK = {
 @pytest.mark.parametrize("method", ASK)
 @pytest.mark.parametrize(("bad", "error", "message"), ids(BAD_COVARIATES))
 def test_damaged_covariates(bad, error, message, method):
-    assert_refused("arrays", error, message, lambda fitted: ASK[method](fitted, bad))
+    assert_rejected("arrays", error, message, lambda fitted: ASK[method](fitted, bad))
 
 
 @pytest.mark.parametrize("method", [method for method in ASK if method != "fit"])
 @pytest.mark.parametrize(("bad", "message"), ids(UNLIKE_FITTED))
 def test_covariates_unlike_fitted_ones(bad, message, method):
-    assert_refused("arrays", ValueError, message, lambda fitted: ASK[method](fitted, bad))
+    assert_rejected("arrays", ValueError, message, lambda fitted: ASK[method](fitted, bad))
 
 
 BAD_STEPS = [
@@ -148,17 +163,22 @@ BAD_STEPS = [
         "none",
         "no covariates",
         lambda f: f.predict(None),
-        "X=None does not say how many steps to predict: call forecast",
+        "X=None does not define the number of steps to predict: call forecast",
     ),
     ("columns", "no covariates", lambda f: f.predict(ROWS), "X has columns, shape (30, 2), but SequenceForecaster was"),
     (
-        "a hole",
+        "a gap",
         "frames",
         lambda f: f.predict(FRAME.set_axis(DAYS + pd.Timedelta("31D"))),
         "Row 0 of X (2024-02-01 00:00",
     ),
     ("other names", "frames", lambda f: f.predict(FRAME.rename(columns={"a": "c"})), "The feature names should match"),
-    ("before it", "frames", lambda f: f.predict(FRAME.set_axis(DAYS - pd.Timedelta("9D"))), "and is none of its rows"),
+    (
+        "before it",
+        "frames",
+        lambda f: f.predict(FRAME.set_axis(DAYS - pd.Timedelta("9D"))),
+        "is not one of its rows",
+    ),
     ("no step", "no covariates", lambda f: f.forecast(0), "steps must be an int of at least 1. Got 0"),
     ("half a step", "no covariates", lambda f: f.forecast(0.5), "steps must be an int of at least 1. Got 0.5"),
     ("text", "no covariates", lambda f: f.forecast("3"), "steps must be an int of at least 1. Got '3'"),
@@ -187,9 +207,14 @@ BAD_STEPS = [
         "high coverage",
         "arrays",
         lambda f: f.predict_interval(ROWS, 0.999),
-        "coverage=0.999 needs at least 999 residuals",
+        "coverage=0.999 requires at least 999 residuals",
     ),
-    ("known rows", "no covariates", lambda f: f.update(None, SERIES), "update takes new rows, but row 0 (2024-01-01"),
+    (
+        "known rows",
+        "no covariates",
+        lambda f: f.update(None, SERIES),
+        "update requires new rows, but row 0 (2024",
+    ),
     (
         "two series",
         "arrays",
@@ -207,13 +232,13 @@ BAD_STEPS = [
         "periods",
         "no covariates",
         lambda f: f.update(None, SERIES.set_axis(DAYS.to_period("D"))),
-        "The index of y holds period[D], but",
+        "The index of y contains period[D], but",
     ),
     (
         "another name",
         "frames",
         lambda f: f.update(pd.DataFrame(ROWS[:3], LATER, ["a", "b"]), pd.Series(Y[:3], LATER, name="price")),
-        "y is called 'price', but SequenceForecaster was fitted on 'load'",
+        "y has the name 'price', but SequenceForecaster was fitted on 'load'",
     ),
     (
         "another order",
@@ -227,7 +252,7 @@ BAD_STEPS = [
 
 @pytest.mark.parametrize(("kind", "function", "message"), ids(BAD_STEPS))
 def test_bad_steps(kind, function, message):
-    assert_refused(kind, ValueError, message, function)
+    assert_rejected(kind, ValueError, message, function)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +292,7 @@ def test_bad_steps(kind, function, message):
                 {"calibration_size": 30},
                 None,
                 ValueError,
-                "calibration_size=30 of 30 rows leaves 0 to fit",
+                "calibration_size=30 of 30 rows leaves 0 rows to fit",
             ),
             (
                 "share",
@@ -276,7 +301,7 @@ def test_bad_steps(kind, function, message):
                 ValueError,
                 "The 'calibration_size' parameter of SequenceForecas",
             ),
-            ("no X for groups", {"groups": "shop"}, None, ValueError, "groups='shop' needs rows of shape"),
+            ("no X for groups", {"groups": "shop"}, None, ValueError, "groups='shop' requires rows of shape"),
             (
                 "no such group",
                 {"groups": "shop"},
@@ -291,7 +316,7 @@ def test_bad_steps(kind, function, message):
 )
 def test_bad_parameters(params, X, error, message):
     y = Y if X is None or isinstance(X, np.ndarray) else SERIES
-    assert_refused("arrays", error, message, lambda fitted: _fit_with(fitted, params, X, y))
+    assert_rejected("arrays", error, message, lambda fitted: _fit_with(fitted, params, X, y))
 
 
 def _fit_with(fitted, params, X, y):
@@ -326,5 +351,5 @@ def test_before_fit(method):
 
 
 def test_an_interval_without_calibration():
-    with pytest.raises(ValueError, match=r"set calibration_size, say to 0.2, and fit again"):
+    with pytest.raises(ValueError, match=r"set calibration_size, for example to 0.2, and fit again"):
         forecaster().fit(None, Y).predict_interval(pd.DataFrame(index=range(3)))

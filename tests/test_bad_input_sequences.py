@@ -29,15 +29,20 @@ BAD_SEQUENCES = [
         ValueError,
         f"Input X contains infinity, first {AT_STEP}, feature 1",
     ),
-    ("a hole", at(SEQUENCES, (5, 2), np.nan), ValueError, f"contains NaN between present steps, first {AT_STEP}"),
-    ("all absent", at(SEQUENCES, 5, np.nan), ValueError, "Sample 5 of X has no present step"),
+    ("a hole", at(SEQUENCES, (5, 2), np.nan), ValueError, f"contains NaN between valid time steps, first {AT_STEP}"),
+    ("all absent", at(SEQUENCES, 5, np.nan), ValueError, "Sample 5 of X has no valid time step"),
     (
         "text",
         at(SEQUENCES.astype(object), (5, 2, 1), "a"),
         ValueError,
-        f"dtype object, and holds 'a' {AT_STEP}, feature 1",
+        f"dtype object, and contains 'a' {AT_STEP}, feature 1",
     ),
-    ("an object", at(SEQUENCES.astype(object), (5, 2, 1), {}), TypeError, f"holds {{}} {AT_STEP}, feature 1: float()"),
+    (
+        "an object",
+        at(SEQUENCES.astype(object), (5, 2, 1), {}),
+        TypeError,
+        f"contains {{}} {AT_STEP}, feature 1: float()",
+    ),
     ("a huge int", at(SEQUENCES.astype(object), (5, 2, 1), 10**400), ValueError, f"{AT_STEP}, feature 1"),
     ("complex", SEQUENCES + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
     ("dates", SEQUENCES.astype("M8[s]"), TypeError, "SequenceScaler takes numbers, but X has dtype datetime64[s]"),
@@ -52,14 +57,14 @@ BAD_SEQUENCES = [
         "X has 4 dimensions, shape (8, 4, 2, 1); SequenceScaler takes",
     ),
     ("a list with NaN", [*LIST[:5], at(SEQUENCES[5], (2, 1), np.nan)], ValueError, f"NaN, first {AT_STEP}, feature 1"),
-    ("a list with text", [*LIST[:5], [["a", 1.0]]], ValueError, "holds 'a' at sample 5, time step 0, feature 0"),
+    ("a list with text", [*LIST[:5], [["a", 1.0]]], ValueError, "contains 'a' at sample 5, time step 0, feature 0"),
     ("a list with None", [*LIST[:5], None], ValueError, "Sample 5 of X has 0 dimension(s), shape ()"),
     ("a sparse sequence", [*LIST[:5], csr_array(SEQUENCES[5])], TypeError, "for sample 5 of X, of shape (4, 2), but"),
     (
         "a shorter step",
         [*LIST[:5], [[1.0, 2.0], [1.0]]],
         ValueError,
-        "Sample 5 of X is a list whose steps differ in le",
+        "Sample 5 of X is a list whose time steps differ in le",
     ),
     (
         "fewer features in a list",
@@ -70,8 +75,8 @@ BAD_SEQUENCES = [
 ]
 UNLIKE_SEQUENCES = [
     ("more features", np.tile(SEQUENCES, 2), "X has 4 features, but SequenceScaler is expecting 2 features as input"),
-    ("2-D", SEQUENCES[0], "SequenceScaler was fitted on 3-D input, but X has 2 dimensions"),
-    ("1-D", SEQUENCES[0, 0], "SequenceScaler was fitted on 3-D input, but X has 1 dimensions"),
+    ("2-D", SEQUENCES[0], "input, but X is 2-D (n_samples, n_timesteps), of shape"),
+    ("1-D", SEQUENCES[0, 0], "input, but X has 1 dimension(s), of shape"),
 ]
 BAD_2D = [
     (
@@ -84,7 +89,7 @@ BAD_2D = [
         "text",
         at(SEQUENCES[..., 0].astype(object), (5, 2), "a"),
         ValueError,
-        f"X has dtype object, and holds 'a' {AT_STEP}",
+        f"X has dtype object, and contains 'a' {AT_STEP}",
     ),
     ("dates", SEQUENCES[..., 0].astype("M8[s]"), TypeError, "takes numbers, but X has dtype datetime64[s]"),
     ("complex", SEQUENCES[..., 0] + 1j, ValueError, "Complex data not supported, got X of dtype complex128"),
@@ -178,12 +183,12 @@ def test_damaged_texts(bad, error, message):
     ("params", "texts", "message"),
     ids(
         [
-            ("no text", {}, [], "Empty vocabulary: none of the 0 texts of X has a word"),
+            ("no text", {}, [], "Empty vocabulary: none of the 0 texts of X contains a word"),
             (
                 "no word",
                 {},
                 ["", "..."],
-                "Empty vocabulary: none of the 2 texts of X has a word that matches token_pat",
+                "Empty vocabulary: none of the 2 texts of X contains a word that matches tok",
             ),
             ("no room", {"max_tokens": 2}, TEXTS, "The 'max_tokens' parameter of SequenceTokenizer must be an int in"),
             ("no length", {"max_len": 0}, TEXTS, "The 'max_len' parameter of SequenceTokenizer must be an int in"),
@@ -216,14 +221,14 @@ def test_bad_parameters_of_tokenizers(params, texts, message):
             ("no dimension", np.array(5), "of shape (n_samples, n_timesteps), but X has shape () and dtype int64"),
             ("one dimension", [1, 2], "but X has shape (2,) and dtype int64"),
             ("texts", [["a"]], "but X has shape (1, 1) and dtype <U1"),
-            ("beyond", [[2, 99]], "X holds 99 at sample 0, time step 1, but token ids are whole numbers from 0 to"),
-            ("negative", [[2, -1]], "X holds -1 at sample 0, time step 1"),
-            ("fraction", [[2, 2.5]], "X holds 2.5 at sample 0, time step 1"),
-            ("NaN", [[2, np.nan]], "X holds nan at sample 0, time step 1"),
+            ("beyond", [[2, 99]], "X contains 99 at sample 0, time step 1, but token ids are integers from 0 to"),
+            ("negative", [[2, -1]], "X contains -1 at sample 0, time step 1"),
+            ("fraction", [[2, 2.5]], "X contains 2.5 at sample 0, time step 1"),
+            ("NaN", [[2, np.nan]], "X contains nan at sample 0, time step 1"),
             (
                 "two lengths",
                 [[2], [2, 3]],
-                "X is a list of lists that differ in length, which SequenceTokenizer does not",
+                "X is a list of lists of different lengths, which SequenceTokenizer does not",
             ),
         ]
     ),

@@ -217,7 +217,7 @@ def test_grid_search_finds_what_was_planted(sequences):
 @needs_kernels
 def test_a_search_over_architectures_loads_no_more_kernels_than_a_fit(sequences, monkeypatch):
     X, y = sequences
-    regressor().fit(X, y)
+    regressor(bidirectional=True).fit(X, y).predict(X)  # which uses all kernels of the grid
     monkeypatch.setattr(Library, "_load", lambda library, *names: pytest.fail(f"{names} had to be loaded."))
     grid = {"optimizer__learning_rate": [0.001, 0.1], "units": [5, (3, 2)], "bidirectional": [False, True]}
     search = GridSearchCV(regressor(), grid, cv=KFold(3)).fit(X, y)

@@ -13,10 +13,10 @@ from skrnn.datasets import load_airline, load_japanese_vowels, load_sunspots, ma
 
 @pytest.fixture
 def no_network(monkeypatch):
-    def refuse(*args, **kwargs):
+    def fail(*args, **kwargs):
         raise AssertionError("a data set opened a socket")
 
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "socket", fail)
 
 
 def test_sunspots_form(no_network):

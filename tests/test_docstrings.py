@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import shared_docstrings
 from conftest import make
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import Validator, validate
@@ -223,9 +224,9 @@ RAISED_BY = {
     "_fit_context": "ValueError",
     "validate_params": "ValueError",
     "validate_parameter_constraints": "ValueError",
+    "_set_routed": "TypeError",
     "check_array_like": "TypeError",
-    "array_like": "TypeError",
-    "numbers_of": "TypeError",
+    "as_numeric": "TypeError",
     "as_float_array": "TypeError",
     "available_if": "AttributeError",
 }
@@ -266,7 +267,7 @@ def _fitted():
     rows = pd.DataFrame({"a": np.arange(12.0), "b": np.ones(12)})
     y = np.arange(12.0)
     history = {"loss": [1.0, 0.5], "val_loss": [1.0, 0.6]}
-    scores = pd.DataFrame({"estimator": ["gru"], "score": [0.5]})
+    scores = pd.DataFrame({"estimator": ["gru"], "test_score": [0.5]})
     forecaster = skrnn.SequenceForecaster(LinearRegression(), window=2, target_transformer=StandardScaler())
     return {
         "GRURegressor": lambda: make("GRURegressor").fit(rows, y),
@@ -294,3 +295,44 @@ def test_all_estimators_have_the_attributes_of_one():
     for kind in ("Regressor", "Classifier"):
         of_one = _documented(f"skrnn.GRU{kind}", "Attributes")
         assert all(_documented(f"skrnn.{cell}{kind}", "Attributes") == of_one for cell in ("LSTM", "Recurrent"))
+
+
+# ---------------------------------------------------------------------- entries that the estimators share
+
+_CELLS = {"gru": "GRU", "lstm": "LSTM", "recurrent": "Recurrent"}
+
+
+def test_shared_entries_are_equal(capsys):
+    assert shared_docstrings.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_every_entry_is_compared():
+    modules = shared_docstrings.read_modules()
+    assert modules.keys() == {f"{cell}_{kind}" for cell in _CELLS for kind in ("regressor", "classifier")}
+    for name, code in modules.items():
+        cell, kind = name.split("_")
+        path = f"skrnn.{_CELLS[cell]}{kind.capitalize()}"
+        expected = [
+            (section, entry)
+            for section in shared_docstrings.SECTIONS
+            for entry in (_documented(path, section) if section != "Raises" else ["TypeError"])
+        ]
+        assert list(shared_docstrings.entries(code)) == expected
+
+
+def test_a_changed_entry_is_found_and_restored():
+    modules = shared_docstrings.read_modules()
+    changed = dict(modules)
+    changed["lstm_classifier"] = modules["lstm_classifier"].replace("Maximum number of passes", "Passes")
+    changed["recurrent_classifier"] = modules["recurrent_classifier"].replace("n_outputs_ : int", "n_outputs_ : float")
+    restored, found = shared_docstrings.copy_shared(changed)
+    assert found == ["recurrent_classifier: Attributes, n_outputs_", "lstm_classifier: Parameters, epochs"]
+    assert restored == modules
+
+
+def test_an_entry_of_classifiers_is_copied_to_classifiers_only():
+    modules = shared_docstrings.read_modules()
+    classifier = modules["recurrent_classifier"].replace("binary and multilabel targets", "two classes")
+    restored, found = shared_docstrings.copy_shared(modules | {"recurrent_classifier": classifier})
+    assert restored["recurrent_classifier"] == classifier != modules["recurrent_classifier"]
+    assert found == [f"{cell}_classifier: Parameters, loss" for cell in ("gru", "lstm")]

@@ -1,4 +1,4 @@
-"""Every example runs as a user would run it, in a shortened form."""
+"""Every example runs as a user would run it, with fewer epochs or data."""
 
 import itertools
 import re
@@ -22,56 +22,56 @@ def run_example(name, *arguments, cwd):
 
 def test_variable_length_scores_and_draws(tmp_path):
     output = run_example("variable_length.py", "--epochs", "20", "--seeds", "1", cwd=tmp_path)
-    network, counted = (float(score) for score in re.findall(r"accuracy (0\.\d+)", output)[-2:])
+    network, baseline = (float(score) for score in re.findall(r"accuracy (0\.\d+)", output)[-2:])
     assert network > 0.9
-    assert 0.8 < counted < 1
+    assert 0.8 < baseline < 1
     assert (tmp_path / "variable_length.png").stat().st_size > 20_000
 
 
 SHARED = ROOT.parent / "shared" / "data"
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="The film reviews, 25 MB, are not part of the project.")
+@pytest.mark.skipif(not SHARED.exists(), reason="The film reviews, 25 MB, are not included in the project.")
 def test_sentiment_compares_three(tmp_path):
-    arguments = ["--data", SHARED, "--reviews", "400", "--epochs", "1", "--recipe-epochs", "1"]
+    arguments = ["--data", SHARED, "--reviews", "400", "--epochs", "1", "--epochs-2019", "1"]
     lines = run_example("sentiment.py", *arguments, cwd=tmp_path).splitlines()
-    table = lines[lines.index("On the test half:") + 2 :]
+    table = lines[lines.index("Test set:") + 2 :]
     accuracy = {name.strip(): float(value) for name, value, _ in (line.rsplit(maxsplit=2) for line in table)}
-    assert set(accuracy) == {"TF-IDF, logistic regression", "tokens, embedding, GRU", "recipe of 2019"}
+    assert set(accuracy) == {"TF-IDF, logistic regression", "tokens, embedding, GRU", "network of 2019"}
     assert accuracy["TF-IDF, logistic regression"] > 0.7
     assert all(0.4 < value < 1 for value in accuracy.values())
 
 
-def test_sentiment_says_what_is_missing(tmp_path):
-    with pytest.raises(AssertionError, match=r"There is no .*imdb_train.tsv.gz"):
+def test_sentiment_names_a_missing_file(tmp_path):
+    with pytest.raises(AssertionError, match=r"imdb_train.tsv.gz does not exist"):
         run_example("sentiment.py", "--data", ".", cwd=tmp_path)
 
 
 def test_quickstart_prints_its_tables_and_draws(tmp_path):
     output = run_example("quickstart.py", "--epochs", "15", "--no-deep", cwd=tmp_path)
     lines = output.splitlines()
-    assert sum("END" in line for line in lines) == 16  # 2 cells x 2 sizes x 4 folds, each shown when it ends
+    assert sum("END" in line for line in lines) == 16  # 2 cells x 2 sizes x 4 folds, one line per fit
     assert sum(line.strip().startswith(("gru", "lstm")) for line in lines) == 4
-    scores = lines[lines.index(next(line for line in lines if line.startswith("Held out"))) + 2 :][:3]
+    scores = lines[lines.index(next(line for line in lines if line.startswith("Held-out years"))) + 2 :][:3]
     rmse = {name.strip(): float(value) for name, value in (line.rsplit(maxsplit=3)[:2] for line in scores)}
     [(_, network)] = [(name, value) for name, value in rmse.items() if name.startswith(("GRU", "LSTM"))]
-    assert network < rmse["last value repeated"]
+    assert network < rmse["naive forecast"]
     assert (tmp_path / "quickstart.png").stat().st_size > 20_000
 
 
 def test_tour_forecasts_and_draws(tmp_path):
     lines = run_example("tour.py", cwd=tmp_path).splitlines()
     network, ridge = (float(line.split()[-1]) for line in lines if "mean absolute error" in line)
-    assert network < 20  # the eleven years before, again
+    assert network < 20  # error of the seasonal naive forecast
     assert ridge < 20
-    [inside] = [int(line.split()[0]) for line in lines if "inside the 90 % interval" in line]
+    [inside] = [int(line.split()[0]) for line in lines if "within the 90% interval" in line]
     assert inside >= 7
     for name in ("tour_series.png", "tour_forecast.png"):
         assert (tmp_path / name).stat().st_size > 20_000
 
 
 def test_long_sequences_compares_both_cells(tmp_path, monkeypatch, capsys):
-    # In this process, which mostly has TensorFlow imported already, and gives the example's functions to test.
+    # In this process, in which TensorFlow is usually imported already, and which can call functions of the example.
     monkeypatch.chdir(tmp_path)
     arguments = ["--epochs", "3", "--steps", "70", "--sequences", "3", "--seeds", "1"]
     monkeypatch.setattr(sys, "argv", ["long_sequences.py", *arguments])
@@ -79,10 +79,10 @@ def test_long_sequences_compares_both_cells(tmp_path, monkeypatch, capsys):
     output = capsys.readouterr().out
 
     table = {line.split()[0]: line.split() for line in output.splitlines() if line.startswith(("GRU  ", "LSTM  "))}
-    assert table["GRU"][1] == str(3 * 16 * (1 + 16 + 2) + 16 + 1)  # two biases a gate
+    assert table["GRU"][1] == str(3 * 16 * (1 + 16 + 2) + 16 + 1)  # two biases per gate
     assert table["LSTM"][1] == str(4 * 16 * (1 + 16 + 1) + 16 + 1)
-    assert all(float(fall) > 0 for fall in re.search(r"fell by (\S+) \(GRU\) and (\S+) \(LSTM\)", output).groups())
-    assert re.search(r"took \d+\.\d % (longer|less) than one of GRU .* reports a difference of 3\.84 %", output)
+    assert all(float(fall) > 0 for fall in re.search(r"decreased by (\S+) \(GRU\) and (\S+) \(LSTM\)", output).groups())
+    assert re.search(r"took \d+\.\d% (longer|less) than one of GRU .* reports a difference of 3\.84%", output)
     assert (tmp_path / "long_sequences.png").stat().st_size > 20_000
 
     observed, following = example["make_sinusoids"](11, 70, np.random.default_rng(0))
@@ -103,11 +103,11 @@ def test_long_sequences_compares_both_cells(tmp_path, monkeypatch, capsys):
 @pytest.fixture(scope="module")
 def bitcoin_price():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # or the example sets it, for all that runs in this process
+        patch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # otherwise the example sets it for this process
         return runpy.run_path(str(EXAMPLES / "bitcoin_price.py"))
 
 
-def test_bitcoin_price_compares_with_the_last_value(bitcoin_price, tmp_path, capsys):
+def test_bitcoin_price_compares_with_the_naive_forecast(bitcoin_price, tmp_path, capsys):
     arguments = ["--last-days", "200", "--epochs", "1", "--cells", "gru", "--output", str(tmp_path / "price.png")]
     bitcoin_price["main"](arguments)
     lines = capsys.readouterr().out.splitlines()
@@ -121,12 +121,12 @@ def test_bitcoin_price_compares_with_the_last_value(bitcoin_price, tmp_path, cap
 
     close = sp500.load()["Close"].to_numpy()[-200:]
     held_out = np.diff(close)[-39:]  # a fifth of the 198 days that have a return and a next day
-    prices = table("The next close")
-    assert list(prices) == ["GRU", "GRU on returns", "repeating the last value"]
+    prices = table("Next closing price")
+    assert list(prices) == ["GRU", "GRU on returns", "naive forecast"]
     assert prices["GRU"][0] == "53,651"
     expected = [f"{np.abs(held_out).mean():,.1f}", f"{np.sqrt(np.mean(held_out**2)):,.1f}"]
-    assert prices["repeating the last value"][-2:] == expected
-    [found] = re.findall(r"- GRU: MAE (\S+)% above that of repeating the last value", "\n".join(lines))
+    assert prices["naive forecast"][-2:] == expected
+    [found] = re.findall(r"- GRU: MAE (\S+)% above that of naive forecast", "\n".join(lines))
     assert 1 + float(found) / 100 == pytest.approx(float(prices["GRU"][2]) / np.abs(held_out).mean(), abs=0.01)
 
     sizes = np.abs(100 * np.diff(np.log(close)))
@@ -134,7 +134,7 @@ def test_bitcoin_price_compares_with_the_last_value(bitcoin_price, tmp_path, cap
     averages = [np.average(sizes[:day][::-1], weights=weights[:day]) for day in range(160, 199)]
     error = sizes[160:] - averages
     expected = [f"{np.abs(error).mean():.3f}", f"{np.sqrt(np.mean(error**2)):.3f}"]
-    assert table("The size of the next log return")["moving average"][-2:] == expected
+    assert table("Next absolute log return")["moving average"][-2:] == expected
     assert (tmp_path / "price.png").stat().st_size > 20_000
     assert (tmp_path / "price_volatility.png").stat().st_size > 20_000
 
@@ -153,12 +153,12 @@ def test_bitcoin_price_finds_columns_by_name(bitcoin_price, tmp_path):
     with pytest.raises(SystemExit, match=r"has no column of dates\. Its columns are Close, Updated"):
         bitcoin_price["load_csv"](path)
     path.write_text("date,close\n2021-01-01,1\n2021-01-01,2\n")
-    with pytest.raises(SystemExit, match="one price a day"):
+    with pytest.raises(SystemExit, match="one positive price per day"):
         bitcoin_price["load_csv"](path)
     path.write_text("date,close\n2021-01-01,one\n")
-    with pytest.raises(SystemExit, match="'close' must hold numbers and 'date' dates"):
+    with pytest.raises(SystemExit, match="'close' must contain numbers and 'date' dates"):
         bitcoin_price["load_csv"](path)
-    with pytest.raises(SystemExit, match=r"There is no .*absent"):
+    with pytest.raises(SystemExit, match=r"absent.csv does not exist"):
         bitcoin_price["main"](["--data", str(tmp_path / "absent.csv")])
 
 
@@ -167,17 +167,19 @@ def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["damped_oscillation.py", "--epochs", "20"])
     example = runpy.run_path(str(EXAMPLES / "damped_oscillation.py"), run_name="__main__")
     output = capsys.readouterr().out
-    assert output.startswith("180 windows, 162 to train on.")
+    assert output.startswith("180 windows, 162 of them for training.")
     assert re.search(r"^ *gru +5201 ", output, flags=re.MULTILINE)
     assert re.search(r"^ *lstm +6761 ", output, flags=re.MULTILINE)
     assert len(re.findall(r"^ *(?:gru|lstm) +(?:sgd|adam) ", output, flags=re.MULTILINE)) == 8
-    before, after = np.array(re.findall(r"closed-loop RMSE (\S+) as published, (\S+) with", output), dtype=float).T
+    before, after = np.array(
+        re.findall(r"recursive RMSE (\S+) with the published settings, (\S+) with", output), dtype=float
+    ).T
     assert (after < before).all()
     for name in ("damped_oscillation.png", "damped_oscillation_loss.png"):
         assert (tmp_path / name).stat().st_size > 20_000
 
     class Recurrence:
-        """The curve's own: each value is a linear function of the two before it."""
+        """Recurrence of the curve: each value is a linear function of the previous two."""
 
         def predict(self, X):
             step = 5 * np.pi / 199
@@ -186,7 +188,7 @@ def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
 
     x = np.linspace(0, 5 * np.pi, 200)
     y = np.exp(-x / 5) * np.cos(x)
-    np.testing.assert_allclose(example["closed_loop"](Recurrence(), y[:20], 180), y, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(example["forecast_recursively"](Recurrence(), y[:20], 180), y, rtol=0, atol=1e-9)
 
 
 def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
@@ -198,11 +200,11 @@ def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
     output = capsys.readouterr().out
     errors = dict(re.findall(r"^(\S.*?)  +\S+ +(\S+)$", output, flags=re.MULTILINE))
     [chosen] = [name for name in errors if name.endswith(", median of 2 seeds")]
-    assert float(errors[chosen]) < float(errors["the last year again"])
-    assert re.search(r"interval held \d+ to \d+ of 24 months", output)
+    assert float(errors[chosen]) < float(errors["seasonal naive"])
+    assert re.search(r"interval contains \d+ to \d+ of 24 months", output)
     assert (tmp_path / "airline.png").stat().st_size > 20_000
 
     passengers = example["load_airline"]()["passengers"].to_numpy()
     past, truth, again = passengers[:-24], passengers[-24:], np.tile(passengers[-36:-24], 2)
-    percent = 100 * np.mean(np.abs(again - truth) / (truth - past.min()))  # what scaling to 0..1 makes of it
-    assert f"{percent:.2f}" == errors["the last year again"]
+    percent = 100 * np.mean(np.abs(again - truth) / (truth - past.min()))  # of values scaled to [0, 1]
+    assert f"{percent:.2f}" == errors["seasonal naive"]

@@ -1,4 +1,4 @@
-"""``python -m skrnn``: the report that bug reports hold."""
+"""``python -m skrnn``: the report for bug reports, and the guide."""
 
 import sys
 from importlib.metadata import version
@@ -9,6 +9,7 @@ from children import VERY_LONG, run
 import skrnn
 from skrnn import _self_test
 from skrnn.__main__ import REQUIRED, main
+from skrnn._common.guide import PAGES, read_page, read_section
 from skrnn._engine.native import kernels  # noqa: F401  (which makes them known)
 from skrnn._engine.native.compiling import KERNELS
 from skrnn._engine.native.library import cache_folder, host_target
@@ -40,18 +41,18 @@ def test_the_report_of_a_fresh_process():
         for name in KERNELS:
             assert (cache_folder(dtype) / f"{name}.kernel").is_file()
     assert sum(line.startswith("  ok ") for line in lines) == 9
-    assert lines[-1] == "All is well."
+    assert lines[-1] == "All checks passed."
 
 
 @pytest.mark.slow
 def test_the_report_says_why_kernels_do_not_run():
     status, text = report(SKRNN_ENGINE="keras")
     assert status == 0, text
-    assert "engine        Keras's own loop, because the environment sets SKRNN_ENGINE=keras" in text
+    assert "engine        Keras's built-in training loop, because the environment sets SKRNN_ENGINE=keras" in text
     assert "kernels" not in text
 
 
-def test_a_check_that_raises_is_told(monkeypatch, capsys):
+def test_a_check_that_raises_is_reported(monkeypatch, capsys):
     def checks():
         yield True, "learns"
         raise OSError("no such library")
@@ -64,10 +65,52 @@ def test_a_check_that_raises_is_told(monkeypatch, capsys):
     assert any(line.startswith("engine ") for line in lines)
 
 
-def test_a_check_that_fails_is_told_and_counted(monkeypatch, capsys):
+def test_a_check_that_fails_is_reported_and_counted(monkeypatch, capsys):
     monkeypatch.setattr(_self_test, "checks", lambda: iter([(True, "learns"), (False, "repeats itself")]))
     assert main() == 1
     lines = capsys.readouterr().out.splitlines()
     assert "  ok     learns" in lines
     assert "  FAILED repeats itself" in lines
     assert lines[-1] == "1 of 2 failed: please report all of the above."
+
+
+def test_an_unknown_engine_is_no_bug_to_report():
+    status, text = report(SKRNN_ENGINE="foo")
+    assert status == 1
+    assert text.splitlines()[-1] == (
+        "The environment variable SKRNN_ENGINE must be one of keras, native, or not be set. Got 'foo' instead."
+    )
+    assert "SKRNN_ENGINE=foo" in text  # the versions and variables are printed nevertheless
+    assert "FAILED" not in text and "report" not in text
+
+
+# ---------------------------------------------------------------- the guide
+
+
+def test_the_guide_lists_its_pages(capsys):
+    assert main(["guide"]) == 0
+    output = capsys.readouterr().out
+    assert 'printed by "python -m skrnn guide PAGE"' in output
+    assert [line.split()[0] for line in output.splitlines()[2:]] == [*PAGES]
+
+
+def test_the_guide_prints_a_page_or_a_section(capsys):
+    assert main(["guide", "speed"]) == 0
+    assert capsys.readouterr().out.rstrip() == read_page("speed").rstrip()
+    assert main(["guide", "speed", "memory"]) == 0
+    assert capsys.readouterr().out.rstrip() == read_section("speed", "memory").rstrip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["guide", "sped"], "The guide has no page 'sped'. Its pages are getting_started, "),
+        (["guide", "speed", "memories"], "The page 'speed' of the guide has no section 'memories'. Its sections are "),
+        (["gide"], "invalid choice: 'gide'"),
+    ],
+)
+def test_wrong_arguments(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Recipes of the guide, each by itself, where the packages that it needs are installed."""
+"""Each recipe of the guide runs on its own if the packages that it requires are installed."""
 
 import re
 
@@ -17,19 +17,19 @@ TEXT = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 START, *SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 RECIPES = {section.splitlines()[0]: section for section in SECTIONS}
 
-# What the recipes need beside skrnn, by their titles; the extra `recipes` has all of it.
+# Packages that each recipe requires besides skrnn; the extra `recipes` installs all of them.
 PACKAGES = {
     "ONNX": ["onnx", "onnxruntime", "tf2onnx"],
     "TensorFlow Lite": ["ai_edge_litert"],
     "SHAP": ["shap"],
     "MAPIE": ["mapie"],
     "Resampling with imbalanced-learn": ["imblearn"],
-    "Optuna, pruning between folds": ["optuna"],
+    "Pruning between folds with Optuna": ["optuna"],
 }
 
 
 def run(text, folder, monkeypatch, **names):
-    """Run the blocks of a text in a folder; return what they define."""
+    """Run the code blocks of a text in a folder; return the names that they define."""
     monkeypatch.chdir(folder)
     exec(compile("\n".join(BLOCK.findall(text)), "recipes.md", "exec"), names)
     return names
@@ -46,7 +46,7 @@ def test_a_recipe_runs(title, tmp_path, monkeypatch):
     run(START + RECIPES[title], tmp_path, monkeypatch)
 
 
-# ---------------------------------------------------------------------- what the page says without code
+# ---------------------------------------------------------------------- claims without code
 
 
 def test_new_samples_are_computed_between_transformers(X, y):
@@ -95,7 +95,7 @@ def test_a_callback_prunes_between_epochs(X, y, caplog):
     study.enqueue_trial({"rate": 0.02})
     with caplog.at_level("DEBUG", logger="skrnn"):
         study.optimize(objective, n_trials=1)
-        study.pruner = optuna.pruners.ThresholdPruner(upper=0.0)  # whatever comes next is behind
+        study.pruner = optuna.pruners.ThresholdPruner(upper=0.0)  # prunes every later trial
         study.optimize(objective, n_trials=1)
     assert [(trial.state.name, len(trial.intermediate_values)) for trial in study.trials] == [
         ("COMPLETE", 3),

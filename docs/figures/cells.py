@@ -1,4 +1,4 @@
-"""The LSTM and the GRU cell, drawn; the numbers are those of the equations in ``docs/cells.md``.
+"""Diagrams of the LSTM and the GRU cell; the numbers refer to the equations in ``docs/cells.md``.
 
 The figure is left open for Sphinx's plot directive; ``python docs/figures/cells.py FOLDER`` saves it as a PNG.
 """
@@ -19,12 +19,12 @@ TOP = 7.2  # where the state that is carried along runs
 
 
 def tint(color, strength):
-    """Thin a colour with white."""
+    """Return a lighter tint of a color."""
     return tuple(1 - strength * (1 - part) for part in to_rgb(color))
 
 
 class Drawing:
-    """A cell: boxes with weights, circles for products and sums, and the lines between them."""
+    """Diagram of a cell: boxes with weights, circles for element-wise operations, and lines."""
 
     def __init__(self, ax, title):
         self.ax = ax
@@ -44,18 +44,18 @@ class Drawing:
         self.ax.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.25, zorder=4)
 
     def circle(self, x, y, sign):
-        """Draw an elementwise product or a sum."""
+        """Draw an element-wise product or a sum."""
         self.ax.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=POINTWISE, linewidth=1.8, zorder=3))
         self.ax.text(x, y - 0.02, sign, color="black", ha="center", va="center", fontsize=12, zorder=4)
 
     def arrow(self, *points):
-        """Draw a line through points, with its head at the last."""
+        """Draw an arrow through points."""
         line = FancyArrowPatch(path=Line(points), arrowstyle="-|>", mutation_scale=11, zorder=2)
         line.set(facecolor="black", edgecolor="black", linewidth=1.3, joinstyle="miter", capstyle="projecting")
         self.ax.add_patch(line)
 
     def wire(self, *points):
-        """Draw a line through points, without a head."""
+        """Draw a line through points."""
         self.ax.plot(*zip(*points, strict=True), color="black", linewidth=1.3, zorder=1)
 
     def gap(self, x, y):
@@ -67,7 +67,7 @@ class Drawing:
         self.ax.add_patch(Circle((x, y), 0.09, facecolor="black", edgecolor="none", zorder=2))
 
     def label(self, x, y, text, ha="center"):
-        """Name what runs along a line."""
+        """Label a line."""
         self.ax.text(x, y, text, ha=ha, va="center", fontsize=11, zorder=4)
 
 

@@ -1,6 +1,6 @@
-"""Which rows each window holds, and which rows the windows of a test fold reach back to.
+"""Figure of the rows in each window, and of the rows in the windows of a test fold.
 
-``python docs/figures/windows.py out.png`` saves the figure; the documentation draws it through matplotlib's plot
+``python docs/figures/windows.py out.png`` saves the figure; the documentation includes it with matplotlib's plot
 directive.
 """
 
@@ -16,33 +16,33 @@ from sklearn.model_selection import TimeSeriesSplit
 from skrnn import SequenceWindower, make_supervised, sliding_windows
 
 WINDOW = 4
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"  # told apart by the colour-blind, too
-# What a square stands for: how its patch is drawn.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"  # distinguishable with color blindness
+# Styles of the squares.
 OWN, EARLIER = {"facecolor": BLUE}, {"facecolor": BLUE, "alpha": 0.5}
-ABSENT = {"facecolor": "none", "edgecolor": GREY, "hatch": "////"}
+PADDED = {"facecolor": "none", "edgecolor": GREY, "hatch": "////"}
 TARGET = {"facecolor": ORANGE}
 TRAIN, TEST, GAP = {"facecolor": BLUE}, {"facecolor": GREEN}, {"facecolor": GREY, "alpha": 0.4}
 HELD = {"marker": "o", "color": "white", "markeredgecolor": "black", "markersize": 5, "linestyle": "none"}
 
 
 def numbered_rows(n_rows):
-    """Make rows that hold their own number, so that a window of them says which rows it is made of."""
+    """Return rows that contain their own number, which identifies them in windows."""
     return pd.DataFrame({"row": np.arange(n_rows, dtype=float)})
 
 
 def square(axes, row, lane, kind):
-    """Draw one row in one lane of the picture."""
+    """Draw one row in one lane of the figure."""
     axes.add_patch(plt.Rectangle((row - 0.42, lane - 0.38), 0.84, 0.76, **kind))
 
 
 def draw_windows(axes):
-    """Draw one lane a window: the rows that it holds, those that are absent, and the row of its target."""
+    """Draw one lane per window: its rows, its padded time steps, and the row of its target."""
     X, y, _ = make_supervised(numbered_rows(9), "row", steps_ahead=1)
-    windows = SequenceWindower(WINDOW).fit_transform(X)[..., 0]  # (n_rows, window), absent steps are NaN
+    windows = SequenceWindower(WINDOW).fit_transform(X)[..., 0]  # (n_rows, window), padded time steps are NaN
     for lane, (window, target) in enumerate(zip(windows, y, strict=True)):
         for back, row in enumerate(window[::-1]):
             if np.isnan(row):
-                square(axes, lane - back, lane, ABSENT)
+                square(axes, lane - back, lane, PADDED)
             else:
                 square(axes, row, lane, EARLIER if back else OWN)
         square(axes, target, lane, TARGET)
@@ -50,14 +50,14 @@ def draw_windows(axes):
     axes.set(xlabel="row", ylabel="window", title=f"SequenceWindower(window={WINDOW})")
 
 
-def rows_held(windows):
-    """Return the numbers of the rows that some of the windows hold."""
+def rows_of(windows):
+    """Return the numbers of the rows that the windows contain."""
     numbers = np.asarray(windows)[..., 0]
     return np.unique(numbers[~np.isnan(numbers)])
 
 
 def draw_folds(axes):
-    """Draw one lane a fold: what it trains and tests on, and dots where a window of its test rows reaches."""
+    """Draw one lane per fold: its training and test rows, with dots for the rows in windows of test rows."""
     X = numbered_rows(14)
     before_splitting = sliding_windows(X, WINDOW)
 
@@ -78,7 +78,7 @@ def draw_folds(axes):
             lane += 1
             for row in range(test[-1] + 1):
                 square(axes, row, lane, TRAIN if row in train else TEST if row in test else GAP)
-            held = rows_held(windows_of(train, test))
+            held = rows_of(windows_of(train, test))
             axes.plot(held, np.full(len(held), lane), **HELD)
             ticks[lane] = f"fold {fold}"
         lane += 1.15
@@ -87,8 +87,8 @@ def draw_folds(axes):
     axes.set(xlabel="row", title="TimeSeriesSplit(2, test_size=3)")
 
 
-def explain(axes, kinds, *more):
-    """Put a legend below a picture."""
+def draw_legend(axes, kinds, *more):
+    """Draw a legend below the axes."""
     handles = [Patch(**kind, label=label) for label, kind in kinds.items()]
     axes.legend(
         handles=[*handles, *more], loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9, frameon=False
@@ -100,9 +100,9 @@ def draw():
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4.6), layout="constrained", width_ratios=[1, 1.2])
     draw_windows(left)
     draw_folds(right)
-    explain(left, {"own row": OWN, "earlier rows": EARLIER, "absent steps": ABSENT, "row of the target": TARGET})
+    draw_legend(left, {"own row": OWN, "earlier rows": EARLIER, "padded time steps": PADDED, "target row": TARGET})
     held = Line2D([], [], **HELD, label="in a window of a test row")
-    explain(right, {"trained on": TRAIN, "left out (gap)": GAP, "tested on": TEST}, held)
+    draw_legend(right, {"training row": TRAIN, "gap": GAP, "test row": TEST}, held)
     for axes in (left, right):
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, labelsize=9)

@@ -1,4 +1,4 @@
-"""Errors, types, time indexes and other tools that know nothing of networks.
+"""Time indexes, frames, warnings, types, saved state: tools that do not depend on networks.
 
-Every package may import it; it imports none of them.
+Every package may import this one; it imports none of them.
 """

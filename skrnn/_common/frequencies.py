@@ -1,4 +1,4 @@
-"""Frequencies of series: the distance between neighbouring times, and the periods that times lie in."""
+"""Frequencies of series, inferred also where rows are missing, and positions of times in periods of a frequency."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from skrnn._common.breaks import have_breaks
 from skrnn._common.plain_index import alias_of
+from skrnn._common.recurring_gaps import have_recurring_gaps
 from skrnn._common.times import time_values
 
 _DAY = np.timedelta64(1, "D")
-_MOST, _NEARLY_ALL = 0.5, 0.9  # of the rows of a series follow by one, where they agree with a frequency
+# Fractions of the steps of a series that must be one period of a frequency, for a frequency of another series of the
+# panel, and for one inferred from the series itself.
+_MOST, _NEARLY_ALL = 0.5, 0.9
 
 
 def frequency_of(time):
@@ -27,9 +29,9 @@ def frequency_of(time):
     Returns
     -------
     str, DateOffset, int or None
-        For dates and time differences an alias of pandas, or an offset that has none; for numbers, and for periods
-        in units of theirs, their step. Given by the index, inferred by pandas, or the constant step; None where there
-        is none, as of whole numbers that repeat.
+        For dates and time differences an alias of pandas, or an offset without an alias; for integers, and for periods
+        in multiples of their frequency, the step. It is that of the index, the one that pandas infers, or the constant
+        step; None if there is none, and if times repeat.
     """
     if time is None or _repeats(time):
         return None
@@ -46,15 +48,15 @@ def frequency_of(time):
 
 
 def _repeats(time):
-    """Return True if increasing times repeat; pandas 2.2 says so of any slice of an index that repeats some."""
+    """Return True if increasing times repeat; ``has_duplicates`` of slices of an index is wrong in pandas 2.2."""
     steps = np.diff(time_values(time))
     return bool((steps == np.zeros(1, dtype=steps.dtype)).any())
 
 
-def frequency_despite_holes(time):
-    """Return the frequency of one series, or that which nearly all of its rows agree with, where others are missing.
+def frequency_despite_gaps(time):
+    """Return the frequency of one series, also if rows are missing, provided that nearly all others agree with it.
 
-    Days of the week without rows and nights between sessions are no holes: what comes after them is the next row.
+    Days of the week without rows and nights between sessions are not gaps: the row after them is the next row.
 
     Parameters
     ----------
@@ -64,25 +66,26 @@ def frequency_despite_holes(time):
     Returns
     -------
     str, DateOffset, int or None
-        As `frequency_of` returns it. A period is followed by the next one where there are too few to tell.
+        As returned by `frequency_of`. For a PeriodIndex of two rows it is their distance, of one row that of the index.
     """
     frequency = frequency_of(time)
-    if frequency is None and not have_breaks(time, np.array([0, len(time)]), np.ones(1, dtype=bool))[0]:
-        frequency = _despite_holes(time)
+    if frequency is None and not have_recurring_gaps(time, np.array([0, len(time)]), np.ones(1, dtype=bool))[0]:
+        frequency = _inferred_despite_gaps(time)
     return frequency
 
 
-def _despite_holes(time):
-    """Return the frequency that nearly all rows of a series without breaks agree with."""
+def _inferred_despite_gaps(time):
+    """Return the frequency that nearly all rows agree with, of a series without recurring gaps."""
     steps = np.diff(time_values(time))
     if len(steps) < 2:
         return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
     regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
     if regular.all() or regular.mean() < _NEARLY_ALL or _repeats(time):
         return None
-    ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])
+    ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])  # of runs of rows without a gap
     longest = int(np.argmax(np.diff(ends)))
-    frequency = frequency_of(time[ends[longest] + 1 : ends[longest + 1] + 1])  # of the rows between two holes
+    longest_run = time[ends[longest] + 1 : ends[longest + 1] + 1]
+    frequency = frequency_of(longest_run)
     if frequency is None:
         return None
     numbers = _count(time, time[np.zeros(len(time), dtype=int)], frequency)
@@ -92,9 +95,9 @@ def _despite_holes(time):
 def frequencies_of(labels):
     """Return the frequency of each series.
 
-    The frequency is that of the rows of the series itself. A series that is too short to have one, or has holes, takes
-    that of other series of the panel where its rows agree with it and are no more than theirs, or else one that nearly
-    all of its own rows agree with.
+    The frequency is that of the rows of the series itself. A series that is too short, or has gaps, gets the frequency
+    of other, longer series of the panel if its rows agree with it, or else the one that nearly all of its own rows
+    agree with.
 
     Parameters
     ----------
@@ -102,86 +105,87 @@ def frequencies_of(labels):
 
     Returns
     -------
-    tuple of str, DateOffset, int or None, one for each series
+    tuple of str, DateOffset, int or None, of length n_series
     """
     n_series = len(labels.series)
     if labels.time is None:
         return (None,) * n_series
     if n_series == 1:
-        return (frequency_despite_holes(labels.time),)
+        return (frequency_despite_gaps(labels.time),)
     order = labels.by_series()
     time, codes = labels.time[order], labels.codes[order]
     bounds = np.searchsorted(codes, np.arange(n_series + 1))
     lengths = np.diff(bounds)
     found, pending = [None] * n_series, _may_be_regular(time, codes, bounds)
-    n_rows: dict[Any, int] = {}  # of the series of each frequency
-    # The longest first: three days of business days look like any three days.
+    n_rows: dict[Any, int] = {}  # number of rows of the series of each frequency
+    # The longest series come first: three business days look like any three days.
     for code in np.argsort(-lengths, kind="stable"):
         frequency = frequency_of(time[bounds[code] : bounds[code + 1]]) if pending[code] else None
         if frequency is None:
             continue
-        exact = _agreeing(time, codes, pending, frequency)[1] == 1
+        exact = _agreement(time, codes, pending, frequency)[1] == 1
         exact[code] = True
         for other in np.flatnonzero(exact & pending):
             found[other] = frequency
             n_rows[frequency] = n_rows.get(frequency, 0) + int(lengths[other])
         pending &= ~exact
     if None in found:
-        _lend(found, time, codes, bounds, n_rows)
+        _fill_missing(found, time, codes, bounds, n_rows)
     return tuple(found)
 
 
-def _lend(found, time, codes, bounds, n_rows):
-    """Give series without a frequency one of the panel, or one of their own rows, in place."""
-    needy = np.array([frequency is None for frequency in found])
+def _fill_missing(found, time, codes, bounds, n_rows):
+    """Set the missing frequencies to one of the panel, or to one inferred from their own rows, in place."""
+    is_missing = np.array([frequency is None for frequency in found])
     lengths = np.diff(bounds)
-    only_single = (lengths[needy] == 1).all()
+    all_of_one_row = (lengths[is_missing] == 1).all()
     n_rows = dict(sorted(n_rows.items(), key=lambda item: -item[1]))
-    lone = len(n_rows) == 1  # one row agrees with too many frequencies to choose
-    pooled = None if n_rows and only_single else frequency_of(time.unique().sort_values())
+    is_only_frequency = len(n_rows) == 1  # otherwise a series of one row would agree with several
+    pooled = None if n_rows and all_of_one_row else frequency_of(time.unique().sort_values())
     if pooled is not None and pooled not in n_rows:
         n_rows[pooled] = len(time)
-    broken = have_breaks(time, bounds, needy)
-    for place, (frequency, n_of_others) in enumerate(n_rows.items()):
-        on_grid, share = _agreeing(time, codes, needy, frequency)
-        # Rows of a period index lie in its periods, however many are missing.
-        agrees = (share > _MOST) | isinstance(time, pd.PeriodIndex)
-        agrees &= (lengths > 1) & (lengths <= n_of_others) & ~broken
-        agrees |= (lengths == 1) & lone & (place == 0)
+    has_recurring_gaps = have_recurring_gaps(time, bounds, is_missing)
+    for rank, (frequency, n_of_others) in enumerate(n_rows.items()):
+        on_grid, fraction = _agreement(time, codes, is_missing, frequency)
+        # A time of a period index is always a multiple of its frequency, even if most rows are missing.
+        agrees = (fraction > _MOST) | isinstance(time, pd.PeriodIndex)
+        agrees &= (lengths > 1) & (lengths <= n_of_others) & ~has_recurring_gaps
+        agrees |= (lengths == 1) & is_only_frequency & (rank == 0)
         agrees &= on_grid
         for code in np.flatnonzero(agrees):
             found[code] = frequency
-        needy &= ~agrees
-    for code in np.flatnonzero(needy & ~broken):
-        frequency = _despite_holes(time[bounds[code] : bounds[code + 1]]) if found[code] is None else None
+        is_missing &= ~agrees
+    for code in np.flatnonzero(is_missing & ~has_recurring_gaps):
+        frequency = _inferred_despite_gaps(time[bounds[code] : bounds[code + 1]]) if found[code] is None else None
         if frequency is None:
             continue
         found[code] = frequency
-        on_grid, share = _agreeing(time, codes, needy & ~broken, frequency)
-        for other in np.flatnonzero(on_grid & (share >= _NEARLY_ALL)):
+        on_grid, fraction = _agreement(time, codes, is_missing & ~has_recurring_gaps, frequency)
+        for other in np.flatnonzero(on_grid & (fraction >= _NEARLY_ALL)):
             found[other] = found[other] or frequency
 
 
 def periods_of(time, codes, later, later_codes, frequencies):
-    """Return the number of the period of its series at which each time lies.
+    """Return the number of the period, within its series, of each time.
 
     Parameters
     ----------
     time : Index
-        Fitted times, those of one series after another.
+        Fitted times, sorted by series.
     codes : ndarray of int, shape (n_rows,)
         Their series, sorted.
     later : Index
         Other times.
     later_codes : ndarray of int, shape (n_later,)
-        Their series; -1 for one that was not fitted.
+        Their series; -1 for a series that was not fitted.
     frequencies : tuple
-        As `frequencies_of` returns them.
+        As returned by `frequencies_of`.
 
     Returns
     -------
-    numbers, later_numbers : ndarray of float, one for each time
-        Periods since the first fitted row of the series; NaN between two periods, or without a frequency.
+    numbers, later_numbers : ndarray of float, shape (n_rows,) and (n_later,)
+        Number of periods since the first fitted row of the series; NaN for a time between two periods, and without a
+        frequency.
     """
     both, all_codes = time.append(later), np.concatenate([codes, later_codes])
     numbers = np.full(len(both), np.nan)
@@ -196,7 +200,7 @@ def periods_of(time, codes, later, later_codes, frequencies):
 
 
 def next_times(last, frequency, n_steps):
-    """Return the times of the steps after the last one; their numbers where there is no frequency."""
+    """Return the times of the steps after the last time, or the numbers of the steps without a frequency."""
     if last is None or frequency is None:
         return pd.RangeIndex(1, n_steps + 1, name="step")
     steps = np.arange(1, n_steps + 1)
@@ -207,26 +211,26 @@ def next_times(last, frequency, n_steps):
         zone = None if _is_fixed(offset) else last.tz
         wall = pd.date_range(_wall(last)[0], periods=n_steps + 1, freq=offset, name=last.name)
         if zone is not None and wall.tz_localize(zone, nonexistent="NaT", ambiguous="NaT").hasnans:
-            return _localized(wall, zone)[1:]  # which has no freq
+            return _localized(wall, zone)[1:]  # without a freq
         return pd.date_range(last[0], periods=n_steps + 1, freq=offset, name=last.name)[1:]
     return pd.Index([last[0] + offset * int(i) for i in steps], name=last.name)
 
 
 def times_of_next_rows(known, codes, frequencies):
-    """Return the times of rows without an index, which come next in their series.
+    """Return the times of rows without an index that are the next ones of their series.
 
     Parameters
     ----------
     known : RowLabels
-        Labels of earlier rows, those of one series after another.
+        Labels of earlier rows, sorted by series.
     codes : ndarray of int, shape (n_rows,)
-        The number of the series of each new row, among those of `known`.
+        Number of the series of each new row, in `known`.
     frequencies : tuple
-        As `frequencies_of` returns them.
+        As returned by `frequencies_of`.
 
     Returns
     -------
-    Index of length n_rows, or None where a series has no frequency
+    Index of length n_rows, or None if a series has no frequency
     """
     present = np.unique(codes)
     if not len(present) or present[-1] >= len(frequencies) or any(frequencies[code] is None for code in present):
@@ -237,24 +241,25 @@ def times_of_next_rows(known, codes, frequencies):
         next_times(known.time[[end]], frequencies[code], count)
         for end, code, count in zip(last, present, counts, strict=True)
     ]
-    place = np.empty(len(order), dtype=int)
-    place[order] = np.arange(len(order))
-    return parts[0].append(parts[1:]).take(place)
+    position = np.empty(len(order), dtype=int)
+    position[order] = np.arange(len(order))
+    return parts[0].append(parts[1:]).take(position)
 
 
 def _constant_step(numbers):
+    """Return the step of integers at equal distances; None otherwise."""
     steps = np.diff(numbers)
     return int(steps[0]) if len(steps) > 1 and steps[0] and (steps == steps[0]).all() else None
 
 
 def _inferred(time):
     """Return the frequency that pandas infers."""
-    # Not pd.infer_freq, which warns from pandas 3.1 on, and will return something else. Two times infer nothing.
+    # Not pd.infer_freq, which warns since pandas 3.1 of a change of its return type, and raises for two times.
     return type(time)(time, freq="infer").freq
 
 
 def _wall(time):
-    """Return times by the clock on the wall; a midnight that does not exist is that of the time it was shifted to."""
+    """Return local times without a time zone; a midnight that was shifted because it does not exist is restored."""
     if getattr(time, "tz", None) is None:
         return time
     wall = time.tz_localize(None)
@@ -263,12 +268,12 @@ def _wall(time):
 
 
 def _localized(wall, zone):
-    """Return times of the clock on the wall as times of a zone: the first that exists of none, the first of two."""
+    """Localize times: nonexistent ones are shifted forward, ambiguous ones are the first of the two."""
     return wall.tz_localize(zone, nonexistent="shift_forward", ambiguous=np.ones(len(wall), dtype=bool))
 
 
 def _may_be_regular(time, codes, bounds):
-    """Tell which series pandas may find a frequency for: asking it about each of thousands takes seconds."""
+    """Return the series for which pandas may infer a frequency: inference for thousands of series takes seconds."""
     lengths = np.diff(bounds)
     steps = np.diff(time_values(time))
     if steps.dtype.kind != "m":
@@ -279,14 +284,14 @@ def _may_be_regular(time, codes, bounds):
     np.minimum.at(smallest, codes[1:][within], hours[within])
     np.maximum.at(largest, codes[1:][within], hours[within])
     two_days = np.bincount(codes[1:][within & (hours > 36) & (hours < 60)], minlength=len(lengths)) > 0
-    calendar = largest <= 1.5 * smallest  # third Fridays are four or five weeks apart
+    calendar = largest <= 1.5 * smallest  # third Fridays of months are four or five weeks apart
     business_days = (smallest > 22) & (largest < 74) & ~two_days
     business_hours = (smallest == 1) & np.isin(largest, [17, 65])
     return (lengths > 1) & (calendar | business_days | business_hours)
 
 
-def _agreeing(time, codes, which, frequency):
-    """Tell for some series whether all rows lie at periods of a frequency, and the share that follow by one."""
+def _agreement(time, codes, which, frequency):
+    """Return which of some series lie on periods of a frequency, and the fraction of their steps of one period."""
     n_series = len(which)
     rows = np.flatnonzero(which[codes])
     first = np.searchsorted(codes, np.arange(n_series))
@@ -300,16 +305,16 @@ def _agreeing(time, codes, which, frequency):
 
 
 def _count(time, origin, frequency):
-    """Return how many periods after its origin each time lies, NaN between two."""
+    """Return the number of periods from its origin to each time; NaN for a time between two periods."""
     if not len(time):
         return np.empty(0)
     offset = to_offset(frequency) if isinstance(frequency, str) else frequency
     if not isinstance(time, pd.DatetimeIndex) or _is_fixed(offset):
         step = pd.Timedelta(offset).to_timedelta64() if isinstance(offset, pd.offsets.BaseOffset) else offset
         return _multiples(time_values(time) - time_values(origin), step)
-    # By the clock on the wall: days differ in length where clocks change.
+    # In local time: the length of a day differs when clocks change.
     wall, start = time.tz_localize(None).to_numpy(), _wall(origin).to_numpy()
-    if time.tz is not None:  # a time of the day that did not exist is the first one after it
+    if time.tz is not None:  # a nonexistent local time is represented by the first one after it
         days = wall.astype("M8[D]")
         exact = pd.DatetimeIndex(days + (start - start.astype("M8[D]")))
         wall = np.where(_localized(exact, time.tz) == time, exact, wall)
@@ -318,27 +323,29 @@ def _count(time, origin, frequency):
     if type(offset) is pd.DateOffset or isinstance(offset, (pd.offsets.BusinessHour, pd.offsets.CustomBusinessHour)):
         numbers = np.full(len(wall), np.nan)
         for first in np.unique(start):
-            mine = start == first
-            numbers[mine] = _places(pd.date_range(first, max(first, wall[mine].max()), freq=offset), wall[mine])
+            of_origin = start == first
+            numbers[of_origin] = _positions_in(
+                pd.date_range(first, max(first, wall[of_origin].max()), freq=offset), wall[of_origin]
+            )
         return numbers
     days, first_days = wall.astype("M8[D]"), start.astype("M8[D]")
     calendar = pd.date_range(min(days.min(), first_days.min()), days.max(), freq=offset.base)
-    distance = _places(calendar, days) - _places(calendar, first_days)
+    distance = _positions_in(calendar, days) - _positions_in(calendar, first_days)
     return np.where(wall - days == start - first_days, _multiples(distance, offset.n), np.nan)
 
 
-def _places(calendar, times):
-    """Return the position of times in a calendar, NaN where they are not in it."""
-    places = calendar.get_indexer(pd.DatetimeIndex(times)).astype(float)
-    return np.where(places < 0, np.nan, places)
+def _positions_in(calendar, times):
+    """Return the positions of times in a calendar, NaN for times that it does not contain."""
+    positions = calendar.get_indexer(pd.DatetimeIndex(times)).astype(float)
+    return np.where(positions < 0, np.nan, positions)
 
 
 def _multiples(distances, step):
-    """Return how many steps distances are, NaN where they are no whole number of them."""
+    """Return distances in steps; NaN for those that are not a multiple of the step."""
     numbers, rest = np.divmod(distances, step)
     return np.where(rest == np.zeros(1, dtype=rest.dtype), numbers, np.nan)
 
 
 def _is_fixed(offset):
-    """Tell frequencies of so many hours, minutes or less: days differ in length where clocks change."""
+    """Return True for frequencies of hours or shorter units, whose length does not depend on changes of the clocks."""
     return isinstance(offset, pd.offsets.Tick) and not isinstance(offset, pd.offsets.Day)

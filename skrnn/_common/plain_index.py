@@ -1,6 +1,6 @@
-"""Indexes and frequencies of pandas as arrays and plain values, which every format can hold, and back.
+"""Conversion of indexes and frequencies of pandas to arrays and plain values, and back.
 
-A pickle of a pandas index names private classes of pandas, and formats that build known classes only cannot hold it.
+A pickle of a pandas index refers to private classes of pandas, which formats with a list of trusted types cannot load.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pandas.tseries.frequencies import to_offset
 
 
 def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
-    """Return an index as a dict of arrays and plain values; its names are kept, what pandas has cached is not."""
+    """Return an index as a dict of arrays and plain values, with its names, without what pandas caches in it."""
     if index is None:
         return None
     if isinstance(index, pd.MultiIndex):
@@ -36,7 +36,7 @@ def index_to_plain(index: pd.Index | None) -> dict[str, Any] | None:
 
 
 def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
-    """Return the index that `index_to_plain` made plain."""
+    """Return the index of the output of `index_to_plain`."""
     if plain is None:
         return None
     if plain["kind"] == "levels":
@@ -50,7 +50,7 @@ def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
         return pd.Index(plain["values"], name=name)
     if kind == "labels":
         labels = [label_from_plain(label) for label in plain["values"]]
-        # Not given a dtype, pandas would make dates of what were objects, and tuples levels.
+        # pandas would infer dates from objects, and levels from tuples.
         return pd.Index(labels, dtype=plain["dtype"], name=name, tupleize_cols=False)
     values = plain["values"].view(f"{'M' if kind == 'dates' else 'm'}8[{plain['unit']}]")
     index = pd.DatetimeIndex(values, name=name) if kind == "dates" else pd.TimedeltaIndex(values, name=name)
@@ -61,17 +61,17 @@ def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
 
 
 def alias_of(offset: Any) -> Any:
-    """Return an offset as its alias, where that says all; None, and offsets without an alias, as they are."""
+    """Return the alias of an offset; None, and an offset that its alias does not fully describe, as they are."""
     if offset is None:
         return None
     try:
         return offset.freqstr if to_offset(offset.freqstr) == offset else offset
-    except ValueError:  # such as a DateOffset of several units, or an offset of one's own
+    except ValueError:  # such as a DateOffset of several units, or a custom offset
         return offset
 
 
 def label_to_plain(label: Any) -> Any:
-    """Return the name of an index or of a row as plain values: a time is an index of one, levels are a list."""
+    """Return the label of an index or a row as plain values: a time as an index of length one, a tuple as a list."""
     if isinstance(label, (pd.Timestamp, pd.Timedelta, pd.Period)):
         return {"time": index_to_plain(pd.Index([label]))}
     if isinstance(label, datetime.date) and not isinstance(label, datetime.datetime):
@@ -82,7 +82,7 @@ def label_to_plain(label: Any) -> Any:
 
 
 def label_from_plain(plain: Any) -> Any:
-    """Return the label that `label_to_plain` made plain."""
+    """Return the label of the output of `label_to_plain`."""
     if not isinstance(plain, dict):
         return plain
     if "levels" in plain:
@@ -90,12 +90,12 @@ def label_from_plain(plain: Any) -> Any:
     if "date" in plain:
         return datetime.date.fromisoformat(plain["date"])
     index = index_from_plain(plain["time"])
-    assert index is not None  # None stands for no index, and a time is one
+    assert index is not None  # None is the output for None only
     return index[0]
 
 
 def _plain_zone(zone: Any) -> Any:
-    """Return the name of a time zone, or the seconds of a fixed offset; another one as it is."""
+    """Return the name of a time zone, or the seconds of a fixed offset; other time zones as they are."""
     name = getattr(zone, "key", getattr(zone, "zone", None))  # of zoneinfo, of pytz
     if zone is None or name is not None:
         return name
@@ -105,4 +105,5 @@ def _plain_zone(zone: Any) -> Any:
 
 
 def _zone(plain: Any) -> Any:
+    """Return the time zone of the output of `_plain_zone`."""
     return datetime.timezone(datetime.timedelta(seconds=plain)) if isinstance(plain, float) else plain

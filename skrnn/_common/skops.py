@@ -1,15 +1,15 @@
-"""The types that a file of skops may build for an estimator of skrnn, fitted or not."""
+"""Types to trust when loading an estimator of skrnn, fitted or not, with skops."""
 
 from __future__ import annotations
 
-# They hold parameters, arrays and plain values, and their creation runs no code that a file could choose.
+# Their instances contain parameters, arrays and plain values; creating them cannot run code from the file.
 SKOPS_TRUSTED = [
-    "skrnn._estimators.recurrent.GRUClassifier",
-    "skrnn._estimators.recurrent.GRURegressor",
-    "skrnn._estimators.recurrent.LSTMClassifier",
-    "skrnn._estimators.recurrent.LSTMRegressor",
-    "skrnn._estimators.recurrent.RecurrentClassifier",
-    "skrnn._estimators.recurrent.RecurrentRegressor",
+    "skrnn._estimators.gru_classifier.GRUClassifier",
+    "skrnn._estimators.gru_regressor.GRURegressor",
+    "skrnn._estimators.lstm_classifier.LSTMClassifier",
+    "skrnn._estimators.lstm_regressor.LSTMRegressor",
+    "skrnn._estimators.recurrent_classifier.RecurrentClassifier",
+    "skrnn._estimators.recurrent_regressor.RecurrentRegressor",
     "skrnn._forecasting.forecaster.SequenceForecaster",
     "skrnn._model_selection.panel_split.PanelTimeSeriesSplit",
     "skrnn._preprocessing.scaler.SequenceScaler",

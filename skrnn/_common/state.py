@@ -1,4 +1,4 @@
-"""Fitted state as arrays and plain values under a version number: no saved estimator names a private class."""
+"""Saved state of estimators: arrays and plain values with a version number, without private classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 import skrnn
 from skrnn._common.plain_index import index_from_plain, index_to_plain, label_from_plain, label_to_plain
 
-# Raise it where the layout of the state changes, and read the older layouts in `from_plain`.
+# Increase it when the layout of the state changes, and read older layouts in `from_plain`.
 STATE_VERSION = 1
 
 _KIND = "skrnn kind"
@@ -24,7 +24,7 @@ Stored = TypeVar("Stored", bound=type)
 
 
 def stored_as(name: str) -> Callable[[Stored], Stored]:
-    """Register a class whose instances are saved as their attributes, under a name that no move changes."""
+    """Register a class whose instances are saved as their attributes, under a name independent of its module."""
 
     def register(cls: Stored) -> Stored:
         _CLASSES[name], _NAMES[cls] = cls, name
@@ -34,7 +34,7 @@ def stored_as(name: str) -> Callable[[Stored], Stored]:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a value of the fitted state as arrays, numbers, strings, lists, tuples and dicts of these."""
+    """Return a value of the fitted state as arrays, numbers, strings, and lists, tuples and dicts of these."""
     if isinstance(value, pd.Index):
         return {_KIND: "index", "index": index_to_plain(value)}
     if isinstance(value, _LABELS):
@@ -48,7 +48,7 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Any) -> Any:
-    """Return the value that `to_plain` made plain."""
+    """Return the value of the output of `to_plain`."""
     if isinstance(plain, (tuple, list)):
         return type(plain)(map(from_plain, plain))
     if not isinstance(plain, dict) or _KIND not in plain:
@@ -64,7 +64,7 @@ def from_plain(plain: Any) -> Any:
 
 
 class PlainStateMixin(BaseEstimator):
-    """Estimator that is saved under its public name, with private attributes as plain values."""
+    """Mixin that saves an estimator under its public name, with private attributes as plain values."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         name = type(self).__name__
@@ -82,7 +82,7 @@ class PlainStateMixin(BaseEstimator):
         if version != STATE_VERSION:
             raise ValueError(
                 f"This {type(self).__name__} was saved with state version {version}, but skrnn {skrnn.__version__} "
-                f"reads version {STATE_VERSION}. Load it with the version of skrnn that saved it, or fit it again."
+                f"reads version {STATE_VERSION}. Load it with the version of skrnn that saved it, or refit it."
             )
         state = {name: from_plain(value) if name.startswith("_") else value for name, value in state.items()}
         del state["_state_version"]

@@ -1,4 +1,4 @@
-"""Times of rows: what has an order, how far apart two are, and which comes next."""
+"""Times of rows: which types of index are ordered, and differences of times."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 
 from skrnn._common.frames import NO_INDEX
 
-# What pandas calls the contents of an index that has an order in time, or may have one. Text is left out:
-# nothing says that "row10" should come after "row9", or that a date starts with its year.
+# Values of ``Index.inferred_type`` that are ordered in time, or may be. Strings are not: "row10" would come before
+# "row9", and dates need not start with the year.
 _DATES = {"date", "datetime", "datetime64"}
 _DURATIONS = {"timedelta", "timedelta64"}
 _NUMBERS = {"floating", "integer"}
@@ -18,19 +18,19 @@ ORDERED_INDEXES = _DATES | _DURATIONS | _NUMBERS | {"period"}
 
 
 def is_ordered(index):
-    """Tell whether an index has an order in time, or may have one. Text has none: nothing sorts dates in it."""
+    """Return True for an index of a type that is ordered in time, or may be: dates, periods, numbers, not strings."""
     return not isinstance(index, pd.MultiIndex) and index.inferred_type in ORDERED_INDEXES
 
 
 def as_times(index):
-    """Return an index as one of numpy's dtypes, that can be subtracted: dates, periods, numbers.
+    """Return an index of dates, periods or numbers in a dtype that can be subtracted.
 
-    Objects become what they are; timestamps, durations and numbers of pyarrow, and numbers that may be missing, lose
-    their extension dtype.
+    The dtype of objects is inferred. Timestamps, durations and numbers of pyarrow, and nullable numbers, are converted
+    to dtypes of numpy.
     """
     index = index.infer_objects() if index.dtype == object else index
     kind = index.inferred_type
-    if kind in _DATES and not isinstance(index, pd.DatetimeIndex):  # pandas leaves datetime.date an object
+    if kind in _DATES and not isinstance(index, pd.DatetimeIndex):  # pandas does not convert datetime.date
         return pd.DatetimeIndex(index)
     if kind in _DURATIONS and not isinstance(index, pd.TimedeltaIndex):
         return pd.TimedeltaIndex(index)
@@ -41,33 +41,33 @@ def as_times(index):
 
 
 def same_labels(index, other):
-    """Tell whether two indexes hold the same labels, be they of numpy or of pyarrow."""
+    """Return True if two indexes contain the same labels, whether they are of numpy or of pyarrow."""
     if index.equals(other) or isinstance(index, pd.MultiIndex) or isinstance(other, pd.MultiIndex):
         return index.equals(other)
     times, others = as_times(index), as_times(other)
     if len(times) != len(others) or not is_ordered(times) or not comparable(times, others):
         return False
-    return bool((time_values(times) == time_values(others)).all())  # of other units, too
+    return bool((time_values(times) == time_values(others)).all())  # equal also if the units differ
 
 
 def time_values(time):
-    """Return times as an array that can be compared and subtracted: datetimes, timedeltas, or numbers."""
+    """Return times as an array of datetimes, timedeltas or numbers, which can be compared and subtracted."""
     if isinstance(time, pd.PeriodIndex):
         return time.asi8
     return time.to_numpy() if getattr(time, "tz", None) is None else time.tz_convert("UTC").tz_localize(None).to_numpy()
 
 
 def as_scalar(distance):
-    """Return a distance of numpy as what reads well in a message."""
+    """Return a difference of times as a scalar for messages."""
     return pd.Timedelta(distance) if isinstance(distance, np.timedelta64) else distance.item()
 
 
 def as_gap(max_gap, time):
-    """Return the largest gap as what differences of `time_values` are compared with."""
+    """Return `max_gap` in a type that can be compared with differences of `time_values`, or raise."""
     if time is None:
         raise ValueError(
-            f"max_gap={max_gap!r} needs the times of the rows: pass a DataFrame of pandas whose index (or the level "
-            f"beside that of groups) holds dates, periods or numbers. {NO_INDEX}"
+            f"max_gap={max_gap!r} requires the times of the rows: pass a pandas DataFrame whose index (or index level "
+            f"beside that of groups) contains dates, periods or numbers. {NO_INDEX}"
         )
     kind = time_values(time).dtype.kind
     gap = _as_duration(max_gap) if isinstance(max_gap, str) else max_gap
@@ -79,7 +79,7 @@ def as_gap(max_gap, time):
 
 
 def _as_duration(text):
-    """Read text as pandas does, which takes a number without a unit for nanoseconds: here it is an error."""
+    """Parse a string as pandas does, but raise for a number without a unit, which pandas reads as nanoseconds."""
     try:
         float(text)
     except ValueError:
@@ -90,12 +90,12 @@ def _as_duration(text):
     else:
         problem = "it has no unit"
     raise ValueError(
-        f"max_gap={text!r} cannot be read as a timedelta: {problem}. Pass a number and a unit, such as '2h' or '1D'."
+        f"max_gap={text!r} cannot be parsed as a timedelta: {problem}. Pass a number and a unit, such as '2h' or '1D'."
     )
 
 
 def comparable(time, other):
-    """Tell whether times are of one kind."""
+    """Return True if times are of one kind, so that they can be compared."""
     if time is None or other is None or (type(time) is not type(other) and not _both_numbers(time, other)):
         return False
     return time.dtype == other.dtype or _both_numbers(time, other) or _both_zoned_alike(time, other)
@@ -106,7 +106,7 @@ def _both_numbers(time, other):
 
 
 def _both_zoned_alike(time, other):
-    """Tell datetimes or timedeltas of different units, in one time zone."""
+    """Return True for datetimes or timedeltas in one time zone, whatever their units."""
     kinds = (pd.DatetimeIndex, pd.TimedeltaIndex)
-    # pandas < 3 makes objects of one time zone of pytz and one of zoneinfo, whatever their names.
+    # pandas < 3 converts a mix of time zones of pytz and of zoneinfo to objects, even if their names are equal.
     return isinstance(time, kinds) and isinstance(time[:0].append(other[:0]), kinds)

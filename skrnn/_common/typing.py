@@ -1,4 +1,4 @@
-"""What the signatures share: their types, and scikit-learn's decorators, which type checkers would not see through."""
+"""Type aliases of public signatures, and scikit-learn's decorators with type hints."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ Padding = Literal["mask", "edge", "zeros"]
 
 
 class Splitter(Protocol):
-    """A splitter of scikit-learn's kind."""
+    """Cross-validation splitter, as in scikit-learn."""
 
     def split(self, *args: Any, **kwargs: Any) -> Any:
-        """Generate the positions of each training set and test fold."""
+        """Generate indices of the training and the test samples of each split."""
 
 
-# scikit-learn has no type hints, so that what its decorators return is of any type, and so would be every method and
-# function that they decorate.
+# scikit-learn has no type hints: type checkers would infer `Any` for every function that its decorators are applied to.
 
 
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Function], Function]:
-    """Decorate a method with ``sklearn.base._fit_context``, which keeps its type."""
+    """Return ``sklearn.base._fit_context`` as a decorator that keeps the type of the method."""
     decorator: Callable[[Function], Function] = _fit_context(
         prefer_skip_nested_validation=prefer_skip_nested_validation
     )
@@ -40,7 +39,7 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Function], 
 def validate_params(
     constraints: Mapping[str, Any], *, prefer_skip_nested_validation: bool
 ) -> Callable[[Function], Function]:
-    """Decorate a function with scikit-learn's ``validate_params``, which keeps its type."""
+    """Return scikit-learn's ``validate_params`` as a decorator that keeps the type of the function."""
     decorator: Callable[[Function], Function] = _validate_params(
         constraints, prefer_skip_nested_validation=prefer_skip_nested_validation
     )
@@ -48,6 +47,6 @@ def validate_params(
 
 
 def available_if(check: Callable[[Any], bool]) -> Callable[[Function], Function]:
-    """Decorate a method with scikit-learn's ``available_if``, which keeps its type where it is available."""
+    """Return scikit-learn's ``available_if`` as a decorator that keeps the type of the method."""
     decorator: Callable[[Function], Function] = _available_if(check)
     return decorator

@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the caller, and not at one of skrnn or of what it is called through."""
+"""Warnings that are attributed to the code of the user, not to a line of skrnn or of a library that calls it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from types import FrameType
 
-# A call from a Pipeline or a search passes through these before it arrives here, and that of a worker begins in them.
+# Packages between the code of the user and skrnn, for example in a Pipeline or a search, and those that start workers.
 _PACKAGES = ("skrnn", "sklearn", "joblib", "contextlib", "keras")
 _WORKERS = ("threading", "concurrent", "multiprocessing", "distributed", "dask", "loky", "runpy")
-# These modules are what a command given to Python by -c calls.
+# Modules that are called by ``python -c`` in a new process.
 _ENTRIES = ("multiprocessing.spawn", "multiprocessing.forkserver", "joblib.externals.loky.backend.popen_loky_win32")
 _FOLDS = ("sklearn.model_selection._validation", "skrnn._model_selection.compare_cells")
 _SCORERS = ("sklearn.metrics._scorer",)
@@ -21,9 +21,9 @@ _SILENCED: ContextVar[bool] = ContextVar("_SILENCED", default=False)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Emit a warning at the innermost line that is neither skrnn's nor of a library that calls it.
+    """Emit a warning attributed to the innermost line outside of skrnn and the libraries that call it.
 
-    In a worker of joblib or Dask there may be no such line: the warning is at the line that calls this function.
+    In a worker of joblib or Dask there may be no such line. Then it is attributed to the caller of this function.
     """
     if _SILENCED.get():
         return
@@ -31,10 +31,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def _level_of_user(frame: FrameType | None) -> int:
-    """Return the ``stacklevel`` of the innermost line of a user.
-
-    Where there is none, as in a worker that was told to fit an estimator, that of the line that warns.
-    """
+    """Return the ``stacklevel`` of the innermost line of the user, or of the line that warns if there is none."""
     level = 1
     while frame is not None and _module(frame) not in _ENTRIES:
         if _module(frame).partition(".")[0] not in _PACKAGES + _WORKERS:
@@ -45,7 +42,7 @@ def _level_of_user(frame: FrameType | None) -> int:
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Emit no warning of skrnn, in this thread: what is fitted here is fitted again, and warned of then."""
+    """Suppress the warnings of skrnn in this thread, for a fit that is repeated later."""
     token = _SILENCED.set(True)
     try:
         yield
@@ -54,16 +51,17 @@ def silenced() -> Iterator[None]:
 
 
 def in_cross_validation() -> bool:
-    """Return True within a fit on the training part of a fold, whose rows a split may have taken apart."""
+    """Return True during cross-validation, where the rows of a fit may have gaps because of the split."""
     return _called_from(_FOLDS)
 
 
 def in_score() -> bool:
-    """Return True within cross-validation or a scorer of scikit-learn, which may score the rows that were fitted."""
+    """Return True during cross-validation or in a scorer of scikit-learn, which may be given the fitted rows."""
     return _called_from(_FOLDS + _SCORERS)
 
 
 def _called_from(modules: tuple[str, ...]) -> bool:
+    """Return True if one of the modules is on the call stack."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_globals.get("__name__") in modules:
@@ -73,7 +71,7 @@ def _called_from(modules: tuple[str, ...]) -> bool:
 
 
 def _module(frame: FrameType) -> str:
-    """Return the name of the module of a frame, also of one that runs as a script."""
+    """Return the name of the module of a frame, also if it runs as a script."""
     name = str(frame.f_globals.get("__name__", ""))
     spec = frame.f_globals.get("__spec__")
     return spec.name if name == "__main__" and spec is not None else name

@@ -1,4 +1,4 @@
-"""Numbers out of whatever is given, and the errors that say what is none and where it stands."""
+"""Checks of array-likes that must contain numbers, with errors that name the first offending value."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skrnn._common.frames import as_pandas
 
-NUMBERS = "biuf"  # kinds of numpy's dtypes that are numbers
+NUMBERS = "biuf"  # kinds of numeric numpy dtypes
 
-_BYTES = (bytes, bytearray, memoryview)  # of which float() makes numbers
+_BYTES = (bytes, bytearray, memoryview)  # which float() converts to numbers
 _OF_ARRAYS = ("__len__", "shape", "__array__", "__array_interface__", "__dataframe__")
 
 
 def check_array_like(given, parameter, name):
-    """Raise for what is no array, list or frame: single objects, text, mappings, sets, iterators, sparse matrices."""
+    """Raise for inputs that are not array-like: scalars, strings, mappings, sets, iterators, sparse matrices."""
     if issparse(given) or (isinstance(given, pd.DataFrame) and _sparse_columns(given)):
         raise TypeError(
             f"Sparse data was passed for {parameter}, but {name} takes dense data only. Got {type(given).__name__} of "
@@ -30,14 +30,14 @@ def check_array_like(given, parameter, name):
         )
     if isinstance(given, (str, bytes, Mapping, Set)) or not any(map(partial(hasattr, given), _OF_ARRAYS)):
         raise TypeError(
-            f"{parameter} must be an array, a list or a frame, for {name}. Got {reprlib.repr(given)} of type "
+            f"{parameter} must be array-like or a DataFrame for {name}. Got {reprlib.repr(given)} of type "
             f"{type(given).__name__} instead."
-            + (" Pass what its collect() returns." if type(given).__name__ == "LazyFrame" else "")
+            + (" Call its collect() first." if type(given).__name__ == "LazyFrame" else "")
         )
 
 
 def as_array_or_frame(given, parameter, name, words=("row", "column")):
-    """Return an array or a pandas object as it is, another frame as `as_pandas` does, and a list as an array."""
+    """Return an array or a pandas object unchanged, other frames as those of pandas, and a list as an array."""
     check_array_like(given, parameter, name)
     given = as_pandas(given)
     if isinstance(given, np.ndarray) and given.dtype == np.float16:
@@ -50,7 +50,7 @@ def as_array_or_frame(given, parameter, name, words=("row", "column")):
         word = words[0] if words else "element"
         which = f": {word} {other[0]} has {lengths[other[0]]}, {word} 0 has {lengths[0]}" if other else ""
         raise ValueError(
-            f"{parameter} is a list of lists that differ in length, which {name} does not take{which}."
+            f"{parameter} is a list of lists of different lengths, which {name} does not take{which}."
         ) from None
 
 
@@ -65,12 +65,12 @@ def as_numeric(given, name, *, parameter="X", words=("row", "column")):
     parameter : str, default="X"
         Name of the parameter, for errors.
     words : tuple of str, default=("row", "column")
-        Names of the axes; empty where an index is enough.
+        Names of the axes, for errors; if empty, the index is given.
 
     Returns
     -------
     ndarray, Series or DataFrame
-        ``given``, unless pd.NA stands among objects: then a copy with NaN in its place.
+        ``given``, or a copy with NaN in place of pd.NA in arrays of objects.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def check_finite(array, name, *, columns=None, parameter="X", words=("row", "col
 
 
 def as_float_array(given, name, *, parameter, words=("row", "column"), finite=False, allow_nd=False):
-    """Return an array-like of one axis or two, or of any number where ``allow_nd``, as float64."""
+    """Return a 1-D or 2-D array-like (any number of dimensions with ``allow_nd``) as float64."""
     given = as_numeric(given, name, parameter=parameter, words=words)
     array = check_array(
         given, ensure_2d=False, allow_nd=allow_nd, dtype=np.float64, ensure_all_finite=False, input_name=parameter
@@ -121,7 +121,7 @@ def as_float_array(given, name, *, parameter, words=("row", "column"), finite=Fa
 
 
 def as_numeric_array(array, parameter, name, words, sample=None):
-    """Return an array, text and objects that stand for numbers converted; where one does not, say which."""
+    """Return an array of numbers, strings and objects converted; raise for the first one that is not numeric."""
     if array.dtype.kind in NUMBERS:
         return array
     check_dtypes(array, parameter if sample is None else f"sample {sample} of {parameter}", name)
@@ -135,26 +135,27 @@ def as_numeric_array(array, parameter, name, words, sample=None):
 
 
 def raise_non_numeric(array, parameter, name, words, sample=None):
-    """Raise for the first value of an array of text or objects that is no number; None and pd.NA are missing ones."""
+    """Raise for the first non-numeric value of an array of strings or objects; None and pd.NA are missing values."""
     for index, value in np.ndenumerate(array):
         value = value.item() if isinstance(value, np.generic) else value
         if value is None or value is pd.NA:
             continue
-        said = f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and holds {reprlib.repr(value)}" + (
-            describe_position(index if sample is None else (sample, *index), words)
+        message = (
+            f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and contains {reprlib.repr(value)}"
+            + (describe_position(index if sample is None else (sample, *index), words))
         )
         if isinstance(value, (list, tuple, np.ndarray)):  # to float(), an array of one number is a number
-            raise TypeError(f"{said}.")
+            raise TypeError(f"{message}.")
         try:
             float(value)
         except TypeError as error:
-            raise TypeError(f"{said}: {error}.") from None
+            raise TypeError(f"{message}: {error}.") from None
         except (ValueError, OverflowError):
-            raise ValueError(f"{said}.") from None
+            raise ValueError(f"{message}.") from None
 
 
 def check_sample_weights(sample_weight, n_samples, dtype, name):
-    """Return weights of samples, (n_samples,), that are finite, not negative, and not all zero; None where None is."""
+    """Return sample weights of shape (n_samples,), finite, non-negative and not all zero, or None."""
     if sample_weight is None:
         return None
     if not isinstance(sample_weight, Number):
@@ -164,32 +165,32 @@ def check_sample_weights(sample_weight, n_samples, dtype, name):
             parameter="sample_weight",
             words=(),
             finite=True,
-            allow_nd=True,  # which the next check refuses
+            allow_nd=True,  # the next check rejects it
         )
-    with np.errstate(over="ignore"):  # what overflows is refused as infinity
+    with np.errstate(over="ignore"):  # overflow is rejected as infinity
         weights = _check_sample_weight(sample_weight, np.empty((n_samples, 1)), dtype=np.dtype(dtype), copy=True)
     if (weights < 0).any():
         at = int(np.argmax(weights < 0))
         raise ValueError(f"Negative values in data passed to `sample_weight`: {weights[at]} at {at}.")
     if not weights.any():
-        raise ValueError("All values of sample_weight are zero; at least one sample must weigh.")
+        raise ValueError("All values of sample_weight are zero; at least one sample must have a non-zero weight.")
     return weights
 
 
 def describe_value(value):
-    """Return what a value is called in errors: NaN, infinity, or the value itself."""
+    """Return a value for an error message: NaN, infinity, or the value itself."""
     return {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(value), value)
 
 
 def describe_position(index, words=()):
-    """Say where a value stands."""
+    """Return the position of a value for an error message."""
     if words:
         return " at " + ", ".join(f"{word} {i}" for word, i in zip(words, index, strict=False))
     return f" at index {index[0] if len(index) == 1 else index}"
 
 
 def _length(row):
-    """Return the length of a row; 0 for what has none, such as a sparse matrix."""
+    """Return the length of a row; 0 for objects without one, such as a sparse matrix."""
     try:
         return len(row)
     except TypeError:
@@ -197,24 +198,24 @@ def _length(row):
 
 
 def check_dtypes(given, parameter, name):
-    """Raise for an array, or a column of a frame, of a dtype that numpy would make numbers of, and that are none."""
+    """Raise for an array, or a column of a frame, of a non-numeric dtype that numpy would convert to numbers."""
     for position, (dtype, column) in enumerate(_dtypes_of(given)):
         _check_dtype(dtype, f"{parameter}{column}", name)
         if getattr(dtype, "kind", "O") in "OS":
             found = first_bytes(given.iloc[:, position] if isinstance(given, pd.DataFrame) else given)
             if found is not None:
                 raise TypeError(
-                    f"{name} takes numbers, but {parameter}{column} has dtype {dtype}, and holds bytes, first "
-                    f"{reprlib.repr(found)}. Decode them, or make numbers of them that mean something."
+                    f"{name} takes numbers, but {parameter}{column} has dtype {dtype}, and contains bytes, first "
+                    f"{reprlib.repr(found)}. Decode them, or convert them to numbers."
                 )
 
 
 def first_bytes(values):
-    """Return the first bytes object in an array-like of any axes; None where there is none."""
+    """Return the first bytes object in an array-like of any number of dimensions, or None."""
     values = np.asarray(values)
     if values.dtype.kind not in "OS":
         return None
-    # Of what numpy holds as bytes, those of Python.
+    # tolist() converts bytes of numpy to those of Python.
     return next((value for value in values.ravel().tolist() if isinstance(value, _BYTES)), None)
 
 
@@ -224,7 +225,7 @@ def _has_missing(array):
 
 
 def _dtypes_of(given):
-    """Return the dtypes of an array, or of the columns of a frame, and what to call these."""
+    """Return the dtypes of an array, or of the columns of a frame with their labels for errors."""
     if isinstance(given, pd.DataFrame):
         return [(dtype, f"[{label!r}]") for label, dtype in given.dtypes.items()]
     dtype = getattr(given, "dtype", None)
@@ -232,14 +233,12 @@ def _dtypes_of(given):
 
 
 def _check_dtype(dtype, what, name):
-    """Raise for dtypes that numpy would make numbers of, and that are none."""
+    """Raise for non-numeric dtypes that numpy would convert to numbers."""
     kind = getattr(dtype, "kind", "O")
     if kind == "c":
         raise ValueError(f"Complex data not supported, got {what} of dtype {dtype}. {name} takes real numbers.")
     if kind in "mMV" or isinstance(dtype, pd.PeriodDtype):
-        raise TypeError(
-            f"{name} takes numbers, but {what} has dtype {dtype}. Drop it, or make numbers of it that mean something."
-        )
+        raise TypeError(f"{name} takes numbers, but {what} has dtype {dtype}. Drop it, or convert it to numbers.")
 
 
 def _sparse_columns(frame):

@@ -1,173 +1,246 @@
-"""Which layout ``X`` has, and whether it agrees with that of fit."""
+"""What ``fit`` learns of the layout of ``X``, and later calls read ``X`` with."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from skrnn._common.frames import as_pandas, index_of
+from skrnn._common.frames import as_pandas
 from skrnn._common.guide import see
-from skrnn._common.warnings import warn
+from skrnn._common.state import stored_as
 from skrnn._data.checks import as_numeric, check_array_like, describe_value
-from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._data.layouts import (
-    TRANSPOSE_EACH,
-    are_windows,
+    checked_sequences,
     is_list_of_sequences,
     n_dimensions,
     sequences_from_2d,
     sequences_from_3d,
+    sequences_from_list,
     sequences_from_tokens,
 )
 from skrnn._data.sequences import Sequences
-from skrnn._data.swapped_axes import are_time_steps
+
+UNKNOWN_TOKEN = 1
 
 _MAX_TOKENS = 2**31 - 1  # ids are int32
-_MAX_FLOAT = 2.0**53  # whole numbers up to here are exact as float64, and all fit into int64
-_MANY_FEATURES = 8  # of a single time step: hardly meant
+_MAX_FLOAT = 2.0**53  # integers up to here are exact as float64, and all fit into int64
 _LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
 
 
-class SequenceInputMixin:
-    """Read ``X`` of any layout; remember at fit what later calls must agree with.
+@dataclass(frozen=True, eq=False)
+class Input:
+    """``X`` of one call.
 
-    Sets ``n_features_in_`` and ``feature_names_in_``, and what parameters set after fit must not change: the layout,
-    the dtype, whether there is one output a step, and for token ids ``_vocabulary`` and whether it was inferred.
+    Parameters
+    ----------
+    given : ndarray, DataFrame, Sequences, or list or object array of sequences
+        ``X`` as it was passed; frames of other libraries as those of pandas.
+    is_list : bool
+        Whether it is a list of sequences.
+    sequences : Sequences
+        Its valid time steps.
+    table : ndarray of shape (n_samples, n_timesteps), or None
+        2-D ``X`` as an array of numbers.
     """
 
-    # Parameters of the estimator.
-    dtype: str
-    return_sequences: bool
-    embedding_dim: int | None
-    n_tokens: int | None
+    given: Any
+    is_list: bool
+    sequences: Sequences
+    table: NDArray[Any] | None = None
 
-    _vocabulary: Any  # an int where X holds token ids
+    def __len__(self):
+        return len(self.sequences)
 
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
 
-    def _check_X(self, X, *, reset):
-        """Sequences of any layout, checked against those of fit unless ``reset``."""
-        name = type(self).__name__
-        check_array_like(X, "X", name)
-        X = as_pandas(X)
-        ndim = n_dimensions(X)
-        if ndim > 3:
+@stored_as("input schema")
+@dataclass(frozen=True)
+class InputSchema:
+    """Layout of the training data, which all later ``X`` must have.
+
+    Parameters
+    ----------
+    n_dimensions : int
+        2 for univariate sequences, one per row, and for token ids; 3 otherwise.
+    dtype : str or None
+        Dtype of computation; None keeps float32, and makes float64 of all else.
+    n_features : int
+        Number of features per time step.
+    embedding_dim : int or None
+        Given for token ids.
+    n_tokens : int or None
+        Size of their vocabulary.
+    is_inferred : bool
+        Whether the vocabulary was inferred from the training data, so that other ids are unknown tokens, no errors.
+    """
+
+    n_dimensions: int
+    dtype: str | None
+    n_features: int
+    embedding_dim: int | None = None
+    n_tokens: int | None = None
+    is_inferred: bool = False
+
+    @property
+    def has_tokens(self):
+        """Whether ``X`` contains token ids."""
+        return self.embedding_dim is not None
+
+    @property
+    def supports_padding(self):
+        """Whether sequences may have padded time steps."""
+        return self.n_dimensions == 3 or self.has_tokens
+
+    def read(self, estimator, X):
+        """Return `X` as an `Input`, or raise if it has another layout or other features than in ``fit``.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The fitted estimator, for its public attributes and its name.
+        X : array-like
+            Sequences.
+        """
+        name = type(estimator).__name__
+        given, is_list = _given(X, name)
+        n_dims = 3 if is_list else n_dimensions(given)
+        _check_dimensions(given, n_dims, name)
+        if max(n_dims, 2) != self.n_dimensions:
             raise ValueError(
-                f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
+                f"{name} was fitted on {_LAYOUTS[self.n_dimensions]} input, but X "
+                f"{_described(given, is_list, n_dims)}. Pass X in the layout of the training data."
+                + see("layouts", "shapes-of-x-and-y")
             )
-        layout = 3 if ndim == 3 else 2
-        if reset:
-            self._layout, self._dtype = layout, self.dtype
-            self._per_step, self._tokens = bool(self.return_sequences), self.embedding_dim is not None
-        elif layout != self._layout:
-            raise ValueError(
-                f"{name} was fitted on {_LAYOUTS[self._layout]} input, but X {_what_it_is(X, ndim)}. Pass X in the "
-                "layout of fit." + see("layouts", "shapes-of-x-and-y")
-            )
-        if layout == 3:
-            if self._tokens:
-                got = "a list of sequences" if is_list_of_sequences(X) else f"3 dimensions, shape {np.shape(X)}"
+        if n_dims == 3:
+            sequences = _sequences_of(given, is_list, self.dtype, name)
+            if sequences.n_features != self.n_features:
                 raise ValueError(
-                    f"{name} with embedding_dim={self.embedding_dim} takes token ids of shape (n_samples, "
-                    f"n_timesteps), shorter ones padded with 0; got {got}. SequenceTokenizer makes them from text."
+                    f"X has {sequences.n_features} features, but {name} is expecting {self.n_features} features as "
+                    f"input (shape {sequences.shape})."
                 )
-            return self._check_3d(X, reset)
-        index, names = index_of(X), getattr(X, "columns", ())
-        dtype = "numeric" if self._tokens else self._numeric_dtypes(X)
-        X = as_numeric(X, name, words=("sample", "time step"))
-        X = validate_data(self, X, reset=reset, dtype=dtype, ensure_all_finite=False)
-        if reset and is_series_of_rows(X, index, names):
-            warn(
-                f"{name} reads each row of 2-D input as a sequence of its own, but the rows of X are indexed by time. "
-                "To predict from the rows before each row, put a SequenceWindower before it in a Pipeline."
-            )
-        return self._check_tokens(X, reset) if self._tokens else sequences_from_2d(X, self._dtype, name)
+            return Input(given, is_list, sequences)
+        table = _read_table(estimator, given, self.dtype, self.has_tokens, reset=False)
+        if not self.has_tokens:
+            return Input(given, is_list, sequences_from_2d(table, self.dtype or table.dtype, name), table)
+        table = _read_ids(table, self.embedding_dim, name)
+        known = np.where(table < self.n_tokens, table, UNKNOWN_TOKEN) if self.is_inferred else table
+        return Input(given, is_list, sequences_from_tokens(known, self.n_tokens, name), table)
 
-    def _check_3d(self, X, reset):
-        name = type(self).__name__
-        sequences = sequences_from_3d(X, self._dtype, name)
-        if reset:
-            _warn_of_other_axes(X, sequences, name)
-            self.n_features_in_ = sequences.n_features
-            vars(self).pop("feature_names_in_", None)
-        elif sequences.n_features != self.n_features_in_:
+
+def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
+    """Read training data, and learn their layout.
+
+    Sets the public attributes ``n_features_in_`` and ``feature_names_in_`` of the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like
+        Sequences in any layout.
+    dtype, embedding_dim, n_tokens
+        As in `InputSchema`; ``n_tokens=None`` infers it.
+
+    Returns
+    -------
+    schema : InputSchema
+    data : Input
+    """
+    name = type(estimator).__name__
+    given, is_list = _given(X, name)
+    n_dims = 3 if is_list else n_dimensions(given)
+    _check_dimensions(given, n_dims, name)
+    has_tokens = embedding_dim is not None
+    if n_dims == 3:
+        if has_tokens:
+            got = "a list of sequences" if is_list else f"3 dimensions, shape {np.shape(given)}"
             raise ValueError(
-                f"X has {sequences.n_features} features, but {name} is expecting {self.n_features_in_} features as "
-                f"input (shape {sequences.shape})."
+                f"{name} with embedding_dim={embedding_dim} takes token ids of shape (n_samples, n_timesteps), shorter "
+                f"sequences padded with 0. Got {got}. SequenceTokenizer makes token ids of text."
             )
-        return sequences
-
-    def _check_tokens(self, X, reset):
-        name = type(self).__name__
-        if X.dtype.kind not in "biu":
-            whole = np.isfinite(X) & (np.floor(X) == X)
-            if not whole.all():
-                row, column = np.argwhere(~whole)[0]
-                raise ValueError(
-                    f"{name} with embedding_dim={self.embedding_dim} takes whole token ids, got "
-                    f"{describe_value(X[row, column])} at sample {row}, time step {column}."
-                )
-            X = np.clip(X, -_MAX_FLOAT, _MAX_FLOAT).astype(np.int64)  # beyond any vocabulary, but of the same sign
-        if reset and self.n_tokens is None and (X >= _MAX_TOKENS).any():
-            row, column = np.argwhere(X >= _MAX_TOKENS)[0]
-            raise ValueError(
-                f"Token id {X[row, column]} at sample {row}, time step {column} is too large for {name}, whose "
-                "embedding has a row for every id up to the largest. Number the tokens from 2 on."
-            )
-        if reset:
-            self._infers_tokens = self.n_tokens is None
-            self._vocabulary = max(int(X.max()) + 1, 2) if self._infers_tokens else self.n_tokens
-        elif self._infers_tokens:
-            X = np.where(self._vocabulary <= X, 1, X)  # unknown, as ids that were never trained on are
-        if reset:
-            _warn_of_padding_inside(X, name)
-        return sequences_from_tokens(X, self._vocabulary, name)
-
-    def _numeric_dtypes(self, X):
-        """Float dtypes as they are, whole numbers as the dtype of computation; of objects and text any may overflow."""
-        of_other = self._dtype if getattr(getattr(X, "dtype", None), "kind", None) in ("b", "i", "u") else np.float64
-        return [np.dtype(of_other), np.dtype(np.float64), np.dtype(np.float32)]
+        sequences = _sequences_of(given, is_list, dtype, name)
+        estimator.n_features_in_ = sequences.n_features
+        vars(estimator).pop("feature_names_in_", None)
+        return InputSchema(3, dtype, sequences.n_features), Input(given, is_list, sequences)
+    table = _read_table(estimator, given, dtype, has_tokens, reset=True)
+    if not has_tokens:
+        sequences = sequences_from_2d(table, dtype or table.dtype, name)
+        return InputSchema(2, dtype, 1), Input(given, is_list, sequences, table)
+    table = _read_ids(table, embedding_dim, name)
+    is_inferred = n_tokens is None
+    if is_inferred:
+        n_tokens = _inferred_vocabulary(table, name)
+    sequences = sequences_from_tokens(table, n_tokens, name)
+    return InputSchema(2, dtype, 1, embedding_dim, n_tokens, is_inferred), Input(given, is_list, sequences, table)
 
 
-def _warn_of_padding_inside(X, name):
-    """Warn of token ids 0 between other ones, which a vocabulary that numbers tokens from 0 would give."""
-    tokens = X != 0
-    inside = np.logical_or.accumulate(tokens, axis=1) & ~tokens
-    inside &= np.logical_or.accumulate(tokens[:, ::-1], axis=1)[:, ::-1]
-    if inside.any():
-        row, column = np.argwhere(inside)[0]
-        warn(
-            f"Token id 0 stands between other ids, first at sample {row}, time step {column} of X. To {name} 0 is "
-            "padding, which is skipped as if it were absent. If it is a token, number the tokens from 2 on: 1 is an "
-            "unknown one." + see("layouts", "token-ids")
+def _given(X, name):
+    """Return an array-like, frames of other libraries as those of pandas, and whether it is a list of sequences."""
+    check_array_like(X, "X", name)
+    given = as_pandas(X)
+    return given, is_list_of_sequences(given)
+
+
+def _check_dimensions(given, n_dims, name):
+    if n_dims > 3:
+        raise ValueError(
+            f"X has {n_dims} dimensions, shape {np.shape(given)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
         )
 
 
-def _warn_of_other_axes(X, sequences, name):
-    """Warn of samples of one time step whose many features look like time steps: their axes are in another order."""
-    n_features = sequences.n_features
-    if n_features < _MANY_FEATURES or (sequences.lengths > 1).any() or isinstance(X, Sequences):
-        return
-    if is_list_of_sequences(X):
-        has_one_step, remedy = all(len(sequence) == 1 for sequence in X), TRANSPOSE_EACH
-    else:
-        # The windows of a SequenceWindower are a read-only view; whoever copies some of them makes them writeable.
-        has_one_step, remedy = np.shape(X)[1] == 1 and not are_windows(X), "X.transpose(0, 2, 1)"
-    if has_one_step and are_time_steps(sequences.values):
-        warn(
-            f"Each sample of X has 1 time step of {n_features} features, which look like time steps. {name} takes 3-D "
-            f"input of shape (n_samples, n_timesteps, n_features): if these are {n_features} time steps of 1 feature, "
-            f"pass {remedy}." + see("layouts", "axes-in-another-order")
+def _sequences_of(given, is_list, dtype, name):
+    """Return the sequences of 3-D input."""
+    dtype = dtype or _float_dtype(given if is_list else [given])
+    if isinstance(given, Sequences):
+        return checked_sequences(given, dtype, name)
+    return sequences_from_list(given, dtype, name) if is_list else sequences_from_3d(given, dtype, name)
+
+
+def _float_dtype(arrays):
+    """Return float32 if all arrays have it, else float64."""
+    return np.float32 if all(str(getattr(array, "dtype", "")) == "float32" for array in arrays) else np.float64
+
+
+def _read_table(estimator, given, dtype, has_tokens, *, reset):
+    """Return 2-D input as an array, checked by scikit-learn, which sets or compares names and number of features."""
+    given = as_numeric(given, type(estimator).__name__, words=("sample", "time step"))
+    # Floats keep their dtype, for errors; integers get that of computation; objects and text may hold any number.
+    is_integer = getattr(getattr(given, "dtype", None), "kind", None) in ("b", "i", "u")
+    of_others = np.dtype(dtype) if is_integer and dtype is not None else np.dtype(np.float64)
+    dtypes = "numeric" if has_tokens else [of_others, np.dtype(np.float64), np.dtype(np.float32)]
+    return validate_data(estimator, given, reset=reset, dtype=dtypes, ensure_all_finite=False)
+
+
+def _read_ids(table, embedding_dim, name):
+    """Return token ids as integers."""
+    if table.dtype.kind in "biu":
+        return table
+    is_integer = np.isfinite(table) & (np.floor(table) == table)
+    if not is_integer.all():
+        row, column = np.argwhere(~is_integer)[0]
+        raise ValueError(
+            f"{name} with embedding_dim={embedding_dim} takes token ids, which are integers. Got "
+            f"{describe_value(table[row, column])} at sample {row}, time step {column}."
         )
+    return np.clip(table, -_MAX_FLOAT, _MAX_FLOAT).astype(np.int64)  # beyond any vocabulary, but of the same sign
 
 
-def _what_it_is(X, ndim):
-    """Say which layout X has, and its shape."""
-    if is_list_of_sequences(X):
-        return f"is {_LAYOUTS[3]}, a list of {len(X)} sequences"
-    of_shape = f"of shape {np.shape(X)}"
-    return f"is {_LAYOUTS[ndim]}, {of_shape}" if ndim in _LAYOUTS else f"has {ndim} dimension(s), {of_shape}"
+def _inferred_vocabulary(table, name):
+    """Return the number of tokens that the training data have."""
+    if (table >= _MAX_TOKENS).any():
+        row, column = np.argwhere(table >= _MAX_TOKENS)[0]
+        raise ValueError(
+            f"Token id {table[row, column]} at sample {row}, time step {column} is too large for {name}, whose "
+            "embedding has one row for each id up to the largest. Number the tokens from 2."
+        )
+    return max(int(table.max()) + 1, UNKNOWN_TOKEN + 1)
+
+
+def _described(given, is_list, n_dims):
+    """Return the layout of ``X`` and its shape, for errors."""
+    if is_list:
+        return f"is {_LAYOUTS[3]}, a list of {len(given)} sequences"
+    shape = f"of shape {np.shape(given)}"
+    return f"is {_LAYOUTS[n_dims]}, {shape}" if n_dims in _LAYOUTS else f"has {n_dims} dimension(s), {shape}"

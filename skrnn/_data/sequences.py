@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from numbers import Integral
 from types import EllipsisType
 from typing import Any, overload
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
+
+_NUMBERS_AT_ONCE = 2**18  # of an array that is filled block by block
+_MANY = 32  # sequences from which a view of all windows is faster than indexing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
-    """Sequences as slices of one buffer of rows, so that windows which overlap share their rows.
+    """Sequences as slices of one array of rows, which overlapping windows share.
 
-    Sequence ``i`` is made of the rows ``starts[i] + step * t`` for ``t < lengths[i]``: its present steps. To numpy and
-    scikit-learn it is an array of shape (n_samples, n_timesteps, n_features): ``len``, ``shape``, indexing with ints,
-    slices, and integer or boolean arrays, ``np.asarray``, pickling. Indexing copies no row; what is not indexed with
-    a single int stays lazy. Its parameters are its attributes.
+    Sequence ``i`` consists of the rows ``starts[i] + step * t`` for ``t < lengths[i]``, its valid time steps; all other
+    time steps are padded. To numpy and scikit-learn it is an array-like of shape (n_samples, n_timesteps, n_features):
+    it has ``len``, ``shape``, ``ndim``, ``size`` and ``dtype``, can be iterated over, pickled, and indexed with ints,
+    slices, and integer or boolean arrays, and numpy functions such as ``np.isnan`` accept it. Selecting samples with a
+    slice or an array returns `Sequences` over the same rows; no row is copied. Everything else returns arrays.
+    ``np.asarray`` makes an array, which takes up to `n_timesteps` times the memory; arithmetic operators and the
+    methods of arrays need that array.
 
-    :func:`~skrnn.sliding_windows` makes them.
+    :func:`~skrnn.sliding_windows` and :class:`~skrnn.SequenceWindower` return them. Its parameters are its attributes.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_features)
-        The rows that all sequences are cut from. Rows that no sequence refers to may hold anything.
+        The rows of all sequences. Rows that no sequence refers to may contain any values.
     starts : ndarray of int, shape (n_samples,)
-        The row of the first present step of each sequence.
+        Row of the first valid time step of each sequence.
     lengths : ndarray of int, shape (n_samples,)
-        The number of present steps of each sequence, at least one.
+        Number of valid time steps of each sequence, at least one.
     n_leading_padding : ndarray of int, shape (n_samples,)
-        The number of absent steps before the first present one. What follows the last present one is absent too.
+        Number of padded time steps before the first valid one. Time steps after the last valid one are padded, too.
     step : int
-        The distance in rows between two steps of a sequence.
+        Distance in rows between consecutive time steps of a sequence.
     n_timesteps : int
-        The length of the time axis.
+        Length of the time axis.
     series : ndarray of int, shape (n_samples,), or None, default=None
-        The number of the series that each sequence was cut from. None says that all are of one series, or that
-        nothing is known of it.
+        Number of the series that each sequence is taken from. If None, all are of one series, or it is unknown.
 
     See Also
     --------
-    sliding_windows : Cuts windows of rows in time order.
-    SequenceWindower : Gives them where windows do not lie at even distances.
+    sliding_windows : Cut windows of time-ordered rows.
+    SequenceWindower : Transformer that cuts the same windows.
 
     Examples
     --------
@@ -67,14 +74,19 @@ class Sequences:
     n_timesteps: int
     series: NDArray[Any] | None = None
 
-    # ------------------------------------------------------------------ as an array
+    # ------------------------------------------------------------------ array interface
 
     ndim = 3
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of the array that these sequences stand for: (n_samples, n_timesteps, n_features)."""
+        """Shape of the sequences as an array: (n_samples, n_timesteps, n_features)."""
         return len(self.starts), self.n_timesteps, self.values.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Number of values of the sequences as an array."""
+        return len(self.starts) * self.n_timesteps * self.values.shape[1]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -97,59 +109,85 @@ class Sequences:
     def __getitem__(self, key: tuple[Any, ...]) -> Any: ...
 
     def __getitem__(self, key: Any) -> Any:
-        """One sequence as an array, (n_timesteps, n_features), for an int; otherwise the chosen ones, lazily."""
+        """Return one sequence as an array of shape (n_timesteps, n_features) for an int, otherwise `Sequences`."""
         if isinstance(key, tuple):
             first, *others = key or (Ellipsis,)
             if all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in others):
-                return self[first]  # what scikit-learn asks for: X[indices, ...]
+                return self[first]  # scikit-learn indexes X[indices, ...]
+            # Only the selected samples are expanded. Arrays in other axes would be broadcast with an int.
+            if _is_int(first) and all(k is Ellipsis or isinstance(k, slice) or _is_int(k) for k in others):
+                return self[first][tuple(others)]
+            if isinstance(first, slice):
+                array, in_array = np.asarray(self.take(first)), (slice(None), *others)
+                return array[in_array]
             return np.asarray(self)[key]
         if key is Ellipsis:
             return self
-        if isinstance(key, Integral) and not isinstance(key, (bool, np.bool_)):
+        if _is_int(key):
             return np.asarray(self.take(np.array([key])))[0]
         if not isinstance(key, slice):
             key = np.asarray(key)
             key = key.astype(int) if key.size == 0 and key.dtype != bool else key
             if key.ndim != 1:
-                raise IndexError(f"Sequences are indexed with ints, slices and 1-D arrays; got {key.ndim} dimensions.")
+                raise IndexError(
+                    f"Sequences can be indexed with ints, slices and 1-D arrays. Got an array of {key.ndim} dimensions."
+                )
         return self.take(key)
 
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Yield each sequence as an array of shape (n_timesteps, n_features)."""
+        for sample in range(len(self)):
+            yield self[sample]
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        """Every step of every sequence in its place, absent ones NaN: `n_timesteps` times the memory of the rows."""
+        """Return an array of shape (n_samples, n_timesteps, n_features), with NaN in padded time steps."""
         if copy is False:
-            raise ValueError("Sequences share rows: an array of them is always a copy.")
-        steps = np.arange(self.n_timesteps) - self.n_leading_padding[:, None]
-        inside = np.clip(steps, 0, self.lengths[:, None] - 1)
-        array = self.values.take(self.starts[:, None] + self.step * inside, axis=0)
-        if self.has_padding:
-            array = array if array.dtype.kind == "f" else array.astype(np.float64)
-            array[steps != inside] = np.nan
+            raise ValueError("Sequences share rows, so that an array of them is always a copy.")
+        is_padded = self.lengths < self.n_timesteps
+        as_float = is_padded.any() and self.dtype.kind != "f"
+        array = np.empty(self.shape, dtype=np.float64 if as_float else self.dtype)
+        n_samples = max(_NUMBERS_AT_ONCE // max(self.n_timesteps * self.n_features, 1), 1)
+        for first in range(0, len(self), n_samples):
+            block = slice(first, first + n_samples)
+            if len(self) >= _MANY and self.step > 0 and not is_padded[block].any():
+                array[block] = self._windows_of_rows()[_as_slice(self.starts[block])]
+                continue
+            steps = np.arange(self.n_timesteps) - self.n_leading_padding[block, None]
+            valid = np.clip(steps, 0, self.lengths[block, None] - 1)
+            array[block] = self.values.take(self.starts[block, None] + self.step * valid, axis=0)
+            if as_float or self.dtype.kind == "f":
+                array[block][steps != valid] = np.nan
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    # ------------------------------------------------------------------ as what networks take
+    def _windows_of_rows(self):
+        """View the rows as all sequences without padding, by first row: (n_windows, n_timesteps, n_features)."""
+        n_rows = self.step * (self.n_timesteps - 1) + 1
+        return sliding_window_view(self.values, n_rows, axis=0)[..., :: self.step].swapaxes(1, 2)
+
+    # ------------------------------------------------------------------ input of networks
 
     @property
     def n_features(self) -> int:
-        """Number of features of every step."""
+        """Number of features of each time step."""
         return self.values.shape[1]
 
     @property
     def has_padding(self) -> bool:
-        """Whether any sequence is shorter than the time axis."""
+        """Whether any sequence has padded time steps."""
         return bool((self.lengths < self.n_timesteps).any())
 
     def take(self, indices: slice | NDArray[Any]) -> Sequences:
-        """Get the chosen sequences, over the same rows.
+        """Return the selected sequences, over the same rows.
 
         Parameters
         ----------
         indices : slice, or ndarray of int or bool
-            Which sequences.
+            Sequences to select.
 
         Returns
         -------
         Sequences
-            As many as `indices` choose.
+            The selected sequences.
 
         Examples
         --------
@@ -168,20 +206,20 @@ class Sequences:
         )
 
     def gather(self, indices: NDArray[Any], n_timesteps: int | None = None) -> NDArray[Any]:
-        """Get present steps first, tails filled with the last present step.
+        """Return the valid time steps of sequences, followed by copies of the last one.
 
         Parameters
         ----------
         indices : ndarray of int
-            Which sequences, in any arrangement.
+            Sequences to select, of any shape.
         n_timesteps : int or None, default=None
-            Length of the time axis that is returned, where it is to be another than `n_timesteps` of the sequences; no
-            present step may be cut off.
+            Length of the time axis of the output, at least that of the longest selected sequence. If None,
+            `n_timesteps` of the sequences is used.
 
         Returns
         -------
         ndarray of shape ``indices.shape + (n_timesteps, n_features)``
-            The filling is finite and in bounds; who computes with it masks it.
+            The time steps. :meth:`valid` returns the mask of the valid ones.
 
         Examples
         --------
@@ -197,19 +235,19 @@ class Sequences:
         return self.values.take(self.starts[indices][..., None] + self.step * steps, axis=0)
 
     def valid(self, indices: slice | NDArray[Any] = slice(None), n_timesteps: int | None = None) -> NDArray[np.bool_]:
-        """Tell the present steps, in the order of `gather`.
+        """Return the mask of the valid time steps in the output of :meth:`gather`.
 
         Parameters
         ----------
         indices : ndarray of int or slice, default=slice(None)
-            Which sequences.
+            Sequences to select.
         n_timesteps : int or None, default=None
-            As in `gather`.
+            As in :meth:`gather`.
 
         Returns
         -------
         ndarray of bool, shape ``indices.shape + (n_timesteps,)``
-            True for present steps.
+            True for valid time steps.
 
         Examples
         --------
@@ -224,19 +262,19 @@ class Sequences:
         return np.arange(n_timesteps) < self.lengths[indices][..., None]
 
     def to_layout(self, outputs: NDArray[Any], fill: Any) -> NDArray[Any]:
-        """Put one output per step back to where the step stands in the array that these sequences stand for.
+        """Return one output per time step, in the order of the time steps of the sequences as an array.
 
         Parameters
         ----------
         outputs : ndarray of shape (n_samples, n_timesteps, ...)
-            Outputs in the order of `gather`.
+            Outputs in the order of :meth:`gather`.
         fill : scalar
-            What absent steps get.
+            Output of padded time steps.
 
         Returns
         -------
         ndarray of shape (n_samples, n_timesteps, ...)
-            The outputs in the places of their steps.
+            The outputs, with leading and trailing padding.
 
         Examples
         --------
@@ -254,3 +292,14 @@ class Sequences:
         rows, steps = np.nonzero(self.valid())
         restored[rows, steps + self.n_leading_padding[rows]] = outputs[rows, steps]
         return restored
+
+
+def _is_int(key):
+    return isinstance(key, Integral) and not isinstance(key, (bool, np.bool_))
+
+
+def _as_slice(indices):
+    """Return consecutive indices as a slice, which numpy copies faster, and others as they are."""
+    first, last = int(indices[0]), int(indices[-1])
+    is_consecutive = last - first == len(indices) - 1 and (np.diff(indices) == 1).all()
+    return slice(first, last + 1) if is_consecutive else indices

@@ -1,47 +1,46 @@
-"""Whether the features of samples of one time step are the time steps of univariate sequences, in the wrong axis."""
+"""Detection of univariate sequences whose time steps were passed as the features of a single time step."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_N_ROWS, _N_COLUMNS = 4096, 64  # only the first ones are looked at
+_N_ROWS, _N_COLUMNS = 4096, 64  # only the first ones are examined
 _MIN_ROWS = 8
-_MIN_DISTINCT = 6  # numbers in an overlap
-_MIN_OVERLAPS, _MIN_SHARE = 4, 0.2  # of the samples; a shuffled split may have left out most windows
+_MIN_DISTINCT = 6  # values in an overlap
+_MIN_OVERLAPS, _MIN_SHARE = 4, 0.2  # of the samples; a shuffled split may have removed most windows
 _SAME = 1 - 1e-5  # correlation of shifted columns that differ in scale at most, as float32
-_MAX_STEP = 0.4  # mean squared difference of neighbouring columns, relative to the mean variance of a column
-_MIN_GROWTH = 0.9  # of the columns from which others differ more, the further away they are
+_MAX_STEP = 0.4  # mean squared difference of adjacent columns, relative to the mean variance of a column
+_MIN_GROWTH = 0.9  # of the columns from which others differ more with distance
 _MAX_BETWEEN_SAMPLES = 0.5  # correlation of consecutive samples that are independent signals
 
 
 def are_time_steps(values):
     """Return True if the columns look like the consecutive time steps of univariate sequences.
 
-    A table of different features is not: warnings of it would be false, so that sequences that cannot be told from
-    one, such as independent ones of white noise, give False.
+    The columns of an ordinary table do not. Since a false warning is worse than none, False is also returned for
+    sequences that cannot be distinguished from a table, such as independent ones of white noise.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_columns)
-        Finite numbers, one sample per row, of at least eight columns.
+        Finite values, one sample per row, at least 8 columns.
 
     Returns
     -------
     bool
-        True for overlapping windows of one series, in any order, and for smooth signals that are independent of
-        each other.
+        True for overlapping windows of one series, in any order, and for smooth independent signals.
     """
     values = np.asarray(values[:_N_ROWS, :_N_COLUMNS], dtype=np.float64)
     if len(values) < _MIN_ROWS:
         return False
-    with np.errstate(all="ignore"):  # comparisons with NaN, of what is constant or overflows, are False
+    with np.errstate(all="ignore"):  # comparisons with NaN, from constant or overflowing columns, are False
         return _overlap(values) or _are_lags(values) or (_are_smooth(values) and not _follow_each_other(values))
 
 
 def _overlap(values):
-    """Return True if many samples begin with numbers that other samples hold a few columns later.
+    """Return True if many samples begin with values that other samples contain a few columns later.
 
-    An overlap must hold several different numbers: indicators and ratings would share it by accident.
+    An overlap must contain several distinct values: indicators and ratings would share it by chance.
     """
     n_shifts = max(values.shape[1] // 6, 1)
     length = values.shape[1] - n_shifts
@@ -51,7 +50,7 @@ def _overlap(values):
 
 
 def _are_lags(values):
-    """Return True if each column is the one before or after it, one sample later, whatever its scale."""
+    """Return True if each column equals the previous or next one shifted by one sample, up to scale."""
     earlier, later = values[:-1], values[1:]
     return bool(
         (_correlations(later[:, :-1], earlier[:, 1:]) > _SAME).all()
@@ -60,7 +59,7 @@ def _are_lags(values):
 
 
 def _are_smooth(values):
-    """Return True if neighbouring columns differ little, and other ones the more, the further away they are."""
+    """Return True if adjacent columns differ little, and others more with increasing distance."""
     # The mean squared difference from the column at distance 1, 2 and 3.
     steps = [((values[:, d:] - values[:, :-d]) ** 2).mean(axis=0) for d in (1, 2, 3)]
     forward = [step[: len(steps[2])] for step in steps]
@@ -70,11 +69,11 @@ def _are_smooth(values):
 
 
 def _follow_each_other(values):
-    """Return True if samples resemble the ones before them, as those that were taken one after another do."""
+    """Return True if consecutive samples are similar, as successive measurements are."""
     return bool(np.median(_correlations(values[1:], values[:-1])) > _MAX_BETWEEN_SAMPLES)
 
 
 def _correlations(first, second):
-    """Return the correlation of each column of one array with that of the other: (n_columns,)."""
+    """Return the correlation of each column of one array with the same column of another: (n_columns,)."""
     first, second = first - first.mean(axis=0), second - second.mean(axis=0)
     return (first * second).sum(axis=0) / np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))

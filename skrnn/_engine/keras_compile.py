@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._common.nearest import nearest
 from skrnn._engine.network import build_network
-from skrnn._estimators.parameters import check_learning_rate, nearest
+from skrnn._engine.routing import check_learning_rate
 
 
 def compile_network(build, *, optimizer, loss, metrics, callbacks, routed, name):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+from skrnn._common.nearest import nearest
 from skrnn._engine.loss_names import SHORT_NAMES, loss_name
-from skrnn._estimators.parameters import nearest
 
 # The classes of Keras's losses, and their arguments beside those that all have; some have more since Keras 3.6.
 CLASSES: dict[str, tuple[str, ...]] = {

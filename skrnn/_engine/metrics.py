@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._common.nearest import nearest
 from skrnn._engine.keras_compile import check_computed, metric_list
 from skrnn._engine.keras_defaults import keras_defaults
 from skrnn._engine.loss_names import SHORT_NAMES
 from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._estimators.parameters import nearest
 
 # The classes of Keras's metrics; the installed version may lack the newest.
 CLASSES = (

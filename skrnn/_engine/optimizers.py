@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.fixes import parse_version
 
+from skrnn._common.nearest import nearest
 from skrnn._engine.native.layout import N_HYPER
 from skrnn._engine.optimizer_rules import RULES, Steps, cast, nadam_products
 from skrnn._engine.optimizer_tables import CLIPPINGS, OPTIMIZERS, OTHERS, check_as_keras, number_names
+from skrnn._engine.routing import LEARNING_RATE, check_learning_rate
 from skrnn._engine.schedules import Schedule, native_schedule
-from skrnn._estimators.parameters import LEARNING_RATE, check_learning_rate, nearest
 
 _PREFIX = "optimizer__"
 _NAMES = {name.lower(): name for name in OPTIMIZERS}

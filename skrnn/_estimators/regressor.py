@@ -1,8 +1,8 @@
-"""What the regressors share."""
+"""Base class of regressors."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
@@ -10,113 +10,111 @@ from sklearn.metrics import r2_score
 
 from skrnn._common.typing import fit_context
 from skrnn._data.checks import check_sample_weights
-from skrnn._data.targets import RegressionEncoder, valid_in_layout, weights_of_steps
+from skrnn._data.targets import valid_in_layout, weights_of_steps
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.choice import fallback_reason
 from skrnn._engine.closed_loop import closed_loop
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
-from skrnn._estimators.parameters import any_cell, constraints, constructor
-from skrnn._estimators.scale import warn_of_unscaled_target
+from skrnn._estimators.regression_targets import RegressionTargets
 
 Regressor = TypeVar("Regressor", bound="BaseRecurrentRegressor")
 
 
 class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
-    """A recurrent network with a linear output layer."""
+    """Recurrent network with a linear output layer."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = constraints(without=("class_weight",))
-
-    @constructor(any_cell, without=("class_weight",))
-    def __init__(self) -> None: ...
+    _targets_class = RegressionTargets
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Predict targets.
+        """Predict target values.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences in the layout of fit.
+            Sequences in the layout of the training data.
 
         Returns
         -------
         ndarray
-            Predictions in the shape of the fitted ``y``: (n_samples,) or (n_samples, n_outputs); with
+            Predictions in the shape of the training targets: (n_samples,) or (n_samples, n_outputs); with
             ``return_sequences=True`` (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), NaN at
-            absent steps; for a list of sequences an object array of arrays as long as they are.
+            padded time steps; for a list of sequences an object array of arrays of the same lengths.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` has another layout or number of features than at fit, or holds what `fit` refuses.
+            If `X` has another layout or number of features than the training data, or contains invalid values.
         TypeError
-            If `X` is no array, list or frame, or is sparse.
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
-        outputs, _ = self._outputs(X)
-        return self._as_given(self._encoder.decode(outputs), X)
+        outputs, data = self._outputs(X)
+        return self._in_layout(self._targets.decode(outputs), data)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Coefficient of determination of the predictions, over the present time steps.
+        """Return the coefficient of determination of the predictions, over valid time steps.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences in the layout of fit.
+            Sequences in the layout of the training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True targets in the shape of fit.
+            True target values, in the shape of the training targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
 
         Returns
         -------
         float
-            R squared of ``self.predict(X)``, the mean over outputs where there are several; 1.0 at best.
+            R squared of ``self.predict(X)``, averaged uniformly over several outputs. The best value is 1.0.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` is what `predict` refuses, or `y` or `sample_weight` does not fit to it.
+            If `predict` raises one for `X`, or if the shape of `y` or `sample_weight` does not match `X`.
         TypeError
-            If `X`, `y` or `sample_weight` is no array, list or frame, or is sparse.
+            If `X`, `y` or `sample_weight` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
-        outputs, sequences = self._outputs(X)
-        checked = self._check_targets(y, X, sequences)
-        weights = check_sample_weights(sample_weight, len(sequences), "float64", type(self).__name__)
-        if not self._per_step:
-            return r2_score(y, self._encoder.decode(outputs), sample_weight=weights)
-        present = valid_in_layout(sequences)
-        y = self._encode(checked, sequences)[present]
-        return r2_score(y, outputs[present], sample_weight=weights_of_steps(weights, present))
+        outputs, data = self._outputs(X)
+        y_read = self._targets.read(y, data)
+        weights = check_sample_weights(sample_weight, len(data), "float64", type(self).__name__)
+        if not self._targets.per_step:
+            return r2_score(y, self._targets.decode(outputs), sample_weight=weights)
+        is_valid = valid_in_layout(data.sequences)
+        y_true = self._targets.encode(y_read, data.sequences)[is_valid]
+        return r2_score(y_true, outputs[is_valid], sample_weight=weights_of_steps(weights, is_valid))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self: Regressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Regressor:
-        """Train one more epoch on what is passed, with the optimizer's state kept.
+        """Train the network for one more epoch on a part of the data.
+
+        The state of the optimizer is kept between calls.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences.
+            Training sequences.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, as in `fit`.
+            Target values, as in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
 
         Returns
         -------
         object
-            The fitted estimator. `n_iter_` is one more than before.
+            The fitted estimator, whose `n_iter_` has increased by one.
 
         Raises
         ------
         ValueError
-            As `fit` does, and if the layout, the number of features or outputs, the optimizer, or a parameter that
-            shapes the network is another one than before.
+            If `fit` raises one, or if the layout, the number of features or outputs, the optimizer, or a parameter
+            that determines the architecture has changed since the last call.
         TypeError
-            As `fit` does.
+            If `fit` raises one.
 
         Examples
         --------
@@ -141,30 +139,6 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             return None
         weights = packed_weights(spec, self._state)
         return closed_loop(architecture_of(spec), weights, seen, covariates, output_steps, n_blocks)
-
-    def _check_y(self, y, sequences, *, reset, classes=None):
-        encoder = RegressionEncoder(self._per_step, self._dtype, type(self).__name__) if reset else self._encoder
-        y = encoder.check(y, sequences)
-        if reset:
-            self._encoder = encoder.fit(y)
-        else:
-            y = encoder.check_again(y)
-        return y
-
-    def _encode(self, y, sequences):
-        return self._encoder.encode(y)
-
-    def _class_codes(self, y):
-        return None
-
-    def _check_trainable(self, y, sequences, partial):
-        """Any finite targets can be learned from, but some only slowly."""
-        if not partial:
-            valid = y[valid_in_layout(sequences)] if self._per_step else y
-            warn_of_unscaled_target(valid, self.loss, type(self).__name__)
-
-    def _check_held_out(self, y, train_rows, validation_rows):
-        """Any split of finite targets can be learned from."""
 
     def __sklearn_tags__(self):
         """Tags of scikit-learn."""

@@ -1,4 +1,4 @@
-"""Weights of samples, of classes and of time steps, as weights of the terms of the loss."""
+"""Weights of samples, classes and time steps, as weights of the terms of the loss."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from skrnn._data.checks import check_sample_weights
 from skrnn._data.targets import valid_in_layout
 
 
-def sample_weights(sample_weight: Any, sequences: Any, per_step: bool, dtype: str, name: str) -> NDArray[Any]:
-    """Return the weights of samples, (n_samples,), or of time steps, (n_samples, n_timesteps), zero at padded ones."""
+def loss_weights(sample_weight: Any, sequences: Any, per_step: bool, dtype: str, name: str) -> NDArray[Any]:
+    """Return the weight of each sample, or of each time step, which is zero at padded ones.
+
+    Of shape (n_samples,), or (n_samples, n_timesteps).
+    """
     weights = check_sample_weights(sample_weight, len(sequences), dtype, name)
     weights = np.ones(len(sequences), dtype=dtype) if weights is None else weights
     return np.where(valid_in_layout(sequences), weights[:, None], weights.dtype.type(0)) if per_step else weights
 
 
 def resolved_class_weight(class_weight: Any, y: NDArray[Any], weights: NDArray[Any]) -> Any:
-    """Return the weight of each class: a dict, or for indicators of several labels a list of dicts; None for none.
+    """Return the weight of each class: a dict, or for indicators of several labels a list of dicts, or None.
 
-    "balanced" counts the labels that have a weight: those of the training data, for which it stands then.
+    "balanced" is computed from the labels with non-zero weight, and then applies to validation data, too.
     """
     for given in class_weight if isinstance(class_weight, list) else [class_weight]:
         for label, weight in given.items() if isinstance(given, dict) else ():
             if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
                 raise ValueError(
-                    f"class_weight must hold finite numbers that are not negative. Got {weight!r} for class {label!r}."
+                    f"class_weight must contain finite, non-negative numbers. Got {weight!r} for class {label!r}."
                 )
     if not isinstance(class_weight, str):
         return class_weight
@@ -43,26 +46,26 @@ def _balanced(labels):
 
 
 def class_weighted(weights: NDArray[Any], y: NDArray[Any], class_weight: Any) -> NDArray[Any]:
-    """Return the weights times those of the classes; ``class_weight`` is resolved."""
+    """Return the weights multiplied by those of the classes, which `resolved_class_weight` returned."""
     if class_weight is None:
         return weights
-    weighted, counts = weights.copy(), weights > 0
-    weighted[counts] *= compute_sample_weight(class_weight, y[counts])
+    weighted, has_weight = weights.copy(), weights > 0
+    weighted[has_weight] *= compute_sample_weight(class_weight, y[has_weight])
     if not weighted.any():
-        raise ValueError(f"class_weight={class_weight!r} leaves no sample a weight above zero.")
+        raise ValueError(f"class_weight={class_weight!r} gives all samples zero weight.")
     return weighted
 
 
 def relative(weights: NDArray[Any]) -> NDArray[Any]:
-    """Return weights of mean one: only their ratios count, and tiny or huge ones would be lost in float32."""
-    counted = weights[weights > 0]
-    return weights / counted.mean(dtype=np.float64) if len(counted) else weights
+    """Return weights divided by their mean: only ratios matter, and tiny or huge weights would be lost in float32."""
+    non_zero = weights[weights > 0]
+    return weights / non_zero.mean(dtype=np.float64) if len(non_zero) else weights
 
 
-def check_total(dataset: Any, what: str, name: str) -> None:
-    """Raise where no term of a part of the data has a weight, so that its loss is not defined."""
+def check_total(dataset: Any, part: str, name: str) -> None:
+    """Raise if no term of a dataset has a non-zero weight, so that its loss is undefined."""
     if dataset is not None and not (len(dataset) and dataset.mean_weight):
         raise ValueError(
-            f"The {what} data of {name} have no weight above zero, so that their loss is not defined. Look at "
-            "sample_weight and class_weight, and at what validation_split holds out."
+            f"The {part} data of {name} have zero total weight, so that their loss is undefined. Check sample_weight, "
+            "class_weight and validation_split."
         )

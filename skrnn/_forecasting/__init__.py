@@ -1,4 +1,4 @@
-"""The forecaster: training pairs, recursion, intervals, and where new rows lie.
+"""Forecaster: reading of rows and their location after the series, training pairs, recursive forecasts, intervals.
 
 Imports `_estimators` and all packages below.
 """

@@ -1,237 +1,149 @@
-"""Training pairs from series, and forecasts in closed loop: what `SequenceForecaster` computes with."""
+"""Predictions of known rows, one step ahead, and recursive multi-step forecasts of the steps after them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from numbers import Integral
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.utils import get_tags
 
-from skrnn._common.state import stored_as
-from skrnn._data.sequences import Sequences
 from skrnn._estimators.base import BaseRecurrent
+from skrnn._forecasting.training_pairs import windows_at
 
 
-@stored_as("series")
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Rows of several series, those of one series after another, in time order within each.
+def predict_rows(model, known, covariates, location):
+    """Predict rows in the units of ``y``: known rows one step ahead, later ones recursively.
 
     Parameters
     ----------
-    y : ndarray of shape (n_rows, n_series)
-        Values; a panel of univariate series has ``n_series`` of 1, and many `codes`.
+    model : FittedModel
+    known : KnownRows
+        In the units of the model.
     covariates : ndarray of shape (n_rows, n_covariates)
-        What is known of each row in advance.
-    codes : ndarray of int, shape (n_rows,)
-        The number of the series of each row, sorted.
-    """
-
-    y: NDArray[Any]
-    covariates: NDArray[Any]
-    codes: NDArray[Any]
-
-    def __len__(self):
-        return len(self.codes)
-
-    @property
-    def n_codes(self):
-        """Number of series."""
-        return int(self.codes[-1]) + 1 if len(self) else 0
-
-    def bounds(self, n_codes=None):
-        """First row of each series, and the end of the last."""
-        return np.searchsorted(self.codes, np.arange((self.n_codes if n_codes is None else n_codes) + 1))
-
-
-@stored_as("window layout")
-@dataclass(frozen=True)
-class Layout:
-    """How an estimator takes windows.
-
-    Parameters
-    ----------
-    window, output_steps : int
-        Steps that it sees, and that it predicts at once.
-    takes_sequences : bool
-        Whether it takes (window, features) steps, or a flat row.
-    takes_lazy : bool
-        Whether it takes `Sequences` as they are.
-    """
-
-    window: int
-    output_steps: int
-    takes_sequences: bool
-    takes_lazy: bool
-
-
-def layout_of(estimator, window, output_steps):
-    """Find out how an estimator takes windows, through Pipelines, searches and other wrappers."""
-    parts = _parts(estimator)
-    return Layout(
-        window,
-        output_steps,
-        takes_sequences=any(get_tags(part).input_tags.three_d_array for part in parts),
-        takes_lazy=any(isinstance(part, BaseRecurrent) for part in parts),
-    )
-
-
-def check_not_classifier(estimator):
-    """Raise for classifiers, and for Pipelines, searches and other wrappers of one."""
-    if is_classifier(estimator):
-        inner = [part for part in _held_classifiers(estimator) if not _held_classifiers(part)]
-        held = f" that holds {type(inner[0]).__name__}" if inner else ""
-        raise ValueError(
-            "The 'estimator' parameter of SequenceForecaster must be a regressor, which predicts numbers. "
-            f"Got {type(estimator).__name__}{held}, a classifier, instead: pass a regressor, such as GRURegressor()."
-        )
-
-
-def _held_classifiers(estimator):
-    """Return the classifiers that an estimator holds."""
-    return [part for part in _parts(estimator)[1:] if is_classifier(part)]
-
-
-def training_pairs(series, layout):
-    """Return what an estimator is fitted on: windows, and the steps that follow each.
+        Covariates of the rows to predict. They replace those of known rows.
+    location : Location
+        Location of these rows.
 
     Returns
     -------
-    X : Sequences or ndarray of shape (n_windows, window, n_features), or ndarray of shape (n_windows, n_columns)
-    y : ndarray of shape (n_windows,) or (n_windows, output_steps * n_series)
+    ndarray of shape (n_rows, n_outputs)
     """
-    window, ahead = layout.window, layout.output_steps
-    bounds = series.bounds()
-    place = np.arange(len(series)) - bounds[series.codes]
-    origins = np.flatnonzero((place >= window - 1) & (np.arange(len(series)) + ahead < bounds[series.codes + 1]))
-    later = origins[:, None] + np.arange(1, ahead + 1)
-    y = series.y[later].reshape(len(origins), -1)
-    return windows_at(series, origins, layout), y[:, 0] if y.shape[1] == 1 else y
-
-
-def windows_at(series, origins, layout, places=None):
-    """Return the windows that end at rows, as an estimator takes them.
-
-    Where ``places`` tells how many rows of its series stand before each origin, windows that reach back further are
-    padded: with absent steps, or with the first row where the estimator takes flat rows.
-    """
-    window, ahead = layout.window, layout.output_steps
-    ends = series.bounds()[series.codes[origins] + 1] - 1
-    if not layout.takes_sequences:
-        back = np.arange(window - 1, -1, -1)
-        back = back[None] if places is None else np.minimum(back, places[:, None])
-        lags = series.y[origins[:, None] - back].reshape(len(origins), -1)
-        later = np.minimum(origins[:, None] + np.arange(1, ahead + 1), ends[:, None])
-        return np.concatenate([lags, series.covariates[later].reshape(len(origins), -1)], axis=1)
-    last = series.bounds()[series.codes + 1] - 1
-    shifted = series.covariates[np.minimum(np.arange(len(series)) + ahead, last)]
-    lengths = np.full(len(origins), window) if places is None else np.minimum(places + 1, window)
-    sequences = Sequences(
-        values=np.concatenate([series.y, shifted], axis=1),
-        starts=origins - lengths + 1,
-        lengths=lengths,
-        n_leading_padding=window - lengths,
-        step=1,
-        n_timesteps=window,
-        series=series.codes[origins] if series.n_codes > 1 else None,
+    is_known, is_later = location.steps_ahead == 0, location.steps_ahead > 0
+    panel = known.panel.with_covariates(location.positions[is_known], covariates[is_known])
+    values = np.empty((len(covariates), panel.y.shape[1]))
+    values[is_known] = predict_one_step_ahead(model, panel, known.means, location.positions[is_known])
+    values[is_later] = continue_panel(
+        model, panel, covariates[is_later], location.codes[is_later], location.steps_ahead[is_later]
     )
-    return sequences if layout.takes_lazy else np.asarray(sequences)
+    return model.inverse_transform(values)
 
 
-def closed_loop(estimator, y, covariates, layout, n_steps):
-    """Continue series by feeding predictions back.
+def check_steps(steps, n_covariates):
+    """Raise if the number of steps to forecast is invalid, or their covariates are required."""
+    if not isinstance(steps, Integral) or steps < 1:
+        raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
+    if n_covariates:
+        raise ValueError(
+            f"SequenceForecaster was fitted with {n_covariates} covariates: pass those of the steps to predict to "
+            "predict(X)."
+        )
+
+
+def forecast_all(model, known, n_steps):
+    """Forecast the next steps of all series, without covariates; (n_series * n_steps, n_outputs) in units of ``y``."""
+    n_series = known.panel.n_series
+    codes, steps_ahead = np.repeat(np.arange(n_series), n_steps), np.tile(np.arange(1, n_steps + 1), n_series)
+    values = continue_panel(model, known.panel, np.empty((len(codes), 0)), codes, steps_ahead)
+    return model.inverse_transform(values)
+
+
+def predict_one_step_ahead(model, panel, means, positions):
+    """Predict rows of a panel from the true values before them; the first row of a series is predicted by its mean.
+
+    The panel, the means and the predictions are in the units of the estimator.
+    """
+    n_before = positions - panel.bounds()[panel.codes[positions]]
+    values = means[panel.codes[positions]]
+    is_later = n_before > 0
+    if is_later.any():
+        X = windows_at(panel, positions[is_later] - 1, model.layout, n_before[is_later] - 1)
+        steps = model.estimator.predict(X).reshape(int(is_later.sum()), -1)
+        values[is_later] = steps[:, : values.shape[1]]
+    return values
+
+
+def continue_panel(model, panel, covariates, codes, steps_ahead):
+    """Predict steps after the ends of series, in any order, in the units of the estimator.
 
     Parameters
     ----------
-    estimator : estimator
-        Fitted on `training_pairs`.
-    y : ndarray of shape (n, window, n_series)
-        The last values of each series.
+    model : FittedModel
+    panel : Panel
+    covariates : ndarray of shape (n_rows, n_covariates)
+        Covariates of the steps to predict.
+    codes, steps_ahead : ndarray of int, shape (n_rows,)
+        Series of each of these steps, and its distance from the last row of the series.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs)
+    """
+    if not len(codes):
+        return np.empty((0, panel.y.shape[1]))
+    series, row = np.unique(codes, return_inverse=True)
+    n_steps = int(steps_ahead.max())
+    later = np.zeros((len(series), n_steps, covariates.shape[1]))
+    later[row, steps_ahead - 1] = covariates
+    # A series of which fewer steps are asked for is continued with its last covariates.
+    upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
+    later = np.take_along_axis(later, upto[..., None], axis=1)
+    last_rows = panel.bounds()[series + 1][:, None] + np.arange(-model.layout.window, 0)
+    covariates = np.concatenate([panel.covariates[last_rows], later], axis=1)
+    return predict_recursively(model, panel.y[last_rows], covariates, n_steps)[row, steps_ahead - 1]
+
+
+def predict_recursively(model, y, covariates, n_steps):
+    """Continue series of equal length, with predictions as the inputs of later ones.
+
+    Parameters
+    ----------
+    model : FittedModel
+    y : ndarray of shape (n, window, n_outputs)
+        Last values of each series, in the units of the estimator.
     covariates : ndarray of shape (n, window + n_steps, n_covariates)
-        Those of the same rows, and of the steps to predict.
-    layout : Layout
+        Covariates of the same rows, and of the steps to predict.
     n_steps : int
 
     Returns
     -------
-    ndarray of shape (n, n_steps, n_series)
+    ndarray of shape (n, n_steps, n_outputs)
     """
-    window, ahead = layout.window, layout.output_steps
-    n, _, n_series = y.shape
-    n_blocks = -(-n_steps // ahead)
-    # The last block may reach beyond the steps that are asked for: the last covariates stand for those beyond.
-    beyond = np.repeat(covariates[:, -1:], n_blocks * ahead - n_steps, axis=1)
-    covariates = np.concatenate([covariates, beyond], axis=1)
-    if isinstance(estimator, BaseRecurrent):
-        steps = estimator._closed_loop(y, covariates, ahead, n_blocks)
-        if steps is not None:
-            return steps[:, :n_steps]
-    timeline = np.concatenate([y, np.zeros((n, n_blocks * ahead, n_series))], axis=1)
-    for first in range(0, n_blocks * ahead, ahead):
+    window, output_steps = model.layout.window, model.layout.output_steps
+    n_blocks = -(-n_steps // output_steps)
+    # The last block may reach beyond the steps that are asked for, where no covariates are known.
+    repeated = np.repeat(covariates[:, -1:], n_blocks * output_steps - n_steps, axis=1)
+    covariates = np.concatenate([covariates, repeated], axis=1)
+    steps = None
+    if isinstance(model.estimator, BaseRecurrent):
+        # Networks of skrnn have kernels for the whole recursion, with a few exceptions, for which they return None.
+        steps = model.estimator._closed_loop(y, covariates, output_steps, n_blocks)
+    if steps is None:
+        steps = _predict_block_by_block(model, y, covariates, n_blocks)[:, window:]
+    return steps[:, :n_steps]
+
+
+def _predict_block_by_block(model, y, covariates, n_blocks):
+    """Return the last values followed by blocks of predictions, each with one call of the estimator's predict."""
+    window, output_steps = model.layout.window, model.layout.output_steps
+    n, _, n_outputs = y.shape
+    timeline = np.concatenate([y, np.zeros((n, n_blocks * output_steps, n_outputs))], axis=1)
+    for first in range(0, n_blocks * output_steps, output_steps):
         now = first + window
-        seen = timeline[:, first:now]
-        if layout.takes_sequences:
-            X = np.concatenate([seen, covariates[:, first + ahead : now + ahead]], axis=2)
+        past = timeline[:, first:now]
+        if model.layout.takes_3d:
+            X = np.concatenate([past, covariates[:, first + output_steps : now + output_steps]], axis=2)
         else:
-            X = np.concatenate([seen.reshape(n, -1), covariates[:, now : now + ahead].reshape(n, -1)], axis=1)
-        timeline[:, now : now + ahead] = np.asarray(estimator.predict(X)).reshape(n, ahead, n_series)
-    return timeline[:, window : window + n_steps]
-
-
-def with_covariates(series, position, covariates):
-    """Return series whose rows at positions have other covariates."""
-    if not len(position):
-        return series
-    changed = series.covariates.copy()
-    changed[position] = covariates
-    return replace(series, covariates=changed)
-
-
-def one_step_ahead(estimator, series, layout, means, position):
-    """Predict rows of series from the true values before them; the first row of a series is its mean."""
-    place = position - series.bounds()[series.codes[position]]
-    values = means[series.codes[position]]
-    later = place > 0
-    if later.any():
-        X = windows_at(series, position[later] - 1, layout, place[later] - 1)
-        values[later] = estimator.predict(X).reshape(int(later.sum()), -1)[:, : values.shape[1]]
-    return values
-
-
-def continue_series(estimator, series, layout, covariates, codes, ahead):
-    """Predict steps after the ends of series, so many steps ahead of each, in any order: (n_rows, n_series)."""
-    if not len(codes):
-        return np.empty((0, series.y.shape[1]))
-    present, row = np.unique(codes, return_inverse=True)
-    n_steps = int(ahead.max())
-    later = np.zeros((len(present), n_steps, covariates.shape[1]))
-    later[row, ahead - 1] = covariates
-    upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
-    later = np.take_along_axis(later, upto[..., None], axis=1)
-    last = series.bounds()[present + 1][:, None] + np.arange(-layout.window, 0)
-    known = np.concatenate([series.covariates[last], later], axis=1)
-    return closed_loop(estimator, series.y[last], known, layout, n_steps)[row, ahead - 1]
-
-
-def _parts(estimator):
-    """Return an estimator and all that it holds as parameters."""
-    held = estimator.get_params(deep=True).values()
-    return [estimator, *(part for part in held if isinstance(part, BaseEstimator))]
-
-
-def transformed(transformer, values):
-    """Return values of shape (..., n_series) as an estimator sees them."""
-    return values if transformer is None else _by_row(transformer.transform, values)
-
-
-def restored(transformer, values):
-    """Return values of shape (..., n_series) in the units of ``y``."""
-    return values if transformer is None else _by_row(transformer.inverse_transform, values)
-
-
-def _by_row(function, values):
-    rows = values.reshape(-1, values.shape[-1])
-    return np.asarray(function(rows)).reshape(values.shape) if len(rows) else values
+            ahead = covariates[:, now : now + output_steps]
+            X = np.concatenate([past.reshape(n, -1), ahead.reshape(n, -1)], axis=1)
+        predicted = np.asarray(model.estimator.predict(X))
+        timeline[:, now : now + output_steps] = predicted.reshape(n, output_steps, n_outputs)
+    return timeline

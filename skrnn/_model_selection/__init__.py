@@ -1,4 +1,4 @@
-"""Splits of panels, backtests and comparisons of cells.
+"""Cross-validation of panels, rolling-origin evaluation, and comparison of cells.
 
 Imports `_forecasting` and all packages below.
 """

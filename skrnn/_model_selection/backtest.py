@@ -1,4 +1,4 @@
-"""Forecasts from many origins, set beside what came."""
+"""Rolling-origin evaluation of forecasters."""
 
 from __future__ import annotations
 
@@ -21,68 +21,70 @@ from skrnn._data.checks import as_float_array, check_array_like
 @validate_params(
     {
         "forecaster": [HasMethods(["fit", "predict", "update"])],
-        "initial": [Interval(Integral, 1, None, closed="left")],
+        "initial_window": [Interval(Integral, 1, None, closed="left")],
         "steps": [Interval(Integral, 1, None, closed="left")],
-        "stride": [Interval(Integral, 1, None, closed="left")],
+        "step_length": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
     },
-    prefer_skip_nested_validation=False,  # of the forecaster nothing is validated yet
+    prefer_skip_nested_validation=False,  # the forecaster validates its own parameters
 )
 def backtest(
     forecaster: BaseEstimator,
     X: ArrayLike | None,
     y: ArrayLike,
     *,
-    initial: int,
+    initial_window: int,
     steps: int,
-    stride: int = 1,
+    step_length: int = 1,
     refit: bool = False,
 ) -> pd.DataFrame:
-    """Forecast from one origin after another, as if the rest were not known yet.
+    """Evaluate a forecaster from many forecast origins (rolling-origin evaluation).
+
+    At each forecast origin, the next `steps` steps are forecast from the rows up to the origin only.
 
     Parameters
     ----------
     forecaster : SequenceForecaster
-        What to evaluate; it is cloned.
+        Forecaster to evaluate. It is cloned, not changed.
 
     X : array-like of shape (n_rows, n_covariates), or None
-        Covariates of every row.
+        Covariates of each row. None if there are none.
 
     y : array-like of shape (n_rows,) or (n_rows, n_series)
-        One series, or several that are predicted together, in time order.
+        Values of one series, or of several series that are predicted together, in time order.
 
-    initial : int
-        Rows before the first origin, which the forecaster is fitted on.
+    initial_window : int
+        Number of rows before the first forecast origin, on which the forecaster is fitted.
 
     steps : int
-        Steps to forecast from each origin.
+        Number of steps to forecast from each origin.
 
-    stride : int, default=1
-        Rows between one origin and the next.
+    step_length : int, default=1
+        Number of rows between consecutive forecast origins.
 
     refit : bool, default=False
-        Whether the forecaster is fitted again at every origin, on all rows before it. Otherwise it is fitted once, and
-        updated with the rows that come in between.
+        Whether to refit the forecaster at each origin on all rows up to it. If False, it is fitted once, and updated
+        at each origin with the rows since the previous one, without refitting.
 
     Returns
     -------
-    DataFrame
-        A row for each origin and step: the origin (the index of the last row that was known; for arrays its number),
-        the step (1 is the row after the origin), truth and prediction. With several series, columns of both for each,
-        named ``truth_a`` and ``prediction_a`` for a series ``a``.
+    DataFrame of shape (n_origins * steps, 4)
+        One row per origin and step, with the columns ``origin``, the index label of the last row before the forecast
+        (for arrays its position); ``step``, where 1 is the first row after the origin; ``y_true`` and ``y_pred``. For
+        several series there are two columns per series: ``y_true_a`` and ``y_pred_a`` for a series ``a``.
 
     Raises
     ------
     ValueError
-        If `X` and `y` differ in length, no origin has `steps` rows after it, the forecaster has groups, or a parameter
-        is out of its range.
+        If `X` and `y` differ in length, if rows passed to the forecaster contain NaN or infinity, if no forecast
+        origin is followed by `steps` rows, if the forecaster has groups, or if a parameter is invalid.
     TypeError
-        If `y` is no array, list or frame.
+        If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 
     See Also
     --------
-    SequenceForecaster : What it evaluates.
-    PanelTimeSeriesSplit : Folds of many series, to cross-validate a forecaster that has groups.
+    SequenceForecaster : Forecaster to evaluate.
+    PanelTimeSeriesSplit : Cross-validation splitter for a forecaster with groups.
 
     Examples
     --------
@@ -91,55 +93,59 @@ def backtest(
     >>> from skrnn import SequenceForecaster, backtest
     >>> forecaster = SequenceForecaster(LinearRegression(), window=2)
     >>> y = np.arange(12.0) ** 2
-    >>> backtest(forecaster, None, y, initial=8, steps=2, stride=2).round(3)
-       origin  step  truth  prediction
-    0       7     1   64.0        64.0
-    1       7     2   81.0        81.0
-    2       9     1  100.0       100.0
-    3       9     2  121.0       121.0
+    >>> backtest(forecaster, None, y, initial_window=8, steps=2, step_length=2).round(3)
+       origin  step  y_true  y_pred
+    0       7     1    64.0    64.0
+    1       7     2    81.0    81.0
+    2       9     1   100.0   100.0
+    3       9     2   121.0   121.0
     """
     if getattr(forecaster, "groups", None) is not None:
         raise ValueError(
-            f"backtest takes one series, but the forecaster has groups={forecaster.groups!r}. Pass the series one by "
-            "one, or cross-validate with PanelTimeSeriesSplit."
+            f"backtest evaluates a single series, but the forecaster has groups={forecaster.groups!r}. Backtest each "
+            "series with a forecaster without groups, or cross-validate with PanelTimeSeriesSplit."
         )
     check_array_like(y, "y", "backtest")
     X, y = as_pandas(X), as_pandas(y)
     check_consistent_length(X, y)
     n_rows = _num_samples(y)
-    origins = range(initial, n_rows - steps + 1, stride)
+    origins = range(initial_window, n_rows - steps + 1, step_length)
     if not len(origins):
-        raise ValueError(f"y has {n_rows} rows, too few for initial={initial} and steps={steps}: lower one of them.")
+        raise ValueError(
+            f"y has {n_rows} rows, too few for initial_window={initial_window} and steps={steps}. Decrease one of them."
+        )
 
     def rows(data, first, end):
         return None if data is None else _safe_indexing(data, np.arange(first, end))
 
-    columns = _columns(y)
+    suffixes = _suffixes(y)
     index = index_of(y)
     index = pd.RangeIndex(n_rows) if index is None else index
-    places = index
+    row_labels = index
     if not index.is_unique and index.nlevels == 1 and (index.inferred_type == "integer" or not is_ordered(index)):
-        places = pd.RangeIndex(n_rows)  # labels that repeat, and are no times, do not tell one row from another
-        X, y = (data.set_axis(places) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
-    truth = as_float_array(y, "backtest", parameter="y").reshape(n_rows, -1)
-    model, known, parts = clone(forecaster), 0, []
+        # Repeated labels that are not times do not identify rows: positions are used instead.
+        row_labels = pd.RangeIndex(n_rows)
+        X, y = (data.set_axis(row_labels) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
+    y_true = as_float_array(y, "backtest", parameter="y").reshape(n_rows, -1)
+    model, n_known, parts = clone(forecaster), 0, []
     for origin in origins:
-        if refit or not known:
+        if refit or not n_known:
             model.fit(rows(X, 0, origin), rows(y, 0, origin))
         else:
-            model.update(rows(X, known, origin), rows(y, known, origin))
-        known = origin
-        # A frame without columns says how many steps there are where there are no covariates.
-        asked = pd.DataFrame(index=places[origin : origin + steps]) if X is None else rows(X, origin, origin + steps)
+            model.update(rows(X, n_known, origin), rows(y, n_known, origin))
+        n_known = origin
+        end = origin + steps
+        # Without covariates, a frame without columns tells how many steps to forecast.
+        X_future = pd.DataFrame(index=row_labels[origin:end]) if X is None else rows(X, origin, end)
         part = pd.DataFrame({"origin": [index[origin - 1]] * steps, "step": np.arange(1, steps + 1)})
-        for kind, values in (("truth", truth[origin : origin + steps]), ("prediction", model.predict(asked))):
-            part[[f"{kind}{column}" for column in columns]] = np.reshape(values, (steps, -1))
+        for name, values in (("y_true", y_true[origin:end]), ("y_pred", model.predict(X_future))):
+            part[[f"{name}{suffix}" for suffix in suffixes]] = np.reshape(values, (steps, -1))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
-def _columns(y):
-    """Return what is put after "truth" and "prediction" for each series."""
+def _suffixes(y):
+    """Return the suffix of the columns ``y_true`` and ``y_pred`` of each series."""
     if np.ndim(y) == 1:
         return [""]
     return [f"_{name}" for name in getattr(y, "columns", range(np.shape(y)[1]))]

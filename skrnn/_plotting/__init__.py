@@ -1,4 +1,4 @@
-"""Display objects; they read public attributes only.
+"""Display objects, which read public attributes only.
 
-Imports `_common`; `matplotlib` is imported when something is drawn.
+Imports `_common`; matplotlib is imported when something is plotted.
 """

@@ -1,4 +1,4 @@
-"""Loss curves of estimators, as one of scikit-learn's Display objects."""
+"""Display object for loss curves."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._common.parts import fitted_parts
-from skrnn._plotting.drawing import COLORS, MARKERS, add_legend, count_epochs, curves_of, new_axes
+from skrnn._common.nested_estimators import nested_estimators
+from skrnn._plotting.drawing import COLORS, MARKERS, add_legend, curves_of, format_axes, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,34 +22,36 @@ _LOSS_NAMES = {"mse": "mean squared error", "mae": "mean absolute error", "auto"
 
 
 class LossCurveDisplay:
-    """Loss of every epoch: solid on the training data, dashed on held-out data.
+    """Loss curve visualization: training and validation loss per epoch.
+
+    Training losses are solid lines, validation losses dashed lines.
 
     Parameters
     ----------
     histories : dict of str to dict
-        For each name a history, such as ``history_``: metric name to list of shape (n_epochs,). The names of metrics
-        on held-out data begin with ``val_``.
+        History for each name, such as the ``history_`` of an estimator: a dict of metric name to list of shape
+        (n_epochs,). Names of validation metrics start with ``val_``.
     best_epochs : dict of str to int, default=None
-        For each name, or some, the epoch to mark, as an index into its history.
+        Epoch to mark for each name, or for some of them, as an index into the history.
     loss_name : str, default=None
-        What the loss is, for the label of the axis.
+        Name of the loss for the axis label.
 
     Attributes
     ----------
     lines_ : dict of str to matplotlib Line2D
-        The curve on the training data, for each name.
+        Training curve for each name.
     validation_lines_ : dict of str to matplotlib Line2D
-        The curve on held-out data, for each name that has one.
+        Validation curve for each name with validation.
     best_points_ : dict of str to matplotlib Line2D
-        The mark of the best epoch, for each name that has one.
+        Marker of the best epoch for each name with validation and a best epoch.
     ax_ : matplotlib Axes
-        Where they are drawn.
+        Axes with the curves.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        Figure containing the axes.
 
     See Also
     --------
-    CellComparisonDisplay : The mean loss of many fits, and their scores.
+    CellComparisonDisplay : Visualization of the mean loss curves and the scores of compared cells.
 
     Examples
     --------
@@ -64,7 +66,7 @@ class LossCurveDisplay:
     validation_lines_: dict[str, Line2D]
     best_points_: dict[str, Line2D]
     ax_: Axes
-    figure_: Figure | Any  # of axes in a SubFigure, that
+    figure_: Figure | Any  # a SubFigure if the axes belong to one
 
     def __init__(
         self,
@@ -87,26 +89,26 @@ class LossCurveDisplay:
         metric: str = "loss",
         logy: bool = False,
     ) -> LossCurveDisplay:
-        """Draw what an estimator, or several, recorded in fit.
+        """Create a loss curve display from one or several fitted estimators.
 
         Parameters
         ----------
         estimator : estimator or dict of str to estimator
-            A fitted estimator with ``history_``, or a Pipeline, a search or another estimator that holds one. A dict
-            draws several into the same axes.
+            Fitted estimator with ``history_``, or a fitted Pipeline, search or other estimator that contains one. The
+            estimators of a dict are plotted on the same axes.
         name : str, default=None
-            Name of a single estimator in the legend. None is its class.
+            Name of a single estimator in the legend. If None, the name of its class is used.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
         metric : str, default="loss"
-            What to draw, by its name in ``history_``.
+            Name in ``history_`` of the metric to plot.
         logy : bool, default=False
-            Whether the vertical axis is logarithmic.
+            Whether to use a logarithmic scale for the y-axis.
 
         Returns
         -------
         LossCurveDisplay
-            The display, drawn. Where early stopping chose the best epoch, that epoch is marked.
+            Display object with the plot. For estimators with ``early_stopping=True`` the best epoch is marked.
 
         Raises
         ------
@@ -115,10 +117,10 @@ class LossCurveDisplay:
         NotFittedError
             If an estimator is not fitted.
         TypeError
-            If an estimator holds nothing with ``history_``.
+            If an estimator does not contain an estimator with ``history_``.
         ValueError
-            If it holds several such parts, if a history does not have one value of `metric` an epoch, or if there is a
-            `name` for a dict.
+            If an estimator contains several estimators with ``history_``, if a history does not have one value of
+            `metric` per epoch, or if `name` is passed with a dict.
 
         Examples
         --------
@@ -137,10 +139,12 @@ class LossCurveDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, Mapping):
             if name is not None:
-                raise ValueError(f"name={name!r} is for a single estimator; the keys of a dict are its names.")
-            parts = {key: _recorder(value) for key, value in estimator.items()}
+                raise ValueError(
+                    f"name={name!r} is not supported for a dict of estimators, which are named by its keys."
+                )
+            parts = {key: _part_with_history(value) for key, value in estimator.items()}
         else:
-            part = _recorder(estimator)
+            part = _part_with_history(estimator)
             parts = {type(part).__name__ if name is None else name: part}
         losses = {loss if isinstance(loss := getattr(part, "loss", None), str) else None for part in parts.values()}
         loss = losses.pop() if len(losses) == 1 else None
@@ -152,28 +156,28 @@ class LossCurveDisplay:
         return display.plot(ax, metric=metric, logy=logy)
 
     def plot(self, ax: Axes | None = None, *, metric: str = "loss", logy: bool = False) -> LossCurveDisplay:
-        """Draw the curves.
+        """Plot the loss curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
         metric : str, default="loss"
-            What to draw, by its name in the histories.
+            Name in the histories of the metric to plot.
         logy : bool, default=False
-            Whether the vertical axis is logarithmic.
+            Whether to use a logarithmic scale for the y-axis.
 
         Returns
         -------
         LossCurveDisplay
-            The display itself.
+            Display object with the plot.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no history, or one does not have one value of `metric` an epoch.
+            If there is no history, or if a history does not have one value of `metric` per epoch.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         curves = curves_of(self.histories, metric)
@@ -186,7 +190,7 @@ class LossCurveDisplay:
                 "markersize": 5,
                 "markevery": -(-len(epochs) // 10),
             }
-            if len(curves) > 1 or len(epochs) == 1:  # a line through one point does not show
+            if len(curves) > 1 or len(epochs) == 1:  # a line with a single point is not visible
                 style["marker"] = MARKERS[number % len(MARKERS)]
             (self.lines_[name],) = ax.plot(epochs, training, label=f"{name}: training", **style)
             if validation is None:
@@ -195,10 +199,10 @@ class LossCurveDisplay:
             self.validation_lines_[name] = line
             best = (self.best_epochs or {}).get(name)
             if best is not None:
-                label = "_again" if self.best_points_ else "best epoch"  # one entry in the legend is enough
+                label = "_again" if self.best_points_ else "best epoch"  # a single legend entry for all
                 (point,) = ax.plot(epochs[best], validation[best], "o", color="black", ms=6, zorder=3, label=label)
                 self.best_points_[name] = point
-        count_epochs(ax, logy)
+        format_axes(ax, logy)
         is_named = metric == "loss" and self.loss_name is not None
         ax.set_ylabel(f"loss ({self.loss_name})" if is_named else metric.replace("_", " "))
         add_legend(ax)
@@ -206,17 +210,17 @@ class LossCurveDisplay:
         return self
 
 
-def _recorder(estimator):
-    """Return the one fitted part of an estimator, or the estimator itself, that has a history."""
-    found = fitted_parts(estimator, lambda part: isinstance(getattr(part, "history_", None), Mapping))
+def _part_with_history(estimator):
+    """Return the only fitted estimator with a history in an estimator, or the estimator itself."""
+    found = nested_estimators(estimator, lambda part: isinstance(getattr(part, "history_", None), Mapping))
     if not found:
         check_is_fitted(estimator)
         raise TypeError(
-            "LossCurveDisplay needs an estimator with history_, a dict of metric name to one value an epoch, such as "
-            f"a fitted GRURegressor, or one that holds such an estimator. {type(estimator).__name__} does not."
+            "LossCurveDisplay requires an estimator with history_ (a dict of metric name to one value per epoch), such "
+            f"as GRURegressor, or an estimator that contains one. Got {type(estimator).__name__} instead."
         )
     if len(found) > 1:
         raise ValueError(
-            f"{type(estimator).__name__} holds {len(found)} estimators with history_: pass those to draw in a dict."
+            f"{type(estimator).__name__} contains {len(found)} estimators with history_. Pass those to plot as a dict."
         )
     return found[0]

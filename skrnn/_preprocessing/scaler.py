@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -12,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skrnn._common.frames import as_pandas
+from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
-from skrnn._common.unchanged import unchanged_on_failure
-from skrnn._data.checks import as_numeric, check_array_like, check_finite
-from skrnn._data.layouts import are_windows, is_list_of_sequences, n_dimensions, rows_in_use, sequences_from_3d
+from skrnn._data.input_schema import InputSchema, learn_schema
+from skrnn._data.padding import rows_in_use
 from skrnn._data.sequences import Sequences
 
 Scaler = TypeVar("Scaler", bound="SequenceScaler")
@@ -28,16 +26,16 @@ _ROWS_AT_ONCE = 2**16
 
 
 class SequenceScaler(TransformerMixin, PlainStateMixin):
-    """Scale the features of sequences with any column scaler of scikit-learn.
+    """Scale the features of sequences with a scaler of scikit-learn.
 
-    The scaler sees the present time steps of all sequences as rows, so that every feature is scaled alike at each
-    step, and absent steps count for nothing and stay absent. What comes out has the layout of what went in.
+    The scaler is fitted on the valid time steps of all sequences as rows, so that a feature is scaled in the same way
+    at every time step. Padded time steps are ignored and stay padded. The output has the layout of the input.
 
     Parameters
     ----------
     scaler : transformer, default=None
-        What scales the rows, such as ``RobustScaler()``; it must treat each row by itself and keep the number of
-        columns. None is ``StandardScaler()``.
+        Scaler of the rows, such as ``RobustScaler()``. It must transform each row independently and keep the number of
+        columns. If None, ``StandardScaler()`` is used.
 
     Attributes
     ----------
@@ -45,20 +43,20 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         The fitted scaler.
 
     n_features_in_ : int
-        Number of features of a time step; for 2-D input, whose rows are univariate sequences, of time steps.
+        Number of features of a time step; for 2-D input, whose rows are univariate sequences, number of time steps.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of a 2-D frame that are all strings.
+        Names of features seen during `fit`. Only defined if `X` is a 2-D frame with column names that are all strings.
 
     See Also
     --------
-    SequenceWindower : Cuts windows of rows that a scaler before it has scaled.
+    SequenceWindower : Cut windows of rows, which a scaler before it can scale.
 
     Notes
     -----
-    Where windows overlap, a row counts as often as windows hold it, so that lazy windows and the array that they stand
-    for give the same numbers to the last bit. A scaler with ``partial_fit`` is shown the steps in blocks, and lazy
-    windows are never expanded; any other is shown all steps of all windows at once.
+    A row of overlapping windows counts once per window, so that lazy windows and the same windows as an array are
+    scaled identically. A scaler with ``partial_fit`` is fitted in blocks, without expanding lazy windows; any other is
+    fitted on all time steps of all windows at once.
 
     Examples
     --------
@@ -75,6 +73,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
     _parameter_constraints: ClassVar[dict[str, Any]] = {"scaler": [HasMethods(["fit", "transform"]), None]}
 
     scaler_: BaseEstimator
+    _schema: InputSchema
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
@@ -83,13 +82,13 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self: Scaler, X: ArrayLike, y: object = None) -> Scaler:
-        """Fit the scaler on the present steps.
+        """Fit the scaler on the valid time steps.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences: an array, a list of arrays of different lengths, or `Sequences`. Steps whose features are all
-            NaN, at the head or the tail, are absent.
+            Sequences: an array, a list of arrays of different lengths, or `Sequences`. Leading and trailing time steps
+            whose features are all NaN are padding.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -102,18 +101,19 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            If `X` is none of these, holds NaN between present steps or infinity, or if `scaler` is no transformer.
+            If `X` has another number of dimensions, or contains infinity, or NaN other than padding; or if `scaler` is
+            not a transformer.
 
         TypeError
-            If `X` is no array, list or frame, or holds what no number stands for; for sparse data.
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         with unchanged_on_failure(self):
-            sequences, _ = self._read(X, reset=True)
-            self.scaler_ = _fitted(StandardScaler() if self.scaler is None else clone(self.scaler), sequences)
+            self._schema, data = learn_schema(self, X, dtype=None)
+            self.scaler_ = _fitted(StandardScaler() if self.scaler is None else clone(self.scaler), data.sequences)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
-        """Scale the present steps.
+        """Scale the valid time steps.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Returns
         -------
         ndarray, Sequences, or list or object array of ndarray
-            The scaled sequences, in the layout and of the shape of `X`; absent steps of arrays are NaN.
+            The scaled sequences, in the layout and shape of `X`. Padded time steps of arrays are NaN.
 
         Raises
         ------
@@ -131,14 +131,13 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
             If the scaler is not fitted.
 
         ValueError
-            As :meth:`fit` does, if `X` has another number of axes or features, or if the scaler does not keep the
-            number of columns.
+            As in :meth:`fit`, if the number of dimensions or features differs from that seen during :meth:`fit`, or if
+            the scaler does not keep the number of columns.
 
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
         """
-        check_is_fitted(self)
-        return self._apply(self.scaler_.transform, X)
+        return self._apply("transform", X)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
         """Undo the scaling.
@@ -151,7 +150,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Returns
         -------
         ndarray, Sequences, or list or object array of ndarray
-            The sequences in their own units, in the layout and of the shape of `X`.
+            The sequences on their original scale, in the layout and shape of `X`.
 
         Raises
         ------
@@ -159,10 +158,10 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
             If the scaler is not fitted.
 
         ValueError
-            As :meth:`transform` does.
+            As in :meth:`transform`.
 
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
 
         AttributeError
             If `scaler` has no ``inverse_transform``.
@@ -177,11 +176,10 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         >>> [sequence.ravel().round(6).tolist() for sequence in back]
         [[1.0, 3.0], [5.0]]
         """
-        check_is_fitted(self)
-        return self._apply(self.scaler_.inverse_transform, X)
+        return self._apply("inverse_transform", X)
 
     def set_output(self: Scaler, *, transform: Container | None = None) -> Scaler:
-        """Do nothing: sequences stay what they are, so that a Pipeline can ask its other steps for frames.
+        """Ignore the setting: sequences keep their layout. Lets a Pipeline set the output of its other steps.
 
         Parameters
         ----------
@@ -195,56 +193,25 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         """
         return self
 
-    def _read(self, X, *, reset):
-        """Check sequences of any layout; return them, and the function that puts scaled ones back into it."""
-        name = type(self).__name__
-        check_array_like(X, "X", name)
-        X = as_pandas(X)
-        ndim = n_dimensions(X)
-        if ndim > 3:
-            raise ValueError(f"X has {ndim} dimensions, shape {np.shape(X)}; {name} takes 2-D or 3-D input.")
-        if reset:
-            self._ndim = 3 if ndim == 3 else 2
-        elif self._ndim != (3 if ndim == 3 else 2):
-            raise ValueError(f"{name} was fitted on {self._ndim}-D input, but X has {ndim} dimensions.")
-        if ndim != 3:
-            words = ("sample", "time step")
-            X = as_numeric(X, name, words=words)
-            columns = getattr(X, "columns", None)
-            X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset)
-            check_finite(X, name, columns=columns, words=words)
-            shape = X.shape
-            return sequences_from_3d(X[..., None], X.dtype, name), lambda scaled: np.asarray(scaled).reshape(shape)
-        sequences = sequences_from_3d(X, _dtype_of(X), name)
-        if reset:
-            self.n_features_in_ = sequences.n_features
-            self.__dict__.pop("feature_names_in_", None)
-        elif sequences.n_features != self.n_features_in_:
-            raise ValueError(
-                f"X has {sequences.n_features} features, but {name} is expecting {self.n_features_in_} features as "
-                "input."
-            )
-        if isinstance(X, Sequences):
-            return sequences, lambda scaled: scaled
-        if is_list_of_sequences(X):
-            return sequences, lambda scaled: _as_list(scaled, X)
-        return sequences, partial(_as_array, writeable=not are_windows(X))
-
-    def _apply(self, function, X):
-        sequences, restore = self._read(X, reset=False)
-        # A copy, which scalers with copy=False may change: rows are shared by whoever holds windows of them. Rows of no
-        # sequence, and absent ones, may hold what a scaler refuses.
-        used = rows_in_use(sequences)
-        before = sequences.values[used]
-        after = np.asarray(function(before))
+    def _apply(self, method, X):
+        """Return the valid time steps of `X` transformed by a method of the scaler, in the layout of `X`."""
+        check_is_fitted(self)
+        data = self._schema.read(self, X)
+        sequences = data.sequences
+        # A copy, which scalers with copy=False may change: windows share their rows. Rows of no sequence, and padded
+        # ones, may contain values that a scaler rejects.
+        in_use = rows_in_use(sequences)
+        before = sequences.values[in_use]
+        after = np.asarray(getattr(self.scaler_, method)(before))
         if after.shape != before.shape:
             raise ValueError(
-                f"The scaler of SequenceScaler must keep the number of columns, but {type(self.scaler_).__name__} made "
-                f"shape {after.shape} of {before.shape}. Use one that scales columns, such as StandardScaler."
+                f"The scaler of SequenceScaler must keep the number of columns, but {type(self.scaler_).__name__} "
+                f"transformed shape {before.shape} to {after.shape}. Use one that scales columns, such as "
+                "StandardScaler."
             )
         values = np.full(sequences.values.shape, np.nan, dtype=after.dtype)
-        values[used] = after
-        return restore(replace(sequences, values=values))
+        values[in_use] = after
+        return _in_layout(replace(sequences, values=values), data)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -254,55 +221,55 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
 
 
 def _fitted(scaler, sequences):
-    """Fit a scaler on all present steps, in blocks where it can."""
+    """Fit a scaler on all valid time steps, in blocks if it has ``partial_fit``."""
     if not hasattr(scaler, "partial_fit"):
-        return scaler.fit(_present_rows(sequences, slice(None)))
+        return scaler.fit(_valid_rows(sequences, slice(None)))
     size = max(_ROWS_AT_ONCE // sequences.n_timesteps, 1)
     for first in range(0, len(sequences), size):
-        scaler.partial_fit(_present_rows(sequences, slice(first, first + size)))
+        scaler.partial_fit(_valid_rows(sequences, slice(first, first + size)))
     return scaler
 
 
-def _dtype_of(X):
-    """Return the dtype of scaled sequences: float32 where every one of them is, float64 otherwise."""
-    parts = X if is_list_of_sequences(X) else [X]
-    return np.float32 if all(str(getattr(part, "dtype", "")) == "float32" for part in parts) else np.float64
-
-
-def _present_rows(sequences, part):
-    """Return the present steps of some sequences, one after another: (n_steps, n_features)."""
+def _valid_rows(sequences, part):
+    """Return the valid time steps of some sequences, one after another: (n_steps, n_features)."""
     some = sequences.take(part)
     indices = np.arange(len(some))
     return some.gather(indices)[some.valid(indices)]
 
 
-def _as_array(sequences, writeable):
-    """Return the scaled sequences of an array as one; windows of one series share its rows, as they did before.
+def _in_layout(sequences, data):
+    """Return scaled sequences in the layout in which they were passed."""
+    if isinstance(data.given, Sequences):
+        return sequences
+    if data.is_list:
+        return _as_list(sequences, data.given)
+    if data.table is not None:
+        return np.asarray(sequences).reshape(data.table.shape)
+    return _as_array(sequences)
 
-    Windows of a read-only array are read-only, too: it tells windows from what a user has made.
-    """
+
+def _as_array(sequences):
+    """Return the scaled sequences of an array as an array; windows that overlap in memory still do."""
     n_samples, n_timesteps, _ = sequences.shape
     starts = sequences.starts[:2] - sequences.step * sequences.n_leading_padding[:2]
     stride = int(starts[1] - starts[0]) if n_samples > 1 else n_timesteps
     if (stride, sequences.step) == (n_timesteps, 1):
-        array = sequences.values.reshape(sequences.shape)
-        array.flags.writeable = writeable
-        return array
+        return sequences.values.reshape(sequences.shape)
     by_row, by_feature = sequences.values.strides
     strides = stride * by_row, sequences.step * by_row, by_feature
     return as_strided(sequences.values, sequences.shape, strides, writeable=False)
 
 
 def _as_list(sequences, X):
-    """Return scaled sequences as a list, or an object array, of arrays; absent steps of a sequence stay in it."""
+    """Return scaled sequences as a list, or an object array, of arrays, with the padded time steps of each."""
     arrays = []
-    for original, start, length, head in zip(
+    for original, start, length, n_leading in zip(
         X, sequences.starts, sequences.lengths, sequences.n_leading_padding, strict=True
     ):
         array = sequences.values[start : start + length]
         if length < len(original):
-            absent = (head, len(original) - head - length), (0, 0)
-            array = np.pad(array, absent, constant_values=np.nan)
+            padding = (n_leading, len(original) - n_leading - length), (0, 0)
+            array = np.pad(array, padding, constant_values=np.nan)
         arrays.append(array)
     if isinstance(X, (list, tuple)):
         return arrays

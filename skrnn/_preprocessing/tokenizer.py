@@ -1,12 +1,11 @@
-"""The transformer that turns raw texts into padded token ids."""
+"""Transformer of raw texts to padded token ids."""
 
 from __future__ import annotations
 
 import re
-import reprlib
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import count, repeat
 from numbers import Integral
 from typing import Any, ClassVar, Literal, TypeVar
@@ -18,106 +17,76 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._common.frames import as_pandas
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
 from skrnn._data.checks import as_array_or_frame
+from skrnn._preprocessing.texts import iterate_texts
 
 Tokenizer = TypeVar("Tokenizer", bound="SequenceTokenizer")
 
-# The ids that the estimators reserve, and the first one that is left for words.
+# Ids with a fixed meaning, which the estimators know, and the first id of a word.
 _PADDING, _UNKNOWN, _FIRST_WORD = 0, 1, 2
 
 _UNKNOWN_MARKER = "<unk>"
 
 
-def _texts(X):
-    """Yield texts one by one; what is not a text is an error that says where it stands."""
-    shape = getattr(X, "shape", None)
-    if shape is not None and len(shape) != 1:
-        raise ValueError(
-            f"SequenceTokenizer takes texts of shape (n_samples,), but X is of type {type(X).__name__} and has shape "
-            f"{tuple(shape)}. Pass one column: X['text'] of a frame, X.ravel() of an array of shape (n_samples, 1)."
-        )
-    if isinstance(X, (str, bytes, Mapping)):
-        # All three are iterable: over characters, numbers and keys.
-        raise ValueError(
-            f"SequenceTokenizer takes an iterable of texts, but X is a single {type(X).__name__}, {reprlib.repr(X)}. "
-            "Pass a list of texts: [text] where there is one."
-        )
-    try:
-        texts = iter(as_pandas(X))
-    except TypeError:
-        raise TypeError(
-            f"SequenceTokenizer takes an iterable of texts, but X is {reprlib.repr(X)} of type {type(X).__name__}. "
-            "Pass a list, an array or a Series of str."
-        ) from None
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"SequenceTokenizer takes texts of type str, but text {index} of X is {reprlib.repr(text)} of type "
-                f"{type(text).__name__}. Convert it to str, and missing texts to ''."
-            )
-        yield text
-
-
 class SequenceTokenizer(TransformerMixin, PlainStateMixin):
-    r"""Turn raw texts into padded token ids, the input of estimators with ``embedding_dim``.
+    r"""Convert raw texts to padded token ids, the input of estimators with ``embedding_dim``.
 
-    Texts are split into words as :class:`~sklearn.feature_extraction.text.CountVectorizer` splits them, but words
-    of one letter count. Id 0 is padding, 1 is any word that is not in the vocabulary, and from 2 on come the words
-    of the training texts by decreasing frequency, those of equal frequency in alphabetical order.
+    Texts are split into words as in :class:`~sklearn.feature_extraction.text.CountVectorizer`, except that words of a
+    single letter are kept. Id 0 is padding and id 1 represents all words that are not in the vocabulary. From id 2, the
+    words of the training texts are sorted by decreasing frequency, and in alphabetical order if frequencies are equal.
 
     Parameters
     ----------
     max_tokens : int or None, default=20000
-        Number of ids, padding and unknown words included: the ``max_tokens - 2`` most frequent words of the training
-        texts get an id of their own, and all ids are below `max_tokens`. It is the ``n_tokens`` of the estimator.
-        None sets no limit.
+        Maximum number of ids, including padding and unknown words: the vocabulary contains the ``max_tokens - 2`` most
+        frequent words of the training texts, and all ids are less than `max_tokens`. Pass the same value as
+        ``n_tokens`` of the estimator. If None, the vocabulary contains all words of the training texts.
 
     max_len : int or None, default=None
-        Number of time steps of the output. None is the number of words in the longest training text.
+        Number of time steps of the output. If None, the number of words in the longest training text is used.
 
     padding : {"post", "pre"}, default="post"
-        Whether the padding of a text shorter than `max_len` stands after its words or before them.
+        Where to pad texts shorter than `max_len`: after ("post") or before ("pre") their words.
 
     truncating : {"post", "pre"}, default="post"
-        Whether a text longer than `max_len` loses its last words or its first ones.
+        Where to remove words from texts longer than `max_len`: at the end ("post") or at the beginning ("pre").
 
     lowercase : bool, default=True
-        Whether texts are put in lower case before they are split.
+        Whether to convert texts to lower case before splitting.
 
     token_pattern : str, default=r"(?u)\b\w+\b"
-        Regular expression of a word. Where it has a capturing group, the group is the word; more than one is an
-        error.
+        Regular expression that matches a word. If it has a capturing group, the captured text is the word. More than
+        one capturing group is not permitted.
 
     Attributes
     ----------
     vocabulary_ : dict
-        Word to id, in the order of the ids, without padding and unknown words.
+        Mapping of words to ids, sorted by id. Padding and unknown words are not included.
 
     n_tokens_ : int
-        Number of ids, padding and unknown words included: ``len(vocabulary_) + 2``.
+        Number of ids, including padding and unknown words: ``len(vocabulary_) + 2``.
 
     max_len_ : int
         Number of time steps of the output.
 
     See Also
     --------
-    GRUClassifier : Takes token ids, with ``embedding_dim`` and ``n_tokens``.
-    sklearn.feature_extraction.text.CountVectorizer : Counts words and forgets their order.
+    GRUClassifier : Classifier of token ids, with ``embedding_dim`` and ``n_tokens``.
+    sklearn.feature_extraction.text.CountVectorizer : Transformer of texts to word counts, without their order.
 
     Notes
     -----
-    A text without any word, empty or made of punctuation alone, becomes one unknown word: estimators refuse
-    sequences that are all padding.
+    A text without words, which is empty or contains only punctuation, is converted to a single unknown word, since
+    estimators do not accept sequences that contain only padding.
 
-    `padding` and `truncating` mean what they mean in ``keras.utils.pad_sequences``, whose default is "pre" for both.
-    Which side is padded does not change what a recurrent estimator predicts, as it masks padding on either side.
+    `padding` and `truncating` have the same meaning as in ``keras.utils.pad_sequences``, where both default to "pre".
+    The side of the padding does not affect the predictions of recurrent estimators, which mask padding on both sides.
 
-    `max_len` and `max_tokens` are read by :meth:`fit`, the other parameters by :meth:`transform` as well.
+    `max_len` and `max_tokens` are used by :meth:`fit` only, the other parameters also by :meth:`transform`.
 
-    The output is an array whatever :meth:`set_output` asks for, as its columns are positions and have no names.
+    The output is always an array, regardless of :meth:`set_output`: its columns are time steps, which have no names.
 
     Examples
     --------
@@ -177,12 +146,12 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self: Tokenizer, X: Iterable[str], y: object = None) -> Tokenizer:
-        """Learn the vocabulary, and the number of time steps where `max_len` is None.
+        """Learn the vocabulary, and the number of time steps if `max_len` is None.
 
         Parameters
         ----------
         X : iterable of str of length n_samples
-            The training texts.
+            Training texts.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -190,28 +159,29 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
         Returns
         -------
         SequenceTokenizer
-            The fitted tokenizer.
+            Fitted tokenizer.
 
         Raises
         ------
         ValueError
-            If `X` is a single text or has more than one dimension, if there is no word in it, or if a parameter is
-            out of its range.
+            If `X` is a single text, has more than one dimension or contains no words, or if a parameter is invalid.
 
         TypeError
-            If `X` is not iterable, or holds anything that is not a str.
+            If `X` is not iterable or contains elements that are not str.
         """
         self._learn(X)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Iterable[str], y: object = None) -> NDArray[np.int32]:
-        """Learn the vocabulary and return the ids of the training texts, which are split only once.
+        """Learn the vocabulary and return the token ids of the training texts.
+
+        Equivalent to :meth:`fit` followed by :meth:`transform`, but each text is split only once.
 
         Parameters
         ----------
         X : iterable of str of length n_samples
-            The training texts.
+            Training texts.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -224,21 +194,20 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            If `X` is a single text or has more than one dimension, if there is no word in it, or if a parameter is
-            out of its range.
+            If `X` is a single text, has more than one dimension or contains no words, or if a parameter is invalid.
 
         TypeError
-            If `X` is not iterable, or holds anything that is not a str.
+            If `X` is not iterable or contains elements that are not str.
         """
         return self._pad(*self._learn(X))
 
     def transform(self, X: Iterable[str]) -> NDArray[np.int32]:
-        """Return the ids of texts.
+        """Convert texts to token ids.
 
         Parameters
         ----------
         X : iterable of str of length n_samples
-            Texts.
+            Texts to convert.
 
         Returns
         -------
@@ -251,30 +220,30 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
             If the tokenizer is not fitted.
 
         ValueError
-            If `X` is a single text or has more than one dimension, or if a parameter is out of its range.
+            If `X` is a single text or has more than one dimension, or if a parameter is invalid.
 
         TypeError
-            If `X` is not iterable, or holds anything that is not a str.
+            If `X` is not iterable or contains elements that are not str.
         """
         check_is_fitted(self)
-        self._validate_params()  # they may have been set since fit
+        self._validate_params()  # parameters may have been set after fit
         id_of = self.vocabulary_.get
         return self._pad(*self._encode(X, lambda words: map(id_of, words, repeat(_UNKNOWN))))
 
     def inverse_transform(self, X: ArrayLike) -> list[str]:
-        """Return the words of ids, joined by spaces.
+        """Convert token ids to texts of words separated by spaces.
 
-        Case, punctuation and what was truncated are lost.
+        Case, punctuation and truncated words cannot be restored.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps)
-            Token ids; padding may stand anywhere, and is left out.
+            Token ids. Padding is removed at any position.
 
         Returns
         -------
         list of str of length n_samples
-            The texts, with "<unk>" for each unknown word.
+            Texts, with "<unk>" for each unknown word.
 
         Raises
         ------
@@ -282,10 +251,10 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
             If the tokenizer is not fitted.
 
         ValueError
-            If `X` is not 2-D, or holds anything that is not an id of the vocabulary.
+            If `X` is not 2-D or not numeric, or contains values that are not token ids of this tokenizer.
 
         TypeError
-            If `X` is no array, list or frame.
+            If `X` is not array-like or a DataFrame, or is sparse.
 
         Examples
         --------
@@ -303,20 +272,23 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
         if ids.ndim != 2 or ids.dtype.kind not in "iuf":
             raise ValueError(
                 "SequenceTokenizer.inverse_transform takes token ids of shape (n_samples, n_timesteps), but X has "
-                f"shape {ids.shape} and dtype {ids.dtype}. Pass what transform returned."
+                f"shape {ids.shape} and dtype {ids.dtype}. Pass the output of transform."
             )
-        wrong = ~((ids >= 0) & (ids < self.n_tokens_) & (ids == np.floor(ids)))
-        if wrong.any():
-            row, column = np.argwhere(wrong)[0]
+        invalid = ~((ids >= 0) & (ids < self.n_tokens_) & (ids == np.floor(ids)))
+        if invalid.any():
+            row, column = np.argwhere(invalid)[0]
             raise ValueError(
-                f"X holds {ids[row, column]} at sample {row}, time step {column}, but token ids are whole numbers from "
-                f"0 to {self.n_tokens_ - 1}. Pass what transform of this tokenizer returned."
+                f"X contains {ids[row, column]} at sample {row}, time step {column}, but token ids are integers from 0 "
+                f"to {self.n_tokens_ - 1}. Pass the output of transform of the same tokenizer."
             )
         words = np.array(["", _UNKNOWN_MARKER, *self.vocabulary_], dtype=object)
         return [" ".join(words[row[row != _PADDING]]) for row in ids.astype(np.intp)]
 
     def set_output(self: Tokenizer, *, transform: Container | None = None) -> Tokenizer:
-        """Do nothing: ids stay an array, so that a Pipeline can ask its other steps for frames.
+        """Do nothing: the output is always an array.
+
+        The method exists so that :meth:`~sklearn.pipeline.Pipeline.set_output` can be called on a Pipeline that
+        contains the tokenizer.
 
         Parameters
         ----------
@@ -326,10 +298,10 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
         Returns
         -------
         SequenceTokenizer
-            The tokenizer.
+            The tokenizer itself.
         """
-        # scikit-learn's own method is missing where there are no feature names, and Pipeline.set_output raises on a
-        # step without it.
+        # Without get_feature_names_out, scikit-learn's mixin provides no set_output, and Pipeline.set_output raises for
+        # steps without it.
         return self
 
     def __sklearn_tags__(self):
@@ -341,14 +313,15 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
         return tags
 
     def _learn(self, X):
-        """Set the fitted attributes; return what `_encode` does for the training texts."""
-        # Ids follow frequency, which is known after the last text: until then words are numbered as they come.
+        """Set the fitted attributes; return the output of `_encode` for the training texts."""
+        # Ids depend on frequencies, which are known after the last text. Until then, words are numbered in the order of
+        # their first occurrence.
         number_of: defaultdict[str, int] = defaultdict(count().__next__)
         numbers, lengths = self._encode(X, lambda words: map(number_of.__getitem__, words))
         if not number_of:
             raise ValueError(
-                f"Empty vocabulary: none of the {len(lengths)} texts of X has a word that matches token_pattern="
-                f"{self.token_pattern!r}. Pass texts with words in them, or another token_pattern."
+                f"Empty vocabulary: none of the {len(lengths)} texts of X contains a word that matches token_pattern="
+                f"{self.token_pattern!r}. Pass texts with words, or change token_pattern."
             )
         words = list(number_of)
         frequencies = np.bincount(numbers, minlength=len(words)).tolist()
@@ -363,18 +336,18 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
         return id_of_number[numbers], lengths
 
     def _encode(self, X, encode_words):
-        """Split texts and encode their words: (n_words,), all texts after one another, and lengths: (n_samples,)."""
+        """Split texts and encode their words; return codes, (n_words,), and lengths of texts, (n_samples,)."""
         split = self._analyzer()
-        # Four bytes a word, where lists of the words themselves would take more than ten times as much.
+        # Four bytes per word; lists of the words themselves would take more than ten times as much memory.
         codes, lengths = array("i"), []
-        for text in _texts(X):
+        for text in iterate_texts(X):
             words = split(text)
             codes.extend(encode_words(words))
             lengths.append(len(words))
         return np.asarray(codes, dtype=np.int32), np.array(lengths, dtype=np.intp)
 
     def _analyzer(self):
-        """Return scikit-learn's function from a text to the list of its words."""
+        """Return the function of scikit-learn that splits a text into a list of words."""
         try:
             n_groups = re.compile(self.token_pattern).groups
         except re.error as error:
@@ -385,11 +358,11 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
             problem = f"has {n_groups} capturing groups"
         raise ValueError(
             "The 'token_pattern' parameter of SequenceTokenizer must be a regular expression with at most one "
-            f"capturing group. {self.token_pattern!r} {problem}. Groups that need not capture start with '(?:'."
+            f"capturing group. {self.token_pattern!r} {problem}. Use '(?:' for groups that do not capture."
         )
 
     def _pad(self, ids, lengths):
-        """Lay the ids of texts out in rows: (n_words,), (n_samples,) -> (n_samples, max_len_)."""
+        """Truncate and pad the ids of texts: (n_words,), (n_samples,) -> (n_samples, max_len_)."""
         max_len = self.max_len_
         padded = np.full((len(lengths), max_len), _PADDING, dtype=np.int32)
         ends = np.cumsum(lengths)

@@ -1,4 +1,4 @@
-"""Windows: the windower, sliding windows, the rows before a test fold, supervised pairs.
+"""Windows: the windower, sliding windows, context rows of test folds, supervised pairs.
 
 Imports `_data` and `_common`.
 """

@@ -1,4 +1,4 @@
-"""From a series to rows and the target that lies ahead of them."""
+"""Pairs of rows and future values of a target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skrnn._common.frames import column_names, is_frame
 from skrnn._common.times import as_times, is_ordered
 from skrnn._common.typing import validate_params
 from skrnn._data.row_labels import RowLabels, repeated
-from skrnn._windows.row_warnings import warn_of_hole, warn_of_panel
+from skrnn._windows.row_warnings import warn_of_gap, warn_of_panel
 
 
 @overload
@@ -37,64 +37,62 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
 
 @validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
 def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[Any, Any, Any]:
-    """Pair each row with the value that the target takes some rows later.
+    """Pair each row with a future value of the target.
 
-    Row ``i`` of `X` is row ``i`` of `frame`, and row ``i`` of `y` is `target` in row ``i + steps_ahead``.
-    Nothing from after a row reaches that row of `X`. The target column stays in `X`: its past is known.
+    Row ``i`` of `X` is row ``i`` of `frame`, and row ``i`` of `y` is `target` in row ``i + steps_ahead``. A row of `X`
+    contains no values of later rows. The target column stays in `X`, because its past is known.
 
     Parameters
     ----------
     frame : DataFrame or ndarray of shape (n_rows, n_columns), Series or ndarray of shape (n_rows,)
-        One series in time order, one row per time step, at even distances: "later" counts rows, not time.
-        Pass several series one by one. A Series or 1-D array is a frame of one column. DataFrames of polars, and
-        tables of pyarrow, have no index, and no order is checked.
+        A single series in time order, one row per time step, at regular distances: `steps_ahead` counts rows, not
+        time. A Series or 1-D array is treated as a single column. DataFrames of polars and tables of pyarrow have no
+        index; their order is not checked.
 
     target : hashable, int or list of them
-        What to predict. For a DataFrame a column name; for a Series its name, or None; for an array a column
-        index, or None if it is 1-D. A list selects several columns, and makes `y` 2-D.
+        Column to predict: a column name of a DataFrame, the name of a Series or None, a column index of an array, or
+        None for a 1-D array. With a list of columns, `y` is 2-D.
 
     steps_ahead : int, default=1
-        How many rows after its row of `X` a value of `y` lies.
+        Number of rows from a row of `X` to its value of `y`.
 
     Returns
     -------
     X : DataFrame or ndarray of shape (n_rows - steps_ahead, n_columns)
-        The rows that have a `y`: all but the last `steps_ahead`. A frame of the library of `frame`, as `y` and
-        `X_latest` are.
+        All rows but the last `steps_ahead`, for which `y` is known. A frame of the same library as `frame`, as are `y`
+        and `X_latest`.
 
     y : Series, DataFrame or ndarray of shape (n_rows - steps_ahead,) or (n_rows - steps_ahead, n_targets)
-        The target `steps_ahead` rows later, under its own name. It carries the index of `X`, so that both are
-        aligned row by row: ``y.loc[t]`` is what is to be predicted at ``t``, not what the target was then.
+        The target `steps_ahead` rows later, under its own name and with the index of `X`: ``y.loc[t]`` is the value to
+        predict at time ``t``, not the value of the target at that time.
 
     X_latest : DataFrame or ndarray of shape (steps_ahead, n_columns)
-        The last `steps_ahead` rows, whose `y` is not known yet: what a fitted model predicts the future from.
+        The last `steps_ahead` rows, for which `y` is unknown. A fitted model predicts the future from them.
 
     Raises
     ------
     TypeError
-        If `frame` is neither a DataFrame nor a Series nor an array, or if `target` cannot be an index of an array's
-        columns.
-
+        If `frame` is not a DataFrame, Series or array, or if `target` is not of a type that names its columns.
     ValueError
-        If `target` is not in `frame`, if `frame` has too few rows, if its index does not increase from row to
-        row (dates and numbers are checked, text is not), or if `steps_ahead` is not a positive int.
+        If `target` is not a column of `frame`; if `frame` has too few rows; if its index has dates or numbers that are
+        not increasing; or if `steps_ahead` is not a positive int.
 
     Warns
     -----
     UserWarning
-        If the index is a MultiIndex of several series and their times, or if there is a hole in its times.
+        If the index is a MultiIndex of series and times, or if there is a gap in the time index.
 
     See Also
     --------
-    SequenceWindower : Gives each row the rows before it.
-    sliding_windows : Does so before any split.
+    SequenceWindower : Transformer that cuts the window of rows that ends with each row.
+    sliding_windows : Cut the same windows before splitting.
 
     Notes
     -----
-    `X`, `y` and `X_latest` are copies, with the column types of `frame`. Missing values are passed on.
+    `X`, `y` and `X_latest` are copies, with the column types of `frame`. Missing values are kept.
 
-    Windows are cut from consecutive rows: to predict from `X_latest` with a window, transform `X` and
-    `X_latest` together (``pd.concat([X, X_latest])``) and take the last `steps_ahead` predictions.
+    To predict from `X_latest` with windows that begin in `X`, pass both together (``pd.concat([X, X_latest])``) and
+    take the last `steps_ahead` predictions.
 
     Examples
     --------
@@ -128,8 +126,8 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         frame = frame.to_frame(name=frame.name)
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
-            "make_supervised takes a DataFrame, a pandas Series or a numpy array as frame. "
-            f"Got {type(frame).__name__} instead: convert it first, for example with pd.DataFrame(frame)."
+            "The 'frame' parameter of make_supervised must be a DataFrame, a pandas Series or a numpy array. "
+            f"Got {type(frame).__name__} instead. Convert it first, for example with pd.DataFrame(frame)."
         )
     columns = _target_columns(frame.columns, target)
     _check_length(frame, steps_ahead)
@@ -139,18 +137,18 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         "Pass one series at a time, or shift the target within each, frame.groupby(level={level})[target].shift(-1).",
     )
     _check_time_order(frame.index)
-    # Copies: a column added to X by the caller must not reach, or warn about, the frame it came from.
+    # Copies, so that the caller can add columns to X without a warning of pandas, or a change of the frame.
     X = frame.iloc[:-steps_ahead].copy()
     y = frame[columns].iloc[steps_ahead:].set_axis(X.index)
     return X, y.copy(), frame.iloc[-steps_ahead:].copy()
 
 
 def _from_array(array, target, steps_ahead):
-    """Do the work of make_supervised for a 1-D or 2-D array, whose columns are numbers."""
+    """Return `X`, `y` and `X_latest` of a 1-D or 2-D array."""
     if array.ndim not in (1, 2):
         raise ValueError(
-            "make_supervised takes an array of shape (n_rows,) or (n_rows, n_columns) as frame. "
-            f"Got one of shape {array.shape}: pass one series at a time."
+            "make_supervised requires an array of shape (n_rows,) or (n_rows, n_columns) as frame. "
+            f"Got an array of shape {array.shape}. Pass one series at a time."
         )
     if array.ndim == 1:
         array = array[:, np.newaxis]
@@ -158,21 +156,21 @@ def _from_array(array, target, steps_ahead):
     columns = np.asarray(target)
     if columns.dtype.kind not in "iu" or columns.ndim > 1 or columns.size == 0:
         raise TypeError(
-            f"frame is an array, so target must be the index of a column or a list of them. Got {target!r} instead."
+            f"If frame is an array, target must be the index of a column or a list of them. Got {target!r} instead."
         )
     n_columns = array.shape[1]
     outside = columns[(columns < -n_columns) | (columns >= n_columns)]
     if outside.size:
         raise ValueError(
-            f"target {outside.flat[0]} is not a column of frame, which has shape {array.shape}: "
-            f"choose from 0 to {n_columns - 1}."
+            f"target {outside.flat[0]} is not a column of frame, which has shape {array.shape}. "
+            f"Choose from 0 to {n_columns - 1}."
         )
     _check_length(array, steps_ahead)
     return array[:-steps_ahead].copy(), array[steps_ahead:, columns].copy(), array[-steps_ahead:].copy()
 
 
 def _from_other_frame(frame, target, steps_ahead):
-    """Do the work of make_supervised for a frame of polars or pyarrow, which cannot be changed in place."""
+    """Return `X`, `y` and `X_latest` of a frame of polars or pyarrow."""
     columns = _target_columns(column_names(frame), target)
     _check_length(frame, steps_ahead)
     y = frame.select(columns) if isinstance(columns, list) else frame[columns]
@@ -181,28 +179,27 @@ def _from_other_frame(frame, target, steps_ahead):
 
 
 def _target_columns(names, target):
-    """Return a column label, or a list of labels, that is known to be among the names of columns."""
+    """Return a column label, or a list of labels, after a check that they are column names."""
     several = isinstance(target, (list, np.ndarray, pd.Index))
     labels = list(target) if several else [target]
     if not labels:
-        raise ValueError("target is an empty list: name at least one column of frame.")
+        raise ValueError("target is an empty list. Name at least one column of frame.")
     for label in labels:
         if not pd.api.types.is_hashable(label):
             raise TypeError(
-                f"target must be the name of a column of frame, or a list of such names. Got {type(label).__name__} "
-                "instead."
+                f"target must be the name of a column of frame, or a list of names. Got {type(label).__name__} instead."
             )
-        # Hashes first: what is no name may not give a truth value when compared.
+        # Hashes are compared first: comparing other objects may not return a single bool.
         n_found = sum(hash(label) == hash(column) and label == column for column in names)
         if n_found == 0:
             raise ValueError(f"target {label!r} is not a column of frame. {_suggest_column(label, names)}")
         if n_found > 1:
-            raise ValueError(f"target {label!r} is the name of {n_found} columns of frame: give each its own name.")
+            raise ValueError(f"target {label!r} is the name of {n_found} columns of frame. Rename them.")
     return labels if several else target
 
 
 def _suggest_column(label, columns):
-    """Return the sentence that helps with an unknown column name."""
+    """Return advice for an unknown column name."""
     nearest = difflib.get_close_matches(str(label), [str(column) for column in columns], n=1)
     if nearest:
         return f"Did you mean {nearest[0]!r}?"
@@ -214,25 +211,25 @@ def _check_length(frame, steps_ahead):
     """Raise unless there is at least one pair of row and target."""
     if len(frame) <= steps_ahead:
         raise ValueError(
-            f"frame has {len(frame)} rows, but steps_ahead={steps_ahead} needs at least {steps_ahead + 1}, "
-            "for one row of X and its y. Pass more rows or look fewer steps ahead."
+            f"frame has {len(frame)} rows, but steps_ahead={steps_ahead} requires at least {steps_ahead + 1}, "
+            "one row of X and its y. Pass more rows, or decrease steps_ahead."
         )
 
 
 def _check_time_order(index):
-    """Raise where an index that can be ordered does not increase from each row to the next; warn of a hole in it."""
+    """Raise if an index of an ordered type does not increase from each row to the next; warn of a gap in it."""
     if not is_ordered(index):
         return
     time = as_times(index)
-    # Comparisons with a missing time are False, so that it counts as out of order.
+    # Comparisons with a missing time are False: it counts as out of order.
     increases = np.asarray(time[1:] > time[:-1], dtype=bool)
     if increases.all():
         codes = np.zeros(len(time), dtype=np.int8)
-        warn_of_hole(
+        warn_of_gap(
             RowLabels(pd.Index([0]), codes, time, True),
             "make_supervised",
-            "steps_ahead counts rows, not time: fill the hole, which frame.asfreq makes rows for, or drop the pairs of "
-            "row and target that reach over it.",
+            "steps_ahead counts rows, not time: fill the gap, for example with frame.asfreq, or drop the pairs of row "
+            "and target that span it.",
         )
         return
     row = int(np.argmin(increases)) + 1
@@ -242,6 +239,6 @@ def _check_time_order(index):
         )
     raise ValueError(
         f"The index of frame must increase, but row {row} ({index[row]}) does not come after row {row - 1} "
-        f"({index[row - 1]}). Sort the frame first (frame.sort_index()), or drop an index that is no time "
+        f"({index[row - 1]}). Sort the frame first (frame.sort_index()), or drop an index that does not contain times "
         "(frame.reset_index(drop=True))."
     )

@@ -3,46 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from skrnn._common.frames import index_of
+from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, MaxGap, Padding, available_if, fit_context
-from skrnn._common.unchanged import unchanged_on_failure
 from skrnn._common.warnings import warn
-from skrnn._data.checks import as_numeric
 from skrnn._data.sequences import Sequences
-from skrnn._windows.history import continued, history_of
-from skrnn._windows.sliding import (
-    ROW_DTYPES,
-    WINDOW_CONSTRAINTS,
-    runs_of_rows,
-    series_of_windows,
-    strided_windows,
-    windows_of_runs,
-)
-from skrnn._windows.windower_data import WindowerDataMixin, first_label, rows_before_the_first
+from skrnn._windows.context import with_context
+from skrnn._windows.cutting import WINDOW_CONSTRAINTS, WindowSpec, cut_windows
+from skrnn._windows.history import History, extend_history, remember_rows
+from skrnn._windows.row_warnings import warn_of_rows
+from skrnn._windows.rows import first_label, read_rows, read_windows
 
 Windower = TypeVar("Windower", bound="SequenceWindower")
 
 
 def _flattens(windower):
-    """Tell whether the output has columns that can carry names."""
+    """Return True if the output has columns; raise otherwise, as scikit-learn's ``available_if`` expects."""
     if not windower.flatten:
         raise AttributeError("3-D windows have no columns to name: feature names need flatten=True.")
     return True
 
 
-class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
+class SequenceWindower(TransformerMixin, PlainStateMixin):
     """Cut time-ordered rows into windows, one window per row.
 
-    Row ``i`` of the output is the window that ends with row ``i`` of `X`, so the number of rows never
-    changes: `y` stays aligned with the windows, and every scorer and splitter of scikit-learn works.
+    Row ``i`` of the output is the window that ends with row ``i`` of `X`. The number of rows does not change: `y` stays
+    aligned with the windows, and every scorer and splitter of scikit-learn works.
 
     Parameters
     ----------
@@ -50,43 +46,41 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
         Number of time steps in a window.
 
     dilation : int, default=1
-        Distance in rows between neighbouring time steps of a window. A window spans
-        ``(window - 1) * dilation + 1`` rows.
+        Distance in rows between consecutive time steps of a window. A window spans ``(window - 1) * dilation + 1``
+        rows.
 
     padding : {"mask", "edge", "zeros"} or None, default=None
-        What stands before the first row, in the windows that reach beyond it.
+        Padding of windows that begin before the first row.
 
-        - "mask": absent time steps, rows of NaN, which recurrent estimators mask.
-        - "edge": the first row, repeated.
+        - "mask": padded time steps (NaN), which recurrent estimators mask.
+        - "edge": copies of the first row.
         - "zeros": zeros.
-        - None: "mask", or "edge" with ``flatten=True``, as few estimators that are not recurrent take NaN.
+        - None: "mask", or "edge" with ``flatten=True``, because few estimators for 2-D input accept NaN.
 
     context : {"index", "assume"} or None, default="index"
-        Whether the last rows seen by :meth:`fit` stand before the first row that is transformed, where they come right
-        before it. What was fitted never gets any.
+        Whether windows of transformed rows may begin with the last rows seen by :meth:`fit`. Windows of the fitted rows
+        themselves never do.
 
-        - "index": where the index of both, pandas objects, proves it: the first row is of the next period of the
-          frequency of the fitted index (its own, or the one that pandas infers, or the constant step of whole
-          numbers), and so is each row after it; with `max_gap`, where it comes no later than that. Each series has a
-          frequency of its own.
-        - "assume": the caller declares that whatever is transformed follows what was fitted, as the test folds of
-          ``TimeSeriesSplit`` do with ``gap=0``. For arrays, which have no index.
-        - None: never.
+        - "index": If the index shows that `X` directly follows the fitted rows. Both must be pandas objects, the first
+          row must be one period of the frequency of the fitted index after its last row, and the other rows of `X`
+          must follow at that frequency. The frequency is that of the index, the one that pandas infers, or the constant
+          step of integers, and may differ between series. With `max_gap`, the first row may be up to `max_gap` later.
+        - "assume": Always; the caller states that transformed rows follow the fitted ones, as the test folds of
+          ``TimeSeriesSplit`` with ``gap=0`` do. For arrays, which have no index.
+        - None: Never.
 
     max_gap : int, float, timedelta, str or None, default=None
-        The largest difference of the index between neighbouring rows of a window; beyond it, earlier rows are absent
-        (or what `padding` says), so that windows bridge no hole: one in the data, or one that a shuffled split has
-        cut. An int for an index of periods or whole numbers, a float for one of floats, a timedelta, or text that
-        pandas reads as one, such as "2h", for dates.
+        Largest difference of the index between consecutive rows of a window. Rows before a larger gap, in the data or
+        made by a shuffled split, are replaced by padding. An int for an index of periods or integers, a float for an
+        index of floats; for dates a timedelta, or a string that pandas parses as one, such as "2h".
 
     groups : hashable or None, default=None
-        The column, or the level of the index, that names the series a row belongs to; for arrays the number of a
-        column. It is no feature. No window crosses from one series to another, whose rows may be interleaved.
+        Column or index level with the name of the series that a row belongs to; for arrays the number of a column. It
+        is not a feature. No window contains rows of two series, which may be interleaved.
 
     flatten : bool, default=False
-        Whether to lay the time steps of a window side by side in one row, for estimators that are not
-        recurrent. The columns are ordered by time step, oldest first, and within a time step like the
-        features of `X`.
+        Whether to return 2-D arrays, for estimators that are not recurrent. The columns are ordered by time step,
+        oldest first, and within a time step like the features of `X`.
 
     Attributes
     ----------
@@ -94,34 +88,31 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
         Number of features seen during `fit`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`, where `X` has feature names that are all strings.
+        Names of features seen during `fit`. Only defined if `X` has feature names that are all strings.
 
     See Also
     --------
-    make_supervised : Pair rows with a target that lies ahead of them.
+    make_supervised : Pair rows with a future value of the target.
     sliding_windows : Cut the same windows before splitting.
 
     Notes
     -----
-    A window ends on its own row, and holds that row. So `y` must lie ahead of its row, or the estimator is
-    shown what it is asked for. :func:`~skrnn.make_supervised` makes such a `y`.
+    A window ends with its own row and contains it. `y` must therefore lie in the future of that row, as the `y` of
+    :func:`~skrnn.make_supervised` does.
 
-    Where a Pipeline that holds the windower is cross-validated, the splits are cut before the windows are. With
-    `context` the windows of a test fold that follows its training rows begin in these; the ones that would reach back
-    further, and those of other folds, are padded. After a split with a gap, :func:`~skrnn.sliding_windows`, which
-    cuts windows before any split, loses nothing.
+    If a Pipeline with a windower is cross-validated, data are split before windows are cut. With `context`, the windows
+    of a test fold that directly follows its training rows begin with these; all others that begin before the fold are
+    padded. For splits with a gap, use :func:`~skrnn.sliding_windows`, which cuts windows before any split.
 
-    New rows are served one at a time by ``partial_fit``, which rolls the remembered rows forward::
+    To serve predictions row by row, roll the remembered rows forward with ``partial_fit``::
 
-        pipeline.predict(row)  # from the rows remembered so far
-        pipeline["sequencewindower"].partial_fit(pipeline[:-2].transform(row))  # what comes before the next one
+        pipeline.predict(row)
+        pipeline["sequencewindower"].partial_fit(pipeline[:-2].transform(row))  # context of the next row
 
-    With ``flatten=False`` the output is a read-only view of one padded copy of `X`, in which the windows
-    overlap: the memory is that of `X`, whatever the `window`. Copying the output (``np.array(output)``,
-    pickling) takes `window` times as much, as ``flatten=True`` does. With `groups` or `max_gap`, where windows do not
-    lie at even distances, the output is a lazy :class:`Sequences`, for as little memory.
+    With ``flatten=False`` the output is lazy: windows share one copy of the rows, so that memory does not grow with
+    `window`. ``np.asarray(output)`` makes an array, which takes `window` times as much, as ``flatten=True`` does.
 
-    ``Pipeline.set_output(transform="pandas")`` applies to flattened windows, and leaves 3-D ones arrays.
+    ``Pipeline.set_output(transform="pandas")`` applies to flattened windows only.
 
     Examples
     --------
@@ -129,8 +120,8 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
     >>> from skrnn import SequenceWindower
     >>> X = np.array([[1.0], [2.0], [3.0], [4.0]])
     >>> windows = SequenceWindower(window=3).fit_transform(X)
-    >>> windows.shape
-    (4, 3, 1)
+    >>> windows
+    Sequences(shape=(4, 3, 1), dtype=float64)
     >>> windows[:, :, 0]
     array([[nan, nan,  1.],
            [nan,  1.,  2.],
@@ -152,12 +143,13 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **WINDOW_CONSTRAINTS,
         "context": [StrOptions({"index", "assume"}), None],
-        "groups": "no_validation",  # any label that a column or a level may have
+        "groups": "no_validation",  # any label of a column or an index level
         "flatten": ["boolean"],
     }
 
     n_features_in_: int
     feature_names_in_: NDArray[Any]
+    _history: History
 
     def __init__(
         self,
@@ -180,7 +172,7 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self: Windower, X: ArrayLike, y: object = None) -> Windower:
-        """Check the parameters, and remember the features and the last rows of `X`.
+        """Remember the last rows of `X`.
 
         Parameters
         ----------
@@ -198,34 +190,35 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            If `X` is not 2-D, or holds NaN or infinity, if times do not increase within a series, if there is no column
-            or level that `groups` names, if `max_gap` cannot be compared with the index, or if a parameter is out of
-            its range.
-
+            If `X` is not 2-D or contains NaN or infinity; if timestamps are not increasing within a series; if `groups`
+            is not a column or index level of `X`; if `max_gap` cannot be compared with the index; or if a parameter is
+            out of range.
         TypeError
-            If `X` is no array, list or frame, or holds what no number stands for; for sparse data; and if `groups` is
-            no label, or a list names a series.
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse; or if `groups` is not
+            hashable, or names series by lists.
 
         Warns
         -----
         UserWarning
-            If the index is a MultiIndex of series and times and `groups` is None, or if the times of a series have a
-            hole and `max_gap` is None; not in the folds of scikit-learn's cross-validation, which have holes.
+            If the index is a MultiIndex of series and times and `groups` is None; or if there is a gap in the time
+            index of a series and `max_gap` is None, except during scikit-learn's cross-validation, whose splits make
+            gaps.
         """
         with unchanged_on_failure(self):
             rows, labels = self._read(X, reset=True)
-            self._warn_of_rows(X, labels)
-        self._history = history_of(rows, labels, self._n_remembered(), first_label(X))
+            if self._spec().n_earlier_rows:
+                warn_of_rows(index_of(X), labels, self.groups, self.max_gap, type(self).__name__)
+            self._history = remember_rows(rows, labels, self._spec().n_remembered_rows, first_label(X))
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self: Windower, X: ArrayLike, y: object = None) -> Windower:
-        """Roll the remembered rows forward, without fitting anything again.
+        """Roll the remembered rows forward.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
-            The rows that follow those seen before, in time order.
+            Rows that follow those seen before, in time order.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -233,20 +226,19 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
         Returns
         -------
         SequenceWindower
-            The windower, which is fitted if it was not.
+            The windower; it is fitted on `X` if it was not fitted before.
 
         Raises
         ------
         ValueError
-            As :meth:`fit` does, and if the index of `X` says that its rows do not follow, or is of another kind.
-
+            As in :meth:`fit`, and if the index of `X` shows that its rows do not follow, or is of another kind.
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
 
         Warns
         -----
         UserWarning
-            With ``context="index"``, if `X` is an array and the index seen before has no frequency to continue.
+            If ``context="index"``, `X` is an array, and the index seen before has no frequency to continue.
 
         Examples
         --------
@@ -261,18 +253,18 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
             return self.fit(X)
         rows, labels = self._read(X, reset=False)
         before = self._history
-        self._history = continued(before, rows, labels, self._n_remembered())
+        self._history = extend_history(before, rows, labels, self._spec().n_remembered_rows)
         if self.context == "index" and before.last_labels.time is not None and self._history.last_labels.time is None:
             warn(
-                "partial_fit was given an array, and the index seen before has no frequency that tells the times of "
-                "its rows: SequenceWindower no longer knows any times, so that the first windows will be padded. Pass "
-                "rows with an index, or set context='assume'."
+                "partial_fit was given an array, and the index seen before has no frequency from which the times of "
+                "its rows follow: the times of the remembered rows are no longer known, and the first windows will be "
+                "padded. Pass rows with an index, or set context='assume'."
             )
         return self
 
-    # Any: what set_output asked for.
-    def transform(self, X: ArrayLike) -> NDArray[Any] | Sequences | Any:
-        """Cut `X` into the windows that end with each of its rows.
+    # Any: the container that set_output asked for.
+    def transform(self, X: ArrayLike) -> Sequences | NDArray[Any] | Any:
+        """Cut the window that ends with each row of `X`.
 
         Parameters
         ----------
@@ -281,78 +273,57 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
 
         Returns
         -------
-        ndarray or Sequences of shape (n_rows, window, n_features)
-            The windows, oldest time step first: a read-only view, or with `groups` or `max_gap` a lazy
-            :class:`Sequences`. With ``flatten=True`` an array, or the
-            container that :meth:`set_output` asked for, of shape (n_rows, window * n_features). float32 where
-            `X` is float32, else float64.
+        Sequences of shape (n_rows, window, n_features), or ndarray of shape (n_rows, window * n_features)
+            The windows, oldest time step first; with ``flatten=True`` an array, or the container set by
+            :meth:`set_output`. The dtype is float32 if `X` is float32, otherwise float64.
 
         Raises
         ------
         NotFittedError
             If the windower is not fitted.
-
         ValueError
-            As :meth:`fit` does, and if `X` has other features than the `X` of :meth:`fit`.
-
+            As in :meth:`fit`, and if the features of `X` differ from those seen during :meth:`fit`.
         TypeError
-            As :meth:`fit` does.
+            As in :meth:`fit`.
 
         Warns
         -----
         UserWarning
-            With ``context="index"``, if neither index tells whether `X` follows what was fitted.
+            If ``context="index"`` and the indexes do not show whether `X` follows the fitted rows.
         """
         check_is_fitted(self)
-        # Parameters may have been set since fit, and strides made from wrong ones read foreign memory.
-        self._validate_params()
+        self._validate_params()  # which may have been set after fit
+        spec = self._spec()
         rows, labels = self._read(X, reset=False)
         n_rows, n_features = rows.shape
-        rows, labels = self._with_context(rows, labels, X)
-        n_context = len(rows) - n_rows
-        if self.groups is None and self.max_gap is None:
-            # `window` may be smaller now than when rows were remembered.
-            rows = rows[max(n_context - self._n_before(), 0) :]
-            before = rows_before_the_first(rows, max(self._n_before() - n_context, 0), self._padding())
-            windows = strided_windows(np.concatenate([before, rows]), self.window, self.dilation)
-        else:
-            windows = windows_of_runs(
-                rows,
-                *runs_of_rows(labels, self.max_gap),
-                window=self.window,
-                dilation=self.dilation,
-                padding=self._padding(),
-                series=series_of_windows(labels),
-            )[n_context:]
+        if self.context is not None and spec.n_earlier_rows:
+            rows, labels = with_context(self._history, rows, labels, first_label(X), self.context, self.max_gap)
+        windows = cut_windows(rows, labels, spec)[-n_rows:]
         if not self.flatten:
             return windows
-        # np.array before reshape: one copy, and a writable one also where window=1 would need none.
-        return np.array(windows, order="C").reshape(n_rows, self.window * n_features)
+        return np.asarray(windows).reshape(n_rows, self.window * n_features)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the rows that windows were cut from: the last time step of each.
+        """Return the last time step of each window, which is the row that it was cut for.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, window, n_features)
-            Windows as :meth:`transform` returns them; of shape (n_rows, window * n_features) with
-            ``flatten=True``.
+        X : array-like of shape (n_rows, window, n_features) or (n_rows, window * n_features)
+            Windows as returned by :meth:`transform`.
 
         Returns
         -------
         ndarray of shape (n_rows, n_features)
-            The last time step of each window, a copy.
+            The last time step of each window.
 
         Raises
         ------
         NotFittedError
             If the windower is not fitted.
-
         ValueError
             If `X` does not have the shape that :meth:`transform` returns.
-
         TypeError
-            If `X` is no array or list, or holds what no number stands for.
+            If `X` is not array-like or contains non-numeric values.
 
         Examples
         --------
@@ -366,61 +337,37 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
                [ 2., -2.]])
         """
         check_is_fitted(self)
-        if isinstance(X, Sequences):
-            X = np.asarray(X)
-        # Checking the values would read every one of them `window` times, and the padding is NaN by design.
-        windows = check_array(
-            as_numeric(X, type(self).__name__, words=("row", "time step", "feature")),
-            dtype=ROW_DTYPES,
-            allow_nd=True,
-            ensure_2d=False,
-            ensure_all_finite=False,
-            input_name="X",
-        )
-        wanted: tuple[int, ...]
-        if self.flatten:
-            wanted, wanted_text = (self.window * self.n_features_in_,), "window * n_features"
-        else:
-            wanted, wanted_text = (self.window, self.n_features_in_), "window, n_features"
-        if windows.ndim != len(wanted) + 1 or windows.shape[1:] != wanted:
-            sizes = ", ".join(str(size) for size in wanted)
-            raise ValueError(
-                f"SequenceWindower(flatten={self.flatten}).inverse_transform takes windows of shape "
-                f"(n_rows, {wanted_text}) = (n_rows, {sizes}), but X has shape {windows.shape}. "
-                "Pass what transform returned."
-            )
-        # Flattened or not, the last n_features numbers of a window are its last time step.
-        last_step = windows[:, -self.n_features_in_ :] if self.flatten else windows[:, -1]
+        n_features = self.n_features_in_
+        shape = (self.window * n_features,) if self.flatten else (self.window, n_features)
+        windows = read_windows(X, shape, f"SequenceWindower(flatten={self.flatten}).inverse_transform")
+        last_step = windows[:, -n_features:] if self.flatten else windows[:, -1]
         return last_step.copy()
 
     @available_if(_flattens)
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """Return the names of the flattened columns.
 
-        ``x0_lag3`` is feature ``x0`` of the row three rows before a window's own. Available with
-        ``flatten=True`` only.
+        ``x0_lag3`` is feature ``x0`` three rows before the row of the window. Only available if ``flatten=True``.
 
         Parameters
         ----------
         input_features : array-like of str of shape (`n_features_in_`,) or None, default=None
-            Names of the features of `X`. None stands for ``feature_names_in_``, or ``x0``, ``x1``, ... where
-            there are none; if ``feature_names_in_`` is defined, `input_features` must equal it.
+            Names of the features of `X`. If None, ``feature_names_in_`` is used, or ``x0``, ``x1``, ... if it is not
+            defined. If ``feature_names_in_`` is defined, `input_features` must equal it.
 
         Returns
         -------
         ndarray of str of shape (window * `n_features_in_`,)
-            Names in the order of the columns. Lags count rows: those of ``dilation=2`` are 0, 2, 4 and so on.
+            Names in the order of the columns. Lags count rows: with ``dilation=2`` they are 0, 2, 4, ...
 
         Raises
         ------
         NotFittedError
             If the windower is not fitted.
-
         ValueError
-            If `input_features` does not fit the features seen during `fit`.
-
+            If `input_features` does not match the features seen during `fit`.
         AttributeError
-            With ``flatten=False``: 3-D windows have no columns to name.
+            If ``flatten=False``.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
@@ -428,21 +375,21 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
         return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
     def set_output(self: Windower, *, transform: Container | None = None) -> Windower:
-        """Set the container of flattened windows; 3-D windows stay arrays.
+        """Set the container of flattened windows; it does not apply to 3-D windows.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
-            What :meth:`transform` and ``fit_transform`` return with ``flatten=True``. None changes nothing.
+            Container returned by :meth:`transform` and ``fit_transform`` if ``flatten=True``. If None, it is not
+            changed.
 
         Returns
         -------
         SequenceWindower
             The windower.
         """
-        # scikit-learn's own method is missing where there are no feature names, and Pipeline.set_output
-        # raises on a step without it. The attribute is the one that it sets, that clone copies and that the
-        # wrapper of transform reads; without feature names that wrapper leaves the output as it is.
+        # scikit-learn's own method is only available with feature names, and Pipeline.set_output raises for a step
+        # without it. This is the attribute that it sets; without feature names, the output is not wrapped.
         if transform is not None:
             self._sklearn_output_config = {"transform": transform}
         return self
@@ -451,3 +398,12 @@ class SequenceWindower(WindowerDataMixin, TransformerMixin, PlainStateMixin):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def _spec(self) -> WindowSpec:
+        """Return the parameters of the windows."""
+        padding = self.padding or ("edge" if self.flatten else "mask")
+        return WindowSpec(self.window, self.dilation, padding, self.max_gap)
+
+    def _read(self, X, *, reset):
+        """Return the rows of `X` and their labels; ``reset`` says whether to set or to check the features."""
+        return read_rows(X, self.groups, self.max_gap, type(self).__name__, partial(validate_data, self, reset=reset))

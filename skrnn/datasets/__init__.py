@@ -1,4 +1,4 @@
-"""Series to learn and test with, all offline: ``load_*`` for real ones, ``make_*`` for generated ones."""
+"""Example data, available offline: ``load_*`` for real data sets, ``make_*`` for generated ones."""
 
 from skrnn.datasets._airline import load_airline
 from skrnn.datasets._damped_oscillation import make_damped_oscillation

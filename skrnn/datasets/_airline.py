@@ -1,4 +1,4 @@
-"""The monthly totals of airline passengers, 1949 to 1960."""
+"""Monthly totals of airline passengers, 1949 to 1960."""
 
 from importlib.resources import files
 
@@ -6,20 +6,20 @@ import pandas as pd
 
 
 def load_airline() -> pd.DataFrame:
-    """Load the monthly totals of international airline passengers, 1949 to 1960.
+    """Load monthly totals of international airline passengers, 1949 to 1960.
 
-    Series G of Box and Jenkins [1]_: a trend, and a yearly cycle that grows with it. It is shipped with skrnn: nothing
-    is downloaded.
+    Series G of Box and Jenkins [1]_, with a trend and a yearly seasonality whose amplitude grows with the trend. The
+    data are included in skrnn, so that nothing is downloaded.
 
     Returns
     -------
     DataFrame of shape (144, 1)
-        Column ``passengers``: thousands of passengers in the month. The index ``month`` is a monthly PeriodIndex,
-        without gaps.
+        Column ``passengers``: thousands of passengers per month. The index ``month`` is a monthly PeriodIndex without
+        gaps.
 
     See Also
     --------
-    load_sunspots : A series whose cycle varies.
+    load_sunspots : Load yearly sunspot numbers, a series with a cycle of varying length.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A damped cosine: the smallest series worth forecasting."""
+"""Generator of a damped cosine."""
 
 from numbers import Integral, Real
 
@@ -22,35 +22,35 @@ def make_damped_oscillation(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Generate a damped oscillation, ``y = exp(-x / tau) * cos(x)``.
 
-    The series has no noise, and each value is an exact linear function of the two before it.
+    The series contains no noise, and each value is an exact linear function of the two previous values.
 
     Parameters
     ----------
     n : int, default=200
-        Number of points, at least 2.
+        Number of points. At least 2.
 
     tau : float, default=5
-        Time in which the amplitude falls to ``1 / e``, in the unit of `x`.
+        Time constant of the decay, in the unit of `x`: the amplitude decreases by a factor of ``e`` in this time.
 
     stop : float, default=5 * pi
-        The last value of `x`; the first is 0. One period is ``2 * pi``.
+        Last value of `x`. The first value is 0, and the period is ``2 * pi``.
 
     Returns
     -------
     x : ndarray of shape (n,)
-        Evenly spaced times from 0 to `stop`, both included.
+        Evenly spaced times from 0 to `stop`, inclusive.
 
     y : ndarray of shape (n,)
-        The series at these times.
+        Values of the series at these times.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range.
+        If a parameter is invalid.
 
     See Also
     --------
-    load_sunspots : A real series with a cycle.
+    load_sunspots : Load yearly sunspot numbers, a real series with a cycle.
 
     Examples
     --------

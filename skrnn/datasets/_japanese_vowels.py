@@ -1,4 +1,4 @@
-"""Utterances of nine speakers: sequences of different lengths, with classes."""
+"""Utterances of nine speakers: labeled sequences of different lengths."""
 
 from importlib.resources import files
 
@@ -10,32 +10,32 @@ from numpy.typing import NDArray
 def load_japanese_vowels() -> tuple[
     list[NDArray[np.float64]], list[NDArray[np.float64]], NDArray[np.int64], NDArray[np.int64]
 ]:
-    """Load the Japanese Vowels: utterances of different lengths, each by one of nine speakers.
+    """Load the Japanese Vowels data set (classification of sequences of different lengths).
 
-    Nine male speakers said the vowels /ae/ one after the other [1]_; each utterance is a sequence of 7 to 29 frames of
-    12 cepstrum coefficients of linear prediction, one frame every 6.4 ms. The task is to tell who spoke. It is shipped
-    with skrnn: nothing is downloaded.
+    Nine male speakers uttered the two vowels /ae/ successively [1]_. Each utterance is a sequence of 7 to 29 frames of
+    12 linear prediction cepstral coefficients, with a frame shift of 6.4 ms. The task is to identify the speaker. The
+    data are included in skrnn, so that nothing is downloaded.
 
     Returns
     -------
     X_train : list of 270 ndarray of shape (n_timesteps, 12)
-        Training utterances, 30 of each speaker, sorted by speaker. Coefficients without unit.
+        Training utterances, 30 per speaker, sorted by speaker. The coefficients are dimensionless.
     X_test : list of 370 ndarray of shape (n_timesteps, 12)
-        Test utterances, recorded on other occasions, 24 to 88 of each speaker.
+        Test utterances, recorded on other occasions, 24 to 88 per speaker.
     y_train : ndarray of shape (270,)
-        Speakers, 1 to 9.
+        Speakers of the training utterances, from 1 to 9.
     y_test : ndarray of shape (370,)
         Speakers of the test utterances.
 
     See Also
     --------
-    SequenceScaler : Scales sequences of different lengths.
-    GRUClassifier : Takes them as they are.
+    SequenceScaler : Scaler for sequences of different lengths.
+    GRUClassifier : Classifier of such sequences.
 
     Notes
     -----
-    The split is the published one [2]_. ``data/README`` beside this module says where the numbers come from, and under
-    which licence (CC BY 4.0).
+    The training and test sets are those of the publication [2]_. See ``data/README`` in this package for the source
+    and the license (CC BY 4.0).
 
     References
     ----------
@@ -61,7 +61,7 @@ def load_japanese_vowels() -> tuple[
 
 
 def _utterances(frames):
-    """Cut frames, one a row, into utterances; return these and their speakers."""
+    """Split rows of frames into utterances; return the utterances and their speakers."""
     rows = frames.loc[:, "c1":"c12"].to_numpy()
     starts = np.flatnonzero(np.diff(frames["utterance"], prepend=-1))
     return np.split(rows, starts[1:]), frames["speaker"].to_numpy()[starts]

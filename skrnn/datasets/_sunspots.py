@@ -1,4 +1,4 @@
-"""The yearly sunspot numbers, 1700 to 2008."""
+"""Yearly sunspot numbers, 1700 to 2008."""
 
 from importlib.resources import files
 
@@ -6,25 +6,25 @@ import pandas as pd
 
 
 def load_sunspots() -> pd.DataFrame:
-    """Load the yearly sunspot numbers from 1700 to 2008.
+    """Load yearly sunspot numbers, 1700 to 2008.
 
-    A real series with a cycle of about eleven years whose height and length vary. It is shipped with skrnn:
+    A series with a cycle of about eleven years whose amplitude and length vary. The data are included in skrnn, so that
     nothing is downloaded.
 
     Returns
     -------
     DataFrame of shape (309, 1)
-        Column ``sunspots``: the mean sunspot number of the year, without unit. The index ``year`` is a yearly
-        PeriodIndex, without gaps.
+        Column ``sunspots``: mean sunspot number of the year (dimensionless). The index ``year`` is a yearly PeriodIndex
+        without gaps.
 
     See Also
     --------
-    load_airline : A series with a trend and a cycle of a year.
+    load_airline : Load monthly airline passengers, a series with a trend and a yearly seasonality.
 
     Notes
     -----
-    The numbers are those of the National Geophysical Data Center (NOAA), in the scale used until 2015 [1]_. They
-    are in the public domain; ``data/README`` beside this module says where they come from.
+    The numbers were published by the National Geophysical Data Center (NOAA), in the scale that was used until 2015
+    [1]_. They are in the public domain. See ``data/README`` in this package for the source.
 
     References
     ----------
@@ -48,5 +48,5 @@ def load_sunspots() -> pd.DataFrame:
     """
     with (files("skrnn.datasets") / "data" / "sunspots.csv").open(encoding="utf-8") as csv:
         table = pd.read_csv(csv, dtype={"year": str, "sunspots": float})
-    # Years as text: a PeriodIndex of integers takes them for numbers of years since 1970.
+    # Years as strings: PeriodIndex interprets integers as numbers of years since 1970.
     return table[["sunspots"]].set_index(pd.PeriodIndex(table["year"], freq="Y", name="year"))

@@ -145,7 +145,7 @@ def without_unit(error):
 
 @pytest.mark.parametrize("frame", [*FRAMES.values(), pd.DataFrame], ids=[*FRAMES, "pandas"])
 def test_bytes_are_no_numbers(frame):
-    refused = r"takes numbers, but (sample 1 of )?X\['code'\] has dtype object, and holds bytes, first b'1'\. Decode"
+    refused = r"takes numbers, but (sample 1 of )?X\['code'\] has dtype object, and contains bytes, first b'1'\. Decode"
     given = frame({"load": [1.0, 2.0], "code": [b"1", b"2"]})
     for name, call in readers(given).items():
         with pytest.raises(TypeError, match=f"{name} {refused}"):
@@ -161,11 +161,11 @@ def test_bytes_are_no_numbers(frame):
 )
 def test_a_column_of_bytes(column):
     X, codes = np.zeros((2, 3)), column([b"1", b"2"])
-    with pytest.raises(TypeError, match=r"but y has dtype .* and holds bytes, first b'1'\. Decode"):
+    with pytest.raises(TypeError, match=r"but y has dtype .* and contains bytes, first b'1'\. Decode"):
         make("GRURegressor").fit(X, codes)
-    with pytest.raises(TypeError, match=r"but sample_weight has dtype .* and holds bytes, first b'1'\. Decode"):
+    with pytest.raises(TypeError, match=r"but sample_weight has dtype .* and contains bytes, first b'1'\. Decode"):
         make("GRURegressor").fit(X, [0.0, 1.0], sample_weight=codes)
-    with pytest.raises(TypeError, match=r"GRUClassifier takes text and numbers, got y of bytes, dtype .* to str\."):
+    with pytest.raises(TypeError, match=r"GRUClassifier takes strings and numbers as labels\. Got y of bytes"):
         make("GRUClassifier").fit(X, codes)
 
 
@@ -175,7 +175,7 @@ def test_bytes_in_arrays(value):
     flat[:] = 1.0
     flat[1, 1] = value
     for given in (flat, flat[..., None], [flat, flat]):
-        with pytest.raises(TypeError, match="X has dtype object, and holds bytes, first "):
+        with pytest.raises(TypeError, match="X has dtype object, and contains bytes, first "):
             SequenceScaler().fit(given)
 
 
@@ -235,7 +235,7 @@ def test_missing_values_among_objects():
 
 
 def test_lazy_frames_must_be_collected():
-    with pytest.raises(TypeError, match=r"X must be an array, a list or a frame.* Pass what its collect\(\) returns\."):
+    with pytest.raises(TypeError, match=r"X must be array-like or a DataFrame.* Call its collect\(\) first\."):
         SequenceWindower(2).fit(pl.LazyFrame(NUMBERS))
 
 
@@ -279,16 +279,18 @@ def test_groups_by_name(frame):
 @every_frame
 def test_an_index_is_asked_for(frame):
     X = frame({**NUMBERS, "day": DAYS})
-    remedy = r"Frames of polars and pyarrow have no index: to_pandas\(\)\.set_index\(\.\.\.\) gives them one\."
-    with pytest.raises(ValueError, match=f"max_gap=1 needs the times of the rows: .*{remedy}"):
+    remedy = r"Frames of polars and pyarrow have no index; to_pandas\(\)\.set_index\(\.\.\.\) sets one\."
+    with pytest.raises(ValueError, match=f"max_gap=1 requires the times of the rows: .*{remedy}"):
         sliding_windows(X, 3, max_gap=1)
     with pytest.raises(
-        ValueError, match=f"groups='shop' is not a column of X; there are 'load', 'wind', 'day'. {remedy}"
+        ValueError, match=f"groups='shop' is not a column of X. Choose from 'load', 'wind', 'day'. {remedy}"
     ):
         SequenceWindower(3, groups="shop").fit(X)
-    with pytest.raises(ValueError, match=f"time=None takes the index .* pass the name of the column .*{remedy}"):
+    with pytest.raises(
+        ValueError, match=f"time=None takes the times from the index .* name of the time column .*{remedy}"
+    ):
         PanelTimeSeriesSplit(2).split(X)
-    with pytest.raises(ValueError, match=f"ends needs the times of the rows: .*{remedy}"):
+    with pytest.raises(ValueError, match=f"ends requires the times of the rows: .*{remedy}"):
         sliding_windows(frame({**NUMBERS, "shop": SHOPS}), 3, groups="shop", ends=[3])
 
 
@@ -310,7 +312,7 @@ def test_make_supervised_gives_frames_of_the_same_library(frame):
     assert type(several) is type(given) and np.asarray(several["load"]).tolist() == [2, 3, 4]
     with pytest.raises(ValueError, match=r"target 'laod' is not a column of frame\. Did you mean 'load'"):
         make_supervised(given, "laod")
-    with pytest.raises(ValueError, match="frame has 4 rows, but steps_ahead=4 needs at least 5"):
+    with pytest.raises(ValueError, match="frame has 4 rows, but steps_ahead=4 requires at least 5"):
         make_supervised(given, "load", steps_ahead=4)
 
 
@@ -387,9 +389,9 @@ def test_groups_whose_times_are_those_of_y(frame, level):
     assert_array_equal(fitted.predict(coming), fitted.forecast(1))  # rows without times are the next steps
     assert_array_equal(fitted.predict(dated[4:8]), expected.predict(dated[4:8]))
     backwards = y.set_axis(of_y[::-1].set_codes([0, 1] * (N_ROWS // 2), level=0) if level else of_y[::-1])
-    with pytest.raises(ValueError, match="Time runs backwards in X in series"):
+    with pytest.raises(ValueError, match="The times of X must increase in series"):
         forecaster(groups=groups).fit(X, backwards)
-    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 .* is part of the series already"):
+    with pytest.raises(ValueError, match=r"update requires new rows, but row 0 .* is already part of the series"):
         fitted.update(coming, y[-2:])
     later = y[-2:].set_axis(pd.DatetimeIndex([DAYS_AFTER] * 2))
     assert fitted.update(coming, later).forecast(1).index[0][1] == DAYS_AFTER + pd.Timedelta(days=1)
@@ -397,12 +399,12 @@ def test_groups_whose_times_are_those_of_y(frame, level):
 
 @every_frame
 def test_backtest(frame):
-    result = backtest(forecaster(), None, frame(NUMBERS), initial=18, steps=2, stride=2)
-    expected = backtest(forecaster(), None, pd.DataFrame(NUMBERS), initial=18, steps=2, stride=2)
+    result = backtest(forecaster(), None, frame(NUMBERS), initial_window=18, steps=2, step_length=2)
+    expected = backtest(forecaster(), None, pd.DataFrame(NUMBERS), initial_window=18, steps=2, step_length=2)
     pd.testing.assert_frame_equal(result, expected)
-    assert "truth_wind" in result
-    one = backtest(forecaster(), frame({"wind": NUMBERS["wind"]}), NUMBERS["load"], initial=18, steps=2)
-    of_arrays = backtest(forecaster(), ROWS[:, 1:], NUMBERS["load"], initial=18, steps=2)
+    assert "y_true_wind" in result
+    one = backtest(forecaster(), frame({"wind": NUMBERS["wind"]}), NUMBERS["load"], initial_window=18, steps=2)
+    of_arrays = backtest(forecaster(), ROWS[:, 1:], NUMBERS["load"], initial_window=18, steps=2)
     pd.testing.assert_frame_equal(one, of_arrays)
 
 
@@ -484,7 +486,7 @@ def test_labels(column, X):
     assert_array_equal(classifier.predict_proba(X), again.predict_proba(X))
     with pytest.raises(ValueError, match="Input y contains None, first at index 0"):
         classifier.fit(X, column([None, *labels[1:].tolist()]))
-    with pytest.raises(ValueError, match="needs at least two classes"):
+    with pytest.raises(ValueError, match="requires at least 2 classes"):
         classifier.fit(X, pl.Series(["a"] * len(X), dtype=pl.Categorical))
 
 
@@ -492,8 +494,8 @@ def test_cells_are_compared_on_any_frame(X, y):
     table = pa.table(dict(zip("abcde", X[..., 0].T, strict=True)))
     network = make("RecurrentRegressor", epochs=1, random_state=None)
     params = {"cells": ("rnn",), "cv": KFold(2), "n_repeats": 1, "random_state": 0}
-    scores = compare_cells(network, table, pa.array(y), **params).scores["score"]
-    assert_array_equal(scores, compare_cells(network, X[..., 0], y, **params).scores["score"])
+    scores = compare_cells(network, table, pa.array(y), **params).scores["test_score"]
+    assert_array_equal(scores, compare_cells(network, X[..., 0], y, **params).scores["test_score"])
 
 
 # ---------------------------------------------------------------------- texts
@@ -510,5 +512,5 @@ def test_a_column_of_texts(column):
 
 @every_frame
 def test_a_frame_is_no_column_of_texts(frame):
-    with pytest.raises(ValueError, match=r"has shape \(1, 1\). Pass one column"):
+    with pytest.raises(ValueError, match=r"has shape \(1, 1\). Pass a single column"):
         SequenceTokenizer().fit(frame({"text": ["a film"]}))

@@ -315,7 +315,7 @@ def test_the_windower_says_where_days_without_rows_leave_the_next_one_open(index
 def test_numbers_of_a_frame_that_rows_were_dropped_from_are_placed_unless_too_far():
     forecaster = fitted(series(np.delete(np.arange(40), 10)))
     assert_allclose(forecaster.predict(pd.DataFrame(index=[40, 42])), forecaster.predict(np.empty((2, 0))))
-    message = r"Row 0 of X \(90\) cannot be placed .* 51 after .* fitted rows, 2\. Fill the rows that are missing"
+    message = r"Row 0 of X \(90\) cannot be located .* 51, is more .* fitted rows, 2\. Add the missing rows"
     with pytest.raises(ValueError, match=message):
         forecaster.predict(pd.DataFrame(index=[90]))
     drawn = fitted(series(pd.Index([0, 3, 4, 9, 15, 16, 18])))  # at no usual distance
@@ -335,9 +335,9 @@ def test_years_of_series_that_do_not_overlap():
 def test_labels_that_repeat_count_for_nothing_in_a_backtest(index):
     y = np.random.default_rng(0).normal(size=60)
     model = SequenceForecaster(LinearRegression(), window=2)
-    table = backtest(model, None, pd.Series(y, index), initial=41, steps=3)
-    plain = backtest(model, None, y, initial=41, steps=3)
-    assert_allclose(table["prediction"], plain["prediction"])
+    table = backtest(model, None, pd.Series(y, index), initial_window=41, steps=3)
+    plain = backtest(model, None, y, initial_window=41, steps=3)
+    assert_allclose(table["y_pred"], plain["y_pred"])
     assert table["origin"].tolist() == np.asarray(index)[plain["origin"]].tolist()
 
 
@@ -399,8 +399,10 @@ def test_timestamps_of_pyarrow_are_dates(dtype):
     with pytest.raises(ValueError, match="does not continue the series"):
         forecaster.predict(y.to_frame()[[]][33:])
     assert forecaster.update(None, y[30:31]).forecast(1).index[0] == DAYS[31]
-    table = backtest(SequenceForecaster(LinearRegression(), window=2), None, y, initial=30, steps=2, stride=4)
-    assert_allclose(table["prediction"], table["truth"])
+    table = backtest(
+        SequenceForecaster(LinearRegression(), window=2), None, y, initial_window=30, steps=2, step_length=4
+    )
+    assert_allclose(table["y_pred"], table["y_true"])
 
     mixed = SequenceForecaster(LinearRegression(), window=2).fit(pd.DataFrame({"x": 0.0}, DAYS), y)
     assert_allclose(mixed.predict(pd.DataFrame({"x": 0.0}, DAYS[-1:] + pd.Timedelta("1D"))), [40])
@@ -477,7 +479,7 @@ TWO_SHOPS = panel(a=DAYS, b=DAYS).to_frame()
 @pytest.mark.parametrize("frame", [TWO_SHOPS, TWO_SHOPS.swaplevel().sort_index(), TWO_SHOPS.swaplevel()])
 def test_a_panel_without_groups_is_said_once(fit, frame):
     with pytest.warns(
-        UserWarning, match=r"takes all rows for one series, but .* holds 2 series in its level 'shop'\. P"
+        UserWarning, match=r"treats all rows as one series, but .* contains 2 series in level 'shop'\. P"
     ):
         fit(frame)
     with pytest.warns(UserWarning) as caught:
@@ -496,7 +498,7 @@ def test_a_panel_without_groups_is_said_once(fit, frame):
     ],
 )
 def test_the_level_that_would_be_groups_is_named(index, level):
-    with pytest.warns(UserWarning, match=f"series in its level {level}. Pass groups={level}:"):
+    with pytest.warns(UserWarning, match=f"series in level {level}. Pass groups={level};"):
         SequenceWindower(3).fit(series(index).to_frame())
 
 
@@ -523,7 +525,7 @@ def test_what_says_which_series_rows_are_of_warns_of_nothing():
     sliding_windows(TWO_SHOPS, 3, groups="shop")
     SequenceForecaster(LinearRegression(), window=2, groups="shop").fit(TWO_SHOPS[[]], TWO_SHOPS["v"])
     SequenceWindower(1).fit(TWO_SHOPS)  # of one row, which reaches nowhere
-    with pytest.warns(UserWarning, match="holds 2 series"):
+    with pytest.warns(UserWarning, match="contains 2 series"):
         windower = SequenceWindower(3).fit(TWO_SHOPS)
     windower.set_params(context=None).transform(TWO_SHOPS)
 
@@ -536,7 +538,7 @@ TWICE = DAYS[[0, 1, 1, 2, 3, 4]]
 @pytest.mark.parametrize("index", [TWICE, TWICE.to_period("D"), TWICE - DAYS[0], pd.Index([0.0, 1, 1, 2, 3, 4])])
 @pytest.mark.parametrize("fit", FITS)
 def test_repeated_times_are_an_error(fit, index):
-    message = r"must increase, but row 2 \(.*\) repeats that of row 1\.(?=.* Keep one row for each time)(?=.* [pP]ass )"
+    message = r"must increase, but row 2 \(.*\) repeats the time of row 1\.(?=.* Keep one row per time)(?=.* [pP]ass )"
     with pytest.raises(ValueError, match=message):
         fit(series(index).to_frame())
 
@@ -545,7 +547,7 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
     y = series(DAYS)
     twice = y.iloc[[30, 30]]
     windower, forecaster = SequenceWindower(3).fit(y[:30].to_frame()), fitted(y[:30])
-    message = r"row 1 \(2024-01-31 00:00:00\) repeats that of row 0.*reset_index\(drop=True\)"
+    message = r"row 1 \(2024-01-31 00:00:00\) repeats the time of row 0.*reset_index\(drop=True\)"
     for refuses in (
         lambda: windower.transform(twice.to_frame()),
         lambda: windower.partial_fit(twice.to_frame()),
@@ -555,12 +557,16 @@ def test_repeated_times_are_an_error_wherever_rows_are_read():
     ):
         with pytest.raises(ValueError, match=message):
             refuses()
-    with pytest.raises(ValueError, match="repeats that of row 9"):
+    with pytest.raises(ValueError, match="repeats the time of row 9"):
         backtest(
-            SequenceForecaster(LinearRegression(), window=2), None, y.iloc[[*range(10), 9, 10]], initial=11, steps=1
+            SequenceForecaster(LinearRegression(), window=2),
+            None,
+            y.iloc[[*range(10), 9, 10]],
+            initial_window=11,
+            steps=1,
         )
     shops = pd.concat([TWO_SHOPS, TWO_SHOPS.iloc[-1:]])
-    with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats that of row 79"):
+    with pytest.raises(ValueError, match=r"must increase in series 'b', but row 80 .* repeats the time of row 79"):
         SequenceWindower(3, groups="shop").fit(shops)
     SequenceWindower(3, groups="shop").fit(TWO_SHOPS)  # two series may share their times
 
@@ -598,8 +604,8 @@ HOLE = DAYS.append(DAYS + pd.Timedelta("60D"))
 @pytest.mark.parametrize("fit", FITS)
 def test_a_hole_is_said_once(fit):
     message = (
-        r": rows are missing between 2024-02-09 00:00:00 \(row 39\) and 2024-03-01 00:00:00 \(row 40\), where "
-        "neighbours lie 1 days 00:00:00 apart"
+        r": rows are missing between 2024-02-09 00:00:00 \(row 39\) and 2024-03-01 00:00:00 \(row 40\); the "
+        "usual distance between rows is 1 days 00:00:00"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         fit(series(HOLE).to_frame())
@@ -707,7 +713,7 @@ class SequenceWindowerThenLine(LinearRegression):
         return super().predict(self.windower_.transform(X))
 
 
-# Dates that cannot be placed
+# Dates that cannot be located
 
 
 def test_a_date_that_an_irregular_index_cannot_place_is_an_error():
@@ -717,14 +723,14 @@ def test_a_date_that_an_irregular_index_cannot_place_is_an_error():
     assert_allclose(forecaster.predict(pd.DataFrame(index=after)), [8, 9, 10])
     late = irregular[-1] + pd.to_timedelta([7], unit="D")
     message = (
-        r"Row 0 of X \(2024-01-18 00:00:00\) cannot be placed after the series, whose last row is of 2024-01-11 "
-        r"00:00:00: .* and 7 days 00:00:00 after .* more than 2 times .* 3 days 00:00:00\. .*asfreq.*forecast\(steps\)"
+        r"Row 0 of X \(2024-01-18 00:00:00\) cannot be located after the series, which ends at 2024-01-11 "
+        r"00:00:00: .* 7 days 00:00:00, is more than 2 times .* 3 days 00:00:00\. .*asfreq.*forecast\(steps\)"
     )
     with pytest.raises(ValueError, match=message):
         forecaster.predict(pd.DataFrame(index=late))
-    with pytest.raises(ValueError, match=r"Row 1 of X \(2024-01-21 00:00:00\) cannot be placed"):
+    with pytest.raises(ValueError, match=r"Row 1 of X \(2024-01-21 00:00:00\) cannot be located"):
         forecaster.predict(pd.DataFrame(index=after[:1].append(late + pd.Timedelta("3D"))))
-    with pytest.raises(ValueError, match="cannot be placed"):
+    with pytest.raises(ValueError, match="cannot be located"):
         forecaster.update(None, series(late))
     assert_allclose(forecaster.predict(np.empty((2, 0))), [8, 9])
     assert forecaster.forecast(2).index.tolist() == [1, 2]
@@ -734,7 +740,7 @@ def test_a_series_of_a_panel_cannot_place_a_date_either():
     y = panel(a=DAYS, b=DAYS[[0, 1, 4, 9, 11, 20]])
     forecaster = fitted(y, "shop")
     coming = days_of(a=["2024-02-10"], b=["2024-01-25", "2024-02-20"])
-    with pytest.raises(ValueError, match=r"Row 2 of X \(2024-02-20 00:00:00\) cannot be placed"):
+    with pytest.raises(ValueError, match=r"Row 2 of X \(2024-02-20 00:00:00\) cannot be located"):
         forecaster.predict(pd.DataFrame(index=coming))
     assert_allclose(forecaster.predict(pd.DataFrame(index=coming[:2])), [40, 12])
 
@@ -748,7 +754,7 @@ def test_daily_prices_are_cross_validated_and_tested_back(kind):
     X = pd.DataFrame(index=prices.index)
     scores = cross_val_score(model, X, prices, cv=TimeSeriesSplit(5), scoring="neg_mean_absolute_percentage_error")
     assert scores.shape == (5,) and (scores > -0.3).all()
-    table = backtest(model, None, prices, initial=600, steps=20, stride=20)
+    table = backtest(model, None, prices, initial_window=600, steps=20, step_length=20)
     assert len(table) == 600
-    plain = backtest(model, None, prices.to_numpy(), initial=600, steps=20, stride=20)
-    assert_allclose(table["prediction"], plain["prediction"])
+    plain = backtest(model, None, prices.to_numpy(), initial_window=600, steps=20, step_length=20)
+    assert_allclose(table["y_pred"], plain["y_pred"])

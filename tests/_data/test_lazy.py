@@ -85,6 +85,12 @@ def weights_of(estimator):
         (..., 0),
         (6, -1, 1),
         (slice(2), slice(1, 3), 0),
+        (slice(2, 9, 3), ..., [0, 1]),
+        (4, ..., 0),
+        (4, slice(None), [0, 1]),
+        (4, [1, 2], slice(None)),
+        (4, [1, 2], [0, 1]),
+        (4, None),
     ],
     ids=lambda key: repr(key)[:20],
 )
@@ -98,6 +104,32 @@ def test_indexing_is_that_of_the_array(key, windows):
 def test_bad_keys(key, windows):
     with pytest.raises(IndexError):
         windows[key]
+
+
+def test_only_the_selected_samples_are_expanded():
+    windows = sliding_windows(np.arange(200_000.0)[:, None], 256)
+    tracemalloc.start()
+    try:
+        assert windows[150_000, -3:, 0].tolist() == [149_998.0, 149_999.0, 150_000.0]
+        assert windows[150_000:150_002, -1, 0].tolist() == [150_000.0, 150_001.0]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < windows.values.nbytes
+
+
+def test_an_array_is_made_block_by_block():
+    windows = sliding_windows(np.random.default_rng(0).normal(size=(50_000, 1)), 64)
+    tracemalloc.start()
+    try:
+        array = np.asarray(windows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * array.nbytes
+    for step in range(64):
+        assert_array_equal(array[63:, step], windows.values[step : step - 63 or None])
+    assert np.isnan(array[:63, :, 0]).sum(axis=1).tolist() == list(range(63, 0, -1))
 
 
 def test_no_window(windows):
@@ -124,6 +156,7 @@ def test_arrays_and_pickles(windows):
     assert np.asarray(windows, dtype=np.float32).dtype == np.float32
     assert_array_equal(np.asarray(pickle.loads(pickle.dumps(windows[::3]))), array[::3])
     assert repr(windows) == f"Sequences(shape={windows.shape}, dtype=float64)"
+    assert windows.size == array.size == N_SAMPLES * N_TIMESTEPS * N_FEATURES
     with pytest.raises(ValueError, match="an array of them is always a copy"):
         windows.__array__(copy=False)  # as numpy 2 calls it
 
@@ -170,10 +203,10 @@ def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
     assert_array_equal(np.isnan(np.asarray(part))[:4, :, 0].sum(axis=1), [4, 3, 2, 1])
     lazy, eager = make("GRURegressor").fit(part, y[2:]), make("GRURegressor").fit(np.asarray(part), y[2:])
     assert_array_equal(lazy.predict(part), eager.predict(np.asarray(part)))
-    with pytest.raises(ValueError, match="Sample 0 of X has no present step"):
+    with pytest.raises(ValueError, match="Sample 0 of X has no valid time step"):
         lazy.predict(replace(windows, values=rows))
     rows[20] = np.nan
-    with pytest.raises(ValueError, match="contains NaN between present steps, first at sample 19, time step 3"):
+    with pytest.raises(ValueError, match="contains NaN between valid time steps, first at sample 19, time step 3"):
         lazy.predict(replace(windows, values=rows)[2:])
     rows[20] = [0.0, np.nan, 0.0]
     with pytest.raises(ValueError, match="contains NaN, first at sample 18, time step 4, feature 1"):
@@ -186,8 +219,8 @@ def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
         ("starts", N_SAMPLES - N_TIMESTEPS + 1, f"Sample 3 of X starts at row {N_SAMPLES - N_TIMESTEPS + 1}"),
         ("starts", 10**9, "Sample 3 of X starts at row 1000000000"),
         ("starts", -1, "starts at row -1"),
-        ("lengths", 0, r"with 0 present step\(s\)"),
-        ("lengths", N_TIMESTEPS + 1, rf"with {N_TIMESTEPS + 1} present step\(s\)"),
+        ("lengths", 0, r"with 0 valid time step\(s\)"),
+        ("lengths", N_TIMESTEPS + 1, rf"with {N_TIMESTEPS + 1} valid time step\(s\)"),
         ("n_leading_padding", 1, r"after 1 padded one\(s\)"),
         ("n_leading_padding", -1, r"after -1 padded one\(s\)"),
     ],

@@ -303,23 +303,23 @@ def test_stratified_folds_of_lists(layout, sequences, labels):
 HALF = np.array([[np.nan, 1.0, 2.0], [0.0, 1.0, 2.0]])
 HOLE = np.array([[1.0] * 3, [np.nan] * 3, [1.0] * 3])
 BAD_SEQUENCES = {
-    "no step": (np.empty((0, 3)), "Sample {} of X has no time step; GRURegressor needs at least one"),
+    "no step": (np.empty((0, 3)), "Sample {} of X has 0 time steps while GRURegressor requires at least 1"),
     "an empty list": ([], r"Sample {} of X has 1 dimension\(s\), shape \(0,\)"),
     "fewer features": (np.ones((2, 2)), "Sample {} of X has 2 features, but sample 0 has 3"),
-    "no feature": (np.empty((2, 0)), "Sample {} of X has no feature; GRURegressor needs at least one"),
+    "no feature": (np.empty((2, 0)), "Sample {} of X has 0 features while GRURegressor requires at least 1"),
     "half a step": (HALF, "contains NaN, first at sample {}, time step 0, feature 0"),
-    "a hole": (HOLE, "between present steps, first at sample {}, time step 1"),
+    "a hole": (HOLE, "between valid time steps, first at sample {}, time step 1"),
     "infinity": (np.array([[0.0] * 3, [0.0, 0.0, -np.inf]]), "infinity, first at sample {}, time step 1, feature 2"),
     "too large": (np.full((1, 3), 1e39), r"1e\+39 \(a value too large for dtype float32\), first at sample {}"),
-    "all absent": (np.full((3, 3), np.nan), "Sample {} of X has no present step: all its steps are NaN"),
+    "all absent": (np.full((3, 3), np.nan), "Sample {} of X has no valid time step: all its values are NaN"),
     "3-D": (np.ones((1, 2, 3)), r"Sample {} of X has 3 dimension\(s\), shape \(1, 2, 3\)"),
     "1-D": (np.ones(3), r"Sample {} of X has 1 dimension\(s\), shape \(3,\).*Reshape univariate ones"),
     "a number": (4.0, r"Sample {} of X has 0 dimension\(s\)"),
     "None": (None, r"Sample {} of X has 0 dimension\(s\)"),
     "None in a step": ([[1.0, 2.0, None]], "contains NaN, first at sample {}, time step 0, feature 2"),
-    "ragged steps": ([[1.0, 2.0, 3.0], [1.0]], "Sample {} of X is a list whose steps differ in length"),
+    "ragged steps": ([[1.0, 2.0, 3.0], [1.0]], "Sample {} of X is a list whose time steps differ in length"),
     "text": ([[0.0, 1.0, 2.0], [0.0, "wave", 1.0]], "holds 'wave' at sample {}, time step 1, feature 1"),
-    "a string": ("wave", "takes numbers, but X has dtype <U4, and holds 'wave' at sample {}"),
+    "a string": ("wave", "takes numbers, but X has dtype <U4, and contains 'wave' at sample {}"),
     "complex": (np.ones((2, 3)) + 1j, "Complex data not supported, got sample {} of X of dtype complex128"),
 }
 
@@ -370,9 +370,9 @@ def test_numbers_of_samples_and_features(sequences, y):
 
 def test_token_ids_are_no_list_of_sequences_and_never_negative():
     regressor = make("GRURegressor", embedding_dim=3)
-    with pytest.raises(ValueError, match=r"takes token ids of shape.*shorter ones padded with 0; got a list of seq"):
+    with pytest.raises(ValueError, match=r"takes token ids of shape.*sequences padded with 0. Got a list of seq"):
         regressor.fit([[1, 2, 3], [4, 5]], [0.0, 1.0])
     tokens = np.ones((100_000, 3), dtype=int)
     tokens[-1, 1] = -4
-    with pytest.raises(ValueError, match="Token ids cannot be negative, got -4 at sample 99999, time step 1"):
+    with pytest.raises(ValueError, match="must be non-negative, but X contains -4 at sample 99999, time step 1"):
         regressor.fit(tokens, np.zeros(100_000))

@@ -18,6 +18,7 @@ from conftest import make, needs_kernels
 from numpy.testing import assert_array_equal
 
 import skrnn._engine.native_pass
+from skrnn._common.guide import see
 from skrnn._engine.architecture import aligned_zeros
 
 both_engines = pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
@@ -251,11 +252,11 @@ def test_a_signal_interrupts_and_changes_nothing(lines_of_a_process_with_faults)
 
 TRAINING_MESSAGE = (
     "GRURegressor ran out of memory with batches of {} sequences of {} time steps. Lower batch_size or units, or cut "
-    "the sequences into shorter windows. See docs/speed.md#memory."
+    "the sequences into shorter windows." + see("speed", "memory")
 )
 PREDICTION_MESSAGE = (
     "GRURegressor ran out of memory with batches of {} sequences of {} time steps. Cut the sequences into shorter "
-    "windows, or fit with fewer units. See docs/speed.md#memory."
+    "windows, or fit with fewer units." + see("speed", "memory")
 )
 
 

@@ -10,8 +10,8 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import skrnn._estimators.base
 from skrnn import GRUClassifier, GRURegressor, SequenceForecaster, SequenceScaler, SequenceWindower, sliding_windows
+from skrnn._estimators import validation_data
 from skrnn._estimators.validation_data import held_out
 
 N_ROWS = 20
@@ -28,13 +28,13 @@ def panel():
 @pytest.fixture
 def split_rows(monkeypatch):
     """The rows of each split that is made: those to train on and those to validate on."""
-    splits, original = [], skrnn._estimators.base.held_out
+    splits, original = [], validation_data.held_out
 
     def recorded(*args):
         splits.append(original(*args))
         return splits[-1]
 
-    monkeypatch.setattr(skrnn._estimators.base, "held_out", recorded)
+    monkeypatch.setattr(validation_data, "held_out", recorded)
     return splits
 
 

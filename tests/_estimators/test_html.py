@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from skrnn import GRUClassifier, RecurrentRegressor, SequenceForecaster, SequenceWindower
-from skrnn._estimators.description import network_in_words
+from skrnn._estimators.html import network_summary
 
 WAVE = np.sin(np.arange(60) / 3)
 SMALL = {"epochs": 3, "random_state": 0}
@@ -30,8 +30,8 @@ def fitted():
 
 def test_a_fitted_network_says_what_it_is(fitted):
     n_parameters = fitted[-1].model_.count_params()
-    expected = f"LSTM of 4 and 3 units, dense of 2; {n_parameters:,} parameters; 3 epochs"
-    assert network_in_words(fitted[-1]) == expected
+    expected = f"LSTM with 4 and 3 units, dense with 2 units; {n_parameters:,} parameters; 3 epochs"
+    assert network_summary(fitted[-1]) == expected
     assert captions_of(fitted[-1]) == [expected]
     assert expected in captions_of(fitted)  # inside a Pipeline
 
@@ -50,8 +50,8 @@ def test_what_else_shapes_a_network_is_told():
     )
     classifier.set_params(epochs=30, optimizer__learning_rate=0.5).fit(ids, (ids == 3).any(axis=1))
     assert classifier.n_iter_ < 30
-    words = network_in_words(classifier)
-    assert words.startswith("embedding of 3, bidirectional GRU of 4 units; ")
+    words = network_summary(classifier)
+    assert words.startswith("embedding of dimension 3, bidirectional GRU with 4 units; ")
     assert words.endswith(f"{classifier.n_iter_} epochs, weights of epoch {classifier.best_epoch_ + 1}")
     assert f"; {classifier.model_.count_params():,} parameters; " in words
 
@@ -69,4 +69,4 @@ def test_a_forecaster_shows_its_parts():
         assert "estimator: LinearRegression" in html
         assert "target_transformer: StandardScaler" in html
     network = SequenceForecaster(RecurrentRegressor("rnn", 4, **SMALL), window=3).fit(None, WAVE)
-    assert captions_of(network) == [network_in_words(network.estimator_)]
+    assert captions_of(network) == [network_summary(network.estimator_)]

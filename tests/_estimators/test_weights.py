@@ -136,10 +136,10 @@ def test_weights_that_are_all_zero(X, y, labels):
     with pytest.raises(ValueError, match=r"In X_val and y_val: .* at least one"):
         make("GRURegressor").fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(N_SAMPLES))
     nothing = {"up": 0, "down": 0, "flat": 0}
-    with pytest.raises(ValueError, match="leaves no sample a weight above zero"):
+    with pytest.raises(ValueError, match="gives all samples zero weight"):
         make("GRUClassifier", class_weight=nothing).fit(X, labels)
     # No class has weight zero everywhere, but no sample has any.
-    with pytest.raises(ValueError, match="leaves no sample a weight above zero"):
+    with pytest.raises(ValueError, match="gives all samples zero weight"):
         make("GRUClassifier", class_weight={"up": 0}).fit(X, labels, (labels == "up").astype(float))
 
 
@@ -147,7 +147,7 @@ def test_padded_time_steps_have_no_weight(X_masked):
     # Only padded steps would have a weight: of the class that has one there is no valid step.
     labels = np.where(np.isnan(X_masked[..., 0]), 1, 0)
     labels[0, 0], class_weight = 2, {0: 0, 1: 1, 2: 0}
-    with pytest.raises(ValueError, match="leaves no sample a weight above zero"):
+    with pytest.raises(ValueError, match="gives all samples zero weight"):
         make("GRUClassifier", return_sequences=True, class_weight=class_weight).fit(X_masked, labels)
 
 
@@ -158,7 +158,7 @@ def test_a_part_of_the_data_without_weight(X, y_steps):
     classifier.fit(X, labels)  # samples without weight are left out before a fraction is held out
     assert classifier.history_["val_loss"][0] > 0
     classifier.set_params(validation_split=PredefinedSplit(np.r_[np.full(36, -1), np.zeros(4, dtype=int)]))
-    with pytest.raises(ValueError, match="The validation data of GRUClassifier have no weight above zero"):
+    with pytest.raises(ValueError, match="The validation data of GRUClassifier have zero total weight"):
         classifier.fit(X, labels)
 
 

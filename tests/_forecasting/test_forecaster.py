@@ -26,7 +26,7 @@ WINDOW, N_ROWS, N_STEPS = 4, 60, 25
 
 
 class SequenceRidge(RegressorMixin, BaseEstimator):
-    """A Ridge of all steps of a 3-D window, absent ones being zeros."""
+    """A Ridge of all time steps of a 3-D window, padded ones being zeros."""
 
     def fit(self, X, y):
         self.ridge_ = Ridge().fit(self._rows(X), y)
@@ -239,6 +239,28 @@ def test_clone_and_pickle():
     assert_array_equal(loaded.predict_interval(X[N_ROWS:], 0.5), fitted.predict_interval(X[N_ROWS:], 0.5))
 
 
+def test_parameters_set_after_fit_change_no_prediction():
+    _, _, frame = panel(2, 30)
+    X, y = frame[["x"]], frame["y"]
+    days = frame.index.get_level_values("day")
+    past, later = days < "2024-01-26", days >= "2024-01-26"
+    fitted = forecaster(groups="shop", target_transformer=StandardScaler(), calibration_size=9).fit(X[past], y[past])
+    expected, bounds = fitted.predict(X[later]), fitted.predict_interval(X[later], 0.7)
+    fitted.set_params(groups=None, window=9, output_steps=3, target_transformer=None, calibration_size=None)
+    assert_array_equal(fitted.predict(X[later]), expected)
+    assert_array_equal(fitted.predict_interval(X[later], 0.7), bounds)
+
+
+def test_update_leaves_what_was_known_as_it_was():
+    fitted = forecaster(window=2).fit(None, pd.Series(np.arange(10.0), [f"row {i}" for i in range(10)]))
+    known = fitted._known
+    fitted.update(None, pd.Series([10.0, 11.0], ["row 10", "row 11"]))
+    assert_array_equal(known.panel.y[:, 0], np.arange(10.0))
+    assert_array_equal(fitted._known.panel.y[:, 0], np.arange(12.0))
+    assert [len(rows.unordered_labels) for rows in (known, fitted._known)] == [10, 12]
+    assert known.n_fitted.tolist() == fitted._known.n_fitted.tolist() == [10]
+
+
 # ---------------------------------------------------------------- rows of the fitted index
 
 
@@ -250,7 +272,7 @@ def test_fitted_rows_are_predicted_one_step_ahead(name, output_steps, n_series):
     frame = pd.DataFrame(X, pd.date_range("2024-01-01", periods=30), columns=["a", "b"])
     fitted = forecaster(ESTIMATORS[name], output_steps=output_steps).fit(frame.iloc[:26], y[:26])
     is_3d, values, n_columns = name == "sequences", y[:26].reshape(26, -1).tolist(), n_series or 1
-    # The first value stands before the series, and absent steps where they can.
+    # Before the series there are padded time steps, or the first value if the estimator takes flat rows.
     padded = [[0.0] * n_columns if is_3d else values[0]] * WINDOW + values
     known = [[0.0, 0.0]] * WINDOW + X[:26].tolist() + [X[25].tolist()] * output_steps
     expected = [np.mean(values, axis=0)]
@@ -266,7 +288,7 @@ def test_fitted_rows_are_predicted_one_step_ahead(name, output_steps, n_series):
     assert_allclose(fitted.predict(frame.iloc[20:]), np.concatenate([expected[20:], after]))
 
 
-def test_networks_see_absent_steps_before_the_series():
+def test_networks_see_padded_steps_before_the_series():
     y = data(30)[1]
     fitted = forecaster(ESTIMATORS["network"]).fit(None, pd.Series(y))
     window = np.array([np.nan, np.nan, y[0], y[1]]).reshape(1, 4, 1)
@@ -435,7 +457,7 @@ def days(start, periods=2, freq="D"):
 @pytest.mark.parametrize(
     ("X", "y", "params", "message"),
     [
-        (None, np.ones(6), {"output_steps": 3}, r"6 sample\(s\), but window=4 and output_steps=3 need at least 7"),
+        (None, np.ones(6), {"output_steps": 3}, r"6 sample\(s\), but window=4 and output_steps=3 require at least 7"),
         (np.ones((9, 1)), np.ones(8), {}, "X has 9 rows, but y has 8"),
         (
             days("2024-01-01", 9),
@@ -446,11 +468,11 @@ def days(start, periods=2, freq="D"):
         (None, [*range(9), np.nan], {}, "y contains NaN"),
         (None, [*range(9), np.inf], {}, "y contains infinity"),
         (np.full((9, 1), np.nan), np.ones(9), {}, "X contains NaN"),
-        (days("2024-01-01", 9)[::-1], np.ones(9), {}, "Time runs backwards in X"),
+        (days("2024-01-01", 9)[::-1], np.ones(9), {}, "The times of X must increase, but row 1"),
         (None, None, {}, "the target y is None"),
-        (None, np.ones(9), {"groups": "shop"}, "groups='shop' needs rows"),
+        (None, np.ones(9), {"groups": "shop"}, "groups='shop' requires rows"),
         (pd.DataFrame({"shop": list("aaaaaab")}), np.ones(7), {"groups": "shop"}, r"1 sample\(s\) of series 'b'"),
-        (pd.DataFrame({"shop": [*"aaaaaa", None]}), np.ones(7), {"groups": "shop"}, "names no series in row 6"),
+        (pd.DataFrame({"shop": [*"aaaaaa", None]}), np.ones(7), {"groups": "shop"}, "a missing value in row 6"),
         (None, np.ones(9), {"window": 0}, "'window' parameter"),
         (None, np.ones(9), {"output_steps": 1.5}, "'output_steps' parameter"),
         (None, np.ones(9), {"target_transformer": "log"}, "'target_transformer' parameter"),
@@ -464,19 +486,23 @@ def test_what_cannot_be_fitted(X, y, params, message):
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("predict", [days("2024-01-22")], r"Row 0 of X \(2024-01-22.*does not continue the series, whose last .*01-20"),
+        (
+            "predict",
+            [days("2024-01-22")],
+            r"Row 0 of X \(2024-01-22.*does not continue .*, which ends at .*01-20",
+        ),
         ("predict", [days("2024-01-21", freq="2D")], r"Row 1 of X \(2024-01-23.*does not continue"),
-        ("predict", [days("2024-01-19 12:00", freq="h")], r"Row 0 of X \(2024-01-19 12.*none of its rows"),
-        ("predict", [days("2023-12-31")], r"Row 0 of X \(2023-12-31.*none of its rows"),
+        ("predict", [days("2024-01-19 12:00", freq="h")], r"Row 0 of X \(2024-01-19 12.*is not one of its rows"),
+        ("predict", [days("2023-12-31")], r"Row 0 of X \(2023-12-31.*is not one of its rows"),
         ("predict", [days("2024-01-21").assign(x=1.0)], r"X has columns, .* was fitted without covariates"),
         ("predict", [np.ones((2, 1))], r"X has columns, .* was fitted without covariates"),
-        ("predict", [None], r"X=None does not say how many steps to predict: call forecast\(steps\)"),
+        ("predict", [None], r"X=None does not define the number of steps to predict: call forecast\(steps\)"),
         ("forecast", [0], r"^steps must be an int of at least 1. Got 0"),
         ("forecast", [1.5], r"^steps must be an int of at least 1. Got 1.5"),
         (
             "update",
             [days("2024-01-20"), [1.0, 2.0]],
-            r"^update takes new rows, but row 0 \(2024-01-20.* is part of the",
+            r"^update requires new rows, but row 0 \(2024-01-20.* is already part of the",
         ),
         ("update", [days("2024-01-22"), [1.0, 2.0]], "does not continue"),
         ("update", [days("2024-01-21"), np.ones((2, 2))], r"y has shape \(2, 2\), but .* was fitted on 1 series"),
@@ -523,11 +549,11 @@ class ThirdPartyClassifier(ClassifierMixin, BaseEstimator):
         (LogisticRegression(), "LogisticRegression"),
         (make("GRUClassifier"), "GRUClassifier"),
         (ThirdPartyClassifier(), "ThirdPartyClassifier"),
-        (make_pipeline(StandardScaler(), LogisticRegression()), "Pipeline that holds LogisticRegression"),
-        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "GridSearchCV that holds LogisticRegression"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), "Pipeline with LogisticRegression"),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "GridSearchCV with LogisticRegression"),
         (
             GridSearchCV(make_pipeline(SequenceScaler(), make("GRUClassifier")), {}),
-            "GridSearchCV that holds GRUClassifier",
+            "GridSearchCV with GRUClassifier",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -536,11 +562,11 @@ def test_a_classifier_inside(estimator, named):
     y = np.tile([0.0, 1.0, 1.0], 10)
     fitted = forecaster(LinearRegression(), calibration_size=9).fit(None, y)
     expected, before = fitted.forecast(3), dict(vars(fitted))
-    message = rf"^The 'estimator' parameter of SequenceForecaster must be a regressor, .* Got {named}, a classifier"
+    message = rf"^The 'estimator' parameter of SequenceForecaster must be a .* Got the classifier {named} instead"
     with pytest.raises(ValueError, match=message):
         forecaster(estimator).fit(None, y)
     with pytest.raises(ValueError, match=message):
-        backtest(forecaster(estimator), None, y, initial=20, steps=2)
+        backtest(forecaster(estimator), None, y, initial_window=20, steps=2)
     with pytest.raises(ValueError, match=message):
         fitted.set_params(estimator=estimator).fit(None, y)
     assert all(vars(fitted)[name] is value for name, value in before.items() if name != "estimator")
@@ -551,7 +577,7 @@ def test_unknown_series_and_unfitted():
     _, _, frame = panel(2, 20)
     fitted = forecaster(groups="shop").fit(frame[["x"]], frame["y"])
     other = frame[["x"]].rename(index={"shop 0": "shop 7"}).iloc[[0, 20]]
-    with pytest.raises(ValueError, match="Row 1 of X is of a series that was not fitted: 'shop 7'"):
+    with pytest.raises(ValueError, match=r"Row 1 of X belongs to series 'shop 7', which .* was not fitted on"):
         fitted.predict(other)
     failed = forecaster(window=30)
     with pytest.raises(ValueError, match="window=30"):

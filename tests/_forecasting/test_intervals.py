@@ -275,7 +275,7 @@ def test_bounds_of_a_series_do_not_depend_on_what_else_is_asked_for(coverage):
 def test_too_few_residuals_of_all_series():
     series = {name: autoregression(30, seed) for seed, name in enumerate("ab")}
     fitted = forecaster(groups="series", calibration_size=3).fit(*panel(series))
-    with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 6\."):
+    with pytest.raises(ValueError, match=r"^coverage=0.9 requires at least 9 residuals, but calibration_size left 6\."):
         fitted.predict_interval(rows_of("a", 30, 31), 0.9)
     (low, high), *_ = fitted.predict_interval(rows_of("a", 30, 32), 0.8)  # 6 scaled residuals of both
     assert low < fitted.forecast(1)["a"].item() < high
@@ -309,7 +309,7 @@ def test_rank_is_not_a_matter_of_rounding():
     assert bounds_of(residuals, 0.07) == [-7, 7]
     assert bounds_of(residuals, 0.071) == [-8, 8]
     assert bounds_of(residuals, 0.99) == [-99, 99]
-    with pytest.raises(ValueError, match=r"^coverage=0.9 needs at least 9 residuals, but calibration_size left 8\."):
+    with pytest.raises(ValueError, match=r"^coverage=0.9 requires at least 9 residuals, but calibration_size left 8\."):
         bounds_of(residuals[:8], 0.9)
     assert bounds_of(residuals[:9], 0.9) == [-9, 9]
 
@@ -320,8 +320,8 @@ def test_rank_is_not_a_matter_of_rounding():
 @pytest.mark.parametrize(
     ("params", "coverage", "message"),
     [
-        ({}, 0.9, "predict_interval needs residuals of rows that were not fitted on: set calibration_size"),
-        ({"calibration_size": 8}, 0.9, "^coverage=0.9 needs at least 9 residuals, but calibration_size left 8"),
+        ({}, 0.9, "predict_interval requires residuals of rows that were held out: set calibration_size"),
+        ({"calibration_size": 8}, 0.9, "^coverage=0.9 requires at least 9 residuals, but calibration_size left 8"),
         ({"calibration_size": 8}, 1.0, "^coverage must be a number between 0 and 1. Got 1.0"),
         ({"calibration_size": 8}, 0, "^coverage must be a number between 0 and 1. Got 0"),
         ({"calibration_size": 8}, "most", "^coverage must be a number between 0 and 1. Got 'most'"),
@@ -336,9 +336,12 @@ def test_intervals_that_cannot_be_had(params, coverage, message):
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        (38, "^calibration_size=38 of 40 rows leaves 2 to fit on and 38 to calibrate on, but at least 3"),
-        (50, "^calibration_size=50 of 40 rows leaves -10 to fit on"),
-        (0.04, "^calibration_size=0.04 of 40 rows leaves 39 to fit on and 1 to calibrate on, but .* 2 are needed"),
+        (38, "^calibration_size=38 of 40 rows leaves 2 rows to fit on and 38 to calibrate on, but at least 3"),
+        (50, "^calibration_size=50 of 40 rows leaves -10 rows to fit on"),
+        (
+            0.04,
+            "^calibration_size=0.04 of 40 rows leaves 39 rows to fit on and 1 to calibrate on, but .* 2 are req",
+        ),
         (0, "The 'calibration_size' parameter"),
         (1.0, "The 'calibration_size' parameter"),
     ],

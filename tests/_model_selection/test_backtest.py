@@ -33,12 +33,12 @@ def data(n_rows, n_series=None, n_covariates=0):
     return rng.normal(size=(n_rows, n_covariates)) if n_covariates else None, y if n_series else y[:, 0]
 
 
-def by_hand(X, y, initial, n_steps, stride, refit):
-    """Origin, step, truth and prediction of each forecast, in turn."""
+def by_hand(X, y, initial_window, n_steps, step_length, refit):
+    """Origin, step, true and predicted values of each forecast, in turn."""
     y = np.asarray(y, dtype=float).reshape(len(y), -1)
     X = np.zeros((len(y), 0)) if X is None else np.asarray(X)
     rows, model = [], None
-    for known in range(initial, len(y) - n_steps + 1, stride):
+    for known in range(initial_window, len(y) - n_steps + 1, step_length):
         if refit or model is None:
             nows = range(WINDOW, known)
             windows = [np.concatenate([y[now - WINDOW : now].ravel(), X[now]]) for now in nows]
@@ -53,22 +53,22 @@ def by_hand(X, y, initial, n_steps, stride, refit):
 
 
 @pytest.mark.parametrize("refit", [False, True])
-@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("step_length", [1, 4])
 @pytest.mark.parametrize("n_covariates", [0, 2])
-def test_every_origin_and_step(forecaster, n_covariates, stride, refit):
+def test_every_origin_and_step(forecaster, n_covariates, step_length, refit):
     X, y = data(40, n_covariates=n_covariates)
-    frame = backtest(forecaster, X, y, initial=20, steps=3, stride=stride, refit=refit)
-    assert frame.columns.tolist() == ["origin", "step", "truth", "prediction"]
+    frame = backtest(forecaster, X, y, initial_window=20, steps=3, step_length=step_length, refit=refit)
+    assert frame.columns.tolist() == ["origin", "step", "y_true", "y_pred"]
     assert frame.index.equals(pd.RangeIndex(len(frame)))
-    expected = by_hand(X, y, 20, 3, stride, refit)
-    assert len(expected) == 3 * len(range(20, 38, stride))
+    expected = by_hand(X, y, 20, 3, step_length, refit)
+    assert len(expected) == 3 * len(range(20, 38, step_length))
     assert_allclose(frame, expected)
     assert not hasattr(forecaster, "estimator_")
 
 
 def test_two_hundred_origins_from_one_fit(forecaster):
     _, y = data(260)
-    frame = backtest(forecaster, None, y, initial=60, steps=1)
+    frame = backtest(forecaster, None, y, initial_window=60, steps=1)
     assert len(frame) == 200
     assert CountingRidge.rows_of_fits == [57]
     assert_allclose(frame, by_hand(None, y, 60, 1, 1, False))
@@ -76,11 +76,11 @@ def test_two_hundred_origins_from_one_fit(forecaster):
 
 def test_refit_fits_at_every_origin(forecaster):
     _, y = data(30)
-    refitted = backtest(forecaster, None, y, initial=20, steps=2, stride=3, refit=True)
+    refitted = backtest(forecaster, None, y, initial_window=20, steps=2, step_length=3, refit=True)
     assert CountingRidge.rows_of_fits == [17, 20, 23]
-    fitted_once = backtest(forecaster, None, y, initial=20, steps=2, stride=3)
+    fitted_once = backtest(forecaster, None, y, initial_window=20, steps=2, step_length=3)
     assert_allclose(refitted[:2], fitted_once[:2])
-    assert (abs(refitted["prediction"] - fitted_once["prediction"])[2:] > 1e-6).all()
+    assert (abs(refitted["y_pred"] - fitted_once["y_pred"])[2:] > 1e-6).all()
 
 
 INDEXES = {
@@ -97,19 +97,19 @@ INDEXES = {
 def test_origins_are_of_the_index(forecaster, index, n_covariates):
     X, y = data(30, n_covariates=n_covariates)
     X = pd.DataFrame(X, index, columns=["price"]) if n_covariates else None
-    frame = backtest(forecaster, X, pd.Series(y, index), initial=5, steps=2, stride=6)
+    frame = backtest(forecaster, X, pd.Series(y, index), initial_window=5, steps=2, step_length=6)
     expected = by_hand(X, y, 5, 2, 6, False)
     assert frame["origin"].tolist() == [index[int(origin)] for origin in expected[:, 0]]
-    assert_allclose(frame[["step", "truth", "prediction"]], expected[:, 1:])
+    assert_allclose(frame[["step", "y_true", "y_pred"]], expected[:, 1:])
 
 
 @pytest.mark.parametrize("names", [None, ["oil", "gas"]])
 def test_several_series(forecaster, names):
     _, y = data(30, 2)
     given = y if names is None else pd.DataFrame(y, columns=names)
-    frame = backtest(forecaster, None, given, initial=15, steps=4, stride=2)
+    frame = backtest(forecaster, None, given, initial_window=15, steps=4, step_length=2)
     first, second = names or [0, 1]
-    columns = ["origin", "step", f"truth_{first}", f"truth_{second}", f"prediction_{first}", f"prediction_{second}"]
+    columns = ["origin", "step", f"y_true_{first}", f"y_true_{second}", f"y_pred_{first}", f"y_pred_{second}"]
     assert frame.columns.tolist() == columns
     assert_allclose(frame, by_hand(None, y, 15, 4, 2, False))
 
@@ -118,42 +118,45 @@ def test_covariates_of_a_frame_and_an_array_as_series(forecaster):
     X, y = data(30, n_covariates=2)
     frame = pd.DataFrame(X, pd.date_range("2024-01-01", periods=30), columns=["a", "b"])
     expected = by_hand(X, y, 15, 4, 2, False)
-    assert_allclose(backtest(forecaster, frame, y, initial=15, steps=4, stride=2), expected)
-    assert_allclose(backtest(forecaster, X, pd.Series(y), initial=15, steps=4, stride=2), expected)
-    assert_allclose(backtest(forecaster, X.tolist(), y.tolist(), initial=15, steps=4, stride=2), expected)
+    assert_allclose(backtest(forecaster, frame, y, initial_window=15, steps=4, step_length=2), expected)
+    assert_allclose(backtest(forecaster, X, pd.Series(y), initial_window=15, steps=4, step_length=2), expected)
+    assert_allclose(backtest(forecaster, X.tolist(), y.tolist(), initial_window=15, steps=4, step_length=2), expected)
 
 
 def test_direct_forecasts_in_blocks():
     y = np.arange(30.0) ** 2  # four values determine the next two exactly
     forecaster = SequenceForecaster(LinearRegression(), window=4, output_steps=2)
-    frame = backtest(forecaster, None, y, initial=15, steps=5, stride=5)
+    frame = backtest(forecaster, None, y, initial_window=15, steps=5, step_length=5)
     assert frame["origin"].unique().tolist() == [14, 19, 24]
-    assert_allclose(frame["prediction"], frame["truth"])
-    assert_allclose(frame["truth"], (frame["origin"] + frame["step"]) ** 2)
+    assert_allclose(frame["y_pred"], frame["y_true"])
+    assert_allclose(frame["y_true"], (frame["origin"] + frame["step"]) ** 2)
 
 
 def test_the_last_origin_has_all_its_steps(forecaster):
     _, y = data(20)
-    assert backtest(forecaster, None, y, initial=15, steps=5)["origin"].unique().tolist() == [14]
-    with pytest.raises(ValueError, match=r"^y has 20 rows, too few for initial=15 and steps=6: lower one"):
-        backtest(forecaster, None, y, initial=15, steps=6)
+    assert backtest(forecaster, None, y, initial_window=15, steps=5)["origin"].unique().tolist() == [14]
+    with pytest.raises(ValueError, match=r"^y has 20 rows, too few for initial_window=15 and steps=6\. Decrease one"):
+        backtest(forecaster, None, y, initial_window=15, steps=6)
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"initial": 3}, r"y has 3 sample\(s\), but window=3 and output_steps=1 need at least 4"),
-        ({"initial": 0}, "The 'initial' parameter of backtest must be an int in the range"),
+        ({"initial_window": 3}, r"y has 3 sample\(s\), but window=3 and output_steps=1 require at least 4"),
+        ({"initial_window": 0}, "The 'initial_window' parameter of backtest must be an int in the range"),
         ({"steps": 0}, "The 'steps' parameter of backtest must be an int in the range"),
-        ({"stride": 0}, "The 'stride' parameter of backtest must be an int in the range"),
+        ({"step_length": 0}, "The 'step_length' parameter of backtest must be an int in the range"),
         ({"refit": "yes"}, "The 'refit' parameter of backtest must be"),
         ({"forecaster": Ridge()}, "The 'forecaster' parameter of backtest must be"),
-        ({"forecaster": SequenceForecaster(Ridge(), groups="shop")}, "backtest takes one series, but .* groups='shop'"),
+        (
+            {"forecaster": SequenceForecaster(Ridge(), groups="shop")},
+            "backtest evaluates a single series, but .* groups='shop'",
+        ),
         ({"X": np.ones((21, 1))}, r"inconsistent numbers of samples: \[21, 20\]"),
         ({"y": np.full(20, np.nan)}, "y contains NaN"),
     ],
 )
 def test_wrong_arguments(forecaster, params, message):
-    given = {"forecaster": forecaster, "X": None, "y": np.ones(20), "initial": 9, "steps": 2}
+    given = {"forecaster": forecaster, "X": None, "y": np.ones(20), "initial_window": 9, "steps": 2}
     with pytest.raises(ValueError, match=message):
         backtest(**{**given, **params})

@@ -63,17 +63,17 @@ def comparison(Xy):
 
 
 def scores_of(comparison, name):
-    return comparison.scores.loc[comparison.scores["estimator"] == name, "score"].to_numpy()
+    return comparison.scores.loc[comparison.scores["estimator"] == name, "test_score"].to_numpy()
 
 
 def test_scores_are_those_of_fits_by_hand(comparison, by_hand):
-    assert comparison.scores.columns.tolist() == ["estimator", "seed", "fold", "score"]
+    assert comparison.scores.columns.tolist() == ["estimator", "seed", "fold", "test_score"]
     assert comparison.scores["estimator"].unique().tolist() == ["gru", "lstm", *BASELINES]
     for cell, fitted in by_hand.items():
         rows = comparison.scores[comparison.scores["estimator"] == cell]
         assert list(zip(rows["seed"], rows["fold"], strict=True)) == FITS
-        assert_array_equal(rows["score"], [score for _, score in fitted])
-        assert rows["score"].nunique() == 6
+        assert_array_equal(rows["test_score"], [score for _, score in fitted])
+        assert rows["test_score"].nunique() == 6
     assert comparison.scoring == "score"
 
 
@@ -99,35 +99,35 @@ def test_summary(comparison, by_hand):
     summary = comparison.summary
     assert summary.index.tolist() == ["gru", "lstm", *BASELINES]
     assert summary.columns.tolist() == [
-        "parameters",
-        "seconds a fit",
-        "milliseconds an epoch",
-        "final loss",
-        "volatility of the loss",
-        "mean score",
-        "standard deviation of the score",
+        "n_parameters",
+        "mean_fit_time",
+        "mean_epoch_time",
+        "mean_final_loss",
+        "loss_volatility",
+        "mean_test_score",
+        "std_test_score",
     ]
     for cell, fitted in by_hand.items():
         row = summary.loc[cell]
-        assert row["parameters"] == fitted[0][0].model_.count_params()
-        assert row["milliseconds an epoch"] == pytest.approx(1e3 * row["seconds a fit"] / EPOCHS)
+        assert row["n_parameters"] == fitted[0][0].model_.count_params()
+        assert row["mean_epoch_time"] == pytest.approx(row["mean_fit_time"] / EPOCHS)
         losses = [np.array(estimator.history_["loss"]) for estimator, _ in fitted]
-        assert row["final loss"] == pytest.approx(np.mean([loss[-1] for loss in losses]))
+        assert row["mean_final_loss"] == pytest.approx(np.mean([loss[-1] for loss in losses]))
         changes = [loss[1:] - loss[:-1] for loss in losses]
         volatility = [
             np.sqrt(np.mean((change - change.mean()) ** 2)) / loss.mean()
             for change, loss in zip(changes, losses, strict=True)
         ]
-        assert row["volatility of the loss"] == pytest.approx(np.mean(volatility))
-        assert 0 < row["volatility of the loss"] < 1
-    assert summary["parameters"]["gru"] < summary["parameters"]["lstm"]
+        assert row["loss_volatility"] == pytest.approx(np.mean(volatility))
+        assert 0 < row["loss_volatility"] < 1
+    assert summary["n_parameters"]["gru"] < summary["n_parameters"]["lstm"]
     for name in summary.index:
         scores = scores_of(comparison, name)
-        assert summary["mean score"][name] == pytest.approx(scores.mean())
+        assert summary["mean_test_score"][name] == pytest.approx(scores.mean())
         deviation = np.sqrt(((scores - scores.mean()) ** 2).sum() / (len(scores) - 1))
-        assert summary["standard deviation of the score"][name] == pytest.approx(deviation)
-    assert (summary["seconds a fit"] > 0).all()
-    absent = summary.loc[[*BASELINES], ["parameters", "milliseconds an epoch", "final loss", "volatility of the loss"]]
+        assert summary["std_test_score"][name] == pytest.approx(deviation)
+    assert (summary["mean_fit_time"] > 0).all()
+    absent = summary.loc[[*BASELINES], ["n_parameters", "mean_epoch_time", "mean_final_loss", "loss_volatility"]]
     assert absent.isna().all(axis=None)
 
 
@@ -137,7 +137,7 @@ def test_parameters_are_counted_without_a_keras_model(Xy, monkeypatch):
     # GRU: 3 gates, two biases a gate; LSTM: 4 gates, one bias. Both directions, and the output with its bias.
     gru = 2 * 3 * (3 * (1 + 3 + 2) + 2 * (6 + 2 + 2)) + 5
     lstm = 2 * 4 * (3 * (1 + 3 + 1) + 2 * (6 + 2 + 1)) + 5
-    assert deep.summary["parameters"].tolist() == [gru, lstm]
+    assert deep.summary["n_parameters"].tolist() == [gru, lstm]
 
 
 def corrected_t_test(first, second, folds):
@@ -156,7 +156,7 @@ def test_differences(comparison):
     names = ["gru", "lstm", *BASELINES]
     pairs = [(first, second) for number, first in enumerate(names) for second in names[number + 1 :]]
     assert comparison.differences.index.tolist() == pairs
-    assert comparison.differences.columns.tolist() == ["difference", "low", "high", "p"]
+    assert comparison.differences.columns.tolist() == ["mean_difference", "ci_low", "ci_high", "p_value"]
     for first, second in pairs:
         scores = [scores_of(comparison, name) for name in (first, second)]
         n = max(len(s) for s in scores)  # three folds, times two seeds where either has one
@@ -173,7 +173,7 @@ def test_growing_folds_and_single_scores(Xy):
     assert_allclose(grown.differences.loc[("gru", "ridge")], corrected_t_test(*scores, list(cv.split(X))), rtol=1e-6)
     single = compare_cells(network(), X, y, cv=iter(FOLDS[:1]), n_repeats=1)
     difference, *others = single.differences.loc[("gru", "lstm")]
-    assert difference == np.subtract(*single.scores["score"])
+    assert difference == np.subtract(*single.scores["test_score"])
     assert np.isnan(others).all()
     alone = compare_cells(network(), X, y, cells=["gru"], cv=iter(FOLDS[:1]), n_repeats=1)
     assert alone.differences.empty
@@ -202,7 +202,7 @@ def test_estimators_that_hold_a_network(Xy, by_hand, wrap):
             expected.append(fitted.score(X[test], y[test]))
         assert_allclose(scores_of(wrapped, cell), expected)
         assert [len(history["loss"]) for history in wrapped.histories[cell]] == [EPOCHS] * 6
-        assert wrapped.summary["parameters"][cell] == by_hand[cell][0][0].model_.count_params()
+        assert wrapped.summary["n_parameters"][cell] == by_hand[cell][0][0].model_.count_params()
 
 
 def test_scoring_and_classifiers(Xy):
@@ -213,7 +213,7 @@ def test_scoring_and_classifiers(Xy):
     assert errors.scoring == "neg_mean_absolute_error"
     train, test = FOLDS[0]
     fitted = network(random_state=int(SEEDS[0])).fit(X[train], y[train])
-    assert errors.scores["score"][0] == pytest.approx(-mean_absolute_error(y[test], fitted.predict(X[test])))
+    assert errors.scores["test_score"][0] == pytest.approx(-mean_absolute_error(y[test], fitted.predict(X[test])))
 
     labels = np.repeat(["a", "b"], [20, 11])  # folds that are not stratified would lack a class
     classifier = RecurrentClassifier(units=3, epochs=EPOCHS)
@@ -223,7 +223,7 @@ def test_scoring_and_classifiers(Xy):
         clone(classifier).fit(X[train], labels[train]).score(X[test], labels[test])
         for train, test in StratifiedKFold(3).split(X, labels)
     ]
-    assert_allclose(classified.scores["score"], expected)
+    assert_allclose(classified.scores["test_score"], expected)
 
 
 def test_jobs_change_no_score(Xy, comparison):
@@ -237,7 +237,7 @@ def test_jobs_change_no_score(Xy, comparison):
 
 
 class CountingRegressor(RecurrentRegressor):
-    """Counts the fits of all its instances, and says of some that they compiled a kernel."""
+    """Counts the fits of all its instances, and marks some as fits that compiled a kernel."""
 
     n_fits = 0
     fits_that_compile: set = set()  # noqa: RUF012  (shared by all clones on purpose)
@@ -255,8 +255,8 @@ def test_fits_that_compile_are_repeated(Xy, comparison, monkeypatch):
         monkeypatch.setattr(CountingRegressor, "n_fits", 0)
         estimator = CountingRegressor(units=3, epochs=EPOCHS, optimizer__learning_rate=0.02, **params)
         found = compare_cells(estimator, *Xy, cells=["gru"], cv=KFold(3), n_repeats=2, random_state=0)
-        # A fit that is repeated, even where it would go on from the one before, leaves the same network.
-        assert_array_equal(found.scores["score"], scores_of(comparison, "gru"))
+        # A fit that is repeated, even if it would continue the one before, leaves the same network.
+        assert_array_equal(found.scores["test_score"], scores_of(comparison, "gru"))
         return CountingRegressor.n_fits
 
     monkeypatch.setattr(CountingRegressor, "fits_that_compile", {1})
@@ -297,13 +297,17 @@ def cell_of_a_name(units, **options):
 @pytest.mark.parametrize(
     ("estimator", "params", "message"),
     [
-        (Ridge(), {}, r"takes a RecurrentRegressor or .* Ridge holds 0 recurrent estimators"),
-        (VotingRegressor([("a", network()), ("b", network())]), {}, "VotingRegressor holds 2 recurrent estimators"),
-        (GRURegressor(), {}, "GRURegressor holds one whose cell is no parameter"),
-        (make_pipeline(GRURegressor()), {}, "Pipeline holds one whose cell is no parameter"),
-        (network(), {"baselines": {"gru": Ridge()}}, "'gru' is the name of a cell and of a baseline"),
-        (network(), {"cells": [cell_of_a_name, cell_of_a_name]}, "'cell_of_a_name' is the name of two cells"),
-        (network(), {"cells": ["gru", "gru"]}, "'gru' is the name of two cells"),
+        (Ridge(), {}, r"takes a RecurrentRegressor or .* Ridge contains 0 recurrent estimators"),
+        (VotingRegressor([("a", network()), ("b", network())]), {}, "VotingRegressor contains 2 recurrent estimators"),
+        (GRURegressor(), {}, "GRURegressor contains one without a 'cell' parameter"),
+        (make_pipeline(GRURegressor()), {}, "Pipeline contains one without a 'cell' parameter"),
+        (
+            network(),
+            {"baselines": {"gru": Ridge()}},
+            "Names of baselines must differ from those of cells, but 'gru' names both",
+        ),
+        (network(), {"cells": [cell_of_a_name, cell_of_a_name]}, "two cells are named 'cell_of_a_name'"),
+        (network(), {"cells": ["gru", "gru"]}, "two cells are named 'gru'"),
         (network(), {"cells": "gru"}, "The 'cells' parameter of compare_cells must be an array-like. Got 'gru'"),
         (network(), {"cells": ["gruu"]}, r"The 'cell' parameter of .* must be a str among .* Got 'gruu'"),
         (network(), {"n_repeats": 0}, r"The 'n_repeats' parameter of compare_cells must be an int in the range"),

@@ -253,7 +253,7 @@ def test_groups_are_ignored_as_TimeSeriesSplit_ignores_them():
         ({"max_train_size": 0}, r"The 'max_train_size' parameter .* in the range \[1, inf\) or None. Got 0"),
     ],
 )
-def test_parameters_out_of_range_are_refused_at_construction(parameters, message):
+def test_invalid_parameters_raise_at_construction(parameters, message):
     with pytest.raises(ValueError, match=message):
         PanelTimeSeriesSplit(**parameters)
 
@@ -273,32 +273,32 @@ NO_TIMES = r"X must be a pandas object or a 2-D array.*Got {}.*cv=list\(splitter
     "time, X, message",
     [
         # Nothing says where the times are.
-        (None, np.ones((4, 2)), r"array of shape \(4, 2\), without an index.*number of the column"),
+        (None, np.ones((4, 2)), r"X is an array of shape \(4, 2\)\. Pass the number of the time column"),
         (None, _sequences(), NO_TIMES.format("Sequences")),
         (None, [[1.0], [2.0]], NO_TIMES.format("list instead")),
         (None, None, NO_TIMES.format("NoneType instead")),
         (0, np.ones((4, 2, 3)), NO_TIMES.format(r"ndarray of shape \(4, 2, 3\)")),
-        (None, FRAME, "a different integer for each row.*name of the column that holds the times"),
+        (None, FRAME, "a different integer for each row.*name of the time column"),
         (
             None,
             FRAME.assign(day=DAYS[STEPS]).set_index(["time", "shop", "day"]),
-            r"2 of the levels \['time', 'shop', 'day'\] do: pass the name or number of a level",
+            r"2 of the levels \['time', 'shop', 'day'\] contain dates\. Pass the name or number of a level",
         ),
         (
             None,
             panel(TIMES["integer"]).set_index(["shop", "time"]),
-            r"none of the levels \['shop', 'time'\] does: pass the name or number of a level",
+            r"0 of the levels \['shop', 'time'\] contain dates\. Pass the name or number of a level",
         ),
-        ("date", FRAME, "time='date' is neither a column of X nor a level of its index; there are 'time', 'shop'"),
-        ("time", FRAME.set_index("time", drop=False), "time='time' is a column of X and a level of its index as well"),
+        ("date", FRAME, "time='date' is neither a column of X nor a level of its index. Choose from 'time', 'shop'"),
+        ("time", FRAME.set_index("time", drop=False), "time='time' is both a column of X and a level of its index"),
         (2, np.ones((4, 2)), "time=2 is not a column of X"),
         # What is there has no order in time.
-        ("time", panel(DAYS.astype(str)), "time='time' .* holds string values such as '2024-01-04'.*pd.to_datetime"),
-        (None, panel(DAYS.astype(str)).set_index("time"), "The index of X .* holds string values.*pd.to_datetime"),
-        ("shop", FRAME.set_index(["shop", "time"]), "time='shop' .* holds string values such as 'a'"),
-        ("time", FRAME.astype({"time": "category"}), "time='time' .* holds categorical values"),
-        ("sales", FRAME.assign(sales=True), "time='sales' .* holds boolean values"),
-        (0, np.array([["b"], ["a"], ["c"]], dtype=object), "time=0 .* holds string values such as 'b'"),
+        ("time", panel(DAYS.astype(str)), "time='time' .* contains string values such as '2024-01-04'.*pd.to_datetime"),
+        (None, panel(DAYS.astype(str)).set_index("time"), "The index of X .* contains string values.*pd.to_datetime"),
+        ("shop", FRAME.set_index(["shop", "time"]), "time='shop' .* contains string values such as 'a'"),
+        ("time", FRAME.astype({"time": "category"}), "time='time' .* contains categorical values"),
+        ("sales", FRAME.assign(sales=True), "time='sales' .* contains boolean values"),
+        (0, np.array([["b"], ["a"], ["c"]], dtype=object), "time=0 .* contains string values such as 'b'"),
         # Times are missing; row 8 is missing as well.
         ("time", FRAME.assign(time=DAYS[STEPS].where(~np.isin(np.arange(10), [4, 8]))), "time='time' .* row 4 is miss"),
         (None, panel(DAYS.where(np.arange(6) < 4)).set_index("time"), "The index of X .* row 3 is missing"),
@@ -311,7 +311,7 @@ NO_TIMES = r"X must be a pandas object or a 2-D array.*Got {}.*cv=list\(splitter
         ("time", FRAME[FRAME["time"] < DAYS[3]], "X has 3 distinct times in 5 rows, too few for n_splits=3, test_size"),
     ],
 )
-def test_wrong_X_is_refused_before_the_first_fold(time, X, message):
+def test_an_invalid_X_raises_before_the_first_fold(time, X, message):
     splitter = PanelTimeSeriesSplit(n_splits=3, time=time)
     with pytest.raises(ValueError, match=message):
         splitter.split(X)
@@ -321,5 +321,7 @@ def test_wrong_X_is_refused_before_the_first_fold(time, X, message):
 def test_too_few_times_for_the_sizes(sizes):
     splitter = PanelTimeSeriesSplit(n_splits=2, time="time", **sizes)
     given_sizes = f"n_splits=2, test_size={sizes.get('test_size')} and gap={sizes.get('gap', 0)}"
-    with pytest.raises(ValueError, match=f"^X has 6 distinct times in 10 rows, too few for {given_sizes}: lower one"):
+    with pytest.raises(
+        ValueError, match=f"^X has 6 distinct times in 10 rows, too few for {given_sizes}. Decrease one"
+    ):
         splitter.split(FRAME)

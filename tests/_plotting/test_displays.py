@@ -1,4 +1,4 @@
-"""What the displays draw: lines where the numbers are, labels, legends, dates."""
+"""Plots of the displays: coordinates, labels, legends, dates."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +36,7 @@ def legend_of(ax):
 
 
 class Recorded(LinearRegression):
-    """A regressor that has recorded what the loss curves show."""
+    """Regressor with a history."""
 
     loss = "mse"
     early_stopping = True
@@ -98,10 +98,10 @@ def test_loss_curve_of_another_metric_in_given_axes():
     ("estimator", "options", "error", "message"),
     [
         (GRURegressor(), {}, NotFittedError, "not fitted"),
-        (LinearRegression().fit([[0], [1]], [0, 1]), {}, TypeError, "LinearRegression does not"),
-        ({"a": Recorded().fit([[0]], [0])}, {"name": "b"}, ValueError, "the keys of a dict are its names"),
-        (Recorded().fit([[0]], [0]), {"metric": "auc"}, ValueError, "has no 'auc', but"),
-        ({}, {}, ValueError, "no history to draw"),
+        (LinearRegression().fit([[0], [1]], [0, 1]), {}, TypeError, "Got LinearRegression instead"),
+        ({"a": Recorded().fit([[0]], [0])}, {"name": "b"}, ValueError, "not supported for a dict of estimators"),
+        (Recorded().fit([[0]], [0]), {"metric": "auc"}, ValueError, r"does not contain 'auc'\. It contains"),
+        ({}, {}, ValueError, "no history to plot"),
     ],
 )
 def test_loss_curves_that_cannot_be_drawn(estimator, options, error, message):
@@ -117,27 +117,27 @@ def test_forecast_on_dates():
     series = pd.Series(np.arange(6.0), months, name="passengers")
     interval = np.array([[3.0, 5.0], [3.5, 6.5]])
     display = ForecastDisplay.from_predictions(
-        series[4:] + 0.5, truth=series[4:], history=series[:4], interval=interval, coverage=0.8
+        series[4:] + 0.5, y_true=series[4:], history=series[:4], interval=interval, coverage=0.8
     )
     assert_allclose(display.history_line_.get_xdata(), date2num(months[:4].to_timestamp()))
     assert_allclose(display.forecast_line_.get_xdata(), date2num(months[4:].to_timestamp()))
     assert_array_equal(display.forecast_line_.get_ydata(), [4.5, 5.5])
-    assert_array_equal(display.truth_line_.get_ydata(), [4, 5])
+    assert_array_equal(display.true_line_.get_ydata(), [4, 5])
     assert display.start_line_.get_xdata()[0] == display.forecast_line_.get_xdata()[0]
     band = display.interval_band_.get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (3, 6.5)
     assert isinstance(display.ax_.xaxis.get_major_formatter(), ConciseDateFormatter)
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("month", "passengers")
-    assert legend_of(display.ax_) == ["history", "truth", "forecast", "80 % interval"]
+    assert legend_of(display.ax_) == ["history", "true", "forecast", "80% interval"]
 
 
 def test_forecast_of_arrays_follows_on_their_history():
-    display = ForecastDisplay.from_predictions([4.0, 5.0], history=[1.0, 2.0, 3.0], truth=[4.5], name="GRU")
+    display = ForecastDisplay.from_predictions([4.0, 5.0], history=[1.0, 2.0, 3.0], y_true=[4.5], name="GRU")
     assert_array_equal(display.history_line_.get_xdata(), [0, 1, 2])
     assert_array_equal(display.forecast_line_.get_xdata(), [3, 4])
-    assert_array_equal(display.truth_line_.get_xdata(), [3])
+    assert_array_equal(display.true_line_.get_xdata(), [3])
     assert display.interval_band_ is None
-    assert legend_of(display.ax_) == ["history", "truth", "GRU"]
+    assert legend_of(display.ax_) == ["history", "true", "GRU"]
 
 
 def test_forecast_of_a_forecaster():
@@ -145,12 +145,12 @@ def test_forecast_of_a_forecaster():
     y = pd.Series(np.sin(np.arange(60) / 3), days, name="tide (m)")
     frame = pd.DataFrame(index=days)
     forecaster = SequenceForecaster(LinearRegression(), window=3, calibration_size=30).fit(frame[:55], y[:55])
-    display = ForecastDisplay.from_estimator(forecaster, frame[55:], truth=y[55:], history=y[:55], coverage=0.5)
+    display = ForecastDisplay.from_estimator(forecaster, frame[55:], y_true=y[55:], history=y[:55], coverage=0.5)
     assert_allclose(display.forecast_line_.get_ydata(), forecaster.predict(frame[55:]))
     assert_allclose(display.forecast_line_.get_xdata(), date2num(days[55:]))
     assert display.ax_.get_ylabel() == "tide (m)"
-    assert "50 % interval" in legend_of(display.ax_)
-    with pytest.raises(TypeError, match="needs a forecaster with predict_interval"):
+    assert "50% interval" in legend_of(display.ax_)
+    with pytest.raises(TypeError, match="requires a forecaster with a predict_interval method"):
         ForecastDisplay.from_estimator(LinearRegression(), frame[55:], coverage=0.5)
 
 
@@ -158,10 +158,10 @@ def test_forecast_of_a_forecaster():
     ("options", "message"),
     [
         ({"interval": [[0.0, 1.0]]}, r"interval must have shape \(2, 2\).*Got shape \(1, 2\)"),
-        ({"truth": [1.0, 2.0, 3.0]}, r"truth of shape \(3,\) is longer than the forecast of shape \(2,\)"),
+        ({"y_true": [1.0, 2.0, 3.0]}, r"y_true of shape \(3,\) is longer than the forecast of shape \(2,\)"),
         ({"history": [[1.0, 2.0]]}, r"history must be a single series.*\(1, 2\)"),
         ({"coverage": 90, "interval": [[0.0, 1.0]] * 2}, "coverage must be a fraction between 0 and 1. Got 90"),
-        ({"history": pd.Series([1.0], index=["a"])}, "index of history must hold dates, periods or numbers"),
+        ({"history": pd.Series([1.0], index=["a"])}, "index of history must contain dates, periods or numbers"),
     ],
 )
 def test_forecasts_that_do_not_fit(options, message):
@@ -180,7 +180,9 @@ def test_history_must_end_before_the_forecast():
 
 @pytest.fixture
 def comparison():
-    scores = pd.DataFrame({"estimator": ["gru", "gru", "lstm", "lstm", "mean"], "score": [0.9, 0.7, 0.6, 0.5, 0.1]})
+    scores = pd.DataFrame(
+        {"estimator": ["gru", "gru", "lstm", "lstm", "mean"], "test_score": [0.9, 0.7, 0.6, 0.5, 0.1]}
+    )
     histories = {"gru": [{"loss": [1.0, 0.5]}, {"loss": [0.8, 0.3]}], "lstm": [{"loss": [1.0]}, {"loss": [2.0, 1.0]}]}
     return CellComparison(pd.DataFrame(), scores, pd.DataFrame(), histories, scoring="r2")
 
@@ -206,7 +208,7 @@ def test_comparison_in_given_axes(comparison):
     display = comparison.plot(ax=axes)
     assert_array_equal(display.ax_, axes)
     assert display.figure_ is figure
-    with pytest.raises(ValueError, match="ax must be two axes"):
+    with pytest.raises(ValueError, match="ax must contain two axes"):
         comparison.plot(ax=axes[0])
 
 

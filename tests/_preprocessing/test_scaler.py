@@ -1,4 +1,4 @@
-"""Scaling of sequences in every layout: the numbers of scikit-learn's scalers on the present steps."""
+"""Scaling of sequences in every layout, compared with scikit-learn's scalers on the valid time steps."""
 
 import pickle
 import tracemalloc
@@ -61,7 +61,7 @@ def padded(sequences, where):
 
 
 def rows_of(sequences):
-    """What a scaler should see: the present steps, one after another."""
+    """The valid time steps, one after another: the rows that a scaler is fitted on."""
     rows = np.concatenate([np.asarray(sequence) for sequence in sequences])
     return rows[~np.isnan(rows).all(axis=1)]
 
@@ -82,7 +82,7 @@ def test_lists_are_scaled_as_their_rows(scaler, sequences):
 
 @scalers
 @pytest.mark.parametrize("where", ["head", "tail"])
-def test_absent_steps_stay_where_they_are(scaler, where, sequences):
+def test_padded_steps_stay_where_they_are(scaler, where, sequences):
     X = padded(sequences, where)
     expected = clone(scaler or StandardScaler()).fit(rows_of(sequences))
     scaled = SequenceScaler(scaler).fit_transform(X)
@@ -93,7 +93,7 @@ def test_absent_steps_stay_where_they_are(scaler, where, sequences):
         assert_allclose(after[present], expected.transform(before[present]), rtol=1e-12, atol=1e-12)
 
 
-def test_absent_steps_of_a_listed_sequence_stay_in_it(sequences):
+def test_padded_steps_of_a_listed_sequence_stay_in_it(sequences):
     holed = [*sequences]
     holed[2] = np.concatenate([np.full((2, 3), np.nan), sequences[2], np.full((1, 3), np.nan)])
     expected = SequenceScaler().fit_transform(sequences)
@@ -105,7 +105,7 @@ def test_absent_steps_of_a_listed_sequence_stay_in_it(sequences):
 
 
 @scalers
-def test_lazy_windows_are_scaled_as_the_array_they_stand_for(scaler, windows):
+def test_lazy_windows_are_scaled_as_their_array(scaler, windows):
     array = np.asarray(windows)
     lazy, eager = SequenceScaler(scaler).fit(windows), SequenceScaler(scaler).fit(array)
     scaled = lazy.transform(windows)
@@ -155,7 +155,7 @@ def test_rows_of_no_sequence_count_for_nothing(windows):
 @pytest.mark.parametrize(
     "scaler", [PowerTransformer("box-cox"), FunctionTransformer(np.log, inverse_func=np.exp)], ids=["box-cox", "log"]
 )
-def test_what_is_absent_or_in_no_sequence_is_not_shown_to_the_scaler(scaler, X):
+def test_padded_steps_and_unused_rows_are_not_shown_to_the_scaler(scaler, X):
     """Neither of these takes zeros, nor the first of them negative numbers."""
     X = with_absent_steps(np.exp(X))
     scaled = SequenceScaler(scaler).fit(X).transform(X)
@@ -327,13 +327,16 @@ def test_bad_values_and_shapes(method, X, sequences):
     hole[6, 1:3], infinite[7, 2, 1] = np.nan, np.inf
     ragged[2] = ragged[2][:, :1]
     for bad, message in [
-        (hole, "contains NaN between present steps, first at sample 6, time step 1"),
-        ([*hole], "contains NaN between present steps, first at sample 6, time step 1"),
+        (hole, "contains NaN between valid time steps, first at sample 6, time step 1"),
+        ([*hole], "contains NaN between valid time steps, first at sample 6, time step 1"),
         (infinite, "contains infinity, first at sample 7, time step 2, feature 1"),
-        (X[None], r"X has 4 dimensions, shape \(1, 40, 5, 3\); SequenceScaler takes 2-D or 3-D input"),
+        (
+            X[None],
+            r"X has 4 dimensions, shape \(1, 40, 5, 3\); SequenceScaler takes 2-D \(n_samples, n_timesteps",
+        ),
         (X[:0], r"Found array with 0 sample\(s\) \(shape=\(0, 5, 3\)\) while a minimum of 1 is required"),
         ([], r"Found a list of 0 sample\(s\) while a minimum of 1 is required by SequenceScaler"),
-        (ragged, "Sample 2 of X has 1 features, but sample 0 has 3; SequenceScaler takes sequences that differ"),
+        (ragged, "Sample 2 of X has 1 features, but sample 0 has 3; SequenceScaler requires sequences with"),
     ]:
         with pytest.raises(ValueError, match=message):
             call(bad)
@@ -342,9 +345,9 @@ def test_bad_values_and_shapes(method, X, sequences):
 def test_nan_in_2d_input_and_another_layout_than_fitted(X):
     with pytest.raises(ValueError, match="Input X contains NaN"):
         SequenceScaler().fit(np.where(X > 0, X, np.nan)[..., 0])
-    with pytest.raises(ValueError, match="was fitted on 3-D input, but X has 2 dimensions"):
+    with pytest.raises(ValueError, match=r"was fitted on 3-D .* input, but X is 2-D"):
         SequenceScaler().fit(X).transform(X[..., 0])
-    with pytest.raises(ValueError, match="was fitted on 2-D input, but X has 3 dimensions"):
+    with pytest.raises(ValueError, match=r"was fitted on 2-D .* input, but X is 3-D"):
         SequenceScaler().fit(X[..., 0]).transform(X)
 
 
@@ -365,7 +368,7 @@ def test_scalers_of_a_wrong_type(scaler, X):
 )
 def test_scalers_that_change_the_columns(scaler, made, X):
     fitted = SequenceScaler(scaler).fit(X)
-    with pytest.raises(ValueError, match=rf"must keep the number of columns, but .* made shape \({made}\) of \(200, 3"):
+    with pytest.raises(ValueError, match=rf"keep the number of columns, .* transformed shape \(200, 3\) to \({made}"):
         fitted.transform(X)
 
 

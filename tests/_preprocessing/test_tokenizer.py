@@ -204,7 +204,7 @@ def test_a_text_without_words_is_one_unknown_word(padding, row, empty):
     assert_array_equal(ids, [row, [2, 3, 4], row])
     assert tokenizer.vocabulary_ == {"a": 2, "b": 3, "c": 4}
     assert_array_equal(tokenizer.transform([empty]), [row])
-    assert ids.any(axis=1).all()  # estimators refuse rows that are all padding
+    assert ids.any(axis=1).all()  # estimators do not accept rows of only padding
 
 
 def test_no_texts_to_transform():
@@ -287,9 +287,9 @@ BAD_TEXTS = {
     "encoded": (["a", b"b"], TypeError, "text 1 of X is b'b' of type bytes"),
     "not text": (np.arange(3), TypeError, "text 0 of X is "),
     "split already": ([["a", "b"], ["c"]], TypeError, "text 0 of X is ['a', 'b'] of type list"),
-    "2-D": (np.array([["a"], ["b"]], dtype=object), ValueError, "X is of type ndarray and has shape (2, 1). Pass one"),
+    "2-D": (np.array([["a"], ["b"]], dtype=object), ValueError, "X is of type ndarray and has shape (2, 1). Pass a s"),
     "0-D": (np.array("a"), ValueError, "X is of type ndarray and has shape ()"),
-    "a frame": (pd.DataFrame({"text": TEXTS}), ValueError, "X is of type DataFrame and has shape (3, 1). Pass one col"),
+    "a frame": (pd.DataFrame({"text": TEXTS}), ValueError, "X is of type DataFrame and has shape (3, 1). Pass a sing"),
 }
 
 
@@ -309,7 +309,7 @@ def test_bad_texts(case, method):
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["", "?!", "..."], r"Empty vocabulary: none of the 3 texts of X has a word that matches token_pattern="),
+        (["", "?!", "..."], r"Empty vocabulary: none of the 3 texts of X contains a word that matches token_pattern="),
         ([], "Empty vocabulary: none of the 0 texts"),
     ],
 )
@@ -349,11 +349,11 @@ def test_bad_parameters(name, value, message, method):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        ([[2, 12], [2, 13]], "X holds 13 at sample 1, time step 1, but token ids are whole numbers from 0 to 12"),
-        ([[2, -1]], "X holds -1 at sample 0, time step 1"),
-        ([[2.0, 2.5]], "X holds 2.5 at sample 0, time step 1"),
-        ([[np.nan, 2]], "X holds nan at sample 0, time step 0"),
-        ([[2, np.inf]], "X holds inf at sample 0, time step 1"),
+        ([[2, 12], [2, 13]], "X contains 13 at sample 1, time step 1, but token ids are integers from 0 to 12"),
+        ([[2, -1]], "X contains -1 at sample 0, time step 1"),
+        ([[2.0, 2.5]], "X contains 2.5 at sample 0, time step 1"),
+        ([[np.nan, 2]], "X contains nan at sample 0, time step 0"),
+        ([[2, np.inf]], "X contains inf at sample 0, time step 1"),
         ([2, 3], "shape (n_samples, n_timesteps), but X has shape (2,) and dtype int64"),
         ([["good", "film"]], "but X has shape (1, 2) and dtype <U4"),
         ([[True, False]], "dtype bool"),

@@ -183,7 +183,7 @@ def test_rows_before_the_last_fitted_one_are_padded_in_silence(index):
 
 def test_shuffled_dates_are_an_error():
     frame = numbered(DAYS)
-    with pytest.raises(ValueError, match=r"Time runs backwards in X: row 1 \(2024-03-26"):
+    with pytest.raises(ValueError, match=r"The times of X must increase, but row 1 \(2024-03-26"):
         SequenceWindower(4).fit(frame).transform(frame.iloc[[5, 1, 3]])
 
 
@@ -457,7 +457,7 @@ def test_a_gap_while_serving_ends_the_context():
 def test_serving_old_rows_is_an_error(window):
     frame = numbered(DAYS)
     windower = SequenceWindower(window).fit(frame[:CUT])
-    message = r"but row 0 of X is of 2024-04-13 00:00:00, and the last row seen of its series of 2024-04-13"
+    message = r"but row 0 of X is at 2024-04-13 00:00:00, and the last row seen of its series is at 2024-04-13"
     with pytest.raises(ValueError, match=message):
         windower.partial_fit(frame[CUT - 1 :])
     assert_array_equal(windower.transform(frame[CUT:]), loop_windows(frame, window)[CUT:])  # as it was
@@ -465,7 +465,7 @@ def test_serving_old_rows_is_an_error(window):
     shops = panel({"a": [(0, 10)], "b": [(0, 10)]})
     windower = SequenceWindower(window, groups="shop").fit(shops[shops["shop"] == "a"])
     windower.partial_fit(shops[shops["shop"] == "b"])  # late, but new
-    with pytest.raises(ValueError, match="partial_fit takes rows that follow those seen before, but row 1 of X"):
+    with pytest.raises(ValueError, match="partial_fit requires rows that follow those seen before, but row 1 of X"):
         windower.partial_fit(pd.DataFrame({"shop": ["c", "b"], "value": 0.0}, index=DAYS[[3, 9]]))
 
 
@@ -539,7 +539,7 @@ def test_an_array_after_dates_without_a_frequency_is_warned_of():
     index = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-09"])
     rows = pd.DataFrame(np.arange(4.0), index=index)
     windower = SequenceWindower(2).fit(rows)
-    with pytest.warns(UserWarning, match="no longer knows any times"):
+    with pytest.warns(UserWarning, match="the times of the remembered rows are no longer known"):
         windower.partial_fit(np.array([[4.0]]))
     SequenceWindower(2, context="assume").fit(rows).partial_fit(np.array([[4.0]]))
 
@@ -556,6 +556,6 @@ def test_an_array_after_dates_without_a_frequency_is_warned_of():
 )
 def test_an_index_of_another_kind_is_not_remembered(index):
     windower = SequenceWindower(3).fit(pd.DataFrame({"v": np.arange(5.0)}, pd.date_range("2024-01-01", periods=5)))
-    with pytest.raises(ValueError, match=r"which does not tell whether they do. Pass an index of the same kind"):
+    with pytest.raises(ValueError, match=r"so that their order is unknown\. Pass an index of the same kind"):
         windower.partial_fit(pd.DataFrame({"v": [5.0, 6.0]}, index=index))
     assert windower.transform(pd.DataFrame({"v": [7.0]}, index=[pd.Timestamp("2024-01-06")]))[0, 1, 0] == 4.0

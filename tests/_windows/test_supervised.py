@@ -129,7 +129,7 @@ def test_target_lies_outside_its_window():
     series = np.arange(20.0)
     X, y, X_latest = make_supervised(series, None, steps_ahead=3)
     windows = SequenceWindower(4, padding="zeros").fit_transform(X)
-    assert_array_equal(y, windows.max(axis=(1, 2)) + 3)
+    assert_array_equal(y, np.max(windows, axis=(1, 2)) + 3)
     together = SequenceWindower(4).fit(X).transform(np.concatenate([X, X_latest]))
     assert_array_equal(together[-1, :, 0], [16.0, 17.0, 18.0, 19.0])
 
@@ -174,7 +174,7 @@ def test_steps_ahead_is_validated(frame, steps_ahead):
 
 @pytest.mark.parametrize("steps_ahead", [10, 11])
 def test_too_few_rows(frame, steps_ahead):
-    message = f"frame has 10 rows, but steps_ahead={steps_ahead} needs at least {steps_ahead + 1}"
+    message = f"frame has 10 rows, but steps_ahead={steps_ahead} requires at least {steps_ahead + 1}"
     with pytest.raises(ValueError, match=message):
         make_supervised(frame, "price", steps_ahead=steps_ahead)
     with pytest.raises(ValueError, match=message):
@@ -183,12 +183,12 @@ def test_too_few_rows(frame, steps_ahead):
 
 @pytest.mark.parametrize("given", [[[1, 2], [3, 4]], {"a": [1, 2]}, "frame", None])
 def test_frame_of_a_wrong_type(given):
-    with pytest.raises(TypeError, match=f"Got {type(given).__name__} instead: convert it first"):
+    with pytest.raises(TypeError, match=f"Got {type(given).__name__} instead. Convert it first"):
         make_supervised(given, "a")
 
 
 def test_array_of_a_wrong_shape():
-    with pytest.raises(ValueError, match=r"Got one of shape \(2, 3, 4\): pass one series at a time"):
+    with pytest.raises(ValueError, match=r"Got an array of shape \(2, 3, 4\). Pass one series at a time"):
         make_supervised(np.zeros((2, 3, 4)), 0)
 
 
@@ -200,7 +200,7 @@ def test_array_target_of_a_wrong_type(target):
 
 @pytest.mark.parametrize(("target", "outside"), [(2, 2), (-3, -3), ([0, 5], 5)])
 def test_array_target_out_of_range(target, outside):
-    message = rf"target {outside} is not a column of frame, which has shape \(4, 2\): choose from 0 to 1"
+    message = rf"target {outside} is not a column of frame, which has shape \(4, 2\). Choose from 0 to 1"
     with pytest.raises(ValueError, match=message):
         make_supervised(np.zeros((4, 2)), target)
 
@@ -227,10 +227,10 @@ def test_index_must_increase(index):
         return make_supervised(pd.DataFrame({"a": range(len(order))}, index=index[order]), "a")
 
     assert supervise([0, 1, 2, 3, 4])[1].tolist() == [1, 2, 3, 4]
-    assert supervise([0, 1, 3])[1].tolist() == [1, 2]  # holes are no disorder
+    assert supervise([0, 1, 3])[1].tolist() == [1, 2]  # gaps are in order
     with pytest.raises(ValueError, match=r"must increase, but row 3 \(.*\) does not come after row 2 \(.*Sort"):
         supervise([0, 1, 4, 2, 3])
-    with pytest.raises(ValueError, match=r"must increase, but row 2 \(.*\) repeats that of row 1"):
+    with pytest.raises(ValueError, match=r"must increase, but row 2 \(.*\) repeats the time of row 1"):
         supervise([0, 1, 1, 0, 4])
 
 

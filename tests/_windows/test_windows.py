@@ -172,7 +172,7 @@ def test_a_row_number_is_a_time_for_each_series():
     frame = pd.concat([numbered(range(4)), numbered(range(3))]).assign(shop=list("aaaabbb"))
     windows = sliding_windows(frame, 2, groups="shop", max_gap=1)
     assert_array_equal(windows, loop_windows(frame[["row"]], 2, series=frame["shop"].to_numpy()))
-    with pytest.raises(ValueError, match=r"Time runs backwards in X: row 4 \(0\) stands after row 3 \(3\)"):
+    with pytest.raises(ValueError, match=r"The times of X must increase, but row 4 \(0\) is earlier than row 3 \(3\)"):
         sliding_windows(frame.drop(columns="shop"), 2, max_gap=1)
 
 
@@ -183,20 +183,24 @@ TWO_LEVELS = pd.MultiIndex.from_arrays([["a", "a", "b"], DAYS[[0, 1, 0]]], names
 @pytest.mark.parametrize(
     ("X", "params", "message"),
     [
-        (BACKWARDS, {"groups": "shop"}, r"in X in series 5: row 3 \(2024-01-02 00:00:00\) stands after row 2 \(2024-"),
-        (numbered(DAYS[::-1]), {}, r"backwards in X: row 1 \(2024-01-05 .* sort X by time, X.sort_index\(\)"),
-        (numbered(DAYS).assign(shop=["a", "b", None, "a", "a", "a"]), {"groups": "shop"}, "no series in row 2: it is"),
-        (np.array([[1.0, 2], [np.nan, 2]]), {"groups": 0}, "groups=0 names no series in row 1: it is missing"),
+        (
+            BACKWARDS,
+            {"groups": "shop"},
+            r"increase in series 5, but row 3 \(2024-01-02 00:00:00\) is earlier than row 2 \(2024-",
+        ),
+        (numbered(DAYS[::-1]), {}, r"must increase, but row 1 \(2024-01-05 .* Sort X by time: X.sort_index\(\)"),
+        (numbered(DAYS).assign(shop=["a", "b", None, "a", "a", "a"]), {"groups": "shop"}, "a missing value in row 2"),
+        (np.array([[1.0, 2], [np.nan, 2]]), {"groups": 0}, "groups=0 contains a missing value in row 1"),
         (numbered(DAYS[:2].append(pd.DatetimeIndex([pd.NaT]))), {}, "The time of row 2 of X is missing"),
         (numbered([0.0, np.nan]), {"max_gap": 1}, "The time of row 1 of X is missing"),
-        (numbered(DAYS), {"groups": "shop"}, "groups='shop' is neither a column .* nor a level .*; there are 'row'"),
-        (numbered(TWO_LEVELS), {"groups": 2}, "groups=2 is neither a column .*; there are 'row', 'shop', 'day'"),
+        (numbered(DAYS), {"groups": "shop"}, "groups='shop' is neither a column .* nor a level .* Choose from 'row'"),
+        (numbered(TWO_LEVELS), {"groups": 2}, "groups=2 is neither a column .* Choose from 'row', 'shop', 'day'"),
         (numbered(TWO_LEVELS), {"groups": -3}, "groups=-3 is neither a column"),
-        (numbered(TWO_LEVELS).assign(shop=1), {"groups": "shop"}, "a column of X and a level of its index as well"),
+        (numbered(TWO_LEVELS).assign(shop=1), {"groups": "shop"}, "is both a column of X and a level of its index"),
         (pd.DataFrame(np.zeros((2, 3)), columns=list("uvv")), {"groups": "v"}, "'v' is the name of 2 columns of X"),
-        (np.zeros((4, 2)), {"groups": 2}, r"groups=2 is not a column of X, an array of shape \(4, 2\): .* 0 to 1"),
+        (np.zeros((4, 2)), {"groups": 2}, r"groups=2 is not a column of X, an array of shape \(4, 2\). .* 0 to 1"),
         (np.zeros((4, 2)), {"groups": "shop"}, "groups='shop' is not a column of X, an array"),
-        (np.zeros(4), {"groups": 0}, r"groups=0 needs rows of shape \(n_rows, n_columns\), got shape \(4,\)"),
+        (np.zeros(4), {"groups": 0}, r"groups=0 requires rows of shape \(n_rows, n_columns\). Got shape \(4,\)"),
         (numbered(DAYS), {"max_gap": 1}, r"max_gap must be a positive timedelta.* are datetime64\[.*\]\. Got 1\."),
         (numbered(range(3)), {"max_gap": pd.Timedelta("1D")}, r"max_gap must be a positive number .* int64\. Got Tim"),
         (numbered(range(3)), {"max_gap": np.timedelta64(1, "D")}, r"max_gap must be a positive number .* int64"),
@@ -206,19 +210,23 @@ TWO_LEVELS = pd.MultiIndex.from_arrays([["a", "a", "b"], DAYS[[0, 1, 0]]], names
         (
             numbered(list("abc")),
             {"max_gap": 1},
-            "max_gap=1 needs the times of the rows: pass a DataFrame of pandas whose",
+            "max_gap=1 requires the times of the rows: pass a pandas DataFrame whose",
         ),
-        (np.zeros((4, 1)), {"max_gap": 1}, "max_gap=1 needs the times of the rows"),
-        (numbered(TWO_LEVELS), {"max_gap": 1}, "max_gap=1 needs the times of the rows"),
-        (GROUPS["index"][0], {"max_gap": 1, "groups": "shop"}, "max_gap=1 needs the times of the rows"),
+        (np.zeros((4, 1)), {"max_gap": 1}, "max_gap=1 requires the times of the rows"),
+        (numbered(TWO_LEVELS), {"max_gap": 1}, "max_gap=1 requires the times of the rows"),
+        (GROUPS["index"][0], {"max_gap": 1, "groups": "shop"}, "max_gap=1 requires the times of the rows"),
         (np.array([[0.0], [np.nan]]), {}, "Input X contains NaN"),
         (np.array([0.0, 1.0]), {}, "Expected 2D array, got 1D array instead"),
         (numbered(DAYS[:0]), {}, r"Found array with 0 sample\(s\)"),
         (numbered(DAYS), {"dilation": 0}, "The 'dilation' parameter of .* must be an int in the range"),
         (numbered(DAYS), {"padding": "wrap"}, "The 'padding' parameter of .* must be a str among"),
         (numbered(DAYS), {"max_gap": 0}, r"The 'max_gap' parameter of .* a float in the range \(0.0, inf\).*Got 0 "),
-        (numbered(DAYS), {"max_gap": "soon"}, "max_gap='soon' cannot be read as a timedelta: .* such as '2h' or '1D'"),
-        (numbered(DAYS), {"max_gap": "5"}, "max_gap='5' cannot be read as a timedelta: it has no unit"),
+        (
+            numbered(DAYS),
+            {"max_gap": "soon"},
+            "cannot be parsed as a timedelta: .* such as '2h' or '1D'",
+        ),
+        (numbered(DAYS), {"max_gap": "5"}, "max_gap='5' cannot be parsed as a timedelta: it has no unit"),
         (numbered(DAYS), {"max_gap": "-1D"}, "max_gap must be a positive timedelta.* Got '-1D'"),
         (numbered(DAYS), {"max_gap": "NaT"}, "max_gap must be a positive timedelta.* Got 'NaT'"),
         (numbered(DAYS), {"max_gap": ["1D"]}, r"The 'max_gap' parameter of .* 'datetime.timedelta'.*Got \['1D'\]"),
@@ -316,7 +324,7 @@ def test_ends_of_a_panel_equal_a_plain_loop(panel, asked, swapped):
         windows = loop_windows(frame, 3, series=names, times=times, max_gap=2)
         assert_array_equal(sliding_windows(frame, 3, **params), windows[expected])
         return
-    message = "of which X has no row" if {name for name, _ in asked} - set(names) else "before the first row"
+    message = "which has no row in X" if {name for name, _ in asked} - set(names) else "before the first row"
     with pytest.raises(ValueError, match=message):
         sliding_windows(frame, 3, **params)
 
@@ -338,20 +346,20 @@ EARLY = pd.MultiIndex.from_arrays([["b", "a"], [DAYS[1], DAYS[0] - pd.Timedelta(
     [
         (numbered(DAYS[1:]), DAYS[[2, 0]], None, r"ends\[1\] is 2024-01-01 00:00:00, which is before the first row"),
         (np.zeros((4, 1)), [2, -1], None, r"ends\[1\] is -1, which is before the first row"),
-        (np.zeros((4, 1)), [2, np.nan], None, "ends must be times, but ends has nan"),
-        (numbered(DAYS), [DAYS[1], pd.NaT], None, "ends must be times, but ends has NaT"),
+        (np.zeros((4, 1)), [2, np.nan], None, "ends contains nan"),
+        (numbered(DAYS), [DAYS[1], pd.NaT], None, "ends contains NaT"),
         (numbered(DAYS), [1, 2], None, "ends, int64, cannot be compared with the times of X, datetime64"),
         (numbered(range(4)), DAYS, None, r"ends, datetime64\[.*\], cannot be compared with the times of X, int64"),
         (numbered(IN_UTC), DAYS, None, "cannot be compared with the times of X, .*tz-naive and tz-aware"),
         (numbered(DAYS.to_period("D")), DAYS, None, r"cannot be compared with the times of X, period\[D\]"),
         (numbered(DAYS.to_period("D")), DAYS.to_period("M"), None, r"ends, period\[M\], cannot be compared with"),
-        (numbered(list("abc")), ["a"], None, "ends needs an index of X that holds dates, periods or numbers"),
-        (numbered([2, 1]), [1], None, "ends needs an index of X that holds dates, periods or numbers"),
+        (numbered(list("abc")), ["a"], None, "ends requires an index of X with dates, periods or numbers"),
+        (numbered([2, 1]), [1], None, "ends requires an index of X with dates, periods or numbers"),
         (numbered(TWO_LEVELS), DAYS[:1], "shop", r"ends must be a MultiIndex of two levels.* Got DatetimeIndex of 1"),
         (numbered(TWO_LEVELS), ["a"], "shop", r"ends must be a MultiIndex of two levels.* Got list of no level"),
-        (numbered(TWO_LEVELS), UNKNOWN, "shop", r"ends\[1\] is of the series 'c', of which X has no row"),
+        (numbered(TWO_LEVELS), UNKNOWN, "shop", r"ends\[1\] is of series 'c', which has no row in X"),
         (numbered(TWO_LEVELS), EARLY, "shop", r"ends\[1\] is 2023-12-31 00:00:00, which is before the first row"),
-        (np.zeros((4, 2)), TWO_LEVELS, 0, "ends needs the times of the rows"),
+        (np.zeros((4, 2)), TWO_LEVELS, 0, "ends requires the times of the rows"),
     ],
 )
 def test_errors_of_ends(X, ends, groups, message):
@@ -426,7 +434,7 @@ def test_conversion_to_an_array(windows):
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="numpy < 2 cannot ask for no copy")
 def test_there_is_no_array_without_a_copy(windows):
     assert_array_equal(np.asarray(windows, copy=True), np.asarray(windows))
-    with pytest.raises(ValueError, match="Sequences share rows: an array of them is always a copy"):
+    with pytest.raises(ValueError, match="Sequences share rows, so that an array of them is always a copy"):
         np.asarray(windows, copy=False)
 
 

@@ -1,8 +1,8 @@
-"""Set skrnn beside ``keras.Model.fit`` on a GPU, where both run the stock cuDNN layers.
+"""Compare skrnn with ``keras.Model.fit`` on a GPU, where both use Keras's cuDNN layers.
 
     python tests/benchmarks/gpu.py [--rounds 3]
 
-Needs a GPU that TensorFlow sees. The batches are larger than on CPU, for a GPU waits for small ones.
+Requires a GPU that TensorFlow detects. Batches are larger than on the CPU, since small ones do not use a GPU fully.
 """
 
 import argparse
@@ -21,12 +21,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    import keras  # noqa: F401  (skrnn leaves the GPU alone in a process that has not imported Keras)
+    import keras  # noqa: F401  (skrnn uses the GPU only if Keras has been imported)
     import tensorflow as tf
 
     devices = tf.config.list_physical_devices("GPU")
     if not devices:
-        raise SystemExit("TensorFlow sees no GPU here. Install tensorflow[and-cuda] on a machine that has one.")
+        raise SystemExit("TensorFlow detects no GPU. Install tensorflow[and-cuda] on a machine with a GPU.")
     print(tf.config.experimental.get_device_details(devices[0]).get("device_name", devices[0].name))
     print_head()
     for name, batch_size in BATCH_SIZES.items():
@@ -35,7 +35,7 @@ def main():
         for cell in ("LSTM", "GRU"):
             ours = Ours(estimator_of(cell, name).set_params(batch_size=batch_size), X, y, epochs)
             rivals = {"Keras fit": KerasFit(ours.estimator, X, y, epochs)}
-            table_rows(f"{name} {cell}, ms a batch", ours, rivals, rounds, 1e3 / -(-len(X) // batch_size))
+            table_rows(f"{name} {cell}, ms per batch", ours, rivals, rounds, 1e3 / -(-len(X) // batch_size))
 
 
 if __name__ == "__main__":

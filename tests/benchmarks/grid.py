@@ -1,4 +1,4 @@
-"""Two checkouts of skrnn over sizes of batches and layers, cells and threads: which of them trains faster where."""
+"""Training times of two checkouts of skrnn for several batch sizes, layer sizes, cells and numbers of threads."""
 
 import importlib.util
 import itertools
@@ -19,7 +19,7 @@ THREADS = (1, 2)
 
 
 class Worker:
-    """A process that stays, in which the skrnn of one checkout trains; see `grid_worker`."""
+    """Persistent process that trains with one checkout of skrnn; see `grid_worker`."""
 
     def __init__(self, folder, n_threads):
         self._process = subprocess.Popen(
@@ -31,7 +31,7 @@ class Worker:
         )
         imported = Path(self.receive())
         if imported.resolve() != (Path(folder) / "skrnn").resolve():
-            raise SystemExit(f"There is no skrnn in {folder}: a process there imports {imported}.")
+            raise SystemExit(f"{folder} does not contain skrnn: a process there imports {imported}.")
 
     def __enter__(self):
         return self
@@ -47,26 +47,26 @@ class Worker:
     def receive(self):
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit("A process of the grid has ended, see above.")
+            raise SystemExit("A worker process has terminated, see above.")
         return json.loads(line)
 
     def milliseconds(self):
-        """Time the shape that was sent last."""
+        """Return the time per batch of the shape that was sent last."""
         self.send(None)
         return self.receive()
 
 
 def own_checkout():
-    """The folder from which this process would import skrnn."""
+    """Return the folder from which this process imports skrnn."""
     return Path(importlib.util.find_spec("skrnn").origin).parents[1]
 
 
 def compare_grid(against, rounds, *, cells=CELLS, threads=THREADS, batch_sizes=BATCH_SIZES, units=UNITS):
-    """Print a row for each point of the grid, and list those where the other checkout is faster."""
+    """Print a row for each point of the grid, and list the points at which the other checkout is faster."""
     start, rows = time.monotonic(), []
     folders = own_checkout(), Path(against).resolve()
     print(f"{folders[0]} against {folders[1]}, milliseconds per batch")
-    print("| cell | threads | batch | units |  skrnn | theirs | ratio | lowest |\n|---|---|---|---|---|---|---|---|")
+    print("| cell | threads | batch | units |  skrnn |  other | ratio | lowest |\n|---|---|---|---|---|---|---|---|")
     with ExitStack() as stack:
         workers = {
             n_threads: [stack.enter_context(Worker(folder, n_threads)) for folder in folders] for n_threads in threads
@@ -86,7 +86,7 @@ def compare_grid(against, rounds, *, cells=CELLS, threads=THREADS, batch_sizes=B
 
 
 def _prepare(workers, shape):
-    """Let all processes compile for a shape at once; return the losses of its first epoch, by threads."""
+    """Send a shape to all processes; return the losses of the first epoch, by number of threads."""
     pairs = workers.values()
     for worker in itertools.chain(*pairs):
         worker.send(shape)
@@ -95,8 +95,8 @@ def _prepare(workers, shape):
 
 def _point(shape, n_threads, pair, losses, rounds):
     times = [[worker.milliseconds() for worker in pair] for _ in range(rounds)]
-    what = f"{shape['cell']}, batch {shape['batch_size']}, {shape['units']} units, {n_threads} threads"
-    row = row_of(what, "other checkout", *zip(*times, strict=True))
+    label = f"{shape['cell']}, batch {shape['batch_size']}, {shape['units']} units, {n_threads} threads"
+    row = row_of(label, "other checkout", *zip(*times, strict=True))
     row |= {"loss skrnn": losses[0], "loss theirs": losses[1], "same weights": True}
     return row | shape | {"threads": n_threads}
 

@@ -1,7 +1,7 @@
-"""A process that times training in one checkout: a shape on a line of its input, milliseconds on one of its output.
+"""Process that times training in one checkout: it reads shapes as lines and writes milliseconds as lines.
 
-`grid` starts it, with ``PYTHONPATH`` naming the checkout and ``OMP_NUM_THREADS`` the threads. It keeps to what every
-version of skrnn has in common.
+`grid` starts it with the checkout in ``PYTHONPATH`` and the number of threads in ``OMP_NUM_THREADS``. It uses only
+parameters that all versions of skrnn have.
 """
 
 import json
@@ -17,12 +17,12 @@ import skrnn
 
 TIMESTEPS, FEATURES = 30, 4
 MAX_EPOCHS = 4096
-SECONDS = 0.15  # that the epochs of a measurement take at least, where one does not take longer
-_WORK = 2**24  # of an epoch of several batches, in samples times the size of the weights: some tenths of a second
+SECONDS = 0.15  # minimum duration of the epochs of a measurement
+_WORK = 2**24  # work per epoch, as samples times number of weights: some tenths of a second
 
 
 class Shape:
-    """An estimator and data of one shape; an epoch has as many batches as its time allows, 256 at most."""
+    """Estimator and data of one shape; the number of batches per epoch depends on the work, with a maximum of 256."""
 
     def __init__(self, cell, units, batch_size):
         work = batch_size * units * (units + 32)
@@ -32,18 +32,18 @@ class Shape:
         self.X = rng.normal(size=(n, TIMESTEPS, FEATURES)).astype("float32")
         self.y = self.X[:, -5:, 0].mean(axis=1)
         self.estimator = skrnn.RecurrentRegressor(cell, units, batch_size=batch_size, shuffle=False, random_state=0)
-        self.seconds(1)  # compiles, or loads what is compiled
+        self.seconds(1)  # compiles or loads kernels
         self.loss = self.estimator.history_["loss"][0]
         self._epochs = 1
 
     def seconds(self, epochs):
-        """Seconds of a fit."""
+        """Return the time of a fit in seconds."""
         start = time.perf_counter()
         self.estimator.set_params(epochs=epochs).fit(self.X, self.y)
         return time.perf_counter() - start
 
     def milliseconds(self):
-        """Milliseconds per batch: the difference of a long and a short fit."""
+        """Return milliseconds per batch, from the difference of a long and a short fit."""
         short = self.seconds(1)
         while True:
             spent = self.seconds(1 + self._epochs) - short

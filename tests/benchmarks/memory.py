@@ -1,9 +1,9 @@
-"""Memory that skrnn takes: training, windows of a long series, and many fits in one process.
+"""Memory usage of skrnn: training, windows of a long series, and many fits in one process.
 
     python tests/benchmarks/memory.py [--against FOLDER] [--only long,tokens,...]
 
-Every line is measured in a process of its own, with ``--against`` in two: the second imports the skrnn of another
-checkout. Linux only: it reads the process's own memory from ``/proc``.
+Each line is measured in a separate process, with ``--against`` in two: the second one imports another checkout of
+skrnn. Linux only, since memory is read from ``/proc``.
 """
 
 import argparse
@@ -24,7 +24,7 @@ LARGE = (1024, 300, 8, 256)  # sequences, steps, features, units; one batch
 
 
 class Peak:
-    """Highest resident memory, MB, sampled every 5 ms."""
+    """Peak resident memory in MB, sampled every 5 ms."""
 
     def __enter__(self):
         self.start = self.highest = resident()
@@ -47,7 +47,7 @@ class Peak:
 
 
 def long(cell):
-    """Sequences of 20,000 steps."""
+    """Return a description, an estimator and data: long sequences."""
     from skrnn import RecurrentRegressor
 
     X, y = long_data()
@@ -56,7 +56,7 @@ def long(cell):
 
 
 def tokens():
-    """An embedding and a GRU on token ids."""
+    """Return a description, an estimator and data: token ids."""
     from skrnn import GRUClassifier
 
     X, y = tokens_data()
@@ -68,7 +68,7 @@ def tokens():
 
 
 def large():
-    """A batch of much work."""
+    """Return a description, an estimator and data: one large batch."""
     from skrnn import LSTMRegressor
 
     n, n_timesteps, n_features, units = LARGE
@@ -81,34 +81,34 @@ TRAININGS = {"long-lstm": lambda: long("lstm"), "long-gru": lambda: long("gru"),
 
 
 def fit_a_little(estimator, X, y):
-    """Do what is done once in a process, imports and loading, by a fit on little."""
+    """Fit on a small part of the data, to import modules and load kernels."""
     from sklearn.base import clone
 
     clone(estimator).set_params(epochs=1, batch_size=8).fit(X[:32, :5], y[:32])
 
 
 def prepare():
-    """Compile kernels in this process, so that none is compiled where memory is measured."""
+    """Compile all kernels, so that none is compiled while memory is measured."""
     for training in TRAININGS.values():
         fit_a_little(*training()[1:])
 
 
 def train(name):
-    """Print the highest memory of a process that trains."""
-    what, estimator, X, y = TRAININGS[name]()
+    """Print the peak memory of training."""
+    description, estimator, X, y = TRAININGS[name]()
     fit_a_little(estimator, X, y)
     start = time.perf_counter()
     with Peak() as peak:
         estimator.fit(X, y)
     seconds = time.perf_counter() - start
     print(
-        f"{what}: {peak.highest:.0f} MB, {peak.above:.0f} of them above the process before fit, which took "
+        f"{description}: {peak.highest:.0f} MB, {peak.above:.0f} MB above the process before fit, which took "
         f"{seconds:.1f} s"
     )
 
 
 def windows(dtype):
-    """Fit and predict on 199,489 windows of 512 rows of 8 columns, which would be 3.3 GB of float32."""
+    """Fit and predict on windows of 512 rows of 8 columns, which would take 3.3 GB as float32 array."""
     from sklearn.pipeline import make_pipeline
 
     from skrnn import GRURegressor, SequenceWindower
@@ -164,7 +164,7 @@ MEASURES = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(MEASURES))
-    parser.add_argument("--against", metavar="FOLDER", help="another checkout, which does the same")
+    parser.add_argument("--against", metavar="FOLDER", help="another checkout to compare with")
     parser.add_argument("--measure", choices=("prepare", *MEASURES), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure is not None:

@@ -1,10 +1,10 @@
-"""Measurements in processes of their own: searches, compiling, and fits in workers.
+"""Measurements in separate processes: searches, compilation, and fits in workers.
 
     python tests/benchmarks/processes.py search skrnn|scikeras|skorch [JOBS]
     python tests/benchmarks/processes.py compile fit|all
     python tests/benchmarks/processes.py workers [ROUNDS]
 
-A search leaves the imports of its own process out of its time, and has those of its workers in it.
+The time of a search excludes the imports of its own process and includes those of its workers.
 """
 
 import json
@@ -22,7 +22,7 @@ from workloads import SEARCH, damped_windows, estimator_of, workload_data
 
 
 def search_of(framework, n_jobs):
-    """A GridSearchCV over cells and units, in one framework; what it needs is imported before its time is taken."""
+    """Return a GridSearchCV over cells and units in one framework, which this function imports."""
     from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
     X, y = damped_windows(SEARCH["window"])
@@ -72,34 +72,34 @@ def search_of(framework, n_jobs):
 
 
 def time_search(framework, n_jobs="1"):
-    """Seconds of a search: 30 fits, and one of the best candidate on all data."""
+    """Print the time of a search: 30 fits, and the refit of the best candidate on all data."""
     search, X, y = search_of(framework, int(n_jobs))
     start = time.perf_counter()
     search.fit(X, y)
     print(json.dumps({"seconds": time.perf_counter() - start, "loss": -search.best_score_}))
 
 
-def time_compiling(what):
-    """Seconds of what compiles kernels where there are none: a default GRU's first fit, or all of one dtype."""
+def time_compiling(kernels_of):
+    """Print the time of compilation: the first fit of a default GRU, or all kernels of one dtype."""
     from skrnn import GRURegressor
 
     X, y = workload_data("damped")
     start = time.perf_counter()
-    if what == "fit":
+    if kernels_of == "fit":
         GRURegressor(epochs=1, random_state=0).fit(X, y[:, -1]).predict(X[:1])
     else:
         from skrnn._engine.native import kernels
         from skrnn._engine.native.compiling import KERNELS
         from skrnn._engine.native.library import LIBRARIES
 
-        assert kernels  # imported, so that KERNELS has them all
+        assert kernels  # the import registers all kernels in KERNELS
         for name in KERNELS:
             LIBRARIES["float32"].function(name)
     print(json.dumps({"seconds": time.perf_counter() - start}))
 
 
 def fits_in_worker(n_fits):
-    """Fit a few times in a worker; return the seconds of its processor that this took."""
+    """Fit several times in a worker; return the processor time in seconds."""
     X, y = damped_windows(SEARCH["window"])
     estimator = estimator_of("GRU", "damped").set_params(epochs=SEARCH["epochs"], return_sequences=False)
     start = time.process_time()
@@ -109,10 +109,10 @@ def fits_in_worker(n_fits):
 
 
 def time_workers(rounds="5"):
-    """Seconds of 16 fits in one warm worker and in two, which share them, in turn; seconds of the processors too."""
+    """Print the wall time and the processor time of 16 fits in one warm worker and in two, in turn."""
     from joblib import Parallel, delayed
 
-    with Parallel(n_jobs=2) as two:  # one is the same pool, given one task
+    with Parallel(n_jobs=2) as two:  # one worker is the same pool with a single task
         two(delayed(fits_in_worker)(1) for _ in range(8))  # imports in both
         for _ in range(int(rounds)):
             for name, tasks in (("one", [16]), ("two", [8, 8])):
@@ -123,7 +123,7 @@ def time_workers(rounds="5"):
 
 
 def report_of(script, *arguments, environment=None):
-    """Run a script of this folder in a process of its own; return what it reports, and its seconds from outside."""
+    """Run a script of this folder in a new process; return its report and its total time."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     start = time.perf_counter()
     process = subprocess.run(command, env=os.environ | (environment or {}), capture_output=True, text=True)
@@ -134,7 +134,7 @@ def report_of(script, *arguments, environment=None):
 
 
 def report_with_nothing_compiled(*arguments):
-    """The same of this file, kernels kept in an empty folder, so that all have to be compiled."""
+    """Run this script with an empty kernel cache, so that all kernels must be compiled."""
     with tempfile.TemporaryDirectory() as folder:
         return report_of("processes.py", *arguments, environment={"NUMBA_CACHE_DIR": folder})
 

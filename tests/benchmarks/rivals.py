@@ -1,4 +1,4 @@
-"""What runs in turn: ours, Keras's own loop, a plain loop in torch. Each ``round()`` returns seconds."""
+"""Runners of skrnn, Keras's training loop, and a training loop in torch. Each ``round()`` returns seconds."""
 
 import itertools
 import math
@@ -8,15 +8,15 @@ import time
 import numpy as np
 from workloads import WORKLOADS
 
-# Seconds of a measurement of ours, about: the first epochs of both fits take memory, which varies by some tenths. A
-# guess from a single fit may be far off, and is bounded.
+# Approximate duration of a measurement of skrnn in seconds: the first epochs of both fits allocate memory, whose time
+# varies by some tenths. An estimate from a single fit may be far off, so the number of epochs is bounded.
 LONG_ENOUGH, MOST_TIMES = 2.0, 20
 
 
 class Ours:
-    """Seconds per epoch of an estimator, its kernels loaded: the difference of a long and a short fit.
+    """Seconds per epoch of an estimator with loaded kernels: the difference of a long and a short fit.
 
-    The long one takes more epochs than those of the rivals where these would be over before a clock can tell.
+    The long fit has more epochs than the other libraries if theirs would be too short to measure.
     """
 
     def __init__(self, estimator, X, y, epochs):
@@ -30,7 +30,7 @@ class Ours:
         return (self._seconds(1 + self.timed_epochs) - short) / self.timed_epochs
 
     def loss(self):
-        """Return the loss of the last epoch that the rivals train as well."""
+        """Return the loss of the last epoch that the other libraries train, too."""
         return self.estimator.history_["loss"][self.epochs]
 
     def _seconds(self, epochs):
@@ -42,7 +42,7 @@ class Ours:
 def stock_network(estimator):
     """Build the network of a fitted estimator, with its initial weights, as a user of Keras would.
 
-    That of ``model_`` also masks padded time steps of sequences that have none, which takes Keras time.
+    Unlike ``model_``, it has no masking layer for sequences without padded time steps, which would take time.
     """
     from skrnn._engine.network import build_network
 
@@ -51,7 +51,7 @@ def stock_network(estimator):
 
 
 class KerasFit:
-    """Seconds per epoch of ``keras.Model.fit`` from the same initial weights, the first epoch left out."""
+    """Seconds per epoch of ``keras.Model.fit`` from the same initial weights, without the first epoch."""
 
     def __init__(self, estimator, X, y, epochs, **optimizer):
         import keras
@@ -91,7 +91,7 @@ class KerasFit:
 
 
 class Torch:
-    """Seconds per epoch of a plain loop in torch, from the same initial weights."""
+    """Seconds per epoch of a training loop in torch, from the same initial weights."""
 
     def __init__(self, estimator, cell, name, X, y):
         import torch
@@ -154,14 +154,14 @@ def skorch_options(torch):
 
 
 def load_into_torch(torch, model, cell, weights):
-    """Put the weights of a Keras network into a torch one."""
+    """Copy the weights of a Keras network into a torch network."""
     *recurrent, kernel, bias = weights
     for layer, (kernel_x, kernel_h, biases) in zip(
         model.layers, zip(*(iter(recurrent),) * 3, strict=True), strict=True
     ):
         units = kernel_h.shape[0]
         order = np.arange(kernel_x.shape[1])
-        if cell == "GRU":  # Keras has the update gate first, torch the reset gate
+        if cell == "GRU":  # Keras stores the update gate first, torch the reset gate
             order[: 2 * units] = np.roll(order[: 2 * units], units)
         else:
             biases = np.stack([biases, np.zeros_like(biases)])

@@ -1,15 +1,15 @@
-"""Set skrnn beside Keras, torch, scikeras and skorch: the same work, in one run, in turn, as ratios of times.
+"""Compare skrnn with Keras, torch, scikeras and skorch: the same tasks in one run, in turn, as ratios of times.
 
     python tests/benchmarks/run.py [--only damped,search,...] [--rounds 3] [--output benchmarks.json]
     python tests/benchmarks/run.py --grid --against FOLDER [--rounds 2]
 
-Needs the extra ``bench``. Every comparison trains networks of the same architecture, with the same optimizer, batch
-size and number of epochs; each round runs all rivals one after the other, and the table holds medians over rounds of
-the times and of the ratios within a round. Times of epochs leave the first one out, and so leave Keras's tracing and
-compiling out. Starts are whole processes, timed from outside; searches, each in a process of its own, leave only the
-imports out. Where training starts from the same weights, losses have to agree, and a row says so where they do not.
+Requires the extra ``bench``. All libraries train the same architecture with the same optimizer, batch size and number
+of epochs. Each round runs all libraries in turn; the table contains medians over rounds of the times and of the ratios
+within a round. Times of epochs exclude the first one, and thus tracing and compilation by Keras. Starts are whole
+processes, timed from outside; searches run in a new process each, without the time of its imports. If training starts
+from the same weights, losses must agree; rows in which they do not are marked.
 
-With ``--grid``, skrnn is set beside the skrnn of another checkout, over sizes of batches and layers.
+With ``--grid``, skrnn is compared with another checkout of skrnn, for several batch sizes and layer sizes.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from workloads import LONG, TOKENS, WORKLOADS, estimator_of, long_data, tokens_d
 
 
 def compare_training(name, rounds):
-    """Rows of the table for one workload, both cells."""
+    """Return the rows of one workload, for both cells."""
     X, y = workload_data(name)
     n_batches = -(-len(X) // WORKLOADS[name][3])
     rows = []
@@ -55,7 +55,7 @@ def compare_tokens(rounds):
 
 
 def compare_long(rounds):
-    """Sequences of 20,000 steps, one batch, the gradient clipped."""
+    """Return the rows of long sequences, in one batch with gradient clipping."""
     from skrnn import RecurrentRegressor
 
     X, y = long_data()
@@ -72,7 +72,7 @@ def compare_long(rounds):
 
 
 def compare_prediction(rounds):
-    """One window through the public methods, all with the same weights."""
+    """Return the rows of predictions for one window by public methods, with the same weights."""
     import skorch
     import torch
 
@@ -96,11 +96,11 @@ def compare_prediction(rounds):
 
 
 def compare_start(rounds):
-    """Process start to one prediction, imports included, and the memory that the process then has."""
+    """Return the rows of whole programs: time from the start to one prediction, and memory at the end."""
     frameworks = {"skrnn": "skrnn", "Keras": "keras", "skorch": "skorch"}
     runs = {rival: lambda name=name: report_of("start.py", name) for rival, name in frameworks.items()}
     for run in runs.values():
-        run()  # compiles kernels, and lets the system read all files once
+        run()  # compiles kernels, and reads all files once
     labels = {"whole process": "start to prediction, s", "resident": "resident memory after it, MB"}
     return process_rows(labels, runs, rounds)
 
@@ -110,7 +110,7 @@ def search(framework, *arguments):
 
 
 def compare_search(rounds):
-    search("skrnn")()  # compiles what is not compiled
+    search("skrnn")()  # compiles missing kernels
     runs = {
         "skrnn": search("skrnn"),
         "skrnn, nothing compiled": lambda: report_with_nothing_compiled("search", "skrnn"),
@@ -127,14 +127,14 @@ def compare_parallel_search(rounds):
 
 
 def fewer(rounds):
-    return max(rounds // 3, 1)  # a search takes minutes with scikeras
+    return max(rounds // 3, 1)  # a search with scikeras takes minutes
 
 
 def time_compiling(rounds):
-    whats = {"fit": "first fit of a GRU, compiling, s", "all": "all kernels of float32, s"}
+    labels = {"fit": "first fit of a GRU, compiling, s", "all": "all kernels of float32, s"}
     return [
-        own_row(label, [report_with_nothing_compiled("compile", what)["seconds"] for _ in range(fewer(rounds))])
-        for what, label in whats.items()
+        own_row(label, [report_with_nothing_compiled("compile", kernels)["seconds"] for _ in range(fewer(rounds))])
+        for kernels, label in labels.items()
     ]
 
 
@@ -154,11 +154,11 @@ def main():
     parser.add_argument("--only", default=",".join([*WORKLOADS, *COMPARISONS]))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", default="benchmarks.json")
-    parser.add_argument("--grid", action="store_true", help="compare with another checkout over sizes")
+    parser.add_argument("--grid", action="store_true", help="compare with another checkout for several sizes")
     parser.add_argument("--against", metavar="FOLDER", help="the other checkout")
     arguments = parser.parse_args()
     if arguments.grid != (arguments.against is not None):
-        parser.error("--grid and --against FOLDER go together.")
+        parser.error("--grid and --against FOLDER must be passed together.")
     rows = []
     if arguments.grid:
         rows = compare_grid(arguments.against, arguments.rounds)
@@ -171,7 +171,7 @@ def main():
                 rows += COMPARISONS[name](arguments.rounds)
         compared = [row for row in rows if row.get("same weights")]
         differing = sum(not losses_agree(row) for row in compared)
-        print(f"Losses differ in {differing} of {len(compared)} rows that start from the same weights.")
+        print(f"Losses differ in {differing} of {len(compared)} rows with the same initial weights.")
     with open(arguments.output, "w") as file:
         json.dump({"cores": n_cores(), "versions": versions(), "rows": rows}, file, indent=1)
 

@@ -1,9 +1,9 @@
-"""A whole program in one framework: import it, fit a GRU, predict one sequence. Its process is timed from outside.
+"""Whole program in one framework: import it, fit a GRU, predict one sequence. The process is timed from outside.
 
     python tests/benchmarks/start.py skrnn|keras|skorch
 
-It prints the loss of the last epoch, and the resident memory of the process at the end, in MB. Initial weights are each
-framework's own.
+It prints the loss of the last epoch and the resident memory of the process at the end, in MB. Initial weights differ
+between frameworks.
 """
 
 import json
@@ -51,7 +51,7 @@ def with_skorch(X, y):
 
 
 def resident():
-    """Resident memory of this process, MB; Linux only."""
+    """Return the resident memory of this process in MB; Linux only."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 

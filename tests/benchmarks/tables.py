@@ -1,11 +1,11 @@
-"""Rounds in which rivals run in turn, and the rows of the table that come of them."""
+"""Rounds in which all libraries run in turn, and the rows of the resulting table."""
 
 import importlib.metadata
 import os
 import platform
 import statistics
 
-TOLERANCE = 0.02  # by which losses of the same training may differ
+TOLERANCE = 0.02  # relative difference of losses of the same training
 
 
 def n_cores():
@@ -23,7 +23,7 @@ def versions():
 
 def print_head():
     print(f"{n_cores()} cores; " + ", ".join(f"{name} {version}" for name, version in versions().items()))
-    print("| what                                | rival                    |    skrnn |   theirs |  ratio | lowest |")
+    print("| task                                | other library            |    skrnn |    other |  ratio | lowest |")
     print("|---|---|---|---|---|---|", flush=True)
 
 
@@ -40,12 +40,12 @@ def print_row(row):
 
 
 def losses_agree(row):
-    """Return whether the losses of a row are those of the same training."""
+    """Return whether the losses of a row agree."""
     return abs(row["loss theirs"] - row["loss skrnn"]) <= TOLERANCE * abs(row["loss skrnn"])
 
 
 def row_of(what, rival, mine, theirs):
-    """One row: medians of the values of the rounds, and of the ratios within a round."""
+    """Return a row: medians over rounds of the values and of the ratios within a round."""
     ratios = [their / my for their, my in zip(theirs, mine, strict=True)]
     return {
         "what": what,
@@ -58,7 +58,7 @@ def row_of(what, rival, mine, theirs):
 
 
 def table_rows(what, ours, rivals, rounds, unit):
-    """Run the rounds in this process; one row a rival."""
+    """Run the rounds in this process; return one row per library."""
     times = {"skrnn": [], **{rival: [] for rival in rivals}}
     for _ in range(rounds):
         times["skrnn"].append(ours.round() * unit)
@@ -75,15 +75,16 @@ def table_rows(what, ours, rivals, rounds, unit):
 
 
 def process_rows(labels, runs, rounds):
-    """Run processes in turn, each of which returns a report; one row a rival and a label.
+    """Run processes in turn, each of which returns a report; return one row per library and label.
 
     Parameters
     ----------
     labels : dict
-        What the table calls the entries of the reports that it shows.
+        Entries of the reports to show, and their labels in the table.
     runs : dict
-        Rival to callable; the first is skrnn. Initial weights are each framework's own.
+        Library to callable; the first is skrnn. Initial weights differ between libraries.
     rounds : int
+        Number of rounds.
     """
     reports = {rival: [] for rival in runs}
     for _ in range(rounds):
@@ -101,7 +102,7 @@ def process_rows(labels, runs, rounds):
 
 
 def own_row(what, values):
-    """A row of skrnn alone."""
+    """Return a row of skrnn only."""
     row = {"what": what, "rival": "", "skrnn": statistics.median(values)}
     print_row(row)
     return row

@@ -1,8 +1,8 @@
-"""The workloads: shapes, data that can be learned, and our estimator for each."""
+"""Workloads: shapes, learnable data, and the estimator of skrnn for each."""
 
 import numpy as np
 
-#            T   F  units      B    n     output at every step, epochs timed a round
+#            T   F  units      B    n     output per time step, timed epochs per round
 WORKLOADS = {
     "damped": (20, 1, (40,), 10, 162, True, 40),
     "generic": (50, 8, (64,), 32, 2000, False, 4),
@@ -11,18 +11,18 @@ WORKLOADS = {
 }
 TOKENS = (300, 30_000, 64, 64, 100, 600, 2)  # longest, ids, embedding, units, batch, samples, epochs
 
-# Sequences of many steps: sequences, steps, units, epochs timed a round; one batch, Adam with its gradient clipped.
+# Long sequences: sequences, time steps, units, timed epochs per round; one batch, Adam with gradient clipping.
 LONG = (40, 20_000, 16, 6)
 
-# A whole program, from the start of its process to one prediction; a GRU.
+# Whole program, from the start of its process to one prediction; a GRU.
 START = {"samples": 200, "timesteps": 20, "units": 32, "epochs": 20, "batch_size": 32}
 
-# A grid search: cells and units by folds are 30 fits.
+# Grid search: cells, units and folds make 30 fits.
 SEARCH = {"cells": ("LSTM", "GRU"), "units": (8, 16, 40), "folds": 5, "epochs": 20, "batch_size": 10, "window": 20}
 
 
 def workload_data(name):
-    """Sequences and targets that can be learned, in the shapes of a workload."""
+    """Return learnable sequences and targets in the shapes of a workload."""
     n_timesteps, n_features, _, _, n, *_ = WORKLOADS[name]
     if name == "damped":
         return damped_windows(n_timesteps)
@@ -32,7 +32,7 @@ def workload_data(name):
 
 
 def damped_windows(window):
-    """Windows of the damped oscillation, and the same shifted by one step: an output at every step."""
+    """Return windows of the damped oscillation, and the windows one time step later as targets."""
     from skrnn.datasets import make_damped_oscillation
 
     curve = make_damped_oscillation()[1].astype("float32")
@@ -50,7 +50,7 @@ def tokens_data():
 
 
 def long_data():
-    """A slow wave in noise, whose phase is the target."""
+    """Return noisy slow waves, with their phase as target."""
     n, n_timesteps, _, _ = LONG
     rng = np.random.default_rng(0)
     phase = rng.uniform(0, np.pi, size=n)
@@ -60,7 +60,7 @@ def long_data():
 
 
 def start_data():
-    """Sums of the last steps of noise; nothing is imported for them."""
+    """Return noise, with sums of its last time steps as target; requires numpy only."""
     X = np.random.default_rng(0).normal(size=(START["samples"], START["timesteps"], 1)).astype("float32")
     return X, X[:, -5:, 0].sum(axis=1)
 

@@ -1,4 +1,4 @@
-"""What scikit-learn's HTML shows of a fitted network: one line under the name of the estimator."""
+"""HTML representation of estimators, as scikit-learn draws it."""
 
 from __future__ import annotations
 
@@ -7,43 +7,46 @@ from types import SimpleNamespace
 from skrnn._engine.cells import label_of
 
 
-class Model:
-    """Stands for ``model_`` in what is shown of a fitted estimator: showing the real one would build it."""
+class ModelPlaceholder:
+    """Placeholder of ``model_`` in the table of fitted attributes, for which the Keras model is not built."""
 
     def __repr__(self):
         return "keras.Model"
 
 
-def block_of_network(estimator):
-    """Return what scikit-learn draws for a network: its name, its parameters and, once fitted, one line about it."""
-    caption = network_in_words(estimator) if hasattr(estimator, "n_iter_") else None
+def network_block(estimator):
+    """Return the block of a network: its name, its parameters and, once fitted, a caption."""
+    caption = network_summary(estimator) if hasattr(estimator, "n_iter_") else None
     name = type(estimator).__name__
     return _block("single", estimator, name, str(estimator), name_caption=caption, doc_link_label=None)
 
 
-def block_of_parts(**parts):
-    """Return what scikit-learn draws for an estimator that holds others, fitted ones or not; None is left out."""
+def meta_estimator_block(**parts):
+    """Return the block of an estimator with inner ones, fitted or not; None is left out."""
     parts = {name: part for name, part in parts.items() if part is not None}
     names = [f"{name}: {type(part).__name__}" for name, part in parts.items()]
     return _block("parallel", list(parts.values()), names, [str(part) for part in parts.values()])
 
 
 def _block(kind, estimators, names, details, **of_single):
-    """Return what scikit-learn 1.6 to 1.9 reads of the result of ``_sk_visual_block_``."""
+    """Return the attributes that scikit-learn reads of the result of ``_sk_visual_block_``.
+
+    Its own class for them is private, and moved between 1.6 and 1.9.
+    """
     return SimpleNamespace(
         kind=kind, estimators=estimators, names=names, name_details=details, dash_wrapped=True, **of_single
     )
 
 
-def network_in_words(estimator):
-    """Cell, layers, parameters and epochs of a fitted estimator."""
+def network_summary(estimator):
+    """Return the layers, the number of parameters and the number of epochs of a fitted network."""
     spec = estimator._spec
-    layers = [f"{'bidirectional ' if spec.bidirectional else ''}{label_of(spec.cell)} of {_joined(spec.units)} units"]
+    layers = [f"{'bidirectional ' if spec.bidirectional else ''}{label_of(spec.cell)} with {_joined(spec.units)} units"]
     if spec.embedding is not None:
-        layers.insert(0, f"embedding of {spec.embedding[1]}")
+        layers.insert(0, f"embedding of dimension {spec.embedding[1]}")
     if spec.dense_units:
-        layers.append(f"dense of {_joined(spec.dense_units)}")
-    # States of random generators are no parameters; they are integers.
+        layers.append(f"dense with {_joined(spec.dense_units)} units")
+    # The states of random generators, which are integers, are no parameters.
     n_parameters = sum(weight.size for weight in estimator._state.weights if weight.dtype.kind == "f")
     epochs = f"{estimator.n_iter_} epoch{'s' if estimator.n_iter_ > 1 else ''}"
     if estimator.best_epoch_ < estimator.n_iter_ - 1:

@@ -1,4 +1,4 @@
-"""Calls that fail leave what they were called on as it was."""
+"""Restoring the attributes of an estimator after a method that failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 
 @contextlib.contextmanager
 def unchanged_on_failure(estimator):
-    """Put all attributes of an estimator back where what follows fails or is interrupted."""
+    """Restore all attributes of an estimator if the body raises or is interrupted."""
     before = dict(vars(estimator))
     try:
         yield

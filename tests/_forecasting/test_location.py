@@ -1,4 +1,4 @@
-"""Where rows lie to the fitted ones, by their index; y = y_before / 2 - 2 price, which a regression learns exactly."""
+"""Location of rows relative to fitted ones, by their index; a regression learns y = y_before / 2 - 2 price exactly."""
 
 import contextlib
 import re
@@ -17,8 +17,8 @@ from skrnn import SequenceForecaster, backtest
 N_ROWS = 36
 MONTH = np.arange(N_ROWS) % 12.0
 DAYS = pd.date_range("2024-01-01", periods=N_ROWS + 5)
-TAKEN = r"are as many as the fitted ones.*, and were taken for these: predictions are one step ahead"
-BOTH = r"does not tell what its \d+ rows.* are: the \d+ fitted rows, or the steps after them"
+TAKEN = r"are as many as the fitted rows.*, and are assumed to be these: they are predicted one step ahead"
+BOTH = r"does not tell whether its \d+ rows.* are the \d+ fitted rows or the steps after them"
 
 
 def decayed(price, before=8.0, noise=0.0):
@@ -76,10 +76,8 @@ def test_a_default_index_says_nothing(price, method):
     ask = METHODS[method]
     with pytest.raises(ValueError, match=BOTH) as caught:
         ask(fitted, frame(price))
-    assert "If these are the steps after, give them an index that continues the fitted one, such as X.index + 36" in (
-        str(caught.value)
-    )
-    assert "or an array. If these are the fitted rows, pass all of them" in str(caught.value)
+    assert "pass an index that continues the fitted one, such as X.index + 36, or an array." in str(caught.value)
+    assert "For the fitted rows, pass all of them" in str(caught.value)
     later = frame(price)
     expected = decayed([*MONTH, *price])[N_ROWS:]
     assert_allclose(ask(fitted, later.set_axis(later.index + 36)), expected, atol=1e-9)
@@ -114,10 +112,10 @@ def test_an_index_of_numbers_that_starts_elsewhere():
 def test_rows_without_columns():
     y = pd.Series(np.arange(20.0))
     fitted = forecaster(window=2).fit(None, y)
-    with pytest.raises(ValueError, match=r"what its 3 rows are: the 20 fitted rows, .*; or call forecast\(3\)\."):
+    with pytest.raises(ValueError, match=r"whether its 3 rows are the 20 fitted rows .*, or call forecast\(3\)\."):
         fitted.predict(pd.DataFrame(index=range(3)))
     assert_allclose(fitted.predict(pd.DataFrame(index=range(20, 23))), [20, 21, 22])
-    with pytest.warns(UserWarning, match=r"Its rows are as many .*, such as X.index \+ 20, or an array; or call forec"):
+    with pytest.warns(UserWarning, match=r"Its rows are as many .*, such as X.index \+ 20, or an array, or call forec"):
         assert_allclose(fitted.predict(pd.DataFrame(index=range(20)))[2:], np.arange(2.0, 20))  # as many as were fitted
     assert_allclose(fitted.predict(np.empty((20, 0))), np.arange(20.0, 40))
     of_array = forecaster(window=2).fit(None, y.to_numpy())  # rows of an array have no place that an index could mean
@@ -151,9 +149,9 @@ def test_a_default_index_after_update():
             updated.predict(frame(price[:37]))
         after = updated.estimator_.predict([[y[37], 9.0]])
         assert_allclose(updated.predict(frame([9.0], [38])), after)
-    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 \(0\) is part .* such as index \+ 36, or"):
+    with pytest.raises(ValueError, match=r"update requires new rows, but row 0 \(0\) .* such as index \+ 36, or"):
         fitted.update(frame([4.0, 1.0]), y[N_ROWS:])
-    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 \(0\) is part of .* by a default index"):
+    with pytest.raises(ValueError, match=r"update requires new rows, but row 0 \(0\) is already .* default index"):
         forecaster().fit(None, pd.Series(y)).update(None, pd.Series([1.0]))
 
 
@@ -234,7 +232,7 @@ def test_a_default_index_in_a_panel(index):
         assert "rows of series " in str(caught.value) and "or an array" not in str(caught.value)
     if index == "levels":
         with pytest.warns(
-            UserWarning, match="Its rows of series 'south' are as many as the fitted ones, with the same"
+            UserWarning, match="Its rows of series 'south' are as many as the fitted rows, with the same"
         ):
             south = fitted.predict(X.loc[["south"]])  # all rows of one series
         assert_allclose(south, of_all[N_ROWS:])
@@ -261,7 +259,7 @@ def test_covariates_that_are_passed_for_fitted_rows(index):
     expected = fitted.estimator_.predict(np.column_stack([y[at - 1], other]))
     assert_allclose(fitted.predict(frame(other, index[at])), expected)
     assert_allclose(fitted.predict(frame(MONTH[at], index[at])), fitted.predict(frame(MONTH, index[:N_ROWS]))[at])
-    assert_array_equal(fitted._series.covariates[:, 0], MONTH)  # nothing of it stays
+    assert_array_equal(fitted._known.panel.covariates[:, 0], MONTH)  # nothing of it stays
 
 
 def test_sequences_hold_the_covariates_that_are_passed():
@@ -291,7 +289,7 @@ def test_rows_of_one_number_are_taken_in_their_order():
     fitted = forecaster().fit(frame(price, index), y)
     expected = fitted.estimator_.predict(np.column_stack([y[:-1], price[1:]]))
     assert_allclose(fitted.predict(frame(price, index))[1:], expected)
-    with pytest.raises(ValueError, match=r"Row 1 of X \(5\) stands there more often than in the fitted series"):
+    with pytest.raises(ValueError, match=r"Row 1 of X \(5\) repeats its label more often than the fitted series does"):
         fitted.predict(frame([1.0, 2.0], pd.Index([5, 5])))
 
 
@@ -331,7 +329,7 @@ def test_another_kind_of_index(fitted_on, grouped):
         for first in (4, N_ROWS):
             X = rows(kind, first, first + 2)
             for method in (fitted.predict, lambda X, fitted=fitted: fitted.update(X, [1.0, 2.0])):
-                with pytest.raises(ValueError, match=r"The index of X holds .*, but .* was fitted on an index of"):
+                with pytest.raises(ValueError, match=r"The index of X contains .*, but .* was fitted on an index of"):
                     method(X)
     if not grouped:
         assert_allclose(fitted.predict(np.empty((2, 0))), [36, 37])  # an array is the next steps
@@ -340,7 +338,7 @@ def test_another_kind_of_index(fitted_on, grouped):
 def test_the_kind_of_index_of_y():
     fitted = forecaster(window=2).fit(None, pd.Series(np.arange(20.0), DAYS[:20]))
     for X in (None, np.empty((2, 0))):
-        with pytest.raises(ValueError, match=r"^The index of y holds text, .* \(pd.to_datetime makes dates of text\)"):
+        with pytest.raises(ValueError, match=r"^The index of y contains text, .* \(pd.to_datetime converts"):
             fitted.update(X, pd.Series([20.0, 21.0], KINDS["text"][20:22]))
     assert_allclose(fitted.forecast(1), [20])
 
@@ -423,7 +421,7 @@ def test_the_name_of_one_series():
         assert_allclose(forecaster(window=2).fit(None, y[:18]).update(None, y[18:].rename(name)).forecast(1), [20])
     unnamed = forecaster(window=2).fit(None, y[:18].rename(None)).update(None, y[18:])
     assert_allclose(unnamed.forecast(1), [20])
-    with pytest.raises(ValueError, match="y is called 'price', but SequenceForecaster was fitted on 'load'"):
+    with pytest.raises(ValueError, match="y has the name 'price', but SequenceForecaster was fitted on 'load'"):
         forecaster(window=2).fit(None, y[:18]).update(None, y[18:].rename("price"))
 
 
@@ -468,7 +466,7 @@ def test_an_array_continues_the_dates(index):
     assert_allclose(fitted.forecast(2), of_index.forecast(2))
     rows = pd.DataFrame(index=index[30:41])
     assert_allclose(fitted.predict(rows), of_index.predict(rows))
-    with pytest.raises(ValueError, match=r"update takes new rows, but row 0 .* is part of the series already"):
+    with pytest.raises(ValueError, match=r"update requires new rows, but row 0 .* is already part of the series"):
         fitted.update(None, pd.Series(y[38:39], index[38:39]))
 
 
@@ -486,17 +484,17 @@ def test_an_array_that_loses_the_dates():
     y = pd.Series(np.arange(10.0), index)
     fitted = forecaster(window=2).fit(None, y)
     with pytest.warns(
-        UserWarning, match="the fitted index has no frequency that tells the times of its rows"
+        UserWarning, match="the fitted index has no frequency from which their times could be inferred"
     ) as caught:
         fitted.update(None, [10.0])
     assert caught[0].filename == __file__
     fitted.update(None, [11.0])  # said once
     for rows in (index[3:5], DAYS[20:22], pd.RangeIndex(2)):
         with pytest.raises(
-            ValueError, match="X has an index, but where it lies is not known: update was given an array"
+            ValueError, match="X has an index, but the times of the last known rows are unknown: update received rows"
         ):
             fitted.predict(pd.DataFrame(index=rows))
-    with pytest.raises(ValueError, match="y has an index, but where it lies is not known"):
+    with pytest.raises(ValueError, match="y has an index, but the times of the last known rows are unknown"):
         fitted.update(None, pd.Series([12.0], DAYS[[20]]))
     assert_allclose(fitted.predict(np.empty((2, 0))), [12, 13])
     assert fitted.forecast(2).index.tolist() == [1, 2]
@@ -518,20 +516,26 @@ def test_an_update_that_warns_as_an_error_changes_nothing():
 @pytest.mark.parametrize("refit", [False, True])
 def test_backtest_of_a_default_index(refit):
     y = decayed(MONTH, noise=1.0)
-    expected = backtest(forecaster(), MONTH[:, None], y, initial=20, steps=3, stride=2, refit=refit)
+    expected = backtest(forecaster(), MONTH[:, None], y, initial_window=20, steps=3, step_length=2, refit=refit)
     for index in (None, DAYS[:N_ROWS], range(N_ROWS, 2 * N_ROWS), DAYS[:N_ROWS].strftime("%d.%m.")):
         table = backtest(
-            forecaster(), frame(MONTH, index), pd.Series(y, index), initial=20, steps=3, stride=2, refit=refit
+            forecaster(),
+            frame(MONTH, index),
+            pd.Series(y, index),
+            initial_window=20,
+            steps=3,
+            step_length=2,
+            refit=refit,
         )
-        assert_allclose(table["prediction"], expected["prediction"])
-    assert len(expected) == 21 and expected["prediction"].nunique() > 20
+        assert_allclose(table["y_pred"], expected["y_pred"])
+    assert len(expected) == 21 and expected["y_pred"].nunique() > 20
 
 
 def test_backtest_of_columns_by_name():
     y = two_series(40)
-    table = backtest(forecaster(window=2), None, y, initial=30, steps=2, stride=4)
-    swapped = backtest(forecaster(window=2), None, y[["b", "a"]], initial=30, steps=2, stride=4)
-    for column in ("truth_a", "truth_b", "prediction_a", "prediction_b"):
+    table = backtest(forecaster(window=2), None, y, initial_window=30, steps=2, step_length=4)
+    swapped = backtest(forecaster(window=2), None, y[["b", "a"]], initial_window=30, steps=2, step_length=4)
+    for column in ("y_true_a", "y_true_b", "y_pred_a", "y_pred_b"):
         assert_allclose(swapped[column], table[column])
 
 
@@ -565,8 +569,8 @@ def test_a_score_of_one_series_takes_any_name(as_frame):
 @pytest.mark.parametrize(
     ("fitted_on", "given", "message"),
     [
-        (lambda y: y.to_frame(), lambda y: y, r"y has shape \(2,\), but .* a 2-D y, .* \(n_rows, 1\): .* a DataFrame"),
-        (lambda y: y, lambda y: y.to_frame(), r"y has shape \(2, 1\), but .* a 1-D y, .* \(n_rows,\): .* as a Series"),
+        (lambda y: y.to_frame(), lambda y: y, r"y has shape \(2,\), but .* a 2-D y, .* \(n_rows, 1\)\. .* a DataFrame"),
+        (lambda y: y, lambda y: y.to_frame(), r"y has shape \(2, 1\), but .* a 1-D y, .* \(n_rows,\)\. .* as a Series"),
         (lambda y: y, lambda y: pd.concat([y, y], axis=1), r"y has shape \(2, 2\), but .* was fitted on 1 series"),
     ],
 )

@@ -1,18 +1,18 @@
-"""The estimators that another estimator holds."""
+"""Fitted estimators inside Pipelines, searches and other meta-estimators."""
 
 from __future__ import annotations
 
 from sklearn.base import BaseEstimator
 
 
-def fitted_parts(estimator, is_wanted):
-    """Find what fitting has left in an estimator, through Pipelines, searches and other wrappers.
+def nested_estimators(estimator, is_wanted):
+    """Find fitted estimators inside an estimator, through Pipelines, searches and other meta-estimators.
 
     Parameters
     ----------
     estimator : estimator
     is_wanted : callable
-        Tells the estimators to return; what they hold is not looked at.
+        Predicate of the estimators to return. Estimators nested in those are not examined.
 
     Returns
     -------

@@ -1,0 +1,68 @@
+"""Warnings of training data whose axes or token ids probably mean something else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skrnn._common.frames import index_of
+from skrnn._common.guide import see
+from skrnn._common.warnings import warn
+from skrnn._data.lag_columns import is_series_of_rows
+from skrnn._data.layouts import TRANSPOSE_EACH
+from skrnn._data.sequences import Sequences
+from skrnn._data.swapped_axes import are_time_steps
+
+_MANY_FEATURES = 8  # of samples with a single time step
+
+
+def warn_of_layout(data, schema, name):
+    """Warn if the layout of training data looks like a mistake.
+
+    Parameters
+    ----------
+    data : Input
+    schema : InputSchema
+    name : str
+        Name of the estimator.
+    """
+    if data.table is None:
+        _warn_of_swapped_axes(data, name)
+        return
+    if is_series_of_rows(data.table, index_of(data.given), getattr(data.given, "columns", ())):
+        warn(
+            f"{name} reads each row of 2-D input as a separate sequence, but the rows of X are indexed by time. To "
+            "predict from the rows before each row, put a SequenceWindower before it in a Pipeline."
+        )
+    if schema.has_tokens:
+        _warn_of_inner_padding(data.table, name)
+
+
+def _warn_of_inner_padding(ids, name):
+    """Warn of id 0 between other ids, which occurs if the vocabulary is numbered from 0."""
+    is_token = ids != 0
+    is_inner = np.logical_or.accumulate(is_token, axis=1) & ~is_token
+    is_inner &= np.logical_or.accumulate(is_token[:, ::-1], axis=1)[:, ::-1]
+    if is_inner.any():
+        row, column = np.argwhere(is_inner)[0]
+        warn(
+            f"Token id 0 occurs between other ids, first at sample {row}, time step {column} of X. {name} treats 0 as "
+            "padding and skips it. If it is a token, number the tokens from 2: 1 represents unknown tokens."
+            + see("layouts", "token-ids")
+        )
+
+
+def _warn_of_swapped_axes(data, name):
+    """Warn of samples of one time step whose many features look like time steps: their axes are probably swapped."""
+    n_features = data.sequences.n_features
+    if n_features < _MANY_FEATURES or (data.sequences.lengths > 1).any() or isinstance(data.given, Sequences):
+        return
+    if data.is_list:
+        has_one_step, remedy = all(len(sequence) == 1 for sequence in data.given), TRANSPOSE_EACH
+    else:
+        has_one_step, remedy = np.shape(data.given)[1] == 1, "X.transpose(0, 2, 1)"
+    if has_one_step and are_time_steps(data.sequences.values):
+        warn(
+            f"Each sample of X has 1 time step of {n_features} features, which look like time steps. {name} takes 3-D "
+            f"input of shape (n_samples, n_timesteps, n_features): if these are {n_features} time steps of 1 feature, "
+            f"pass {remedy}." + see("layouts", "axes-in-another-order")
+        )

@@ -1,0 +1,210 @@
+"""Gated recurrent unit network for classification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from skrnn._common.typing import Splitter
+from skrnn._engine.checkpoint import Checkpoint
+from skrnn._estimators.classifier import BaseRecurrentClassifier
+
+if TYPE_CHECKING:
+    import keras
+
+
+class GRUClassifier(BaseRecurrentClassifier):
+    """Gated recurrent unit (GRU) network for classification.
+
+    The cell is the one of [1]_, with the reset gate applied after the product with the recurrent kernel, as in Keras
+    and cuDNN.
+
+    Parameters
+    ----------
+    units : int or tuple of int, default=32
+        Number of hidden units of the recurrent layer. If a tuple, one recurrent layer per element is stacked.
+    bidirectional : bool, default=False
+        Whether every recurrent layer processes its sequence in both directions and concatenates the outputs.
+    dropout : float in [0, 1), default=0.0
+        Fraction of the outputs of every recurrent layer to drop during training. Dropout is applied between layers, as
+        in PyTorch; the argument of the same name of Keras's recurrent layers drops inputs instead. The random draws
+        depend only on `random_state` and the position of the unit, and differ from those of a Keras layer.
+    recurrent_dropout : float in [0, 1), default=0.0
+        Fraction of the units of the hidden state to drop during training, in the product with the recurrent kernel. The
+        same units are dropped at all time steps of a sequence and for all gates of a layer. The part of the state that
+        a GRU carries over to the next time step is not dropped.
+    dense_units : int or tuple of int, default=()
+        Number of units of the dense hidden layers, with ReLU activation, between the recurrent layers and the output
+        layer.
+    return_sequences : bool, default=False
+        Whether to predict one output per time step. If True, `y` and the predictions have shape (n_samples,
+        n_timesteps), and padded time steps contribute neither to the loss nor to `score`.
+    embedding_dim : int or None, default=None
+        Dimension of the token embedding. If given, `X` contains token ids and has shape (n_samples, n_timesteps). Id 0
+        is padding, which is masked, and id 1 represents unknown tokens. If None, `X` is not embedded.
+    n_tokens : int or None, default=None
+        Size of the vocabulary. All token ids must be less than it. If None, it is inferred from the training data, and
+        ids that exceed it in `predict` are treated as unknown tokens.
+    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
+        Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. An optimizer without a native
+        kernel is run by Keras's built-in training loop (``keras.Model.fit``).
+    loss : str, callable or keras.losses.Loss, default="auto"
+        Loss function to minimize, as in Keras. "auto" is binary cross-entropy for binary and multilabel targets, and
+        sparse categorical cross-entropy for multiclass targets. Labels are one-hot encoded for the losses that require
+        it. A loss that is not defined for the targets, such as categorical cross-entropy for multilabel targets, raises
+        an error.
+    metrics : str, callable, list of them or None, default=None
+        Additional metrics to record in `history_` once per epoch, as in Keras. They are weighted like the loss.
+    class_weight : {"balanced"}, dict, list of dict or None, default=None
+        Weight of each class in the loss, as a dict that maps labels to weights. "balanced" uses weights inversely
+        proportional to the class frequencies. For multilabel targets, pass a list with one dict per label.
+    epochs : int, default=100
+        Maximum number of passes over the training data.
+    batch_size : int or None, default=32
+        Number of samples per gradient update. If None, all samples form a single batch.
+    shuffle : bool, default=True
+        Whether to shuffle the training samples before each epoch. Time steps are never shuffled.
+    validation_split : float in [0, 1), splitter or None, default=None
+        Validation data to hold out from the training data. If float, the fraction of samples to hold out: the last
+        samples of each class (of all samples, for multilabel targets and for labels per time step), within each series
+        if windows were cut from several, without shuffling. If a scikit-learn splitter, its first split is used. If
+        None, 0.1 is used with ``early_stopping=True``, and no data are held out otherwise.
+    early_stopping : bool, default=False
+        Whether to stop training when the validation loss has not improved for `patience` epochs. If True, the weights
+        of the best epoch are always restored.
+    patience : int, default=10
+        Number of epochs without improvement after which early stopping ends training. 0 is treated as 1.
+    min_delta : float, default=0.0
+        Minimum decrease of the validation loss that counts as an improvement.
+    callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
+        Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are used in place. A class is
+        instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
+        callback sets takes effect in the next epoch. Callbacks that implement batch-level methods are run by Keras's
+        built-in training loop (``keras.Model.fit``).
+    warm_start : bool, default=False
+        Whether `fit` continues training from the fitted weights and the optimizer state of the previous call. If False,
+        it starts from new initial weights.
+    random_state : int, RandomState instance or None, default=None
+        Determines random number generation for weight initialization, shuffling and dropout. Pass an int for
+        reproducible results across multiple function calls and processes. If None, a seed is drawn from the operating
+        system. No global random state is read or modified.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the weights and of all computations.
+    verbose : int, default=0
+        Verbosity level. If greater than 0, print the epochs, the losses and the estimated remaining time.
+    **routed
+        Arguments of the optimizer, the loss and the callbacks, such as ``optimizer__learning_rate=0.01``,
+        ``optimizer__clipnorm=1.0`` or ``loss__delta=2.0``. They can be tuned, cloned and displayed like all other
+        parameters. `fit` raises an error if the optimizer, the loss or the callback has no such argument.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted class labels.
+    model_ : keras.Model
+        Trained network, with built-in Keras layers only: the file that ``est.model_.save("m.keras")`` writes can be
+        loaded where skrnn is not installed. `model_input` returns the array to pass to it. The model is a copy;
+        training it does not change the predictions of the estimator.
+    history_ : dict of str to list of float
+        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``.
+    n_iter_ : int
+        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`.
+    best_epoch_ : int
+        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch.
+    n_outputs_ : int
+        Number of units of the output layer.
+    n_features_in_ : int
+        Number of features per time step. For 2-D `X`, number of time steps.
+    feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
+        Column names of a 2-D DataFrame seen during `fit`. Defined only if all of them are strings.
+
+    Raises
+    ------
+    TypeError
+        If a parameter name is unknown. Values of parameters are validated by `fit`.
+
+    See Also
+    --------
+    LSTMClassifier : Same estimator with LSTM cells.
+    RecurrentClassifier : Same estimator with the cell as a parameter.
+    SequenceTokenizer : Transformer that converts texts to token ids.
+
+    References
+    ----------
+    .. [1] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
+       translation", EMNLP 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn import GRUClassifier
+    >>> X = np.random.default_rng(0).normal(size=(60, 6, 1))
+    >>> y = np.array(["down", "flat", "up"])[np.digitize(X[:, -1, 0], [-0.5, 0.5])]
+    >>> clf = GRUClassifier(units=8, epochs=20, optimizer__learning_rate=0.03, random_state=0).fit(X, y)
+    >>> bool(clf.score(X, y) > 0.9)
+    True
+    >>> probability = clf.predict_proba(X)
+    >>> probability.shape
+    (60, 3)
+    >>> bool((clf.classes_[probability.argmax(axis=1)] == clf.predict(X)).all())
+    True
+    """
+
+    _cell = "gru"
+
+    def __init__(
+        self,
+        units: int | Sequence[int] = 32,
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        dense_units: int | Sequence[int] = (),
+        return_sequences: bool = False,
+        embedding_dim: int | None = None,
+        n_tokens: int | None = None,
+        optimizer: str | keras.optimizers.Optimizer | type = "adam",
+        loss: str | Callable[..., Any] = "auto",
+        metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
+        class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None,
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        validation_split: float | Splitter | None = None,
+        early_stopping: bool = False,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | Checkpoint | type | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        dtype: Literal["float32", "float64"] = "float32",
+        verbose: int = 0,
+        **routed: Any,
+    ) -> None:
+        self.units = units
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.dense_units = dense_units
+        self.return_sequences = return_sequences
+        self.embedding_dim = embedding_dim
+        self.n_tokens = n_tokens
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = metrics
+        self.class_weight = class_weight
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.validation_split = validation_split
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.min_delta = min_delta
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.dtype = dtype
+        self.verbose = verbose
+        self._set_routed(routed)

@@ -1,0 +1,121 @@
+"""Targets of regressors: from ``y`` to what a loss takes, and from outputs to predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_array
+
+from skrnn._common.state import stored_as
+from skrnn._data.checks import as_numeric, describe_position
+from skrnn._data.targets import check_target_shape, targets_of_list, valid_in_layout
+from skrnn._engine.loss_names import REAL_NUMBERS
+from skrnn._estimators.scale import warn_of_unscaled_target
+
+
+@stored_as("regression targets")
+@dataclass(frozen=True, eq=False)
+class RegressionTargets:
+    """Encoder of the targets of a regressor, learned from those of the training data.
+
+    Parameters
+    ----------
+    shape : tuple
+        Shape of the outputs of one sample, or of one time step: () or (n_outputs,).
+    per_step : bool
+        Whether there is one output per time step.
+    loss : str, callable or keras.losses.Loss
+        The loss parameter of the estimator.
+    dtype : str
+        Dtype of computation.
+    name : str
+        Name of the estimator, for errors.
+    """
+
+    shape: tuple[int, ...]
+    per_step: bool
+    loss: Any
+    dtype: str
+    name: str
+
+    kind = REAL_NUMBERS
+
+    @classmethod
+    def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
+        """Return the encoder for training targets, and these as an array; regressors have no ``classes``."""
+        y = _read(y, data, per_step, dtype, name)
+        return cls(y.shape[2:] if per_step else y.shape[1:], per_step, loss, dtype, name), y
+
+    def with_loss(self, loss):
+        """Return the encoder of the same targets for another loss."""
+        return replace(self, loss=loss)
+
+    @property
+    def n_outputs(self):
+        """Number of outputs."""
+        return self.shape[0] if self.shape else 1
+
+    @property
+    def public_attributes(self):
+        """Fitted attributes of the estimator that are learned from ``y``."""
+        return {}
+
+    def read(self, y, data):
+        """Return ``y`` as an array in the shape of the training targets; a single output may have an axis or none."""
+        y = _read(y, data, self.per_step, self.dtype, self.name)
+        shape = y.shape[2:] if self.per_step else y.shape[1:]
+        if (*shape, 1)[0] != self.n_outputs:
+            raise ValueError(
+                f"y has {(*shape, 1)[0]} output(s), but {self.name} was fitted with {self.n_outputs}. Pass y in the "
+                "shape of the training targets, or call fit with warm_start=False."
+            )
+        return y.reshape(y.shape[: 2 if self.per_step else 1] + self.shape)
+
+    def encode(self, y, sequences):
+        """Return ``y`` that was read with an axis of outputs."""
+        return np.ascontiguousarray(y if self.shape else y[..., None])
+
+    def output(self):
+        """Return the number of units and the activation of the output layer, and the loss."""
+        return self.n_outputs, None, self.loss
+
+    def decode(self, outputs):
+        """Return predictions in the shape of the training targets, as float64 like those of scikit-learn."""
+        outputs = outputs.astype(np.float64)
+        return outputs if self.shape else outputs[..., 0]
+
+    def class_codes(self, y):
+        """Return None: samples have no class."""
+        return None
+
+    def check_trainable(self, y, sequences):
+        """Warn of targets on a scale that takes many epochs to reach."""
+        warn_of_unscaled_target(y[valid_in_layout(sequences)] if self.per_step else y, self.loss, self.name)
+
+    def check_held_out(self, y, train_rows, validation_rows):
+        """Accept any split."""
+
+
+def _read(y, data, per_step, dtype, name):
+    """Return ``y`` as a numeric array with a finite target for every sample or every valid time step."""
+    if per_step and data.is_list:
+        y = targets_of_list(y, data.given, data.sequences.n_timesteps, name)
+    y = as_numeric(y, name, parameter="y", words=())
+    y = check_array(y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y")
+    check_target_shape(y, data.sequences, per_step, name)
+    with np.errstate(over="ignore"):
+        y = y.astype(dtype, copy=False)
+    if per_step and data.sequences.has_padding:
+        is_padding = ~valid_in_layout(data.sequences)
+        y = np.where(is_padding.reshape(is_padding.shape + (1,) * (y.ndim - 2)), 0, y).astype(dtype)
+    finite = np.isfinite(y)
+    if not finite.all():
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        value = "NaN" if np.isnan(y[at]) else f"infinity or a value too large for dtype {dtype!r}"
+        raise ValueError(
+            f"Input y contains {value}, first{describe_position(at)}. {name} takes finite targets; drop such samples, "
+            "or impute their targets."
+        )
+    return y

@@ -1,0 +1,77 @@
+"""Schema of the data that a forecaster was fitted on, and outputs in the layout of the fitted `y`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skrnn._common.frequencies import next_times
+from skrnn._common.state import stored_as
+
+
+@stored_as("forecaster schema")
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """Schema of the `X` and the `y` that a forecaster was fitted on.
+
+    Parameters
+    ----------
+    groups : hashable or None
+        Column of `X`, or level of its index, that identifies the series of each row.
+    index_kind : str or None
+        Kind of the index of the rows, as returned by `kind_of`; None if they had no index.
+    names : Index, hashable or None
+        Names of the columns of a 2-D `y`, or the name of a 1-D `y`; None for arrays.
+    n_outputs : int
+        Number of columns of `y`.
+    is_2d : bool
+        Whether `y` was 2-D.
+    is_pandas : bool
+        Whether `y` was a pandas object with an index.
+    """
+
+    groups: Hashable
+    index_kind: str | None
+    names: Any
+    n_outputs: int
+    is_2d: bool
+    is_pandas: bool
+
+    def in_shape_of_y(self, values):
+        """Return values of shape (..., n_outputs) without the last axis if the fitted `y` was 1-D."""
+        return values if self.is_2d else values[..., 0]
+
+    def as_forecast(self, values, n_steps, known):
+        """Return forecasts in the layout of the fitted `y`, with the index of the next steps for pandas objects.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_series * n_steps, n_outputs)
+            Forecasts of all series, one series after another.
+        n_steps : int
+        known : KnownRows
+        """
+        values = self.in_shape_of_y(values)
+        if not self.is_pandas and self.groups is None:
+            return values
+        index = self._index_of_forecast(n_steps, known)
+        if self.is_2d:
+            return pd.DataFrame(values, index, self.names)
+        return pd.Series(values, index, name=self.names)
+
+    def _index_of_forecast(self, n_steps, known):
+        """Return the times of the next steps of each series, or their numbers if a series has no frequency."""
+        last_rows, time = known.panel.bounds()[1:] - 1, known.labels.time
+        frequencies = (None,) * len(last_rows) if None in known.frequencies else known.frequencies
+        steps = [
+            next_times(None if time is None else time[[row]], frequency, n_steps)
+            for row, frequency in zip(last_rows, frequencies, strict=True)
+        ]
+        if self.groups is None:
+            return steps[0]
+        series = np.repeat(known.labels.series, n_steps)
+        return pd.MultiIndex.from_arrays([series, steps[0].append(steps[1:])], names=[self.groups, steps[0].name])

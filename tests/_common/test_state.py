@@ -1,0 +1,203 @@
+"""Fitted state as plain values: what pickles name, state versions, and classes that users derive."""
+
+import copy
+import io
+import pickle
+import pickletools
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SMALL
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+import skrnn
+from skrnn import GRUClassifier, GRURegressor, SequenceForecaster, SequenceScaler, SequenceTokenizer, SequenceWindower
+from skrnn._common import state
+from skrnn._common.state import STATE_VERSION, from_plain, to_plain
+
+DAYS = pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin", name="day")
+ROWS = pd.DataFrame({"v": np.sin(np.arange(60) / 3)}, index=DAYS)
+PANEL = pd.concat({"a": ROWS, "b": ROWS + 1}, names=["shop", "day"])
+X, Y = ROWS["v"].to_numpy().reshape(20, 3), ROWS["v"].to_numpy()[::3]
+
+# Functions that return a fitted estimator; together they hold an instance of every registered class.
+FITTED = {
+    "regressor": lambda: GRURegressor(**SMALL).fit(X, Y),
+    "classifier": lambda: GRUClassifier(**SMALL).fit(X, np.where(Y > 0, "up", "down")),
+    "classifier per step": lambda: GRUClassifier(return_sequences=True, **SMALL).fit(X, X > 0),
+    "windower": lambda: SequenceWindower(3).fit(ROWS),
+    "windower of a panel": lambda: SequenceWindower(3, groups="shop", max_gap="2D").fit(PANEL),
+    "forecaster": lambda: SequenceForecaster(
+        Ridge(), window=3, calibration_size=20, target_transformer=StandardScaler()
+    ).fit(None, ROWS["v"]),
+    "forecaster of a panel": lambda: SequenceForecaster(
+        GRURegressor(**SMALL), window=3, groups="shop", calibration_size=20
+    ).fit(PANEL[[]], PANEL["v"]),
+    "scaler": lambda: SequenceScaler().fit(X[..., None]),
+    "tokenizer": lambda: SequenceTokenizer().fit(["a film", "the film"]),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return {name: fit() for name, fit in FITTED.items()}
+
+
+def globals_in(pickled):
+    """Names of the classes and functions that a pickle of protocol 2 imports, as "module name"."""
+    return {argument for code, argument, _ in pickletools.genops(pickled) if code.name == "GLOBAL"}
+
+
+def registered_in(value):
+    """Yield the instances of registered classes in a value, and in the attributes of estimators and of each other."""
+    if type(value) in state._NAMES:
+        yield value
+    parts = value if isinstance(value, (tuple, list)) else vars(value).values() if hasattr(value, "__dict__") else ()
+    if not isinstance(value, (np.ndarray, pd.DataFrame, pd.Series, pd.Index, type)):
+        for part in parts:
+            yield from registered_in(part)
+
+
+def assert_same(value, expected):
+    """Assert that two values have the same type, and equal parts."""
+    assert type(value) is type(expected)
+    if isinstance(expected, pd.Index):
+        pd.testing.assert_index_equal(value, expected, exact=True)
+        assert getattr(value, "freq", None) == getattr(expected, "freq", None)
+    elif isinstance(expected, np.ndarray):
+        assert value.dtype == expected.dtype
+        assert_array_equal(value, expected)
+    elif isinstance(expected, (tuple, list)):
+        for part, other in zip(value, expected, strict=True):
+            assert_same(part, other)
+    elif type(expected) in state._NAMES:
+        assert vars(value).keys() == vars(expected).keys()
+        for name, part in vars(value).items():
+            assert_same(part, vars(expected)[name])
+    else:
+        assert value == expected
+
+
+def assert_plain(value):
+    """Assert that a value consists of arrays, numbers, strings, None, lists, tuples and dicts."""
+    if isinstance(value, (tuple, list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            assert_plain(part)
+    elif isinstance(value, np.ndarray):
+        assert value.dtype.kind in "biufU"
+    else:
+        assert value is None or isinstance(value, (bool, int, float, str, np.generic))
+
+
+# ---------------------------------------------------------------------- what is saved
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_pickles_name_nothing_of_skrnn_but_its_constructor_of_public_classes(name, fitted):
+    names = globals_in(pickle.dumps(fitted[name], protocol=2))
+    assert {name for name in names if name.startswith("skrnn")} == {"skrnn _new"}
+    assert not {name for name in names if name.startswith("pandas")}
+
+
+def test_names_in_pickles_are_found():
+    # `Sequences` are data, not an estimator, and are pickled as any object.
+    windows = skrnn.sliding_windows(X, 3)
+    assert "skrnn._data.sequences Sequences" in globals_in(pickle.dumps([windows, Ridge()], protocol=2))
+
+
+def test_every_registered_class_is_restored(fitted):
+    restored = set()
+    for estimator in fitted.values():
+        for value in registered_in(estimator):
+            plain = to_plain(value)
+            assert_plain(plain)
+            assert_same(from_plain(plain), value)
+            restored.add(type(value))
+    assert restored == set(state._NAMES)
+
+
+# ---------------------------------------------------------------------- versions
+
+
+def test_the_version_is_saved_and_not_restored(fitted):
+    estimator = fitted["regressor"]
+    assert estimator.__getstate__()["_state_version"] == STATE_VERSION
+    assert "_state_version" not in vars(pickle.loads(pickle.dumps(estimator)))
+
+
+@pytest.mark.parametrize("version", [STATE_VERSION + 1, None])
+def test_another_version_raises(version, fitted):
+    saved = fitted["regressor"].__getstate__()
+    del saved["_state_version"]
+    if version is not None:
+        saved["_state_version"] = version
+    message = (
+        f"This GRURegressor was saved with state version {version or 0}, but skrnn {skrnn.__version__} reads version "
+        f"{STATE_VERSION}. Load it with the version of skrnn that saved it, or fit it again."
+    )
+    empty = GRURegressor.__new__(GRURegressor)
+    with pytest.raises(ValueError) as error:
+        empty.__setstate__(saved)
+    assert str(error.value) == message
+    assert vars(empty) == {}
+
+
+# ---------------------------------------------------------------------- classes that users derive
+
+
+class Clipped(GRURegressor):
+    """A class with a parameter and a fitted private attribute of its own."""
+
+    def __init__(self, units=6, *, limit=1.0, **parameters):
+        super().__init__(units, **parameters)
+        self.limit = limit
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self._index = pd.date_range("2024-01-01", periods=3, freq="D")
+        return self
+
+    def predict(self, X):
+        return super().predict(X).clip(-self.limit, self.limit)
+
+
+SameName = type("GRURegressor", (GRURegressor,), {"__module__": __name__, "__qualname__": "SameName"})
+
+
+def by_pickle(estimator):
+    return pickle.loads(pickle.dumps(estimator))
+
+
+def by_joblib(estimator):
+    file = io.BytesIO()
+    joblib.dump(estimator, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize("travel", [by_pickle, by_joblib, copy.deepcopy, copy.copy])
+@pytest.mark.parametrize("cls", [Clipped, SameName])
+def test_derived_classes_are_restored(cls, travel):
+    estimator = cls(epochs=2, random_state=0, optimizer__learning_rate=0.05)
+    for original in (estimator, clone(estimator).fit(X, Y)):
+        again = travel(original)
+        assert type(again) is cls
+        assert again.get_params() == original.get_params()
+        assert vars(again).keys() == vars(original).keys()
+    assert_array_equal(again.predict(X), original.predict(X))
+    if cls is Clipped:
+        assert again.get_params()["limit"] == 1.0
+        assert_same(again._index, original._index)
+    assert_array_equal(again.partial_fit(X, Y).predict(X), copy.deepcopy(original).partial_fit(X, Y).predict(X))
+
+
+def test_a_derived_class_is_pickled_under_its_own_name():
+    names = globals_in(pickle.dumps(Clipped(), protocol=2))
+    assert f"{__name__} Clipped" in names
+    assert "skrnn _new" not in names
+    assert f"{__name__} SameName" in globals_in(pickle.dumps(SameName(), protocol=2))
