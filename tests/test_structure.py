@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent
 LAYERS = [
     *("__main__", "_self_test", "__init__"),
     *("_model_selection", "_forecasting", "_estimators", "_engine", "_windows", "_preprocessing", "_plotting", "_data"),
-    *("_common", "datasets", "exceptions"),
+    *("datasets", "_common", "exceptions"),
 ]
 
 # Imports that lead upwards, and why.
@@ -121,8 +121,9 @@ def test_modules_are_imported_by_statements():
         ("skrnn._data.targets", "from skrnn import GRURegressor", "skrnn"),
         ("skrnn._data.targets", "import skrnn", "skrnn"),
         ("skrnn._engine.losses", "def f():\n    from skrnn._estimators import base", "skrnn._estimators.base"),
-        ("skrnn._common.times", "if TYPE_CHECKING:\n    from skrnn.datasets import _airline", None),
-        ("skrnn.datasets._airline", "if TYPE_CHECKING:\n    from skrnn._common import times", "skrnn._common.times"),
+        ("skrnn._common.times", "if TYPE_CHECKING:\n    from skrnn._data import checks", "skrnn._data.checks"),
+        ("skrnn.exceptions", "from skrnn._common.typing import Splitter", "skrnn._common.typing"),
+        ("skrnn.datasets._airline", "from skrnn._common.typing import validate_params", None),
         ("skrnn._engine.checkpoint", "from skrnn import __version__", None),
         ("skrnn._engine.losses", "import numpy as np\nfrom skrnn._engine import metrics", None),
         ("skrnn.__main__", "import skrnn\nfrom skrnn._self_test import checks", None),
