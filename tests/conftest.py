@@ -1,12 +1,15 @@
-"""Tiny data that the tests share."""
+"""What all tests share: tiny data, kernels compiled before the workers start, and a report of the memory they took."""
 
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported: its C++ parts log to standard error
 
 import numpy as np
 import pytest
+from children import run_code
 from sklearn.utils.fixes import parse_version
 
 import skrnn
@@ -33,11 +36,62 @@ needs_kernels = pytest.mark.skipif(
 )
 
 
+COMPILE = """
+import sys
+from skrnn._engine.native.library import LIBRARIES
+
+LIBRARIES[sys.argv[1]].compile_all()
+"""
+
+
+def pytest_sessionstart(session):
+    """Compile kernels that are not yet compiled, before pytest-xdist starts workers that would wait for each other."""
+    if session.config.getoption("numprocesses", None) and os.environ.get("SKRNN_ENGINE") != "keras":
+        with ThreadPoolExecutor() as pool:  # of threads that wait for one process per dtype
+            list(pool.map(lambda dtype: run_code(COMPILE, dtype), ["float32", "float64"]))
+
+
 def pytest_collection_modifyitems(items):
     """Give tests marked slow more time than the others, whose limit is in pyproject.toml."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
+
+
+PEAKS = pytest.StashKey[dict]()  # peak memory in MB of each process that has run tests, by its name
+
+
+def pytest_sessionfinish(session):
+    """Note the peak memory of a process that has run tests: a worker sends it, a run without workers keeps it."""
+    peak = peak_memory()
+    if hasattr(session.config, "workerinput"):
+        session.config.workeroutput["peak"] = peak
+    elif not session.config.getoption("numprocesses", None):
+        session.config.stash[PEAKS] = {"this process": peak}
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node):
+    """Keep what a worker has sent; one that was killed has sent nothing."""
+    peak = getattr(node, "workeroutput", {}).get("peak")
+    node.config.stash.setdefault(PEAKS, {})[node.gateway.id] = peak
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the peak memory of every process."""
+    peaks = config.stash.get(PEAKS, {})
+    known = [f"{name} {peak:,.0f} MB" for name, peak in sorted(peaks.items()) if peak is not None]
+    if known:
+        terminalreporter.write_line(f"peak memory: {', '.join(known)}")
+
+
+def peak_memory():
+    """Return the peak of the resident memory of this process in MB, or None where the platform does not tell."""
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def make(name, **params):
@@ -55,6 +109,12 @@ def cell_id(cell):
     """What a test is called after an entry of `REGRESSOR_CELLS` or `CLASSIFIER_CELLS`."""
     name, fixed = cell
     return "-".join([name, *fixed.values()])
+
+
+def data(n_samples=N_SAMPLES):
+    """Random sequences and a number per sequence, for child processes and fixtures of a module as well."""
+    X = np.random.default_rng(0).normal(size=(n_samples, N_TIMESTEPS, 2))
+    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def with_absent_steps(X):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import needs_kernels
+from conftest import N_SAMPLES, N_TIMESTEPS, data, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
 from sklearn import config_context
@@ -44,7 +44,7 @@ from skrnn.datasets import load_sunspots
 
 ESTIMATORS = [GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor, RecurrentClassifier, RecurrentRegressor]
 
-N_SAMPLES, N_TIMESTEPS, WINDOW = 40, 5, 6
+WINDOW = 6
 COMMON = {"epochs": 2, "optimizer__learning_rate": 0.05, "random_state": 0}
 
 
@@ -64,8 +64,7 @@ def forecaster(**changes):
 
 @pytest.fixture(scope="module")
 def sequences():
-    X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
+    return data()
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +217,7 @@ def test_grid_search_finds_what_was_planted(sequences):
 @needs_kernels
 def test_a_search_over_architectures_loads_no_more_kernels_than_a_fit(sequences, monkeypatch):
     X, y = sequences
-    regressor(bidirectional=True).fit(X, y)  # which uses all kernels of the grid
+    regressor(bidirectional=True).fit(X, y).predict(X)  # which uses all kernels of the grid
     monkeypatch.setattr(Library, "_load", lambda library, *names: pytest.fail(f"{names} had to be loaded."))
     grid = {"optimizer__learning_rate": [0.001, 0.1], "units": [5, (3, 2)], "bidirectional": [False, True]}
     search = GridSearchCV(regressor(), grid, cv=KFold(3)).fit(X, y)

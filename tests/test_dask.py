@@ -9,6 +9,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from conftest import data
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
@@ -20,11 +21,6 @@ pytestmark = pytest.mark.slow
 distributed = pytest.importorskip("distributed", reason="Dask clusters need the extra 'dask'.")
 
 EXAMPLE = Path(skrnn.__file__).parents[1] / "examples" / "distributed_search.py"
-
-
-def data(n_samples=40):
-    X = np.random.default_rng(0).normal(size=(n_samples, 5, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def regressor(**changes):
@@ -74,7 +70,6 @@ def scores_of(search):
     return np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(2)])
 
 
-@pytest.mark.slow
 def test_a_search_and_its_folds_give_the_results_of_one_process(client, tmp_path):
     X, y = data()
     search = GridSearchCV(
@@ -94,7 +89,6 @@ def test_a_search_and_its_folds_give_the_results_of_one_process(client, tmp_path
     assert workers <= set(client.run(os.getpid).values())
 
 
-@pytest.mark.slow
 def test_the_example_searches_on_a_running_cluster(client, capsys):
     example = runpy.run_path(EXAMPLE)
     example["main"](["--scheduler", client.scheduler.address, "--epochs", "2", "--units", "4"])

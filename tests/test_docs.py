@@ -1,15 +1,15 @@
 """The code of the guide and of the README runs, from top to bottom of each page."""
 
 import re
-from pathlib import Path
 
 import pytest
+from children import ROOT
 
-ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```python\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+ALL_PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
     page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for page in ALL_PAGES
     if BLOCK.search(page.read_text(encoding="utf-8")) and page.stem != "recipes"  # tests/test_recipes.py runs those
 ]
 
@@ -40,12 +40,25 @@ def anchors_of(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.stem
-)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
 def test_links_to_other_pages_lead_somewhere(page):
     text = re.sub(r"`[^`\n]*`", "", without_code(page))
     for target, anchor in LINK.findall(text):
         path = (page.parent / target).resolve() if target else page
         assert path.exists(), f"{page.name} links to {target}, which is not there"
         assert not anchor or anchor in anchors_of(path), f"{page.name} links to #{anchor}, no heading of {path.name}"
+
+
+FILE = re.compile(r"\b(?:docs|examples|skrnn|tests)/[\w/]*\w\.(?:csv|md|py|txt)\b")
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
+def test_files_that_a_page_names_are_there(page):
+    assert [name for name in FILE.findall(page.read_text(encoding="utf-8")) if not (ROOT / name).exists()] == []
+
+
+def test_names_of_files_are_found():
+    assert FILE.findall("Run `tests/_engine/test_cells.py`, or docs/speed.md#memory.") == [
+        "tests/_engine/test_cells.py",
+        "docs/speed.md",
+    ]

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from conftest import CLASSIFIERS, N_SAMPLES, N_TIMESTEPS, REGRESSORS, make
+from damage import at
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
@@ -19,13 +20,6 @@ def X_2d(X):
 @pytest.fixture
 def tokens():
     return np.random.default_rng(0).integers(1, 9, size=(N_SAMPLES, N_TIMESTEPS))
-
-
-def at(X, index, value):
-    """A copy of an array with one value, or several, replaced."""
-    X = np.array(X)
-    X[index] = value
-    return X
 
 
 def of(array):

@@ -4,15 +4,14 @@ import itertools
 import re
 import runpy
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from children import VERY_LONG, run
+from children import ROOT, VERY_LONG, run
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def run_example(name, *arguments, cwd):
@@ -21,7 +20,6 @@ def run_example(name, *arguments, cwd):
     return result.stdout
 
 
-@pytest.mark.slow
 def test_variable_length_scores_and_draws(tmp_path):
     output = run_example("variable_length.py", "--epochs", "20", "--seeds", "1", cwd=tmp_path)
     network, baseline = (float(score) for score in re.findall(r"accuracy (0\.\d+)", output)[-2:])
@@ -30,10 +28,9 @@ def test_variable_length_scores_and_draws(tmp_path):
     assert (tmp_path / "variable_length.png").stat().st_size > 20_000
 
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+SHARED = ROOT.parent / "shared" / "data"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.exists(), reason="The film reviews, 25 MB, are not included in the project.")
 def test_sentiment_compares_three(tmp_path):
     arguments = ["--data", SHARED, "--reviews", "400", "--epochs", "1", "--epochs-2019", "1"]
@@ -62,7 +59,6 @@ def test_quickstart_prints_its_tables_and_draws(tmp_path):
     assert (tmp_path / "quickstart.png").stat().st_size > 20_000
 
 
-@pytest.mark.slow
 def test_tour_forecasts_and_draws(tmp_path):
     lines = run_example("tour.py", cwd=tmp_path).splitlines()
     network, ridge = (float(line.split()[-1]) for line in lines if "mean absolute error" in line)
@@ -166,7 +162,6 @@ def test_bitcoin_price_finds_columns_by_name(bitcoin_price, tmp_path):
         bitcoin_price["main"](["--data", str(tmp_path / "absent.csv")])
 
 
-@pytest.mark.slow
 def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["damped_oscillation.py", "--epochs", "20"])
@@ -196,7 +191,6 @@ def test_damped_oscillation_finds_a_setting(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(example["forecast_recursively"](Recurrence(), y[:20], 180), y, rtol=0, atol=1e-9)
 
 
-@pytest.mark.slow
 def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(

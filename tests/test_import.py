@@ -1,14 +1,12 @@
 import importlib
 import sys
-from pathlib import Path
 
 import pytest
-from children import run
+from children import run_code
 from conftest import needs_kernels
 
 import skrnn
 
-ROOT = Path(skrnn.__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "scikeras", "matplotlib", "numba")
 
 # Whatever a script does first, this names the modules that it should not have loaded.
@@ -29,9 +27,7 @@ ESTIMATORS = [
 
 def heavy_modules_after(code):
     """Names of the heavy modules that a fresh process has loaded once it ran the code."""
-    process = run("-c", code + REPORT, cwd=ROOT)
-    assert process.returncode == 0, process.stderr
-    return process.stdout.splitlines()[-1].split()[1:]
+    return run_code(code + REPORT).stdout.splitlines()[-1].split()[1:]
 
 
 def test_import_of_the_package_is_light():
@@ -119,7 +115,7 @@ assert forecaster.forecast(3).shape == (3,)
 
 @needs_kernels
 def test_training_and_predicting_load_no_keras():
-    run("-c", TRAINS, cwd=ROOT)  # compiles what has not been compiled on this machine
+    run_code(TRAINS)  # compiles what has not been compiled on this machine
     assert heavy_modules_after(TRAINS) == []
 
 

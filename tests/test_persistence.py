@@ -7,7 +7,8 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
-from children import run
+from children import run_code
+from conftest import N_SAMPLES, N_TIMESTEPS, data
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
@@ -19,13 +20,7 @@ from skrnn import GRUClassifier, GRURegressor, RecurrentRegressor, SequenceWindo
 
 ROOT = Path(skrnn.__file__).parents[1]
 
-# One shape of network and of data for the whole file.
-UNITS, N_SAMPLES, N_TIMESTEPS, N_FEATURES = 4, 40, 5, 2
-
-
-def data():
-    X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, N_FEATURES))
-    return X, X[:, -1, 0] - X[:, -2, 1]
+UNITS = 4  # of every network here
 
 
 def with_padding(X):
@@ -63,13 +58,6 @@ converts_variables = pytest.mark.filterwarnings(
 )
 
 WAYS = pytest.mark.parametrize("travel", [by_pickle, by_joblib, by_deepcopy])
-
-
-def run_python(code, *arguments, cwd, **environment):
-    """Run code in a fresh process and return what it printed."""
-    process = run("-c", code, *map(str, arguments), cwd=cwd, env={"TF_CPP_MIN_LOG_LEVEL": "3"} | environment)
-    assert process.returncode == 0, process.stderr
-    return process.stdout
 
 
 # ---------------------------------------------------------------- in one process
@@ -157,7 +145,7 @@ def test_warm_start_after_travel(travel, tmp_path):
 
 @WAYS
 def test_pipeline(travel, tmp_path):
-    rows = np.random.default_rng(1).normal(size=(N_SAMPLES, N_FEATURES))
+    rows = np.random.default_rng(1).normal(size=(N_SAMPLES, 2))
     pipeline = make_pipeline(StandardScaler(), SequenceWindower(N_TIMESTEPS), regressor()).fit(rows, rows[:, 0])
     assert_array_equal(travel(pipeline, tmp_path).predict(rows), pipeline.predict(rows))
 
@@ -189,7 +177,7 @@ def test_pickle_is_small_and_holds_no_keras_model():
     X, y = data()
     estimator = GRURegressor(32, epochs=1, random_state=0).fit(X, y)
     size = len(pickle.dumps(estimator))
-    n_weights = 3 * 32 * (N_FEATURES + 32 + 2) + 33
+    n_weights = 3 * 32 * (X.shape[-1] + 32 + 2) + 33
     # Weights and Adam's two moments, four bytes each, cannot be left out.
     assert 3 * 4 * n_weights < size < 100_000
     assert estimator.model_.count_params() == n_weights
@@ -237,7 +225,7 @@ np.savez(
     first=unfitted.fit(X, y).predict(X),
 )
 """
-    run_python(code, tmp_path, cwd=ROOT)
+    run_code(code, tmp_path)
     results = np.load(tmp_path / "results.npz")
     for name in ("joblib", "pickle", "anew", "first"):
         assert_array_equal(results[name], fitted.predict(X), err_msg=name)
@@ -314,7 +302,7 @@ for saved in Path().glob("*.keras"):
     np.save(f"{saved.stem}-predicted.npy", outputs)
 assert [name for name, module in sys.modules.items() if name.startswith("skrnn") and module] == []
 """
-    run_python(code, cwd=tmp_path)
+    run_code(code, cwd=tmp_path)
     assert len(list(tmp_path.glob("*-predicted.npy"))) == len(cases)
     for name, (_, _, expected) in cases.items():
         predicted = np.load(tmp_path / f"{name}-predicted.npy")

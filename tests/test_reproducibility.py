@@ -5,26 +5,16 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
-from children import run
+from children import run_code
+from conftest import data
 from numpy.testing import assert_array_equal
 
-import skrnn
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(skrnn.__file__).parents[1]
-
-N_SAMPLES, N_TIMESTEPS = 40, 5
-
-
-def data():
-    X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def dropping_gru(units, **options):
@@ -97,23 +87,14 @@ def test_a_second_fit_of_one_estimator_starts_anew():
 def test_a_fresh_process_gives_equal_bits():
     code = """
 import numpy as np
-from tests.test_reproducibility import FITS, data, digest
+from conftest import data
+from test_reproducibility import FITS, digest
 
 np.random.seed(123)
 for kind, make in reversed(FITS.items()):  # the order must not matter
     print(kind, digest(make().fit(*data())))
 """
-    process = run(
-        "-c",
-        code,
-        cwd=ROOT,
-        env={
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-            "PYTHONHASHSEED": "7",
-        },
-    )
-    assert process.returncode == 0, process.stderr
+    process = run_code(code, env={"PYTHONHASHSEED": "7"})
     elsewhere = dict(line.split() for line in process.stdout.splitlines())
     assert elsewhere == {kind: digest(make().fit(*data())) for kind, make in FITS.items()}
 
@@ -246,7 +227,6 @@ def test_threads_that_fit_equal_estimators_give_the_bits_of_serial_fits():
         assert_array_equal(predictions, expected)
 
 
-@pytest.mark.slow
 def test_threads_that_fit_different_estimators_give_the_bits_of_serial_fits():
     X, y = data()
     makers = [
@@ -260,7 +240,6 @@ def test_threads_that_fit_different_estimators_give_the_bits_of_serial_fits():
         assert_array_equal(predictions, serial)
 
 
-@pytest.mark.slow
 def test_threads_that_fit_through_keras_give_the_bits_of_serial_fits():
     X, y = data()
     makers = [partial(FITS["callable"], random_state=seed, epochs=1) for seed in range(3)]

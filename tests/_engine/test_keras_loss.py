@@ -70,7 +70,9 @@ def test_of_every_step_of_ragged_sequences(monkeypatch, X, y_steps, loss):
 
 
 @needs_kernels
-@pytest.mark.parametrize("loss", [power, increments, whole_batch])
+@pytest.mark.parametrize(  # each of them takes some 100 MB, which Keras keeps
+    "loss", [pytest.param(power, marks=pytest.mark.slow), increments, pytest.param(whole_batch, marks=pytest.mark.slow)]
+)
 def test_of_every_step_in_both_directions(monkeypatch, X, y_steps, loss):
     assert_as_keras(monkeypatch, *ragged(X, y_steps), loss=loss, return_sequences=True, bidirectional=True)
 

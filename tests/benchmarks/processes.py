@@ -17,7 +17,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from rivals import torch_network
+from rivals import skorch_options, torch_network
 from workloads import SEARCH, damped_windows, estimator_of, workload_data
 
 
@@ -60,12 +60,7 @@ def search_of(framework, n_jobs):
         estimator = skorch.NeuralNetRegressor(
             Network,
             max_epochs=SEARCH["epochs"],
-            lr=1e-3,
-            optimizer=torch.optim.Adam,
-            optimizer__eps=1e-7,
-            iterator_train__shuffle=True,
-            train_split=None,
-            verbose=0,
+            **skorch_options(torch),
             **options,
         )
         y = y[:, None]

@@ -141,6 +141,18 @@ def torch_network(torch, cell, n_features, units, every_step):
     return Network()
 
 
+def skorch_options(torch):
+    """Return what a regressor of skorch is given to train as ours does by default."""
+    return {
+        "lr": 1e-3,
+        "optimizer": torch.optim.Adam,
+        "optimizer__eps": 1e-7,
+        "iterator_train__shuffle": True,
+        "train_split": None,
+        "verbose": 0,
+    }
+
+
 def load_into_torch(torch, model, cell, weights):
     """Copy the weights of a Keras network into a torch network."""
     *recurrent, kernel, bias = weights

@@ -38,19 +38,14 @@ def with_keras(X, y):
 def with_skorch(X, y):
     import skorch
     import torch
-    from rivals import torch_network
+    from rivals import skorch_options, torch_network
 
     torch.manual_seed(0)
     net = skorch.NeuralNetRegressor(
         torch_network(torch, "GRU", 1, (START["units"],), False),
         max_epochs=START["epochs"],
         batch_size=START["batch_size"],
-        lr=1e-3,
-        optimizer=torch.optim.Adam,
-        optimizer__eps=1e-7,
-        iterator_train__shuffle=True,
-        train_split=None,
-        verbose=0,
+        **skorch_options(torch),
     ).fit(X, y[:, None])
     return net.history[-1, "train_loss"], net.predict(X[:1])
 

@@ -1,6 +1,5 @@
 """Workers and forks: equal bits in other processes, their share of the cores, no hang where TensorFlow cannot run."""
 
-import multiprocessing
 import os
 import sys
 from functools import partial
@@ -9,27 +8,19 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from children import LONG, VERY_LONG, run, workers_within
-from conftest import needs_kernels
+from children import LONG, VERY_LONG, answer_of, run_code, workers_within
+from conftest import data, needs_kernels
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV, KFold
 
-import skrnn
 from skrnn import RecurrentRegressor
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(skrnn.__file__).parents[1]
-
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="This platform has no forks.")
 # Python 3.12 and newer warn of what the test is about.
 forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
-
-
-def data():
-    X = np.random.default_rng(0).normal(size=(40, 5, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
 
 
 def regressor(**changes):
@@ -66,8 +57,7 @@ from tensorflow.config import threading
 prepare_process()
 print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
 """
-    process = run("-c", code, cwd=ROOT, env={"OMP_NUM_THREADS": "3"})
-    assert process.returncode == 0, process.stderr
+    process = run_code(code, env={"OMP_NUM_THREADS": "3"})
     assert process.stdout.split() == ["3", "3"]
 
 
@@ -115,25 +105,6 @@ def test_searches_in_two_workers_give_the_results_of_one_twice():
 # ---------------------------------------------------------------- forks
 
 
-def answers_of_child(target):
-    """What a forked child sends, which has to come in time; the child has ended then."""
-    context = multiprocessing.get_context("fork")
-    here, there = context.Pipe(duplex=False)
-    child = context.Process(target=target, args=(there,))
-    child.start()
-    there.close()
-    try:
-        assert here.poll(LONG), "the child hangs"
-        answers = here.recv()
-        child.join(LONG)
-        assert child.exitcode == 0
-    finally:
-        child.kill()
-        child.join()
-        child.close()
-    return answers
-
-
 def errors_of(actions, connection):
     """Send the error of each action, or None."""
     errors = []
@@ -156,7 +127,7 @@ def test_a_child_forked_after_keras_has_run_says_so_and_does_not_hang(keras_has_
         lambda: keras_has_run.predict(X),
         lambda: keras_has_run.model_,
     ]
-    errors = answers_of_child(partial(errors_of, actions))
+    errors = answer_of(partial(errors_of, actions), "fork")
     assert len(errors) == len(actions)
     for error in errors:
         assert "forked after TensorFlow had run in process" in error
@@ -203,7 +174,7 @@ def wide():
 def test_a_child_forked_after_a_fit_trains_and_predicts_the_same_bits(monkeypatch):
     X, y = data()
     original = regressor().fit(X, y)
-    bits = answers_of_child(partial(send_bits, original))
+    bits = answer_of(partial(send_bits, original), "fork")
     first, second, anew, of_threads = bits
     assert first == anew == original.predict(X).tobytes()  # what the child trained on did not change it here
     assert second == original.partial_fit(X, y).predict(X).tobytes() != first
@@ -231,39 +202,24 @@ def test_shares_of_the_cores_change_no_bit(n_threads, tmp_path):
     code = """
 import sys
 import numpy as np
-from tests.test_processes import many, wide
+from test_processes import many, wide
 from skrnn._engine import native_pass
 
 native_pass.WORK_OF_A_THREAD = 1
 assert native_pass.n_threads() == int(sys.argv[2])
 np.save(sys.argv[1], wide().fit(*many()).predict(many()[0]))
 """
-    environment = {"OMP_NUM_THREADS": n_threads, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    process = run("-c", code, tmp_path / "predictions.npy", n_threads, cwd=ROOT, env=environment)
-    assert process.returncode == 0, process.stderr
+    run_code(code, tmp_path / "predictions.npy", n_threads, env={"OMP_NUM_THREADS": n_threads})
     assert_array_equal(np.load(tmp_path / "predictions.npy"), wide().fit(*many()).predict(many()[0]))
 
 
-def fit_in_a_spawned_process(connection):
-    connection.send_bytes(wide().fit(*many()).predict(many()[0]).tobytes())
+def send_bits_of_a_fit(connection):
+    connection.send(wide().fit(*many()).predict(many()[0]).tobytes())
 
 
 @needs_kernels
 def test_a_spawned_process_gives_the_same_bits():
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    child = context.Process(target=fit_in_a_spawned_process, args=(there,))
-    child.start()
-    there.close()
-    try:
-        assert here.poll(LONG), "the child hangs"
-        assert here.recv_bytes() == wide().fit(*many()).predict(many()[0]).tobytes()
-        child.join(LONG)
-        assert child.exitcode == 0
-    finally:
-        child.kill()
-        child.join()
-        child.close()
+    assert answer_of(send_bits_of_a_fit, "spawn") == wide().fit(*many()).predict(many()[0]).tobytes()
 
 
 @needs_fork
@@ -271,7 +227,8 @@ def test_a_child_forked_before_the_first_fit_works(tmp_path, fitted):
     code = """
 import multiprocessing, sys
 import numpy as np
-from tests.test_processes import data, regressor
+from conftest import data
+from test_processes import regressor
 
 def fit():
     X, y = data()
@@ -285,21 +242,18 @@ if child.is_alive():
     raise SystemExit("the child hangs")
 raise SystemExit(child.exitcode)
 """
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    process = run("-c", code, tmp_path / "predictions.npy", str(LONG - 60), cwd=ROOT, env=environment)
-    assert process.returncode == 0, process.stderr
+    run_code(code, tmp_path / "predictions.npy", LONG - 60)
     assert_array_equal(np.load(tmp_path / "predictions.npy"), fitted.predict(data()[0]))
 
 
 # ---------------------------------------------------------------- what would be kept for good
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Reads /proc for the memory in use.")
 def test_networks_that_are_built_leave_no_memory_behind():
     code = """
 from skrnn._engine.network import build_network
-from tests.test_network import PLAIN
+from test_network import PLAIN
 
 def megabytes():
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmRSS:")]
@@ -314,7 +268,5 @@ before = megabytes()
 build(192)
 print(megabytes() - before)
 """
-    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    process = run("-c", code, cwd=ROOT, env=environment, seconds=VERY_LONG)
-    assert process.returncode == 0, process.stderr
+    process = run_code(code, seconds=VERY_LONG)
     assert float(process.stdout) < 30  # some 100 where TensorFlow keeps what each network needed

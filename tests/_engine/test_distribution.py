@@ -1,17 +1,14 @@
 """One network on several devices: training in the scope of a ``tf.distribute`` strategy."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-from children import VERY_LONG, run
+from children import VERY_LONG, run_code
+from conftest import data
 from numpy.testing import assert_allclose
 
-import skrnn
 from skrnn import RecurrentRegressor
-
-ROOT = Path(skrnn.__file__).parents[1]
 
 ON_TWO_DEVICES = """
 import logging, sys
@@ -22,12 +19,13 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-from tests.test_distribution import data, estimator
+from conftest import data
+from test_distribution import N_SAMPLES, estimator
 
 logging.basicConfig(level=logging.INFO)
 logging.getLogger("skrnn").setLevel(logging.DEBUG)
 strategy = tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"])
-X, y = data()
+X, y = data(N_SAMPLES)
 with strategy.scope():
     fitted = estimator().fit(X, y)
     weights = type(fitted.model_.weights[0].value).__name__
@@ -42,23 +40,19 @@ def estimator(**changes):
     return RecurrentRegressor("rnn", 4, **(params | changes))
 
 
-def data():
-    """31 sequences to train on and 8 to validate on: the last batch holds 7, which two devices cannot share evenly."""
-    X = np.random.default_rng(0).normal(size=(39, 5, 2))
-    return X, X[:, -1, 0] - X[:, -2, 1]
+# 31 to train on and 8 to validate on: the last batch holds 7, which two devices cannot share evenly.
+N_SAMPLES = 39
 
 
 @pytest.mark.slow
 def test_two_devices_train_what_one_does(tmp_path):
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     results_file = tmp_path / "results.npz"
-    process = run("-c", ON_TWO_DEVICES, results_file, cwd=ROOT, env=environment, seconds=VERY_LONG)
-    assert process.returncode == 0, process.stderr
+    process = run_code(ON_TWO_DEVICES, results_file, seconds=VERY_LONG)
     assert process.stdout.splitlines()[-1] == "2 MirroredVariable"
     if os.environ.get("SKRNN_ENGINE") != "keras":  # which would be named as the reason instead
         assert "trains through keras.Model.fit: a strategy of tf.distribute is in scope" in process.stderr
     results = np.load(results_file)
-    X, y = data()
+    X, y = data(N_SAMPLES)
     one = estimator().fit(X, y)
     assert_allclose(results["within"], one.predict(X), rtol=0, atol=1e-5)
     assert_allclose(results["outside"], one.predict(X), rtol=0, atol=1e-5)

@@ -9,20 +9,17 @@ import re
 import signal
 import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from children import started
+from children import PYTHONPATH, started
 from conftest import make, needs_kernels
 from numpy.testing import assert_array_equal
 
 import skrnn._engine.native_pass
 from skrnn._common.guide import see
 from skrnn._engine.architecture import aligned_zeros
-
-TESTS = Path(__file__).parent
 
 both_engines = pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
 
@@ -228,10 +225,9 @@ assert_array_equal(wide.fit(X, y).predict(X), before)
 @pytest.fixture(scope="session")
 def lines_of_a_process_with_faults(tmp_path_factory):
     """What a process printed that got a signal whenever it asked for one."""
-    environment = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
     log = tmp_path_factory.mktemp("faults") / "stderr.txt"  # a pipe that nobody reads yet would hold it up when full
     lines, asks, sent = [], False, 0.0
-    with log.open("w") as stderr, started("-c", CHILD, env=environment, stderr=stderr) as process:
+    with log.open("w") as stderr, started("-c", CHILD, env={"PYTHONPATH": PYTHONPATH}, stderr=stderr) as process:
         for line in process.stdout:
             asked, asks = asks, line == "interrupt me\n"
             if not asks:
