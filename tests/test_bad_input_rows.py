@@ -83,7 +83,7 @@ BAD_ROWS = [
     ("no column", ROWS[:, :0], ValueError, "Found array with 0 feature(s) (shape=(20, 0)) while a minimum of 1"),
     ("one dimension", ROWS[:, 0], ValueError, "Expected 2D array, got 1D array instead"),
     ("three dimensions", SEQUENCES, ValueError, "Found array with dim 3"),
-    ("rows of two lengths", [[1.0, 2.0], [1.0]], ValueError, "differ in length, which"),
+    ("rows of two lengths", [[1.0, 2.0], [1.0]], ValueError, "of different lengths, which"),
     ("which row", [[1.0, 2.0], [1.0, 2.0], [1.0]], ValueError, "does not take: row 2 has 1, row 0 has 2"),
     ("NaN in a frame", FRAME.mask(ROWS[7, 1] == FRAME), ValueError, "contains NaN, first at row 7, column 'price'; "),
     ("NA in a frame", pd.DataFrame({"load": pd.array([1, None], dtype="Int64")}), ValueError, "row 1, column 'load'"),

@@ -16,7 +16,7 @@ from skrnn._common import guide
 from skrnn._common.guide import PAGES, read_page, read_section, see, table_of_contents
 
 # Pages of the site that are no part of the guide.
-SITE = {"about", "api", "benchmarks", "changelog", "contributing", "index", "soak", "user_guide"}
+SITE = {"about", "api", "benchmarks", "changelog", "contributing", "examples", "index", "soak", "user_guide"}
 
 
 def sections_in_errors():

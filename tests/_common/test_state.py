@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import SMALL
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -75,7 +75,7 @@ def assert_same(value, expected):
     elif isinstance(expected, (tuple, list)):
         for part, other in zip(value, expected, strict=True):
             assert_same(part, other)
-    elif type(expected) in state._NAMES:
+    elif type(expected) in state._NAMES or isinstance(expected, BaseEstimator):
         assert vars(value).keys() == vars(expected).keys()
         for name, part in vars(value).items():
             assert_same(part, vars(expected)[name])
@@ -84,14 +84,14 @@ def assert_same(value, expected):
 
 
 def assert_plain(value):
-    """Assert that a value consists of arrays, numbers, strings, None, lists, tuples and dicts."""
+    """Assert that a value consists of arrays, numbers, strings, None, estimators, lists, tuples and dicts."""
     if isinstance(value, (tuple, list, dict)):
         for part in value.values() if isinstance(value, dict) else value:
             assert_plain(part)
     elif isinstance(value, np.ndarray):
         assert value.dtype.kind in "biufU"
     else:
-        assert value is None or isinstance(value, (bool, int, float, str, np.generic))
+        assert value is None or isinstance(value, (bool, int, float, str, np.generic, BaseEstimator))
 
 
 # ---------------------------------------------------------------------- what is saved
@@ -138,7 +138,7 @@ def test_another_version_raises(version, fitted):
         saved["_state_version"] = version
     message = (
         f"This GRURegressor was saved with state version {version or 0}, but skrnn {skrnn.__version__} reads version "
-        f"{STATE_VERSION}. Load it with the version of skrnn that saved it, or fit it again."
+        f"{STATE_VERSION}. Load it with the version of skrnn that saved it, or refit it."
     )
     empty = GRURegressor.__new__(GRURegressor)
     with pytest.raises(ValueError) as error:

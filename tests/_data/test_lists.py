@@ -318,7 +318,7 @@ BAD_SEQUENCES = {
     "None": (None, r"Sample {} of X has 0 dimension\(s\)"),
     "None in a step": ([[1.0, 2.0, None]], "contains NaN, first at sample {}, time step 0, feature 2"),
     "ragged steps": ([[1.0, 2.0, 3.0], [1.0]], "Sample {} of X is a list whose time steps differ in length"),
-    "text": ([[0.0, 1.0, 2.0], [0.0, "wave", 1.0]], "holds 'wave' at sample {}, time step 1, feature 1"),
+    "text": ([[0.0, 1.0, 2.0], [0.0, "wave", 1.0]], "contains 'wave' at sample {}, time step 1, feature 1"),
     "a string": ("wave", "takes numbers, but X has dtype <U4, and contains 'wave' at sample {}"),
     "complex": (np.ones((2, 3)) + 1j, "Complex data not supported, got sample {} of X of dtype complex128"),
 }

@@ -345,7 +345,7 @@ def test_wrong_uses_are_refused(X, y, tmp_path):
         make("GRURegressor", callbacks=[Checkpoint]).fit(X, y)
     with pytest.raises(ValueError, match="got 2 callbacks that are a Checkpoint"):
         make("GRURegressor", callbacks=[Checkpoint(tmp_path), [Checkpoint(tmp_path)]]).fit(X, y)
-    with pytest.raises(ValueError, match=r"whose seed it knows\. Set random_state to an int\. Got None instead"):
+    with pytest.raises(ValueError, match=r"with a known seed\. Set random_state to an int\. Got None instead"):
         make("GRURegressor", callbacks={"save": Checkpoint(tmp_path)}, random_state=None).fit(X, y)
     with pytest.raises(FileExistsError):
         (tmp_path / "file").touch()

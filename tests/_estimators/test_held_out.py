@@ -169,7 +169,7 @@ def test_data_that_nothing_transformed():
     X, y = rows(60, 0)
     pipeline = make_pipeline(StandardScaler(), SequenceWindower(5), make("GRURegressor")).set_output(transform="pandas")
     windows = np.asarray(sliding_windows(X, 5))
-    with pytest.warns(UserWarning, match="X_val and y_val, where passed, must be transformed as X and y are"):
+    with pytest.warns(UserWarning, match="X_val and y_val, if passed, must be transformed as X and y are"):
         pipeline.fit(X[:45], y[:45], gruregressor__X_val=windows[45:], gruregressor__y_val=100 * y[45:])
 
 
