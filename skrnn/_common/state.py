@@ -39,7 +39,7 @@ def to_plain(value: Any) -> Any:
         return {_KIND: "index", "index": index_to_plain(value)}
     if isinstance(value, _LABELS):
         return {_KIND: "label", "label": label_to_plain(value)}
-    if isinstance(value, (tuple, list)):
+    if type(value) in (tuple, list):
         return type(value)(map(to_plain, value))
     name = _NAMES.get(type(value))
     if name is None:
@@ -49,7 +49,7 @@ def to_plain(value: Any) -> Any:
 
 def from_plain(plain: Any) -> Any:
     """Return the value of the output of `to_plain`."""
-    if isinstance(plain, (tuple, list)):
+    if type(plain) in (tuple, list):
         return type(plain)(map(from_plain, plain))
     if not isinstance(plain, dict) or _KIND not in plain:
         return plain
@@ -63,14 +63,19 @@ def from_plain(plain: Any) -> Any:
     return value
 
 
-class PlainStateMixin(BaseEstimator):
-    """Mixin that saves an estimator under its public name, with private attributes as plain values."""
+class PublicNameMixin:
+    """Mixin that pickles an object under the public name of its class, which no move of a module changes."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        reduced = super().__reduce_ex__(protocol)
         name = type(self).__name__
-        if name in skrnn.__all__ and getattr(skrnn, name) is type(self):
-            return skrnn._new, (name,), self.__getstate__()
-        return super().__reduce_ex__(protocol)
+        if name not in skrnn.__all__ or getattr(skrnn, name) is not type(self):
+            return reduced  # a subclass of a user
+        return skrnn._new, (name,), *reduced[2:3]
+
+
+class PlainStateMixin(PublicNameMixin, BaseEstimator):
+    """Mixin that saves an estimator under its public name, with private attributes as plain values."""
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
+from skrnn._common.state import PublicNameMixin
+
 _NUMBERS_AT_ONCE = 2**18  # of an array that is filled block by block
 _MANY = 32  # sequences from which a view of all windows is faster than indexing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sequences:
+class Sequences(PublicNameMixin):
     """Sequences as slices of one array of rows, which overlapping windows share.
 
     Sequence ``i`` consists of the rows ``starts[i] + step * t`` for ``t < lengths[i]``, its valid time steps; all other

@@ -7,8 +7,10 @@ from numbers import Integral
 
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skrnn._common.state import PublicNameMixin
 
-class Checkpoint:
+
+class Checkpoint(PublicNameMixin):
     """Save training periodically, and resume an interrupted fit.
 
     Pass an instance in the ``callbacks`` of an estimator. `fit` then looks for the checkpoint of an interrupted call of

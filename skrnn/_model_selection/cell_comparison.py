@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn._common.state import PublicNameMixin
 from skrnn._plotting.cell_comparison_display import CellComparisonDisplay
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class CellComparison:
+class CellComparison(PublicNameMixin):
     """Result of :func:`compare_cells`.
 
     The parameters are available as attributes.

@@ -13,6 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skrnn._common.frames import NO_INDEX, Rows, as_pandas
+from skrnn._common.state import PublicNameMixin
 from skrnn._common.times import ORDERED_INDEXES, as_times
 from skrnn._data.checks import as_array_or_frame
 from skrnn._data.row_labels import column_or_level
@@ -90,7 +91,7 @@ def _check_order(times, source):
         )
 
 
-class PanelTimeSeriesSplit(TimeSeriesSplit):
+class PanelTimeSeriesSplit(PublicNameMixin, TimeSeriesSplit):
     """Time series cross-validator for panels: all training rows precede all test rows.
 
     :class:`~sklearn.model_selection.TimeSeriesSplit` for many series in one DataFrame, whose rows may be in any order.

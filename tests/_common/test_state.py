@@ -16,7 +16,16 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 import skrnn
-from skrnn import GRUClassifier, GRURegressor, SequenceForecaster, SequenceScaler, SequenceTokenizer, SequenceWindower
+from skrnn import (
+    Checkpoint,
+    GRUClassifier,
+    GRURegressor,
+    PanelTimeSeriesSplit,
+    SequenceForecaster,
+    SequenceScaler,
+    SequenceTokenizer,
+    SequenceWindower,
+)
 from skrnn._common import state
 from skrnn._common.state import STATE_VERSION, from_plain, to_plain
 
@@ -104,10 +113,19 @@ def test_pickles_name_nothing_of_skrnn_but_its_constructor_of_public_classes(nam
     assert not {name for name in names if name.startswith("pandas")}
 
 
-def test_names_in_pickles_are_found():
-    # `Sequences` are data, not an estimator, and are pickled as any object.
+@pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
+def test_other_public_classes_are_pickled_by_their_names(protocol, tmp_path):
     windows = skrnn.sliding_windows(X, 3)
-    assert "skrnn._data.sequences Sequences" in globals_in(pickle.dumps([windows, Ridge()], protocol=2))
+    parts = [windows, Checkpoint(tmp_path, every=3), PanelTimeSeriesSplit(2)]
+    assert not any("skrnn._" in name for name in globals_in(pickle.dumps(parts, protocol=2)))
+    restored = pickle.loads(pickle.dumps(parts, protocol=protocol))
+    assert [type(part) for part in restored] == [type(part) for part in parts]
+    assert_array_equal(np.asarray(restored[0]), np.asarray(windows))
+    assert [vars(part) for part in restored[1:]] == [vars(part) for part in parts[1:]]
+
+
+def test_names_in_pickles_are_found():
+    assert "sklearn.linear_model._ridge Ridge" in globals_in(pickle.dumps(Ridge(), protocol=2))
 
 
 def test_every_registered_class_is_restored(fitted):
