@@ -20,17 +20,18 @@ _MANY = 32  # sequences from which a view of all windows is faster than indexing
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences(PublicNameMixin):
-    """Sequences as slices of one array of rows, which overlapping windows share.
+    """Lazy 3-D array of sequences that are slices of one array of rows, which overlapping windows share.
 
     Sequence ``i`` consists of the rows ``starts[i] + step * t`` for ``t < lengths[i]``, its valid time steps; all other
-    time steps are padded. To numpy and scikit-learn it is an array-like of shape (n_samples, n_timesteps, n_features):
-    it has ``len``, ``shape``, ``ndim``, ``size`` and ``dtype``, can be iterated over, pickled, and indexed with ints,
-    slices, and integer or boolean arrays, and numpy functions such as ``np.isnan`` accept it. Selecting samples with a
-    slice or an array returns `Sequences` over the same rows; no row is copied. Everything else returns arrays.
-    ``np.asarray`` makes an array, which takes up to `n_timesteps` times the memory; arithmetic operators and the
-    methods of arrays need that array.
+    time steps are padded. For NumPy and scikit-learn, it is an array-like of shape (n_samples, n_timesteps,
+    n_features): it has ``len``, ``shape``, ``ndim``, ``size`` and ``dtype``, can be iterated over, pickled, and indexed
+    with ints, slices, and integer or boolean arrays, and NumPy functions such as ``np.isnan`` accept it. Selecting
+    samples with a slice or an array returns `Sequences` over the same rows; no row is copied. All other operations
+    return arrays. ``np.asarray`` converts it to an array, which requires up to `n_timesteps` times the memory;
+    arithmetic operators and array methods are available only after this conversion.
 
-    :func:`~skrnn.sliding_windows` and :class:`~skrnn.SequenceWindower` return them. Its parameters are its attributes.
+    :func:`~skrnn.sliding_windows` and :class:`~skrnn.SequenceWindower` return `Sequences`. The parameters are available
+    as attributes.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ class Sequences(PublicNameMixin):
     n_timesteps : int
         Length of the time axis.
     series : ndarray of int, shape (n_samples,), or None, default=None
-        Number of the series that each sequence is taken from. If None, all are of one series, or it is unknown.
+        Number of the series that each sequence is taken from. If None, all sequences are from one series, or their
+        series are unknown.
 
     See Also
     --------
@@ -82,12 +84,12 @@ class Sequences(PublicNameMixin):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of the sequences as an array: (n_samples, n_timesteps, n_features)."""
+        """Shape of the 3-D array: (n_samples, n_timesteps, n_features)."""
         return len(self.starts), self.n_timesteps, self.values.shape[1]
 
     @property
     def size(self) -> int:
-        """Number of values of the sequences as an array."""
+        """Number of elements of the 3-D array."""
         return len(self.starts) * self.n_timesteps * self.values.shape[1]
 
     @property
@@ -264,14 +266,14 @@ class Sequences(PublicNameMixin):
         return np.arange(n_timesteps) < self.lengths[indices][..., None]
 
     def to_layout(self, outputs: NDArray[Any], fill: Any) -> NDArray[Any]:
-        """Return one output per time step, in the order of the time steps of the sequences as an array.
+        """Rearrange outputs in the order of :meth:`gather` to the time steps of the 3-D array, with padding.
 
         Parameters
         ----------
         outputs : ndarray of shape (n_samples, n_timesteps, ...)
             Outputs in the order of :meth:`gather`.
         fill : scalar
-            Output of padded time steps.
+            Value of padded time steps.
 
         Returns
         -------

@@ -11,12 +11,13 @@ from skrnn._common.state import PublicNameMixin
 
 
 class Checkpoint(PublicNameMixin):
-    """Save training periodically, and resume an interrupted fit.
+    """Callback that saves the state of training periodically, so that an interrupted fit can be resumed.
 
-    Pass an instance in the ``callbacks`` of an estimator. `fit` then looks for the checkpoint of an interrupted call of
-    the same fit and resumes from it. The result equals that of an uninterrupted fit, bit for bit: weights, the state of
-    the optimizer and of dropout, the order of samples, the history and the state of early stopping are all saved. Files
-    are replaced atomically, so that a process killed at any time leaves a complete one.
+    Pass an instance in the ``callbacks`` of an estimator. If an earlier call of `fit` with the same data and parameters
+    was interrupted, `fit` resumes from its checkpoint. The result equals that of an uninterrupted fit, bit for bit:
+    weights, the state of the optimizer and of dropout, the order of samples, the history and the state of early
+    stopping are all saved. Files are replaced atomically, so that a complete file remains if the process is killed at
+    any time.
 
     Parameters
     ----------
@@ -26,18 +27,18 @@ class Checkpoint(PublicNameMixin):
     every : int, default=10
         Number of epochs between saves.
     keep : bool, default=False
-        Whether to keep the file when the fit ends. If True, the same fit is not trained again but loaded from the
-        file, so that a search that was killed repeats no fit that had finished. If False, the file is removed at the
-        end of the fit, and the next `fit` trains anew.
+        Whether to keep the file when the fit ends. If True, a later call of the same fit loads the result from the file
+        instead of training again, so that a search that was killed does not repeat completed fits. If False, the file
+        is removed at the end of the fit, and the next `fit` trains again.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range. `fit` raises it if a checkpoint file is truncated or has been altered.
+        If a parameter is out of range. `fit` raises it if a checkpoint file is truncated or has been altered.
 
     See Also
     --------
-    GRURegressor : Takes checkpoints in ``callbacks``, as do all recurrent estimators.
+    GRURegressor : Estimator that accepts a checkpoint in ``callbacks``, as do all recurrent estimators.
 
     Notes
     -----
@@ -47,7 +48,7 @@ class Checkpoint(PublicNameMixin):
     fit starts from its first epoch. `random_state` must be set to an int, because None draws a new seed in each fit.
 
     The attributes of other callbacks are saved and restored if they are numbers, strings, arrays, or lists and dicts of
-    these; other state of callbacks is not. ``partial_fit`` saves nothing.
+    these; other state of callbacks is not saved. ``partial_fit`` does not save checkpoints.
 
     Examples
     --------

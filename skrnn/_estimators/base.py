@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta
 from collections.abc import Callable
 from copy import copy
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -82,20 +83,21 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Training sequences: univariate ones, one per row; multivariate ones, in an array, in a list of arrays of
-            shape (n_timesteps, n_features) that may differ in length, or as `Sequences`; or, if ``embedding_dim`` is
-            set, token ids of shape (n_samples, n_timesteps).
+            Training sequences. Each row of a 2-D array is a univariate sequence or, if ``embedding_dim`` is set, a
+            sequence of token ids. Multivariate sequences are passed as a 3-D array, as a list of arrays of shape
+            (n_timesteps, n_features) that may differ in length, or as `Sequences`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target values for regressors; class labels, or binary indicators of several labels, for classifiers. With
-            ``return_sequences=True`` one target per time step: (n_samples, n_timesteps) or, for regressors,
-            (n_samples, n_timesteps, n_outputs); for a list of sequences a list of targets of the same lengths.
+            Target values for regressors; class labels or multilabel indicators for classifiers. With
+            ``return_sequences=True``, there is one target per time step, and the shape is (n_samples, n_timesteps) or,
+            for regressors, (n_samples, n_timesteps, n_outputs). For a list of sequences, it is a list of targets of the
+            same lengths.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples in the loss. Samples with zero weight are ignored.
         X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
             Validation sequences, used instead of those that ``validation_split`` holds out. A Pipeline transforms them
             like `X` if it has ``transform_input=["X_val"]``.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets of `X_val`, in the shape and the units of `y`.
+            Targets of `X_val`, in the layout and the units of `y`.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the samples of `X_val` in the validation loss.
 
@@ -120,7 +122,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same weights: the
             validation data are probably on another scale.
         UnscaledTargetWarning
-            If a regression target is on a scale that takes many epochs to reach, from :mod:`skrnn.exceptions`.
+            If the scale of a regression target requires many epochs of training. See :mod:`skrnn.exceptions`.
         """
         with unchanged_on_failure(self):
             resumes = self.warm_start and hasattr(self, "n_iter_")
@@ -236,10 +238,10 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             )
         first_epoch = self.n_iter_ if resumes else 0
         callbacks, checkpoint = without_checkpoint(self.callbacks, name)
-        if checkpoint is not None and not resumes and self.random_state is None:
+        if checkpoint is not None and not resumes and not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"{checkpoint!r} can only resume a fit of {name} with a known seed. Set random_state to an int. Got "
-                "None instead."
+                f"{self.random_state!r} instead."
             )
         plan = TrainingPlan(
             name=name,
@@ -294,7 +296,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         return "layer" if self._schema.supports_padding else None
 
     def model_input(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the array that ``model_`` takes for sequences.
+        """Convert sequences to the input array of ``model_``.
 
         Parameters
         ----------
@@ -312,7 +314,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `predict` raises one for `X`.
+            As in `predict`.
 
         Examples
         --------
@@ -334,9 +336,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
 
     @property
     def model_(self) -> keras.Model:
-        """The network as a ``keras.Model`` of stock layers, built on first access.
+        """Trained network as a ``keras.Model`` with built-in Keras layers only, created on first access.
 
-        It can be exported, to ONNX for example. For 2-D `X` the length of its time axis is fixed.
+        It can be exported, for example to ONNX. For 2-D `X`, the length of its time axis is fixed.
 
         Raises
         ------

@@ -42,9 +42,10 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         Returns
         -------
         ndarray
-            Labels in the shape of the training targets: (n_samples,), indicators of shape (n_samples, n_labels), or
-            (n_samples, n_timesteps) with ``return_sequences=True``, where padded time steps get the most frequent
-            label; for a list of sequences an object array of arrays of the same lengths.
+            Labels, in the layout of the training targets: (n_samples,), or multilabel indicators of shape (n_samples,
+            n_labels). With ``return_sequences=True``, the shape is (n_samples, n_timesteps), and the label of padded
+            time steps is the most frequent one in the training data; for a list of sequences, the result is an object
+            array of arrays of the same lengths.
 
         Raises
         ------
@@ -70,8 +71,9 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Probabilities of the classes in the order of ``classes_``, or the probability of each label for multilabel
-            targets. With ``return_sequences=True`` (n_samples, n_timesteps, n_classes), NaN at padded time steps; for a
-            list of sequences an object array of such arrays.
+            targets. With ``return_sequences=True``, the shape is (n_samples, n_timesteps, n_classes), and probabilities
+            at padded time steps are NaN; for a list of sequences, the result is an object array of arrays of shape
+            (n_timesteps, n_classes).
 
         Raises
         ------
@@ -86,7 +88,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         return self._in_layout(self._targets.probabilities(outputs), data)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy of the predicted labels, over valid time steps.
+        """Return the accuracy of the predicted labels at valid time steps.
 
         Parameters
         ----------
@@ -100,15 +102,15 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         Returns
         -------
         float
-            Fraction of correct labels; for multilabel targets the subset accuracy.
+            Fraction of correct labels; for multilabel targets, the subset accuracy.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `predict` raises one for `X`, if the shape of `y` or `sample_weight` does not match `X`, or if `y`
-            contains labels that are not in ``classes_``.
+            As in `predict`, if the shape of `y` or `sample_weight` does not match `X`, or if `y` contains labels that
+            are not in ``classes_``.
         TypeError
             If `X`, `y` or `sample_weight` is not array-like or a DataFrame, or is sparse.
         """
@@ -144,7 +146,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
         classes : array-like of shape (n_classes,), default=None
-            All labels that can occur in any call. Required in the first call if its ``y`` lacks some of them.
+            All labels that can occur in any call. Required in the first call if its `y` does not contain all of them.
 
         Returns
         -------
@@ -154,11 +156,11 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         Raises
         ------
         ValueError
-            If `fit` raises one; if `y` contains labels that the first call did not, or `classes` have changed; if the
+            As in `fit`; if `y` contains labels that were not passed in the first call, or `classes` has changed; if the
             layout, the number of features, the optimizer, or a parameter that determines the architecture has changed
             since the last call; and with ``class_weight="balanced"``, which requires all labels at once.
         TypeError
-            If `fit` raises one.
+            As in `fit`.
 
         Examples
         --------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class LSTMRegressor(BaseRecurrentRegressor):
     """Long short-term memory (LSTM) network for regression.
 
-    The cell is the one of [1]_ with forget gates [2]_, whose biases are initialized to 1.
+    The cell is that of [1]_ with forget gates [2]_, whose biases are initialized to 1.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ class LSTMRegressor(BaseRecurrentRegressor):
     dropout : float in [0, 1), default=0.0
         Fraction of the outputs of every recurrent layer to drop during training. Dropout is applied between layers, as
         in PyTorch; the argument of the same name of Keras's recurrent layers drops inputs instead. The random draws
-        depend only on `random_state` and the position of the unit, and differ from those of a Keras layer.
+        depend only on `random_state`, the epoch, and the positions of sample, time step and unit, and differ from those
+        of a Keras layer.
     recurrent_dropout : float in [0, 1), default=0.0
         Fraction of the units of the hidden state to drop during training, in the product with the recurrent kernel. The
         same units are dropped at all time steps of a sequence and for all gates of a layer. The part of the state that
@@ -45,8 +46,8 @@ class LSTMRegressor(BaseRecurrentRegressor):
         Dimension of the token embedding. If given, `X` contains token ids and has shape (n_samples, n_timesteps). Id 0
         is padding, which is masked, and id 1 represents unknown tokens. If None, `X` is not embedded.
     n_tokens : int or None, default=None
-        Size of the vocabulary. All token ids must be less than it. If None, it is inferred from the training data, and
-        ids that exceed it in `predict` are treated as unknown tokens.
+        Size of the vocabulary. All token ids must be less than this number. If None, it is inferred from the training
+        data, and ids that are too large are treated as unknown tokens in `predict`.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
         Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. An optimizer without a native
         kernel is run by Keras's built-in training loop (``keras.Model.fit``).
@@ -72,7 +73,7 @@ class LSTMRegressor(BaseRecurrentRegressor):
     min_delta : float, default=0.0
         Minimum decrease of the validation loss that counts as an improvement.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
-        Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are used in place. A class is
+        Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
         callback sets takes effect in the next epoch. Callbacks that implement batch-level methods are run by Keras's
         built-in training loop (``keras.Model.fit``).

@@ -37,9 +37,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Returns
         -------
         ndarray
-            Predictions in the shape of the training targets: (n_samples,) or (n_samples, n_outputs); with
-            ``return_sequences=True`` (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), NaN at
-            padded time steps; for a list of sequences an object array of arrays of the same lengths.
+            Predictions, in the layout of the training targets: (n_samples,) or (n_samples, n_outputs). With
+            ``return_sequences=True``, the shape is (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), and
+            predictions at padded time steps are NaN; for a list of sequences, the result is an object array of arrays
+            of the same lengths.
 
         Raises
         ------
@@ -54,7 +55,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         return self._in_layout(self._targets.decode(outputs), data)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the coefficient of determination of the predictions, over valid time steps.
+        """Return the coefficient of determination of the predictions at valid time steps.
 
         Parameters
         ----------
@@ -68,14 +69,15 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Returns
         -------
         float
-            R squared of ``self.predict(X)``, averaged uniformly over several outputs. The best value is 1.0.
+            R^2 of ``self.predict(X)`` with respect to `y`, averaged uniformly over the outputs. The best possible value
+            is 1.0.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `predict` raises one for `X`, or if the shape of `y` or `sample_weight` does not match `X`.
+            As in `predict`, and if the shape of `y` or `sample_weight` does not match `X`.
         TypeError
             If `X`, `y` or `sample_weight` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
@@ -111,10 +113,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Raises
         ------
         ValueError
-            If `fit` raises one, or if the layout, the number of features or outputs, the optimizer, or a parameter
-            that determines the architecture has changed since the last call.
+            As in `fit`, and if the layout, the number of features or outputs, the optimizer, or a parameter that
+            determines the architecture has changed since the last call.
         TypeError
-            If `fit` raises one.
+            As in `fit`.
 
         Examples
         --------

@@ -31,7 +31,7 @@ Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
 
 class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
-    """Forecaster that continues one or many series with any regressor.
+    """Recursive multi-step forecaster for one or several series, with any regressor.
 
     The regressor is fitted on sliding windows: it predicts from the last `window` values of a series and the covariates
     of the steps to predict. Multi-step forecasts are recursive: predictions are inputs of later predictions. Therefore,
@@ -55,10 +55,10 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
         `y` is not transformed.
     groups : hashable or None, default=None
         Column of `X`, or level of its index, that identifies the series of each row. One regressor is fitted on all
-        series, and each series is continued from its own end. If None, all rows belong to one series.
+        series, and each forecast starts after the end of its series. If None, all rows belong to one series.
     calibration_size : int, float or None, default=None
-        Number (int) or fraction (float) of the last rows of each series to hold out: a regressor fitted without them
-        is calibrated on them for :meth:`predict_interval`. If None, prediction intervals are not available.
+        Number (int) or fraction (float) of the last rows of each series to hold out. The errors of a regressor that is
+        fitted without them calibrate :meth:`predict_interval`. If None, prediction intervals are not available.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
             `estimator` is a classifier, or a parameter is invalid.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse; if `groups` is
-            not hashable, or a name of a series is not.
+            not hashable, or the name of a series is not hashable.
         """
         with unchanged_on_failure(self):
             check_not_classifier(self.estimator)
@@ -198,17 +198,17 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
             Covariates of the steps to predict, in time order within each series. Rows of an array, and rows with an
             index that continues the fitted one, are the steps after the end of the series, predicted recursively. Rows
             of the fitted index are predicted one step ahead, from the true values before them and the covariates that
-            are passed. An index of dates without a frequency may continue at up to twice the largest fitted distance
-            from the row before. After a fit on an index of numbers, a default index (0, 1, 2, ...) is ambiguous: it is
-            accepted for the fitted rows if all of them are passed with the same values, and raises an error otherwise.
-            A warning is emitted if later steps could have the same values: if there are no covariates, or only
-            integers or a repeated pattern. Labels without an order, such as text or several index levels, are the next
-            steps, and raise an error if they are those of fitted rows.
+            are passed. If an index of dates has no frequency, the distance of a row from the previous one may be up to
+            twice the largest distance between fitted rows. After a fit on an index of numbers, a default index (0, 1,
+            2, ...) is ambiguous: it is accepted for the fitted rows if all of them are passed with the same values, and
+            raises an error otherwise. A warning is emitted if later steps could have the same values: if there are no
+            covariates, or only integers or a repeated pattern. Labels without an order, such as text or several index
+            levels, are the next steps, and raise an error if they are those of fitted rows.
 
         Returns
         -------
         ndarray of shape (n_rows,) or (n_rows, n_outputs)
-            Predictions, in the units and the number of dimensions of the fitted `y`.
+            Predictions, in the units of the fitted `y` and with the same number of dimensions.
 
         Raises
         ------
@@ -309,7 +309,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
             Covariates of the new rows.
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
             Observed values, in time order, with as many dimensions as the fitted `y`. Columns of a DataFrame are
-            matched by name with those of the fitted `y`. Rows of arrays continue the fitted index by its frequency. If
+            matched by name with those of the fitted `y`. Rows of arrays continue the fitted index at its frequency. If
             it has none, a warning is emitted: their times are unknown, and only arrays are accepted from then on.
 
         Returns

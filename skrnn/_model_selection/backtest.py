@@ -38,14 +38,14 @@ def backtest(
     step_length: int = 1,
     refit: bool = False,
 ) -> pd.DataFrame:
-    """Evaluate a forecaster from many forecast origins (rolling-origin evaluation).
+    """Evaluate a forecaster at successive forecast origins (rolling-origin evaluation).
 
     At each forecast origin, the next `steps` steps are forecast from the rows up to the origin only.
 
     Parameters
     ----------
     forecaster : SequenceForecaster
-        Forecaster to evaluate. It is cloned, not changed.
+        Forecaster to evaluate. It is cloned and not modified.
 
     X : array-like of shape (n_rows, n_covariates), or None
         Covariates of each row. None if there are none.
@@ -54,7 +54,7 @@ def backtest(
         Values of one series, or of several series that are predicted together, in time order.
 
     initial_window : int
-        Number of rows before the first forecast origin, on which the forecaster is fitted.
+        Number of rows up to and including the first forecast origin, on which the forecaster is fitted.
 
     steps : int
         Number of steps to forecast from each origin.

@@ -26,10 +26,10 @@ class CellComparison(PublicNameMixin):
     ----------
     summary : DataFrame of shape (n_estimators, 7)
         One row per cell and baseline: ``n_parameters``, the number of trainable parameters; ``mean_fit_time`` and
-        ``mean_epoch_time`` in seconds, without compilation; ``mean_final_loss``, the training loss of the last epoch;
+        ``mean_epoch_time`` in seconds, excluding compilation; ``mean_final_loss``, the training loss of the last epoch;
         ``loss_volatility``, the standard deviation of the change of the training loss between epochs, divided by the
-        mean loss; ``mean_test_score`` and ``std_test_score``. Means and the standard deviation are over folds and
-        seeds. For baselines, values that only networks have are missing.
+        mean loss; ``mean_test_score`` and ``std_test_score``. Means and the standard deviation are computed over folds
+        and seeds. Values that are defined only for networks are missing for baselines.
     scores : DataFrame of shape (n_fits, 4)
         One row per fit: ``estimator``, ``seed`` and ``fold``, both numbered from 0, and ``test_score``.
     differences : DataFrame of shape (n_pairs, 4)

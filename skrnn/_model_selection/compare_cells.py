@@ -57,11 +57,11 @@ def compare_cells(
     Parameters
     ----------
     estimator : estimator
-        `RecurrentRegressor` or `RecurrentClassifier`, or a Pipeline, TransformedTargetRegressor or other estimator
-        that contains exactly one of them. Its ``cell`` is set to each cell, its ``random_state`` to each seed.
+        `RecurrentRegressor` or `RecurrentClassifier`, or a Pipeline, TransformedTargetRegressor or other estimator that
+        contains exactly one of them. Its ``cell`` is set to each cell, and its ``random_state`` to each seed.
 
     X : array-like of shape (n_samples, ...)
-        Sequences, or the input of the Pipeline that makes sequences of it.
+        Sequences, or the input that the Pipeline converts to sequences.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Target values.
@@ -71,7 +71,7 @@ def compare_cells(
 
     baselines : dict of str to estimator, default=None
         Other estimators to compare, by name. They are fitted and scored on the same folds: once per fold and seed if
-        they have a ``random_state`` that is None, and once per fold otherwise.
+        they have a parameter ``random_state`` that is None, and once per fold otherwise.
 
     cv : int, splitter or iterable
         Cross-validation splitting strategy, as in :func:`~sklearn.model_selection.cross_val_score`.
@@ -84,7 +84,7 @@ def compare_cells(
         estimator is used.
 
     n_jobs : int, default=None
-        Number of fits to run in parallel. Fits that run in parallel share the cores, and so take longer each.
+        Number of fits to run in parallel. Parallel fits share the cores, so that each of them takes longer.
 
     random_state : int, RandomState instance or None, default=None
         Determines the seeds, which are the same for all cells. Pass an int for reproducible results.
@@ -103,15 +103,15 @@ def compare_cells(
     See Also
     --------
     CellComparison : Result of a comparison.
-    RecurrentRegressor, RecurrentClassifier : Estimators with the cell as a hyper-parameter.
+    RecurrentRegressor, RecurrentClassifier : Estimators with the cell as a hyperparameter.
 
     Notes
     -----
     If a fit compiles kernels, it is repeated, so that compilation is not part of the fit times.
 
-    Training sets of different folds overlap, so that scores are not independent and the variance of the standard t
-    test is too small. The corrected resampled t test [1]_ multiplies the variance of the ``n`` differences over folds
-    and seeds by ``1 / n + n_test / n_train``. If training sets differ in size, as those of TimeSeriesSplit, the mean of
+    Training sets of different folds overlap, so that scores are not independent and the variance of the standard t test
+    is too small. The corrected resampled t test [1]_ multiplies the variance of the ``n`` differences over folds and
+    seeds by ``1 / n + n_test / n_train``. If training sets differ in size, as in TimeSeriesSplit, the mean of
     ``n_test / n_train`` over the folds is used.
 
     References

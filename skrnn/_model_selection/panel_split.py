@@ -94,9 +94,9 @@ def _check_order(times, source):
 class PanelTimeSeriesSplit(PublicNameMixin, TimeSeriesSplit):
     """Time series cross-validator for panels: all training rows precede all test rows.
 
-    :class:`~sklearn.model_selection.TimeSeriesSplit` for many series in one DataFrame, whose rows may be in any order.
-    TimeSeriesSplit splits the rows; this cross-validator splits the sorted distinct times in the same way, and each
-    fold contains the rows of all series at its times.
+    Variant of :class:`~sklearn.model_selection.TimeSeriesSplit` for many series in one DataFrame, whose rows may be in
+    any order. While TimeSeriesSplit splits the rows, this cross-validator splits the sorted distinct times in the same
+    way, and each fold contains the rows of all series at its times.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ class PanelTimeSeriesSplit(PublicNameMixin, TimeSeriesSplit):
     If the times are a column of `X`, this column is passed to the estimator with the others. Times in the index are
     not passed.
 
-    Windows made before splitting are :class:`Sequences`, which have no times. Split the DataFrame from which they were
-    made, which has the same number of rows, and pass the splits::
+    Windows created before splitting are :class:`Sequences`, which have no times. Split the DataFrame from which they
+    were created, which has the same number of rows, and pass the splits::
 
         cross_val_score(GRURegressor(), windows, y, cv=list(splitter.split(frame)))
 

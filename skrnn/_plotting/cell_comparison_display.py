@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class CellComparisonDisplay:
     """Cell comparison visualization: scores and mean loss curves.
 
-    The left axes show the score of each fit, the right axes the training loss of recurrent estimators per epoch: its
-    mean over the fits, and its range as a band.
+    The left axes show the score of each fit. The right axes show the training loss of recurrent estimators per epoch:
+    its mean over the fits as a line, and its range as a band.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ class ForecastDisplay:
         TypeError
             If the forecaster has no ``predict`` method, or no ``predict_interval`` method and `coverage` is not None.
         ValueError
-            If the shapes or indexes of the series are not compatible, or if the forecaster raises it for `X`.
+            If the shapes or indexes of the series are not compatible, or if the forecaster raises a ValueError for `X`.
 
         Examples
         --------

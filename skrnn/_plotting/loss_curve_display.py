@@ -24,7 +24,7 @@ _LOSS_NAMES = {"mse": "mean squared error", "mae": "mean absolute error", "auto"
 class LossCurveDisplay:
     """Loss curve visualization: training and validation loss per epoch.
 
-    Training losses are solid lines, validation losses dashed lines.
+    Training losses are drawn as solid lines, validation losses as dashed lines.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class LossCurveDisplay:
     lines_ : dict of str to matplotlib Line2D
         Training curve for each name.
     validation_lines_ : dict of str to matplotlib Line2D
-        Validation curve for each name with validation.
+        Validation curve for each name with validation values.
     best_points_ : dict of str to matplotlib Line2D
-        Marker of the best epoch for each name with validation and a best epoch.
+        Marker of the best epoch for each name with validation values and a best epoch.
     ax_ : matplotlib Axes
         Axes with the curves.
     figure_ : matplotlib Figure

@@ -26,7 +26,7 @@ _ROWS_AT_ONCE = 2**16
 
 
 class SequenceScaler(TransformerMixin, PlainStateMixin):
-    """Scale the features of sequences with a scaler of scikit-learn.
+    """Scale the features of sequences with a scikit-learn scaler.
 
     The scaler is fitted on the valid time steps of all sequences as rows, so that a feature is scaled in the same way
     at every time step. Padded time steps are ignored and stay padded. The output has the layout of the input.
@@ -50,7 +50,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
 
     See Also
     --------
-    SequenceWindower : Cut windows of rows, which a scaler before it can scale.
+    SequenceWindower : Transformer that cuts rows into windows; rows can be scaled by a scaler before it.
 
     Notes
     -----
@@ -179,7 +179,10 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         return self._apply("inverse_transform", X)
 
     def set_output(self: Scaler, *, transform: Container | None = None) -> Scaler:
-        """Ignore the setting: sequences keep their layout. Lets a Pipeline set the output of its other steps.
+        """Do nothing: the output always has the layout of the input.
+
+        The method exists so that :meth:`~sklearn.pipeline.Pipeline.set_output` can be called on a Pipeline that
+        contains the scaler.
 
         Parameters
         ----------

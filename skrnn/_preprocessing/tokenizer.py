@@ -34,8 +34,9 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
     r"""Convert raw texts to padded token ids, the input of estimators with ``embedding_dim``.
 
     Texts are split into words as in :class:`~sklearn.feature_extraction.text.CountVectorizer`, except that words of a
-    single letter are kept. Id 0 is padding and id 1 represents all words that are not in the vocabulary. From id 2, the
-    words of the training texts are sorted by decreasing frequency, and in alphabetical order if frequencies are equal.
+    single character are kept. Id 0 is padding and id 1 represents all words that are not in the vocabulary. From id 2,
+    the words of the training texts are sorted by decreasing frequency, and in alphabetical order if frequencies are
+    equal.
 
     Parameters
     ----------

@@ -33,9 +33,8 @@ def sliding_windows(
 ) -> Sequences:
     """Cut time-ordered rows into lazy windows, before any split.
 
-    A window contains its own row and earlier rows only. Windows can therefore be split in time, with or without a gap,
-    and the first windows of a test set keep their history, which a :class:`SequenceWindower` in a Pipeline does not
-    see.
+    A window contains its own row and earlier rows only. Windows can therefore be split in time, and the first windows
+    of a test set are complete even after a gap, where those of a :class:`SequenceWindower` in a Pipeline are padded.
 
     Parameters
     ----------
@@ -50,21 +49,22 @@ def sliding_windows(
 
     padding : {"mask", "edge", "zeros"} or None, default=None
         Padding before the first row of a series: padded time steps (NaN), which recurrent estimators mask, copies of
-        the first row, or zeros. If None, "mask" is used. "mask" takes no memory; the others add
+        the first row, or zeros. If None, "mask" is used. "mask" requires no additional memory; the others add
         ``(window - 1) * dilation`` rows to each series.
 
     max_gap : int, float, timedelta, str or None, default=None
-        Largest difference of the index between consecutive rows of a window. Rows before a larger gap are replaced
-        by padding. An int for an index of periods or integers, a float for an index of floats; for dates a timedelta,
-        or a string that pandas parses as one, such as "2h".
+        Maximum difference in the index between consecutive rows of a window. Rows before a larger gap are replaced with
+        padding. Pass an int for an index of periods or integers, a float for an index of floats, and for dates a
+        timedelta, or a string that pandas parses as one, such as "2h".
 
     groups : hashable or None, default=None
-        Column or index level with the name of the series that a row belongs to; for arrays the number of a column. It
-        is not a feature. No window contains rows of two series, which may be interleaved.
+        Column or index level that identifies the series of each row; for arrays, the index of a column. It is not used
+        as a feature. Rows of different series may be interleaved; no window contains rows of more than one.
 
     ends : array-like of shape (n_windows,) or None, default=None
         Times at which windows end: each window ends with the last row at or before its time. If None, there is one
-        window per row. With `groups`, a MultiIndex of series and times; for arrays, which have no times, row numbers.
+        window per row. With `groups`, pass a MultiIndex of series and times; for arrays, which have no times, pass row
+        numbers.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def sliding_windows(
         contains a time before the first row; or if a parameter is out of range.
     TypeError
         If `X` or `ends` is not array-like or a DataFrame; if `X` contains non-numeric values or is sparse; or if
-        `groups` is not hashable, or names series by lists.
+        `groups` is not hashable, or the names of series are lists.
 
     Warns
     -----
@@ -96,7 +96,7 @@ def sliding_windows(
 
     Notes
     -----
-    A window ends with its own row and contains it: `y` must lie in the future of that row.
+    A window ends with its own row and contains it: the value of `y` must come from a later row.
 
     Examples
     --------

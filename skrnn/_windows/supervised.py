@@ -45,9 +45,9 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     Parameters
     ----------
     frame : DataFrame or ndarray of shape (n_rows, n_columns), Series or ndarray of shape (n_rows,)
-        A single series in time order, one row per time step, at regular distances: `steps_ahead` counts rows, not
-        time. A Series or 1-D array is treated as a single column. DataFrames of polars and tables of pyarrow have no
-        index; their order is not checked.
+        A single series in time order, one row per time step, at regular intervals: `steps_ahead` is a number of rows,
+        not a duration. A Series or 1-D array is treated as a single column. DataFrames of polars and tables of pyarrow
+        have no index; their order is not checked.
 
     target : hashable, int or list of them
         Column to predict: a column name of a DataFrame, the name of a Series or None, a column index of an array, or
@@ -67,12 +67,12 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         predict at time ``t``, not the value of the target at that time.
 
     X_latest : DataFrame or ndarray of shape (steps_ahead, n_columns)
-        The last `steps_ahead` rows, for which `y` is unknown. A fitted model predicts the future from them.
+        The last `steps_ahead` rows, for which `y` is unknown. Pass them to a fitted model to predict the future.
 
     Raises
     ------
     TypeError
-        If `frame` is not a DataFrame, Series or array, or if `target` is not of a type that names its columns.
+        If `frame` is not a DataFrame, Series or array, or if the type of `target` cannot identify columns of `frame`.
     ValueError
         If `target` is not a column of `frame`; if `frame` has too few rows; if its index has dates or numbers that are
         not increasing; or if `steps_ahead` is not a positive int.

@@ -65,22 +65,22 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
           row must be one period of the frequency of the fitted index after its last row, and the other rows of `X`
           must follow at that frequency. The frequency is that of the index, the one that pandas infers, or the constant
           step of integers, and may differ between series. With `max_gap`, the first row may be up to `max_gap` later.
-        - "assume": Always; the caller states that transformed rows follow the fitted ones, as the test folds of
-          ``TimeSeriesSplit`` with ``gap=0`` do. For arrays, which have no index.
+        - "assume": Always; the caller asserts that transformed rows follow the fitted ones, as the test folds of
+          ``TimeSeriesSplit`` with ``gap=0`` do. Use it for arrays, which have no index.
         - None: Never.
 
     max_gap : int, float, timedelta, str or None, default=None
-        Largest difference of the index between consecutive rows of a window. Rows before a larger gap, in the data or
-        made by a shuffled split, are replaced by padding. An int for an index of periods or integers, a float for an
-        index of floats; for dates a timedelta, or a string that pandas parses as one, such as "2h".
+        Maximum difference in the index between consecutive rows of a window. Rows before a larger gap, in the data or
+        caused by a shuffled split, are replaced with padding. Pass an int for an index of periods or integers, a float
+        for an index of floats, and for dates a timedelta, or a string that pandas parses as one, such as "2h".
 
     groups : hashable or None, default=None
-        Column or index level with the name of the series that a row belongs to; for arrays the number of a column. It
-        is not a feature. No window contains rows of two series, which may be interleaved.
+        Column or index level that identifies the series of each row; for arrays, the index of a column. It is not used
+        as a feature. Rows of different series may be interleaved; no window contains rows of more than one.
 
     flatten : bool, default=False
-        Whether to return 2-D arrays, for estimators that are not recurrent. The columns are ordered by time step,
-        oldest first, and within a time step like the features of `X`.
+        Whether to return 2-D arrays, for non-recurrent estimators. The columns are ordered by time step, oldest first,
+        and within a time step like the features of `X`.
 
     Attributes
     ----------
@@ -97,20 +97,20 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
 
     Notes
     -----
-    A window ends with its own row and contains it. `y` must therefore lie in the future of that row, as the `y` of
-    :func:`~skrnn.make_supervised` does.
+    A window ends with its own row and contains it. The value of `y` must therefore come from a later row, as in the
+    output of :func:`~skrnn.make_supervised`.
 
-    If a Pipeline with a windower is cross-validated, data are split before windows are cut. With `context`, the windows
-    of a test fold that directly follows its training rows begin with these; all others that begin before the fold are
-    padded. For splits with a gap, use :func:`~skrnn.sliding_windows`, which cuts windows before any split.
+    If a Pipeline with a windower is cross-validated, data are split before windows are cut. With `context`, the first
+    windows of a test fold that directly follows its training rows begin with the last training rows; otherwise, they
+    are padded. For splits with a gap, use :func:`~skrnn.sliding_windows`, which cuts windows before any split.
 
-    To serve predictions row by row, roll the remembered rows forward with ``partial_fit``::
+    To serve predictions row by row, append each new row to the stored rows with ``partial_fit``::
 
         pipeline.predict(row)
         pipeline["sequencewindower"].partial_fit(pipeline[:-2].transform(row))  # context of the next row
 
     With ``flatten=False`` the output is lazy: windows share one copy of the rows, so that memory does not grow with
-    `window`. ``np.asarray(output)`` makes an array, which takes `window` times as much, as ``flatten=True`` does.
+    `window`. ``np.asarray(output)`` and ``flatten=True`` return arrays, which require `window` times as much memory.
 
     ``Pipeline.set_output(transform="pandas")`` applies to flattened windows only.
 
@@ -128,7 +128,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
            [ 1.,  2.,  3.],
            [ 2.,  3.,  4.]])
 
-    For an estimator that is not recurrent:
+    For a non-recurrent estimator:
 
     >>> windower = SequenceWindower(window=3, flatten=True)
     >>> windower.fit_transform(X)
@@ -172,7 +172,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self: Windower, X: ArrayLike, y: object = None) -> Windower:
-        """Remember the last rows of `X`.
+        """Store the last rows of `X` as context for later rows.
 
         Parameters
         ----------
@@ -195,13 +195,13 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
             out of range.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse; or if `groups` is not
-            hashable, or names series by lists.
+            hashable, or the names of series are lists.
 
         Warns
         -----
         UserWarning
             If the index is a MultiIndex of series and times and `groups` is None; or if there is a gap in the time
-            index of a series and `max_gap` is None, except during scikit-learn's cross-validation, whose splits make
+            index of a series and `max_gap` is None, except during scikit-learn's cross-validation, whose splits create
             gaps.
         """
         with unchanged_on_failure(self):
@@ -213,7 +213,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self: Windower, X: ArrayLike, y: object = None) -> Windower:
-        """Roll the remembered rows forward.
+        """Append rows to the stored context.
 
         Parameters
         ----------
@@ -231,7 +231,8 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            As in :meth:`fit`, and if the index of `X` shows that its rows do not follow, or is of another kind.
+            As in :meth:`fit`, and if the index of `X` shows that its rows do not follow those seen before, or is of
+            another kind.
         TypeError
             As in :meth:`fit`.
 
@@ -358,7 +359,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
         Returns
         -------
         ndarray of str of shape (window * `n_features_in_`,)
-            Names in the order of the columns. Lags count rows: with ``dilation=2`` they are 0, 2, 4, ...
+            Names in the order of the columns. Lags are numbers of rows: with ``dilation=2``, they are 0, 2, 4, ...
 
         Raises
         ------
@@ -375,7 +376,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
         return np.array([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
     def set_output(self: Windower, *, transform: Container | None = None) -> Windower:
-        """Set the container of flattened windows; it does not apply to 3-D windows.
+        """Set the output container of flattened windows; 3-D windows are not affected.
 
         Parameters
         ----------

@@ -8,8 +8,8 @@ import pandas as pd
 def load_airline() -> pd.DataFrame:
     """Load monthly totals of international airline passengers, 1949 to 1960.
 
-    Series G of Box and Jenkins [1]_, with a trend and a yearly seasonality whose amplitude grows with the trend. The
-    data are included in skrnn, so that nothing is downloaded.
+    This is series G of Box and Jenkins [1]_, with a trend and a yearly seasonality whose amplitude grows with the
+    trend. The data are included in skrnn; no download is required.
 
     Returns
     -------

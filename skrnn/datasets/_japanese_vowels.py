@@ -14,7 +14,7 @@ def load_japanese_vowels() -> tuple[
 
     Nine male speakers uttered the two vowels /ae/ successively [1]_. Each utterance is a sequence of 7 to 29 frames of
     12 linear prediction cepstral coefficients, with a frame shift of 6.4 ms. The task is to identify the speaker. The
-    data are included in skrnn, so that nothing is downloaded.
+    data are included in skrnn; no download is required.
 
     Returns
     -------

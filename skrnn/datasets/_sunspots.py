@@ -8,13 +8,13 @@ import pandas as pd
 def load_sunspots() -> pd.DataFrame:
     """Load yearly sunspot numbers, 1700 to 2008.
 
-    A series with a cycle of about eleven years whose amplitude and length vary. The data are included in skrnn, so that
-    nothing is downloaded.
+    The series has a cycle of about eleven years whose amplitude and length vary. The data are included in skrnn; no
+    download is required.
 
     Returns
     -------
     DataFrame of shape (309, 1)
-        Column ``sunspots``: mean sunspot number of the year (dimensionless). The index ``year`` is a yearly PeriodIndex
+        Column ``sunspots``: yearly mean sunspot number (dimensionless). The index ``year`` is a yearly PeriodIndex
         without gaps.
 
     See Also
