@@ -343,11 +343,15 @@ DAMAGED_TOKENS = {
     "fraction": (
         at(TOKENS * 1.0, (4, 2), 1.5),
         ValueError,
-        f"NAME with embedding_dim=3 takes whole token ids, got 1.5 {AT_TOKEN}",
+        f"NAME with embedding_dim=3 takes token ids, which are integers. Got 1.5 {AT_TOKEN}",
     ),
-    "NaN": (at(TOKENS * 1.0, (4, 2), np.nan), ValueError, f"takes whole token ids, got NaN {AT_TOKEN}"),
-    "infinity": (at(TOKENS * 1.0, (4, 2), -np.inf), ValueError, f"takes whole token ids, got infinity {AT_TOKEN}"),
-    "None": (at(TOKENS.astype(object), (4, 2), None), ValueError, f"takes whole token ids, got NaN {AT_TOKEN}"),
+    "NaN": (at(TOKENS * 1.0, (4, 2), np.nan), ValueError, f"token ids, which are integers. Got NaN {AT_TOKEN}"),
+    "infinity": (
+        at(TOKENS * 1.0, (4, 2), -np.inf),
+        ValueError,
+        f"token ids, which are integers. Got infinity {AT_TOKEN}",
+    ),
+    "None": (at(TOKENS.astype(object), (4, 2), None), ValueError, f"token ids, which are integers. Got NaN {AT_TOKEN}"),
     "text": (
         at(TOKENS.astype(object), (4, 2), "the"),
         ValueError,

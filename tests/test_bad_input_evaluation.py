@@ -95,7 +95,7 @@ BACKTESTS = [
         Y,
         {"initial_window": 3},
         ValueError,
-        "y has 3 sample(s), but window=3 and output_steps=1 need at",
+        "y has 3 sample(s), but window=3 and output_steps=1 require at",
     ),
     (
         "no forecaster",

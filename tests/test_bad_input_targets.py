@@ -143,7 +143,7 @@ TARGETS = {
         "lists of two lengths": ([["up"], ["up", "down"]] * 20, ValueError, "y is a list of lists of different", ALL),
         "three dimensions": (Y_STEPS[..., None], ValueError, "Found array with dim 3", ALL),
         "nothing to score": (None, TypeError, "y must be array-like or a DataFrame for NAME. Got None", ("score",)),
-        "one class": (["up"] * 40, ValueError, "needs at least two classes, but but y has only 1: 'up'", FIRST),
+        "one class": (["up"] * 40, ValueError, "requires at least 2 classes, but y has only 1: 'up'", FIRST),
         "numbers on a scale": (Y, ValueError, "Unknown label type: continuous", FIRST),
         "bytes": (LABELS.astype("S"), TypeError, "Got y of bytes, dtype |S4. Decode them to str", ALL),
         "two targets": (
@@ -443,11 +443,15 @@ PARAMETERS = [
         Folds(([0, 1], [40])),
         "must split 40 samples into the positions of a training and a val",
     ),
-    ("validation_split", Folds(([0.0], [1.0])), "Folds() made ([0.0], [1.0]): arrays used as indices must be of integ"),
-    ("validation_split", Folds(([0, 1],)), "Folds() made ([0, 1],): not enough values to unpack"),
+    (
+        "validation_split",
+        Folds(([0.0], [1.0])),
+        "Folds() returned ([0.0], [1.0]): arrays used as indices must be of integ",
+    ),
+    ("validation_split", Folds(([0, 1],)), "Folds() returned ([0, 1],): not enough values to unpack"),
     ("class_weight", 5, "The 'class_weight' parameter of NAME must be a str among {'balanced'}"),
     ("class_weight", {"sideways": 2}, "are not in class_weight"),
-    ("class_weight", {"sideways": -1}, "numbers that are not negative. Got -1 for class 'sideways'"),
+    ("class_weight", {"sideways": -1}, "non-negative numbers. Got -1 for class 'sideways'"),
     ("class_weight", {"sideways": np.nan}, "must contain finite, non-negative numbers. Got nan for class"),
     ("class_weight", {"sideways": None}, "must contain finite, non-negative numbers. Got None for class"),
     (

@@ -95,7 +95,7 @@ def test_the_example_searches_on_a_running_cluster(client, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2 workers"
     assert sorted(line.split()[0] for line in lines[2:4]) == ["gru", "lstm"]
-    assert lines[-1].startswith("Held out")
+    assert lines[-1].startswith("Last 40 years, held out: RMSE ")
 
 
 # The last one, for it leaves the cluster with one worker until the other has started again.

@@ -37,7 +37,7 @@ def test_the_report_of_a_fresh_process():
     assert f"processor     {host_target()[0]}" in lines
     for dtype in ("float32", "float64"):
         assert f"kernels       {cache_folder(dtype)}" in lines
-        assert any(line.startswith(f"  ok     {len(KERNELS)} kernels for {dtype}, ") for line in lines)
+        assert any(line.startswith(f"  ok     {len(KERNELS)} kernels for {dtype} (") for line in lines)
         for name in KERNELS:
             assert (cache_folder(dtype) / f"{name}.kernel").is_file()
     assert sum(line.startswith("  ok ") for line in lines) == 9

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
 
-import skrnn._estimators.base
 from skrnn import sliding_windows
+from skrnn._estimators import validation_data
 from skrnn._estimators.validation_data import held_out
 from skrnn.datasets import load_japanese_vowels
 
@@ -246,7 +246,7 @@ def test_early_stopping_on_utterances_sorted_by_speaker_trains_on_every_speaker(
         splits.append(held_out(*arguments))
         return splits[-1]
 
-    monkeypatch.setattr(skrnn._estimators.base, "held_out", recorded)
+    monkeypatch.setattr(validation_data, "held_out", recorded)
     classifier = make("RecurrentClassifier", cell="rnn", epochs=2, early_stopping=True).fit(X, y)
     [(train, validation)] = splits
     assert_array_equal(np.unique(y[train], return_counts=True), (np.arange(1, 10), np.full(9, 27)))

@@ -108,7 +108,7 @@ def test_a_loss_that_is_set_later(X, labels, binary_labels):
     classifier.set_params(loss="categorical_crossentropy", epochs=2).fit(X, labels)
     np.testing.assert_allclose(classifier.predict_proba(X), expected.predict_proba(X), atol=1e-5)
     two = make("GRUClassifier", warm_start=True).fit(X, binary_labels).set_params(loss="categorical_crossentropy")
-    with pytest.raises(ValueError, match="a parameter that shapes the network has changed"):
+    with pytest.raises(ValueError, match="a parameter that determines the architecture of the network has changed"):
         two.fit(X, binary_labels)
 
 

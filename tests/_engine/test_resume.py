@@ -82,7 +82,7 @@ def saves(folder):
 @pytest.mark.slow
 @READS_THE_RATE
 @pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
-def test_a_fit_that_goes_on_is_that_of_an_unbroken_run(engine, X, y, tmp_path, cut_off, monkeypatch):
+def test_a_fit_that_goes_on_is_that_of_an_uninterrupted_run(engine, X, y, tmp_path, cut_off, monkeypatch):
     if engine == "keras":
         monkeypatch.setenv("SKRNN_ENGINE", "keras")
 
@@ -345,8 +345,11 @@ def test_wrong_uses_are_refused(X, y, tmp_path):
         make("GRURegressor", callbacks=[Checkpoint]).fit(X, y)
     with pytest.raises(ValueError, match="got 2 callbacks that are a Checkpoint"):
         make("GRURegressor", callbacks=[Checkpoint(tmp_path), [Checkpoint(tmp_path)]]).fit(X, y)
-    with pytest.raises(ValueError, match=r"with a known seed\. Set random_state to an int\. Got None instead"):
-        make("GRURegressor", callbacks={"save": Checkpoint(tmp_path)}, random_state=None).fit(X, y)
+    for random_state in (None, np.random.RandomState(0)):
+        with pytest.raises(
+            ValueError, match=r"with a known seed\. Set random_state to an int\. Got (None|Rand.*) instead"
+        ):
+            make("GRURegressor", callbacks={"save": Checkpoint(tmp_path)}, random_state=random_state).fit(X, y)
     with pytest.raises(FileExistsError):
         (tmp_path / "file").touch()
         make("GRURegressor", callbacks=[Checkpoint(tmp_path / "file")]).fit(X, y)
@@ -379,15 +382,15 @@ def test_it_is_cloned_shown_and_pickled(X, y, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_gone_on_from_in_another(tmp_path):
+def test_a_killed_process_is_resumed_in_another(tmp_path):
     result = run(EXAMPLES / "resume.py", "--epochs", "40", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    before, unbroken = result.stdout.split("Unbroken:\n")
-    killed, resumed = before.split("Going on:\n")
+    before, uninterrupted = result.stdout.split("Uninterrupted fit:\n")
+    killed, resumed = before.split("Resumed fit:\n")
     assert "Killed after epoch 25; exit status -9." in killed
     assert re.findall(r"^epoch (\d+):", resumed, flags=re.MULTILINE) == [str(epoch) for epoch in range(21, 41)]
     lines = [line for line in resumed.splitlines() if line.startswith("epoch")]
-    assert lines == [line for line in unbroken.splitlines() if line.startswith("epoch")][20:]
-    assert "Saves left, now that the fit has ended: 0." in resumed
-    assert "Equal weights, bit for bit: True" in unbroken
-    assert f"Equal losses of 40 epochs: {True if not OLD_TENSORFLOW else ''}" in unbroken
+    assert lines == [line for line in uninterrupted.splitlines() if line.startswith("epoch")][20:]
+    assert "Checkpoints after the fit: 0." in resumed
+    assert "Equal weights, bit for bit: True" in uninterrupted
+    assert f"Equal losses in 40 epochs: {True if not OLD_TENSORFLOW else ''}" in uninterrupted
