@@ -32,7 +32,7 @@ class ShardOrder:
 
     def __init__(self, lengths, batch_size, work_per_step):
         n = len(lengths)
-        self._lengths, self._n = lengths, n
+        self._lengths = lengths
         starts = np.arange(0, n, batch_size)
         ends = np.minimum(starts + batch_size, n)
         work = work_per_step * int(lengths.max())

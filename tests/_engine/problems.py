@@ -215,3 +215,21 @@ def padding_of(architecture):
 def shapes_of(spec):
     """Shapes of the weights of a network, in Keras's order."""
     return [shape for _, shape, dtype in variables_of(spec) if dtype != "int64"]
+
+
+def row_count(name):
+    """Return a metric of Keras that counts rows, whatever their weights."""
+    import keras
+
+    class RowCount(keras.metrics.Metric):
+        def __init__(self, name=name, **options):
+            super().__init__(name=name, **options)
+            self.total = self.add_weight(name="total", initializer="zeros")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.total.assign_add(keras.ops.cast(keras.ops.shape(y_true)[0], self.dtype))
+
+        def result(self):
+            return keras.ops.copy(self.total)
+
+    return RowCount()

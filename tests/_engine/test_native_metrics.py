@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from problems import row_count
 
 from skrnn._engine import metrics as native
 from skrnn._engine.keras_compile import _check_metrics
@@ -121,19 +122,15 @@ def test_other_metrics_are_computed_by_keras(dtype):
     def largest_error(y_true, y_pred):
         return keras.ops.max(keras.ops.abs(y_true - y_pred), axis=-1)
 
-    class Rows(keras.metrics.Metric):
-        def __init__(self, name="rows", **kwargs):
-            super().__init__(name=name, **kwargs)
-            self.total = self.add_weight(name="total", initializer="zeros")
-
-        def update_state(self, y_true, y_pred, sample_weight=None):
-            self.total.assign_add(keras.ops.cast(keras.ops.shape(y_true)[0], self.dtype))
-
-        def result(self):
-            return keras.ops.copy(self.total)
-
     y, p, w, _ = drawn("sigmoid", 2, dtype)
-    metrics = ["mae", keras.metrics.AUC(name="area"), largest_error, "TruePositives", Rows(), keras.metrics.Hinge]
+    metrics = [
+        "mae",
+        keras.metrics.AUC(name="area"),
+        largest_error,
+        "TruePositives",
+        row_count("rows"),
+        keras.metrics.Hinge,
+    ]
     metrics.append(keras.metrics.BinaryAccuracy(threshold=0.7))
     metric = made(metrics, "sigmoid", 2, y, dtype)
     assert isinstance(metric, KerasMetrics)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import make, needs_kernels
+from problems import row_count
 
 from skrnn._engine.loss_targets import _KINDS, CLASSES, INDICATORS, REAL_NUMBERS, TWO_CLASSES, check_loss, loss_name
 
@@ -182,19 +183,8 @@ def test_targets_to_validate_on_are_checked_too(X, y):
 
 @needs_kernels
 def test_a_metric_that_looks_at_no_weights_counts_rows(X, y, caplog):
-    class Count(keras.metrics.Metric):
-        def __init__(self, name="count", **kwargs):
-            super().__init__(name=name, **kwargs)
-            self.total = self.add_weight(name="total", initializer="zeros")
-
-        def update_state(self, y_true, y_pred, sample_weight=None):
-            self.total.assign_add(keras.ops.cast(keras.ops.shape(y_true)[0], self.dtype))
-
-        def result(self):
-            return keras.ops.copy(self.total)
-
     with caplog.at_level(logging.DEBUG, logger="skrnn"):
-        regressor = make("GRURegressor", metrics=[Count()], validation_split=0.25, batch_size=16).fit(X, y)
+        regressor = make("GRURegressor", metrics=[row_count("count")], validation_split=0.25, batch_size=16).fit(X, y)
     assert "keras.Model.fit" not in caplog.text  # Keras computes the metric, from outputs of the kernels
     assert regressor.history_["count"] == [30, 30, 30]
     assert regressor.history_["val_count"] == [10, 10, 10]
