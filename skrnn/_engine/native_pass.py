@@ -147,7 +147,7 @@ class Workers:
 
 def threads_for(work: int, max_threads: int) -> int:
     """Return the number of threads to use for an amount of work, in multiplications."""
-    return min(n_threads(), max_threads) if work >= WORK_OF_A_THREAD else 1
+    return min(n_threads(), max_threads) if work >= WORK_OF_A_THREAD and max_threads > 1 else 1
 
 
 def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Sequences) -> NDArray[Any]:

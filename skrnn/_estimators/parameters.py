@@ -53,6 +53,11 @@ class ParametersMixin(BaseEstimator):
         named = [p for p in signature.parameters.values() if p.name != "self" and p.kind != p.VAR_KEYWORD]
         cls.__signature__ = signature.replace(parameters=named)
 
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Return the sorted names of parameters, from the signature that scikit-learn would inspect in each call."""
+        return sorted(cls.__signature__.parameters)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, including those routed to the optimizer, the loss and the callbacks.
 
