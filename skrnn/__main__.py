@@ -67,7 +67,10 @@ def _guide(parser, page, section):
             text = read_page(page) if section is None else read_section(page, section)
     except ValueError as error:
         parser.error(str(error))
-    print(text.rstrip())
+    try:
+        print(text.rstrip(), flush=True)
+    except BrokenPipeError:  # of a reader that has seen enough, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -117,8 +117,13 @@ def data(n_samples=N_SAMPLES):
     return X, X[:, -1, 0] - X[:, -2, 1]
 
 
-def with_absent_steps(X):
-    """A copy of sequences, two of them with absent head or tail steps."""
+def weights_of(estimator):
+    """Trained weights of an estimator, as one vector."""
+    return np.concatenate([np.ravel(w) for w in estimator._state.weights])
+
+
+def with_padded_steps(X):
+    """A copy of sequences, two of them with leading or trailing padding."""
     X = X.copy()
     X[1, :2] = np.nan
     X[4, -3:] = np.nan
@@ -133,8 +138,8 @@ def X():
 
 @pytest.fixture
 def X_masked(X):
-    """The same, some steps absent."""
-    return with_absent_steps(X)
+    """The same, some time steps padded."""
+    return with_padded_steps(X)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_SAMPLES, N_TIMESTEPS, make, with_absent_steps
+from conftest import N_SAMPLES, N_TIMESTEPS, make, with_padded_steps
 from damage import assert_refused_by, at, fits_once
 from numpy.testing import assert_array_equal
 from scipy.sparse import coo_array, csr_array, csr_matrix
@@ -28,11 +28,11 @@ Y = X[:, -1, 0] - X[:, -2, 1]
 LABELS = np.array(["down", "flat", "up"])[np.digitize(X[:, -1, 0], [-0.4, 0.4])]
 WINDOWS = sliding_windows(X[:, 0], N_TIMESTEPS)
 
-# Kind of estimator: its name, parameters, and what it is fitted on. Lists and windows have absent steps, as this 3-D
-# array has, so that one estimator takes them all.
+# Kind of estimator: its name, parameters, and what it is fitted on. Lists and windows have padded time steps, as this
+# 3-D array has, so that one estimator takes them all.
 KINDS = {
     "2-D": ("GRURegressor", {}, X_2D, Y),
-    "3-D": ("GRURegressor", {}, with_absent_steps(X), Y),
+    "3-D": ("GRURegressor", {}, with_padded_steps(X), Y),
     "tokens": ("GRURegressor", {"embedding_dim": 3, "n_tokens": 9}, TOKENS, Y),
     "classifier": ("GRUClassifier", {}, X, LABELS),
 }
@@ -191,7 +191,7 @@ DAMAGES_3D = {
         ValueError,
         "NaN between valid time steps, first at sample 7, time step 1",
     ),
-    "all absent": (
+    "all padded": (
         at(X, 7, np.nan),
         ValueError,
         "Sample 7 of X has no valid time step: all its values are NaN. NAME requires",
@@ -276,7 +276,7 @@ SEQUENCES = {
         f"1e+39 (a value too large for dtype float32), first {AT_3D}",
     ),
     "a hole": (at(X[7], 2, np.nan), ValueError, "NaN between valid time steps, first at sample 7, time step 2"),
-    "all absent": (np.full((2, 3), np.nan), ValueError, "Sample 7 of X has no valid time step: all its values are NaN"),
+    "all padded": (np.full((2, 3), np.nan), ValueError, "Sample 7 of X has no valid time step: all its values are NaN"),
     "text": ([["wave", 1.0, 2.0]], ValueError, "contains 'wave' at sample 7, time step 0, feature 0"),
     "an object": (
         [[{}, 1.0, 2.0]],
@@ -408,10 +408,10 @@ LEGAL = {
     "2-D objects": ("2-D", X_2D.astype(object)),
     "a 2-D list": ("2-D", X_2D.tolist()),
     "a frame": ("2-D", pd.DataFrame(X_2D)),
-    "3-D numbers in text": ("3-D", with_absent_steps(X).astype(str)),
-    "3-D objects": ("3-D", with_absent_steps(X).astype(object)),
-    "long doubles": ("3-D", with_absent_steps(X).astype(np.longdouble)),
-    "a 3-D list": ("3-D", with_absent_steps(X).tolist()),
+    "3-D numbers in text": ("3-D", with_padded_steps(X).astype(str)),
+    "3-D objects": ("3-D", with_padded_steps(X).astype(object)),
+    "long doubles": ("3-D", with_padded_steps(X).astype(np.longdouble)),
+    "a 3-D list": ("3-D", with_padded_steps(X).tolist()),
     "tokens of floats": ("tokens", TOKENS.astype(float)),
     "tokens of bytes": ("tokens", TOKENS.astype(np.uint8)),
 }

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_SAMPLES, N_TIMESTEPS, make, with_absent_steps
+from conftest import N_SAMPLES, N_TIMESTEPS, make, with_padded_steps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -60,7 +60,7 @@ Y = X[:, -1, 0] - X[:, -2, 1]
 LABELS = np.array(["down", "flat", "up"])[np.digitize(X[:, -1, 0], [-0.4, 0.4])]
 KINDS = {
     "2-D": ("GRURegressor", {}, X[..., 0], Y),
-    "3-D": ("GRURegressor", {}, with_absent_steps(X), Y),
+    "3-D": ("GRURegressor", {}, with_padded_steps(X), Y),
     "tokens": ("GRURegressor", {"embedding_dim": 3, "n_tokens": 9}, TOKENS, Y),
     "labels": ("GRUClassifier", {}, X, LABELS),
 }

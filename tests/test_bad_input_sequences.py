@@ -30,7 +30,7 @@ BAD_SEQUENCES = [
         f"Input X contains infinity, first {AT_STEP}, feature 1",
     ),
     ("a hole", at(SEQUENCES, (5, 2), np.nan), ValueError, f"contains NaN between valid time steps, first {AT_STEP}"),
-    ("all absent", at(SEQUENCES, 5, np.nan), ValueError, "Sample 5 of X has no valid time step"),
+    ("all padded", at(SEQUENCES, 5, np.nan), ValueError, "Sample 5 of X has no valid time step"),
     (
         "text",
         at(SEQUENCES.astype(object), (5, 2, 1), "a"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_SAMPLES, N_TIMESTEPS, make, with_absent_steps
+from conftest import N_SAMPLES, N_TIMESTEPS, make, with_padded_steps
 from damage import assert_refused_by, at, fits_once
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, PredefinedSplit
 pytestmark = pytest.mark.slow
 
 X = np.random.default_rng(0).normal(size=(N_SAMPLES, N_TIMESTEPS, 3))
-X_MASKED = with_absent_steps(X)
+X_MASKED = with_padded_steps(X)
 LIST = [sequence[: 2 + i % 4] for i, sequence in enumerate(X)]
 Y = X[:, -1, 0] - X[:, -2, 1]
 LABELS = np.array(["down", "flat", "up"])[np.digitize(X[:, -1, 0], [-0.4, 0.4])]

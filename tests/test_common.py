@@ -100,7 +100,7 @@ def test_tags_are_true(name):
     assert tags.input_tags.three_d_array
     assert tags.input_tags.two_d_array
     assert not tags.input_tags.sparse
-    assert not tags.input_tags.allow_nan  # in 2-D; in 3-D some NaN are absent steps
+    assert not tags.input_tags.allow_nan  # in 2-D; in 3-D some NaN are padded time steps
     assert not tags.non_deterministic
     assert not tags.no_validation
     assert not tags._skip_test

@@ -37,7 +37,7 @@ BAD_VALUES_3D = {
     "first of several": ((slice(5, None), 3, 2), np.nan, "first at sample 5, time step 3, feature 2"),
     "half a step at the head": ((3, 0, [0, 2]), np.nan, "first at sample 3, time step 0, feature 0"),
     "hole": ((6, slice(1, 3)), np.nan, "NaN between valid time steps, first at sample 6, time step 1"),
-    "hole after an absent head": ((6, [0, 2]), np.nan, "NaN between valid time steps, first at sample 6, time step 2"),
+    "gap after leading padding": ((6, [0, 2]), np.nan, "NaN between valid time steps, first at sample 6, time step 2"),
     "infinite step": ((6, 0), np.inf, "contains infinity, first at sample 6, time step 0"),
     "nothing": (8, np.nan, "Sample 8 of X has no valid time step: all its values are NaN"),
 }

@@ -22,7 +22,7 @@ EXCEPTIONS = {
     "skrnn._common.state -> skrnn": "Saved estimators name a public class, which the package finds wherever it is now.",
 }
 
-MAX_LINES = 410
+MAX_LINES = 420
 
 # Modules that may be longer, and why.
 LONGER = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-# In reading order. The wheel contains these pages of `docs` in `skrnn/guide`: see `force-include` in pyproject.toml.
+# In reading order. The wheel contains these pages of `docs` in `skrnn/guide`: see docs/wheel_guide.py.
 PAGES = (
     "getting_started",
     "layouts",

@@ -63,6 +63,12 @@ def from_plain(plain: Any) -> Any:
     return value
 
 
+def _restored(value):
+    """Return the value of an attribute; those that are not of registered classes were saved unchanged."""
+    is_plain = isinstance(value, dict) and value.get(_KIND) in _CLASSES
+    return from_plain(value) if is_plain else value
+
+
 class PublicNameMixin:
     """Mixin that pickles an object under the public name of its class, which no move of a module changes."""
 
@@ -75,20 +81,19 @@ class PublicNameMixin:
 
 
 class PlainStateMixin(PublicNameMixin, BaseEstimator):
-    """Mixin that saves an estimator under its public name, with private attributes as plain values."""
+    """Mixin that saves an estimator under its public name, with values of registered classes as plain values."""
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        plain = {name: to_plain(value) if name.startswith("_") else value for name, value in state.items()}
+        plain = {name: to_plain(value) if type(value) in _NAMES else value for name, value in state.items()}
         return plain | {"_state_version": STATE_VERSION}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        version = state.get("_state_version", 0)
+        version = state.get("_state_version", STATE_VERSION)  # a subclass may have its own __getstate__
         if version != STATE_VERSION:
             raise ValueError(
                 f"This {type(self).__name__} was saved with state version {version}, but skrnn {skrnn.__version__} "
                 f"reads version {STATE_VERSION}. Load it with the version of skrnn that saved it, or refit it."
             )
-        state = {name: from_plain(value) if name.startswith("_") else value for name, value in state.items()}
-        del state["_state_version"]
+        state = {name: _restored(value) for name, value in state.items() if name != "_state_version"}
         super().__setstate__(state)

@@ -51,6 +51,17 @@ def _warn_of_inner_padding(ids, name):
         )
 
 
+def _are_views(X):
+    """Return True for a read-only view of rows, such as windows made by numpy, whose last axis is not time.
+
+    Samples that overlap along their last axis are windows of a single series, and this axis is time.
+    """
+    if getattr(getattr(X, "flags", None), "writeable", True):
+        return False
+    by_sample, *_, by_feature = np.asarray(X).strides
+    return abs(by_sample) >= abs(by_feature) * np.shape(X)[-1]
+
+
 def _warn_of_swapped_axes(data, name):
     """Warn of samples of one time step whose many features look like time steps: their axes are probably swapped."""
     n_features = data.sequences.n_features
@@ -59,7 +70,7 @@ def _warn_of_swapped_axes(data, name):
     if data.is_list:
         has_one_step, remedy = all(len(sequence) == 1 for sequence in data.given), TRANSPOSE_EACH
     else:
-        has_one_step, remedy = np.shape(data.given)[1] == 1, "X.transpose(0, 2, 1)"
+        has_one_step, remedy = np.shape(data.given)[1] == 1 and not _are_views(data.given), "X.transpose(0, 2, 1)"
     if has_one_step and are_time_steps(data.sequences.values):
         warn(
             f"Each sample of X has 1 time step of {n_features} features, which look like time steps. {name} takes 3-D "

@@ -125,7 +125,7 @@ def split_labels(X, groups, max_gap=None):
         If the name of a series is not hashable.
     """
     X = as_pandas(X)
-    X = X if isinstance(X, (pd.DataFrame, pd.Series)) else np.asarray(X)
+    X = X if isinstance(X, (pd.DataFrame, pd.Series)) else np.asanyarray(X)  # scikit-learn rejects np.matrix
     index = index_of(X)
     if groups is None:
         n_rows = X.shape[0] if X.ndim else 0

@@ -9,6 +9,7 @@ from types import EllipsisType
 from typing import Any, overload
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
@@ -19,16 +20,17 @@ _MANY = 32  # sequences from which a view of all windows is faster than indexing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sequences(PublicNameMixin):
+class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
     """Lazy 3-D array of sequences that are slices of one array of rows, which overlapping windows share.
 
     Sequence ``i`` consists of the rows ``starts[i] + step * t`` for ``t < lengths[i]``, its valid time steps; all other
     time steps are padded. For NumPy and scikit-learn, it is an array-like of shape (n_samples, n_timesteps,
     n_features): it has ``len``, ``shape``, ``ndim``, ``size`` and ``dtype``, can be iterated over, pickled, and indexed
     with ints, slices, and integer or boolean arrays, and NumPy functions such as ``np.isnan`` accept it. Selecting
-    samples with a slice or an array returns `Sequences` over the same rows; no row is copied. All other operations
-    return arrays. ``np.asarray`` converts it to an array, which requires up to `n_timesteps` times the memory;
-    arithmetic operators and array methods are available only after this conversion.
+    samples with a slice or an array returns `Sequences` over the same rows; no row is copied. All other operations,
+    such as arithmetic and comparison operators, return arrays. ``np.asarray`` converts it to an array, which requires
+    up to `n_timesteps` times the memory; array methods such as ``reshape`` and ``mean`` are available only after this
+    conversion.
 
     :func:`~skrnn.sliding_windows` and :class:`~skrnn.SequenceWindower` return `Sequences`. The parameters are available
     as attributes.
@@ -162,6 +164,14 @@ class Sequences(PublicNameMixin):
             if as_float or self.dtype.kind == "f":
                 array[block][steps != valid] = np.nan
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Apply a NumPy function, or an operator such as ``==``, to the array of all time steps."""
+        arrays = [np.asarray(value) if isinstance(value, Sequences) else value for value in inputs]
+        return getattr(ufunc, method)(*arrays, **options)
+
+    def __contains__(self, value: object) -> bool:
+        return bool((np.asarray(self) == value).any())
 
     def _windows_of_rows(self):
         """View the rows as all sequences without padding, by first row: (n_windows, n_timesteps, n_features)."""

@@ -220,6 +220,15 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
             series was not seen in fit; if `X` is None, which does not define the number of steps.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceForecaster
+        >>> price = np.random.default_rng(0).integers(1, 5, size=(24, 1))  # known in advance
+        >>> forecaster = SequenceForecaster(window=2).fit(price[:21], 10.0 - 2 * price[:21, 0])
+        >>> forecaster.predict(price[21:]).shape
+        (3,)
         """
         check_is_fitted(self, "estimator_")
         covariates, location = self._read_and_locate(X)

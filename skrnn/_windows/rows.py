@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skrnn._common.frames import index_of
-from skrnn._data.checks import as_array_or_frame, as_numeric, check_finite
+from skrnn._data.checks import as_array_or_frame, as_numeric
 from skrnn._data.row_labels import split_labels
 from skrnn._data.sequences import Sequences
 
@@ -14,8 +14,8 @@ from skrnn._data.sequences import Sequences
 ROW_DTYPES = [np.float64, np.float32]
 
 
-def read_rows(X, groups, max_gap, name, validate):
-    """Return the features of rows as numbers, and the labels of the rows.
+def split_rows(X, groups, max_gap, name):
+    """Return the features of rows, which scikit-learn's checks can convert to numbers, and the labels of the rows.
 
     Parameters
     ----------
@@ -26,27 +26,21 @@ def read_rows(X, groups, max_gap, name, validate):
         If given, the rows must have times that it can be compared with.
     name : str
         Name of the estimator or function, for errors.
-    validate : callable
-        ``validate_data`` of an estimator, or ``check_array``.
 
     Returns
     -------
-    rows : ndarray of shape (n_rows, n_features)
+    features : ndarray or DataFrame of shape (n_rows, n_features)
     labels : RowLabels
 
     Raises
     ------
     ValueError
-        If `X` is not 2-D or contains NaN or infinity, if timestamps are not increasing within a series, or if `groups`
-        or `max_gap` do not match `X`.
+        If timestamps are not increasing within a series, or if `groups` or `max_gap` do not match `X`.
     TypeError
         If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
     """
     features, labels = split_labels(as_array_or_frame(X, "X", name), groups, max_gap)
-    features = as_numeric(features, name)
-    rows = validate(features, dtype=ROW_DTYPES, ensure_all_finite=False)
-    check_finite(rows, name, columns=getattr(features, "columns", None))
-    return rows, labels
+    return as_numeric(features, name), labels
 
 
 def first_label(X):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,11 @@ from sklearn.utils import check_array
 from skrnn._common.frames import NO_INDEX, as_pandas, index_of
 from skrnn._common.times import as_times
 from skrnn._common.typing import MaxGap, Padding, validate_params
-from skrnn._data.checks import check_array_like
+from skrnn._data.checks import check_array_like, check_finite
 from skrnn._data.sequences import Sequences
 from skrnn._windows.cutting import WINDOW_CONSTRAINTS, WindowSpec, cut_windows
 from skrnn._windows.row_warnings import warn_of_rows
-from skrnn._windows.rows import read_rows
+from skrnn._windows.rows import ROW_DTYPES, split_rows
 
 
 @validate_params(WINDOW_CONSTRAINTS, prefer_skip_nested_validation=True)
@@ -114,7 +113,9 @@ def sliding_windows(
     """
     name = "sliding_windows"
     spec = WindowSpec(window, dilation, padding or "mask", max_gap)
-    rows, labels = read_rows(X, groups, max_gap, name, partial(check_array, input_name="X", estimator=name))
+    features, labels = split_rows(X, groups, max_gap, name)
+    rows = check_array(features, dtype=ROW_DTYPES, ensure_all_finite=False, input_name="X", estimator=name)
+    check_finite(rows, name, columns=getattr(features, "columns", None))
     if spec.n_earlier_rows:
         warn_of_rows(index_of(X), labels, groups, max_gap, name)
     end_rows = None if ends is None else _end_rows(ends, labels, groups)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -17,12 +16,13 @@ from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, MaxGap, Padding, available_if, fit_context
 from skrnn._common.warnings import warn
+from skrnn._data.checks import check_finite
 from skrnn._data.sequences import Sequences
 from skrnn._windows.context import with_context
 from skrnn._windows.cutting import WINDOW_CONSTRAINTS, WindowSpec, cut_windows
 from skrnn._windows.history import History, extend_history, remember_rows
 from skrnn._windows.row_warnings import warn_of_rows
-from skrnn._windows.rows import first_label, read_rows, read_windows
+from skrnn._windows.rows import ROW_DTYPES, first_label, read_windows, split_rows
 
 Windower = TypeVar("Windower", bound="SequenceWindower")
 
@@ -407,4 +407,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
 
     def _read(self, X, *, reset):
         """Return the rows of `X` and their labels; ``reset`` says whether to set or to check the features."""
-        return read_rows(X, self.groups, self.max_gap, type(self).__name__, partial(validate_data, self, reset=reset))
+        features, labels = split_rows(X, self.groups, self.max_gap, type(self).__name__)
+        rows = validate_data(self, features, dtype=ROW_DTYPES, ensure_all_finite=False, reset=reset)
+        check_finite(rows, type(self).__name__, columns=getattr(features, "columns", None))
+        return rows, labels

@@ -53,12 +53,6 @@ def test_every_page_is_of_the_guide_or_of_the_site_only():
     assert sorted([*PAGES, *SITE]) == sorted(page.stem for page in (ROOT / "docs").glob("*.md"))
 
 
-def test_the_wheel_is_told_to_contain_the_pages():
-    configuration = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    included = re.findall(r'^"docs/(\w+)\.md" = "skrnn/guide/(\w+)\.md"$', configuration, flags=re.MULTILINE)
-    assert included == [(page, page) for page in PAGES]
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_section_of_a_page_can_be_read(page):
     text = read_page(page)

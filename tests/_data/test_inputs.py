@@ -55,6 +55,15 @@ def test_windows_of_one_series_that_share_its_memory():
             pipeline.fit(np.expand_dims(lags, 1), Y)
 
 
+def test_read_only_views_of_rows_are_meant():
+    rows = np.cumsum(np.random.default_rng(0).normal(size=(N_SAMPLES, N_STEPS)), axis=1)  # smooth along the features
+    views = sliding_window_view(rows, 1, axis=0).transpose(0, 2, 1)
+    assert views.shape == (N_SAMPLES, 1, N_STEPS)
+    tiny().fit(views, Y)
+    with pytest.warns(UserWarning, match=TRANSPOSE):
+        tiny().fit(views.copy(), Y)
+
+
 def test_independent_signals():
     phases = np.random.default_rng(0).random((N_SAMPLES, 1))
     signals = np.sin(2 * np.pi * (np.arange(20) / 20 + phases))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_FEATURES, N_SAMPLES, N_TIMESTEPS, make, needs_kernels
+from conftest import N_FEATURES, N_SAMPLES, N_TIMESTEPS, make, needs_kernels, weights_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -35,7 +35,7 @@ def series():
 
 @pytest.fixture
 def windows(series):
-    """One window a row, absent steps at the head of the first ones."""
+    """One window a row, padded time steps at the head of the first ones."""
     return sliding_windows(series, N_TIMESTEPS)
 
 
@@ -55,10 +55,6 @@ def panel():
 def scaled_regressor():
     regressor = make_pipeline(SequenceScaler(), make("GRURegressor"))
     return TransformedTargetRegressor(regressor, transformer=StandardScaler())
-
-
-def weights_of(estimator):
-    return np.concatenate([np.ravel(w) for w in estimator._state.weights])
 
 
 # ---------------------------------------------------------------------- as an array
@@ -196,7 +192,7 @@ def test_rows_of_no_sequence_may_hold_anything(windows, y):
     assert_array_equal(lazy.predict(holed), eager.predict(np.asarray(part)))
 
 
-def test_rows_of_nan_in_a_sequence_are_absent_steps_or_errors(windows, y):
+def test_rows_of_nan_in_a_sequence_are_padded_steps_or_errors(windows, y):
     rows = windows.values.copy()
     rows[[0, 1, -1]] = np.nan  # windows 0 and 1 are left with nothing, some later ones with less
     part = replace(windows, values=rows)[2:]
@@ -348,3 +344,15 @@ def test_a_pipeline_that_cuts_a_panel(padding, panel):
     assert_array_equal(pipeline.predict(panel), expected.predict(array))
     alone = panel[panel["store"] == "a"]
     assert_allclose(pipeline.predict(alone), pipeline.predict(panel)[1::2], rtol=0, atol=1e-6)
+
+
+def test_operators_and_functions_of_numpy_apply_to_the_values(series):
+    windows = sliding_windows(series, N_TIMESTEPS)[N_TIMESTEPS:]
+    array = np.asarray(windows)
+    assert_array_equal(windows - 1, array - 1)
+    assert_array_equal(2 * windows, 2 * array)
+    assert_array_equal(windows == array[0, 0, 0], array == array[0, 0, 0])
+    assert_array_equal(windows != windows, np.zeros(array.shape, dtype=bool))
+    assert_array_equal(np.maximum(windows, 0), np.maximum(array, 0))
+    assert array[3, 1, 0] in windows
+    assert 1e9 not in windows

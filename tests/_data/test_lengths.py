@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import make, needs_kernels
+from conftest import make, needs_kernels, weights_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -72,10 +72,6 @@ def mean_loss(predictions, y, weights):
     errors = (predictions - y) ** 2
     weights = np.where(np.isnan(errors), 0, weights.reshape(-1, *[1] * (errors.ndim - 1)))
     return (weights * np.nan_to_num(errors)).sum() / weights.sum()
-
-
-def weights_of(estimator):
-    return np.concatenate([np.ravel(w) for w in estimator._state.weights])
 
 
 @needs_kernels

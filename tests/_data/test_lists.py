@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import N_SAMPLES, make
+from conftest import N_SAMPLES, make, weights_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
@@ -52,10 +52,6 @@ def padded(sequences, where, n_timesteps=5):
     for row, sequence in zip(array, sequences, strict=True):
         row[slice(len(sequence)) if where == "tail" else slice(n_timesteps - len(sequence), None)] = sequence
     return array
-
-
-def weights_of(estimator):
-    return np.concatenate([np.ravel(w) for w in estimator._state.weights])
 
 
 def assert_same_fit(one, other):
@@ -210,7 +206,7 @@ def test_partial_fits_on_lists_of_different_lengths(sequences, y):
 
 
 def test_a_present_fit_goes_on_with_a_list(X, sequences, y):
-    """The first fit has no absent step, and the second has some."""
+    """The first fit has no padded time step, and the second has some."""
     by_list = make("RecurrentRegressor", cell="rnn", epochs=1).fit(X, y).partial_fit(sequences, y)
     by_array = make("RecurrentRegressor", cell="rnn", epochs=1).fit([*X], y).partial_fit(padded(sequences, "tail"), y)
     assert_same_fit(by_list, by_array)
@@ -311,7 +307,7 @@ BAD_SEQUENCES = {
     "a hole": (HOLE, "between valid time steps, first at sample {}, time step 1"),
     "infinity": (np.array([[0.0] * 3, [0.0, 0.0, -np.inf]]), "infinity, first at sample {}, time step 1, feature 2"),
     "too large": (np.full((1, 3), 1e39), r"1e\+39 \(a value too large for dtype float32\), first at sample {}"),
-    "all absent": (np.full((3, 3), np.nan), "Sample {} of X has no valid time step: all its values are NaN"),
+    "all padded": (np.full((3, 3), np.nan), "Sample {} of X has no valid time step: all its values are NaN"),
     "3-D": (np.ones((1, 2, 3)), r"Sample {} of X has 3 dimension\(s\), shape \(1, 2, 3\)"),
     "1-D": (np.ones(3), r"Sample {} of X has 1 dimension\(s\), shape \(3,\).*Reshape univariate ones"),
     "a number": (4.0, r"Sample {} of X has 0 dimension\(s\)"),

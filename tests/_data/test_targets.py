@@ -88,7 +88,7 @@ def test_several_numbers_per_step(X_masked, y_steps):
     assert regressor.score(X_masked, target) == pytest.approx(r2_score(target[present], predictions[present]))
 
 
-def test_absent_steps_weigh_nothing_and_predict_nan(X_masked, y_steps):
+def test_padded_steps_weigh_nothing_and_predict_nan(X_masked, y_steps):
     present = ~np.isnan(X_masked).all(axis=-1)
     params = {"return_sequences": True}
     fitted = make("GRURegressor", **params).fit(X_masked, y_steps)
@@ -104,8 +104,8 @@ def test_absent_steps_weigh_nothing_and_predict_nan(X_masked, y_steps):
     assert fitted.score(X_masked, y_steps, weight) == pytest.approx(expected)
 
 
-def test_absent_steps_stand_where_they_stood(X, y_steps):
-    # The outputs of present steps are those of the sequence without the absent ones, in their places.
+def test_padded_steps_stand_where_they_stood(X, y_steps):
+    # The outputs of valid time steps are those of the sequence without the padded ones, in their places.
     regressor = make("GRURegressor", return_sequences=True).fit(X, y_steps)
     alone = regressor.predict(X[:, :3])
     padded = np.full_like(X, np.nan)
@@ -210,7 +210,7 @@ def test_a_label_per_step(X, X_masked):
         {"up": 3.0},
     ],
 )
-def test_labels_of_absent_steps_do_not_count(class_weight, X, X_masked):
+def test_labels_of_padded_steps_do_not_count(class_weight, X, X_masked):
     present = ~np.isnan(X_masked).all(axis=-1)
     params = {"return_sequences": True, "class_weight": class_weight}
     target = step_labels(X).astype(object)
@@ -223,7 +223,7 @@ def test_labels_of_absent_steps_do_not_count(class_weight, X, X_masked):
 
 
 @pytest.mark.slow
-def test_number_labels_of_absent_steps_may_be_nan(X, X_masked):
+def test_number_labels_of_padded_steps_may_be_nan(X, X_masked):
     present = ~np.isnan(X_masked).all(axis=-1)
     target = (X[..., 0] > 0).astype(float)
     params = {"return_sequences": True}

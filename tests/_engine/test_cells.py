@@ -48,7 +48,7 @@ EVERY_CELL = pytest.mark.parametrize("cell", CELLS)
 
 
 def last_state(cell, weights, steps):
-    """Hidden state after the present steps of one sequence, in float64."""
+    """Hidden state after the valid time steps of one sequence, in float64."""
     weights = [w.astype(np.float64) for w in weights]
     h = c = np.zeros(len(weights[1]))
     for x in steps[~np.isnan(steps).all(axis=1)]:
@@ -56,10 +56,10 @@ def last_state(cell, weights, steps):
     return h
 
 
-def sequences(absent=False):
+def sequences(padded=False):
     """Whole sequences; or some that start late, that end early, and that do both."""
-    X = np.random.default_rng(int(absent)).normal(size=(N_SAMPLES, N_TIMESTEPS, N_FEATURES))
-    if absent:
+    X = np.random.default_rng(int(padded)).normal(size=(N_SAMPLES, N_TIMESTEPS, N_FEATURES))
+    if padded:
         X[::4, :2] = np.nan
         X[1::4, 3:] = np.nan
         X[2::4, [0, 4]] = np.nan
@@ -72,7 +72,7 @@ def regressor(cell, **params):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A regressor of each cell, fitted on sequences without absent steps."""
+    """A regressor of each cell, fitted on sequences without padded time steps."""
     X = sequences()
     return {cell: regressor(cell).fit(X, X[:, -1, 0] - X[:, -2, 1]) for cell in CELLS}
 
@@ -82,9 +82,9 @@ def test_every_cell_has_a_reference():
 
 
 @EVERY_CELL
-@pytest.mark.parametrize("absent", [False, True], ids=["whole", "absent"])
-def test_predictions_equal_the_equations_in_numpy(fitted, cell, absent):
-    est, X = fitted[cell], sequences(absent)
+@pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
+def test_predictions_equal_the_equations_in_numpy(fitted, cell, padded):
+    est, X = fitted[cell], sequences(padded)
     for weight in est.model_.get_weights():
         assert (weight != 0).all()  # else the reference would not see a bias in a wrong place
     *weights, head, head_bias = est.model_.get_weights()
@@ -94,9 +94,9 @@ def test_predictions_equal_the_equations_in_numpy(fitted, cell, absent):
 
 
 @EVERY_CELL
-@pytest.mark.parametrize("absent", [False, True], ids=["whole", "absent"])
-def test_predictions_equal_those_of_the_keras_model(fitted, cell, absent):
-    est, X = fitted[cell], sequences(absent)
+@pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
+def test_predictions_equal_those_of_the_keras_model(fitted, cell, padded):
+    est, X = fitted[cell], sequences(padded)
     outputs = est.model_.predict_on_batch(est.model_input(X))
     assert_allclose(np.asarray(outputs)[:, 0], est.predict(X), atol=1e-5)
 
@@ -113,7 +113,7 @@ def test_training_equals_that_of_kerass_own_loop(fitted, cell, use_engine):
 
 @EVERY_CELL
 def test_both_directions(cell):
-    X = sequences(absent=True)
+    X = sequences(padded=True)
     est = regressor(cell, bidirectional=True).fit(X, np.nansum(X[..., 0], axis=1))
     layer = est.model_.get_layer("bidirectional_0")
     ahead, back = layer.forward_layer.get_weights(), layer.backward_layer.get_weights()
@@ -149,7 +149,7 @@ def test_the_cell_of_the_guide_trains_through_keras(monkeypatch, caplog):
     monkeypatch.setitem(CELLS, "mgu", eval(f"{{{entry}}}", names | {"Cell": Cell})["mgu"])
     monkeypatch.setitem(STEPS, "mgu", names["mgu_step"])
     monkeypatch.setitem(RecurrentRegressor._parameter_constraints, "cell", [StrOptions(set(CELLS))])  # as at import
-    X = sequences(absent=True)
+    X = sequences(padded=True)
     with caplog.at_level(logging.DEBUG, logger="skrnn"):
         fitted = regressor("mgu").fit(X, np.nansum(X[..., 0], axis=1))
     if os.environ.get("SKRNN_ENGINE") != "keras":  # which would be named as the reason instead

@@ -7,7 +7,7 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import make, needs_kernels, with_absent_steps
+from conftest import make, needs_kernels, with_padded_steps
 from numpy.testing import assert_allclose
 
 from skrnn._engine.optimizer_arguments import OPTIMIZERS
@@ -59,8 +59,8 @@ def sequences():
     return np.random.default_rng(0).normal(size=(40, 5, 3))
 
 
-def absent():
-    return with_absent_steps(sequences())
+def padded():
+    return with_padded_steps(sequences())
 
 
 def ragged():
@@ -133,15 +133,15 @@ WEIGHTED_CLASSES = {0: 1, 1: 3, 2: 2}
 CASES = {
     "gru": ("GRURegressor", sequences, series, {}, False),
     "lstm-lists": ("LSTMRegressor", ragged, series, {"batch_size": 7}, False),
-    "rnn": ("RecurrentRegressor", absent, series, {"cell": "rnn", **BIG}, True),
-    "gru-stacked-bidirectional": ("GRURegressor", absent, series, {"units": (6, 9), "bidirectional": True}, False),
-    "lstm-stacked": ("LSTMRegressor", absent, series, {"units": (9, 4, 3), **BIG}, False),
+    "rnn": ("RecurrentRegressor", padded, series, {"cell": "rnn", **BIG}, True),
+    "gru-stacked-bidirectional": ("GRURegressor", padded, series, {"units": (6, 9), "bidirectional": True}, False),
+    "lstm-stacked": ("LSTMRegressor", padded, series, {"units": (9, 4, 3), **BIG}, False),
     "rnn-bidirectional-lists": ("RecurrentRegressor", ragged, series, {"cell": "rnn", "bidirectional": True}, True),
-    "gru-steps": ("GRURegressor", absent, steps, {"return_sequences": True, **BIG}, True),
+    "gru-steps": ("GRURegressor", padded, steps, {"return_sequences": True, **BIG}, True),
     "gru-steps-lists": ("GRURegressor", ragged, steps, {"return_sequences": True, "units": (5, 4)}, False),
     "lstm-steps-bidirectional": (
         "LSTMRegressor",
-        absent,
+        padded,
         steps,
         {"return_sequences": True, "bidirectional": True, "units": (6, 4)},
         False,
@@ -164,18 +164,18 @@ CASES = {
     "binary": ("GRUClassifier", sequences, two_classes, {**BIG}, True),
     "multiclass": (
         "LSTMClassifier",
-        absent,
+        padded,
         three_classes,
         {"class_weight": WEIGHTED_CLASSES, "dense_units": 4},
         True,
     ),
     "multilabel": ("GRUClassifier", sequences, several_labels, {"metrics": ["binary_accuracy"]}, False),
     "binary-steps": ("GRUClassifier", sequences, two_classes_of_steps, {"return_sequences": True, **BIG}, False),
-    "multiclass-steps": ("GRUClassifier", absent, three_classes_of_steps, {"return_sequences": True}, True),
+    "multiclass-steps": ("GRUClassifier", padded, three_classes_of_steps, {"return_sequences": True}, True),
     "early-stopping": ("GRURegressor", sequences, series, {**VALIDATION, "metrics": ["mae"], **BIG}, True),
     "early-stopping-classes": ("GRUClassifier", sequences, three_classes, {**VALIDATION, "metrics": ["accuracy"]}, 0),
     "huber": ("GRURegressor", sequences, series, {"loss": "huber", "loss__delta": 0.5, "shuffle": False}, True),
-    "one-batch": ("LSTMRegressor", absent, series, {"batch_size": None, "loss": "log_cosh"}, False),
+    "one-batch": ("LSTMRegressor", padded, series, {"batch_size": None, "loss": "log_cosh"}, False),
     "batches-of-shards": ("GRURegressor", sequences, series, {"batch_size": 40, "units": 200}, False),
     "clipvalue": ("GRURegressor", sequences, series, {"optimizer": "sgd", "optimizer__clipvalue": 0.01}, False),
     "clipnorm-momentum": (
@@ -187,12 +187,12 @@ CASES = {
     ),
     "global-clipnorm-decay": (
         "LSTMRegressor",
-        absent,
+        padded,
         series,
         {"optimizer": "adamw", "optimizer__global_clipnorm": 0.2, "optimizer__weight_decay": 0.05, **BIG},
         False,
     ),
-    "amsgrad": ("GRURegressor", absent, series, {"optimizer__amsgrad": True, **BIG}, False),
+    "amsgrad": ("GRURegressor", padded, series, {"optimizer__amsgrad": True, **BIG}, False),
     "rmsprop-centered": (
         "GRURegressor",
         sequences,

@@ -300,7 +300,7 @@ FITS = {
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Estimators of each cell, fitted on sequences without absent steps."""
+    """Estimators of each cell, fitted on sequences without padded time steps."""
     X = sequences()
     return {cell: make().fit(X, X[:, -1, 0] - X[:, -2, 1]) for cell, make in FITS.items()}
 
@@ -312,7 +312,7 @@ def predicted_by_model(est, X):
 
 @pytest.mark.slow
 def test_model_of_a_deep_network_with_several_outputs():
-    X = sequences(absent=True)
+    X = sequences(padded=True)
     Y = np.stack([np.nansum(X[..., 0], axis=1), np.nanmax(X[..., 1], axis=1)], axis=1)
     est = RecurrentRegressor("rnn", (4, 3), dense_units=3, dropout=0.2, **FEW_EPOCHS).fit(X, Y)
     assert est.predict(X).shape == (N_SAMPLES, 2)
@@ -322,13 +322,13 @@ def test_model_of_a_deep_network_with_several_outputs():
 
 @pytest.mark.slow
 def test_model_with_one_output_per_time_step():
-    X = sequences(absent=True)
+    X = sequences(padded=True)
     present = ~np.isnan(X).all(axis=2)
     y = np.cumsum(np.nan_to_num(X[..., 0]), axis=1)
     est = GRURegressor(4, return_sequences=True, **FEW_EPOCHS).fit(X, y)
     predictions = est.predict(X)
     assert_array_equal(np.isnan(predictions), ~present)
-    # The model takes present steps first, so its outputs are those of the present steps, in their order.
+    # The model takes valid time steps first, so its outputs are those of the valid time steps, in their order.
     outputs = predicted_by_model(est, X)
     for sample in range(N_SAMPLES):
         n_present = present[sample].sum()
@@ -467,7 +467,7 @@ def test_callable_equals_the_named_cell_with_the_same_weights(fitted):
     assert np.abs(named.predict(X) - est.predict(X)).max() > 0.01  # they started from different weights
     named._state = copy.deepcopy(est._state)
     assert_allclose(named.predict(X), est.predict(X), atol=1e-5)
-    assert_allclose(named.predict(sequences(absent=True)), est.predict(sequences(absent=True)), atol=1e-5)
+    assert_allclose(named.predict(sequences(padded=True)), est.predict(sequences(padded=True)), atol=1e-5)
     # One more epoch of kernels is one more epoch of Keras's own loop.
     before = est.predict(X)
     named.partial_fit(X, y)

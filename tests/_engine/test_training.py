@@ -74,7 +74,7 @@ def test_validation_data_may_be_longer(X, y):
     assert regressor.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
 
-def test_validation_data_may_have_absent_steps(X, X_masked, y):
+def test_validation_data_may_have_padded_steps(X, X_masked, y):
     regressor = make("GRURegressor").fit(X, y, X_val=X_masked, y_val=y)
     loss = np.mean((regressor.predict(X_masked) - y) ** 2)
     assert regressor.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)

@@ -107,14 +107,14 @@ def test_classifier_predicts_each_row_alone(cell, X, labels):
     assert_array_equal(classifier.predict(X[::-1]), classifier.predict(X)[::-1])
 
 
-@pytest.mark.parametrize("fitted_on", ["present", "absent"])
-def test_absent_steps_of_other_rows_change_nothing(fitted_on, X, X_masked, y):
+@pytest.mark.parametrize("fitted_on", ["valid", "padded"])
+def test_padded_steps_of_other_rows_change_nothing(fitted_on, X, X_masked, y):
     regressor = make("GRURegressor").fit(X if fitted_on == "present" else X_masked, y)
     alone = np.concatenate([regressor.predict(X_masked[i : i + 1]) for i in range(N_SAMPLES)])
     assert_allclose(regressor.predict(X_masked), alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("masked", [False, True], ids=["present", "absent"])
+@pytest.mark.parametrize("masked", [False, True], ids=["valid", "padded"])
 def test_regressor_weights_are_repetitions(masked, X, X_masked, y):
     X, cell = X_masked if masked else X, REGRESSOR_CELLS[0]
     repetitions = np.tile([1, 3, 0, 1], N_SAMPLES // 4)
@@ -178,7 +178,7 @@ def test_regressor_takes_other_lengths_at_predict(cell, X, y):
     longer = np.concatenate([X, X], axis=1)[:, : N_TIMESTEPS + 2]
     assert regressor.predict(longer).shape == (N_SAMPLES,)
     assert regressor.predict(X[:, :1]).shape == (N_SAMPLES,)
-    # The longer sequences, their tail absent, are the short ones.
+    # The longer sequences, their tail padded, are the short ones.
     longer[:, N_TIMESTEPS:] = np.nan
     assert_allclose(regressor.predict(longer), regressor.predict(X), atol=1e-6)
 
@@ -252,7 +252,7 @@ def test_strided_windows_are_their_copies(dilation, stride, X, y):
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_strided_windows_with_absent_steps_are_their_copies(dilation, X, y):
+def test_strided_windows_with_padded_steps_are_their_copies(dilation, X, y):
     n_rows = N_SAMPLES - 1 + dilation * (N_TIMESTEPS - 1) + 1
     series = np.random.default_rng(1).normal(size=(n_rows, 3))
     series[: dilation * 2] = np.nan
@@ -279,14 +279,14 @@ def test_absent_head_or_tail_is_a_shorter_sequence(cell, X, X_masked, y):
 
 
 @REGRESSORS
-def test_where_absent_steps_stand_does_not_change_the_fit(cell, X, y):
+def test_where_padded_steps_stand_does_not_change_the_fit(cell, X, y):
     head, tail = X.copy(), X.copy()
     head[::2, :2] = np.nan
     tail[::2, :3], tail[::2, 3:] = X[::2, 2:], np.nan
     assert_array_equal(weights_of(make_cell(cell).fit(head, y)), weights_of(make_cell(cell).fit(tail, y)))
 
 
-def test_absent_steps_of_a_classifier(X, X_masked, labels):
+def test_padded_steps_of_a_classifier(X, X_masked, labels):
     classifier = make("GRUClassifier").fit(X_masked, labels)
     padded = X.copy()
     padded[:, :2] = np.nan
@@ -294,7 +294,7 @@ def test_absent_steps_of_a_classifier(X, X_masked, labels):
 
 
 @pytest.mark.parametrize("options", [{"bidirectional": True}, {"units": (6, 4)}], ids=["bidirectional", "stacked"])
-def test_absent_steps_of_deeper_networks(options, X, X_masked, y):
+def test_padded_steps_of_deeper_networks(options, X, X_masked, y):
     regressor = make("GRURegressor", **options).fit(X_masked, y)
     padded = X.copy()
     padded[:, :2] = np.nan

@@ -7,7 +7,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make, with_absent_steps
+from conftest import make, with_padded_steps
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -157,7 +157,7 @@ def test_rows_of_no_sequence_count_for_nothing(windows):
 )
 def test_padded_steps_and_unused_rows_are_not_shown_to_the_scaler(scaler, X):
     """Neither of these takes zeros, nor the first of them negative numbers."""
-    X = with_absent_steps(np.exp(X))
+    X = with_padded_steps(np.exp(X))
     scaled = SequenceScaler(scaler).fit(X).transform(X)
     present = ~np.isnan(X[..., 0])
     assert_allclose(scaled[present], clone(scaler).fit(X[present]).transform(X[present]), rtol=1e-12)

@@ -238,14 +238,3 @@ def vabs(typingctx, vector):
         return builder.select(builder.fcmp_ordered("<", args[0], constant(vector, 0)), negative, args[0])
 
     return vector(vector), codegen
-
-
-@intrinsic
-def vwhere_positive(typingctx, condition, value):
-    """Return a vector where another is positive, and zero elsewhere."""
-
-    def codegen(context, builder, sig, args):
-        zero = constant(condition, 0)
-        return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)
-
-    return condition(condition, value), codegen
