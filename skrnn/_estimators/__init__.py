@@ -1,4 +1,4 @@
-"""The public estimators, their contract, encoders of targets, and what is held out.
+"""The public estimators, their base classes, encoders of targets, weights, and validation data.
 
 Imports `_engine`, `_data` and `_common`.
 """
