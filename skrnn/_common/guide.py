@@ -57,6 +57,7 @@ def read_page(page: str) -> str:
 def read_section(page: str, section: str) -> str:
     """Return the text of a section, with its subsections."""
     text = read_page(page)
+    section = section.lower()
     headings = _headings(text)
     anchors = [_anchor(title) for _, title, _ in headings]
     if section not in anchors:

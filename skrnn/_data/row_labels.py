@@ -198,7 +198,7 @@ def _check_time(labels, groups, may_repeat):
             raise ValueError(f"The times of X must increase{where}, but {repeated(labels.time, before, row, several)}")
         raise ValueError(
             f"The times of X must increase{where}, but row {row} ({labels.time[row]}) is earlier than row {before} "
-            f"({labels.time[before]}). {several}Sort X by time: X.sort_index()."
+            f"({labels.time[before]}). {several}Sort X, and y alike, by time: X.sort_index()."
         )
 
 

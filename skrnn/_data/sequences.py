@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from numbers import Integral
 from types import EllipsisType
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -167,11 +167,40 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Apply a NumPy function, or an operator such as ``==``, to the array of all time steps."""
+        if any(isinstance(value, Sequences) for value in options.get("out", ())):
+            raise TypeError("Sequences are immutable. Convert them by np.asarray, and modify the array.")
         arrays = [np.asarray(value) if isinstance(value, Sequences) else value for value in inputs]
         return getattr(ufunc, method)(*arrays, **options)
 
     def __contains__(self, value: object) -> bool:
         return bool((np.asarray(self) == value).any())
+
+    def to_numpy(self) -> NDArray[Any]:
+        """Return an array of shape (n_samples, n_timesteps, n_features), as ``np.asarray`` does.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_timesteps, n_features)
+            The sequences, with NaN in padded time steps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import sliding_windows
+        >>> sliding_windows(np.arange(3.0)[:, None], window=2).to_numpy()[:, :, 0]
+        array([[nan,  0.],
+               [ 0.,  1.],
+               [ 1.,  2.]])
+        """
+        return np.asarray(self)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            hint = ""
+            if not name.startswith("_") and hasattr(np.ndarray, name):
+                hint = ", which arrays have: convert them by np.asarray"
+            raise AttributeError(f"Sequences have no attribute {name!r}{hint}.")
 
     def _windows_of_rows(self):
         """View the rows as all sequences without padding, by first row: (n_windows, n_timesteps, n_features)."""

@@ -31,7 +31,7 @@ from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
 from skrnn._engine.training_plan import TrainingPlan
-from skrnn._estimators.html import ModelPlaceholder, network_block
+from skrnn._estimators.html import Model, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
@@ -370,7 +370,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     def _get_fitted_attr_html(self, doc_link=""):
         """Return the HTML table of fitted attributes (scikit-learn 1.9), without building `model_` for it."""
         shown = copy(self)
-        shown._model = ModelPlaceholder()
+        shown._model = Model()
         return super(BaseRecurrent, shown)._get_fitted_attr_html(doc_link)
 
     def __sklearn_is_fitted__(self) -> bool:

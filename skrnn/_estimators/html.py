@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from skrnn._engine.cells import label_of
 
 
-class ModelPlaceholder:
-    """Placeholder of ``model_`` in the table of fitted attributes, for which the Keras model is not built."""
+class Model:
+    """Placeholder of ``model_`` in the table of fitted attributes, which shows its class: no Keras model is built."""
 
     def __repr__(self):
         return "keras.Model"

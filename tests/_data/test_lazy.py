@@ -356,3 +356,22 @@ def test_operators_and_functions_of_numpy_apply_to_the_values(series):
     assert_array_equal(np.maximum(windows, 0), np.maximum(array, 0))
     assert array[3, 1, 0] in windows
     assert 1e9 not in windows
+    assert_array_equal(windows.to_numpy(), array)
+    with pytest.raises(TypeError, match=r"Sequences are immutable\. Convert them by np\.asarray"):
+        windows += 1
+    with pytest.raises(AttributeError, match=r"no attribute 'mean', which arrays have: convert them by np\.asarray"):
+        windows.mean()
+    with pytest.raises(AttributeError, match=r"Sequences have no attribute 'median'\.$"):
+        windows.median()
+
+
+def test_windows_are_plotted_as_the_array_that_they_are(series):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, ax = pyplot.subplots()
+    [line] = ax.plot(sliding_windows(series[:, :1], 4)[10:20][:, -1, 0])
+    assert_array_equal(line.get_ydata(), series[10:20, 0])
+    lines = ax.plot(sliding_windows(series[:, :1], 4).to_numpy()[:, :, 0])
+    assert len(lines) == 4
+    with pytest.raises(ValueError, match=r"must have same first dimension|must be a scalar|x and y can be no greater"):
+        ax.plot(sliding_windows(series, 4))
+    pyplot.close(figure)

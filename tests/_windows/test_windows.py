@@ -188,7 +188,11 @@ TWO_LEVELS = pd.MultiIndex.from_arrays([["a", "a", "b"], DAYS[[0, 1, 0]]], names
             {"groups": "shop"},
             r"increase in series 5, but row 3 \(2024-01-02 00:00:00\) is earlier than row 2 \(2024-",
         ),
-        (numbered(DAYS[::-1]), {}, r"must increase, but row 1 \(2024-01-05 .* Sort X by time: X.sort_index\(\)"),
+        (
+            numbered(DAYS[::-1]),
+            {},
+            r"must increase, but row 1 \(2024-01-05 .* Sort X, and y alike, by time: X.sort_index\(\)",
+        ),
         (numbered(DAYS).assign(shop=["a", "b", None, "a", "a", "a"]), {"groups": "shop"}, "a missing value in row 2"),
         (np.array([[1.0, 2], [np.nan, 2]]), {"groups": 0}, "groups=0 contains a missing value in row 1"),
         (numbered(DAYS[:2].append(pd.DatetimeIndex([pd.NaT]))), {}, "The time of row 2 of X is missing"),
