@@ -43,9 +43,10 @@ class Checkpoint(PublicNameMixin):
     Notes
     -----
     A fit is resumed if its data, sample weights and all parameters except ``verbose`` are the same, with the same
-    versions of skrnn and Keras, and the same engine: Keras's built-in training loop, or native kernels of the same
-    sources on the same kind of processor. Functions are compared by name and code, other callbacks by class. Any other
-    fit starts from its first epoch. `random_state` must be set to an int, because None draws a new seed in each fit.
+    versions of skrnn and Keras, and the same engine: Keras's built-in training loop, or native kernels built from the
+    same source code for the same type of processor. Functions are compared by name and code, other callbacks by class.
+    Any other fit starts from its first epoch. `random_state` must be set to an int, because None draws a new seed in
+    each fit.
 
     The attributes of other callbacks are saved and restored if they are numbers, strings, arrays, or lists and dicts of
     these; other state of callbacks is not saved. ``partial_fit`` does not save checkpoints.

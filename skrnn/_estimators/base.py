@@ -118,9 +118,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         UserWarning
             If `X` is a 2-D frame indexed by dates or periods whose columns are not lags of each other: it was probably
             meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features that look like
-            time steps: its axes are probably in another order. If token id 0, which is padding, occurs between other
+            time steps: its axes are probably swapped. If token id 0, which is padding, occurs between other
             ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same weights: the
-            validation data are probably on another scale.
+            validation data are probably on a different scale.
         UnscaledTargetWarning
             If the scale of a regression target requires many epochs of training. See :mod:`skrnn.exceptions`.
         """

@@ -52,7 +52,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` has another layout or number of features than the training data, or contains invalid values.
+            If the layout or number of features of `X` differs from the training data, or if it contains invalid values.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
@@ -80,7 +80,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` has another layout or number of features than the training data, or contains invalid values.
+            If the layout or number of features of `X` differs from the training data, or if it contains invalid values.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """

@@ -50,8 +50,8 @@ class GRURegressor(BaseRecurrentRegressor):
         Size of the vocabulary. All token ids must be less than this number. If None, it is inferred from the training
         data, and ids that are too large are treated as unknown tokens in `predict`.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-        Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. An optimizer without a native
-        kernel is run by Keras's built-in training loop (``keras.Model.fit``).
+        Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. If an optimizer has no native
+        kernel, training uses ``keras.Model.fit``.
     loss : str, callable or keras.losses.Loss, default="mse"
         Loss function to minimize, as in Keras. Keras computes a custom loss from the outputs of each batch.
     metrics : str, callable, list of them or None, default=None
@@ -76,8 +76,8 @@ class GRURegressor(BaseRecurrentRegressor):
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
-        callback sets takes effect in the next epoch. Callbacks that implement batch-level methods are run by Keras's
-        built-in training loop (``keras.Model.fit``).
+        callback sets takes effect in the next epoch. If callbacks implement batch-level methods, training uses
+        ``keras.Model.fit``.
     warm_start : bool, default=False
         Whether `fit` continues training from the fitted weights and the optimizer state of the previous call. If False,
         it starts from new initial weights.

@@ -35,7 +35,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
 
     The regressor is fitted on sliding windows: it predicts from the last `window` values of a series and the covariates
     of the steps to predict. Multi-step forecasts are recursive: predictions are inputs of later predictions. Therefore,
-    ``cross_val_score`` with ``TimeSeriesSplit`` evaluates forecasts of as many steps ahead as a test fold has rows.
+    ``cross_val_score`` with ``TimeSeriesSplit`` evaluates forecasts whose horizon is the length of the test fold.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
 
     Notes
     -----
-    Intervals are those of split conformal prediction [1]_: the forecast plus and minus the quantile of the absolute
+    Intervals are computed by split conformal prediction [1]_: the forecast plus and minus the quantile of the absolute
     residuals on the held-out rows, at the same number of steps ahead. Their coverage is guaranteed if these and future
     residuals are exchangeable, which is not the case for non-stationary series. The forecast is that of a regressor
     fitted again on all rows, which is usually more accurate than the calibrated one. Residuals are computed for up to
@@ -202,8 +202,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
             twice the largest distance between fitted rows. After a fit on an index of numbers, a default index (0, 1,
             2, ...) is ambiguous: it is accepted for the fitted rows if all of them are passed with the same values, and
             raises an error otherwise. A warning is emitted if later steps could have the same values: if there are no
-            covariates, or only integers or a repeated pattern. Labels without an order, such as text or several index
-            levels, are the next steps, and raise an error if they are those of fitted rows.
+            covariates, or only integers or a repeated pattern. Rows with unordered labels, such as text or several
+            index levels, are treated as the next steps; an error is raised if these labels were seen in fit.
 
         Returns
         -------
@@ -215,9 +215,9 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If `X` has other columns than in fit, or in another order; if its index does not continue the fitted one, is
-            of another kind (such as dates with a time zone, periods or text instead of dates), or is ambiguous; if a
-            series was not seen in fit; if `X` is None, which does not define the number of steps.
+            If the columns of `X`, or their order, differ from those seen in fit; if its index does not continue the
+            fitted one, is of another kind (such as dates with a time zone, periods or text instead of dates), or is
+            ambiguous; if a series was not seen in fit; if `X` is None, since the number of steps is then unknown.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 
@@ -257,7 +257,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If `X` is not accepted by :meth:`predict`; if `y` has other columns than in fit, or another index than `X`.
+            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
@@ -279,7 +279,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
         -------
         ndarray, Series or DataFrame of shape (steps,) or (steps, n_outputs)
             Forecast, in the units of `y`. If the fitted `y` was a pandas object, the forecast is one as well, and its
-            index continues the fitted one. With `groups`, it is always one, indexed by series and time, or step number.
+            index continues the fitted one. With `groups`, it is always pandas, indexed by series and time or step.
 
         Raises
         ------
@@ -331,8 +331,8 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If the rows do not continue the series, or have an index of another kind; if `y` has other columns or
-            another name than in fit; if `X` or `y` contains NaN or infinity.
+            If the rows do not continue the series, or have an index of another kind; if the columns or the
+            name of `y` differ from those seen in fit; if `X` or `y` contains NaN or infinity.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 

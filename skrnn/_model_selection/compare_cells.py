@@ -84,7 +84,7 @@ def compare_cells(
         estimator is used.
 
     n_jobs : int, default=None
-        Number of fits to run in parallel. Parallel fits share the cores, so that each of them takes longer.
+        Number of fits to run in parallel. Parallel fits share the cores, so each of them takes longer.
 
     random_state : int, RandomState instance or None, default=None
         Determines the seeds, which are the same for all cells. Pass an int for reproducible results.
@@ -109,7 +109,7 @@ def compare_cells(
     -----
     If a fit compiles kernels, it is repeated, so that compilation is not part of the fit times.
 
-    Training sets of different folds overlap, so that scores are not independent and the variance of the standard t test
+    Training sets of different folds overlap, so scores are not independent and the variance of the standard t test
     is too small. The corrected resampled t test [1]_ multiplies the variance of the ``n`` differences over folds and
     seeds by ``1 / n + n_test / n_train``. If training sets differ in size, as in TimeSeriesSplit, the mean of
     ``n_test / n_train`` over the folds is used.

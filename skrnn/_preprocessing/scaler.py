@@ -54,9 +54,9 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
 
     Notes
     -----
-    A row of overlapping windows counts once per window, so that lazy windows and the same windows as an array are
-    scaled identically. A scaler with ``partial_fit`` is fitted in blocks, without expanding lazy windows; any other is
-    fitted on all time steps of all windows at once.
+    A row shared by overlapping windows is counted once per window, so that lazy windows and the same windows as an
+    array are scaled identically. A scaler with ``partial_fit`` is fitted in blocks, without expanding lazy windows; any
+    other is fitted on all time steps of all windows at once.
 
     Examples
     --------
@@ -101,8 +101,8 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            If `X` has another number of dimensions, or contains infinity, or NaN other than padding; or if `scaler` is
-            not a transformer.
+            If `X` is neither 2-D nor 3-D, or contains infinity, or NaN other than padding; or if `scaler` is not a
+            transformer.
 
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.

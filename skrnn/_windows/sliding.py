@@ -79,7 +79,7 @@ def sliding_windows(
         contains a time before the first row; or if a parameter is out of range.
     TypeError
         If `X` or `ends` is not array-like or a DataFrame; if `X` contains non-numeric values or is sparse; or if
-        `groups` is not hashable, or the names of series are lists.
+        `groups` is not hashable, or series names are lists.
 
     Warns
     -----

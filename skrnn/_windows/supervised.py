@@ -46,7 +46,7 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     ----------
     frame : DataFrame or ndarray of shape (n_rows, n_columns), Series or ndarray of shape (n_rows,)
         A single series in time order, one row per time step, at regular intervals: `steps_ahead` is a number of rows,
-        not a duration. A Series or 1-D array is treated as a single column. DataFrames of polars and tables of pyarrow
+        not a duration. A Series or 1-D array is treated as a single column. polars DataFrames and pyarrow Tables
         have no index; their order is not checked.
 
     target : hashable, int or list of them
@@ -54,13 +54,13 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         None for a 1-D array. With a list of columns, `y` is 2-D.
 
     steps_ahead : int, default=1
-        Number of rows from a row of `X` to its value of `y`.
+        Number of rows between each row of `X` and its target.
 
     Returns
     -------
     X : DataFrame or ndarray of shape (n_rows - steps_ahead, n_columns)
-        All rows but the last `steps_ahead`, for which `y` is known. A frame of the same library as `frame`, as are `y`
-        and `X_latest`.
+        All rows but the last `steps_ahead`, for which `y` is known. `X`, `y` and `X_latest` use the same library as
+        `frame`.
 
     y : Series, DataFrame or ndarray of shape (n_rows - steps_ahead,) or (n_rows - steps_ahead, n_targets)
         The target `steps_ahead` rows later, under its own name and with the index of `X`: ``y.loc[t]`` is the value to

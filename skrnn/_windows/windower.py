@@ -195,7 +195,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
             out of range.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse; or if `groups` is not
-            hashable, or the names of series are lists.
+            hashable, or series names are lists.
 
         Warns
         -----
@@ -305,7 +305,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
         return np.asarray(windows).reshape(n_rows, self.window * n_features)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the last time step of each window, which is the row that it was cut for.
+        """Return the last time step of each window, which is its original row.
 
         Parameters
         ----------
