@@ -117,7 +117,7 @@ class LSTMClassifier(BaseRecurrentClassifier):
         Number of units of the output layer.
     n_features_in_ : int
         Number of features per time step. For 2-D `X`, number of time steps.
-    feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names of a 2-D DataFrame seen during `fit`. Defined only if all of them are strings.
 
     Raises

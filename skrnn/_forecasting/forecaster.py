@@ -34,7 +34,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
     """Recursive multi-step forecaster for one or several series, with any regressor.
 
     The regressor is fitted on sliding windows: it predicts from the last `window` values of a series and the covariates
-    of the steps to predict. Multi-step forecasts are recursive: predictions are inputs of later predictions. Therefore,
+    of the steps to predict. Multi-step forecasts are recursive: earlier predictions are inputs for later ones. Therefore,
     ``cross_val_score`` with ``TimeSeriesSplit`` evaluates forecasts whose horizon is the length of the test fold.
 
     Parameters
@@ -70,7 +70,7 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
         Number of columns of `y`, which are predicted together.
     n_features_in_ : int
         Number of covariates.
-    feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the covariates. Only available if all column names of `X` are strings.
 
     See Also
