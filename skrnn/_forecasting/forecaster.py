@@ -34,8 +34,9 @@ class SequenceForecaster(MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
     """Recursive multi-step forecaster for one or several series, with any regressor.
 
     The regressor is fitted on sliding windows: it predicts from the last `window` values of a series and the covariates
-    of the steps to predict. Multi-step forecasts are recursive: earlier predictions are inputs for later ones. Therefore,
-    ``cross_val_score`` with ``TimeSeriesSplit`` evaluates forecasts whose horizon is the length of the test fold.
+    of the steps to predict. Multi-step forecasts are recursive: earlier predictions are inputs for later ones.
+    Therefore, ``cross_val_score`` with ``TimeSeriesSplit`` evaluates forecasts whose horizon is the length of the test
+    fold.
 
     Parameters
     ----------
