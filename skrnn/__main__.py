@@ -108,7 +108,7 @@ def _until_one_raises(results):
     """Yield results; if an error is raised, yield it as a failed result, since such errors are to be reported."""
     try:
         yield from results
-    except Exception as error:  # of any kind
+    except Exception as error:  # whatever it is, the rest of the report is still printed
         yield False, f"{type(error).__name__}: {error}"
 
 

@@ -100,7 +100,7 @@ def check_finite(array, name, *, columns=None, parameter="X", words=("row", "col
     finite = np.isfinite(array)
     if finite.all():
         return
-    at: tuple[int | str, ...] = tuple(int(i) for i in np.argwhere(~finite)[0])
+    at: tuple[int | str, ...] = first_position(~finite)
     value = describe_value(array[at])
     at = at if columns is None else (at[0], repr(columns[at[1]]))
     raise ValueError(
@@ -180,6 +180,11 @@ def check_sample_weights(sample_weight, n_samples, dtype, name):
 def describe_value(value):
     """Return a value for an error message: NaN, infinity, or the value itself."""
     return {"nan": "NaN", "inf": "infinity", "-inf": "infinity"}.get(str(value), value)
+
+
+def first_position(mask):
+    """Return the index of the first True of a mask, as a tuple of ints."""
+    return tuple(int(i) for i in np.argwhere(mask)[0])
 
 
 def describe_position(index, words=()):

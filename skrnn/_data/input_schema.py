@@ -105,9 +105,7 @@ class InputSchema:
             Sequences.
         """
         name = type(estimator).__name__
-        given, is_list = _given(X, name)
-        n_dims = 3 if is_list else n_dimensions(given)
-        _check_dimensions(given, n_dims, name)
+        given, is_list, n_dims = _given(X, name)
         if max(n_dims, 2) != self.n_dimensions:
             raise ValueError(
                 f"{name} was fitted on {_LAYOUTS[self.n_dimensions]} input, but X "
@@ -149,9 +147,7 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
     data : Input
     """
     name = type(estimator).__name__
-    given, is_list = _given(X, name)
-    n_dims = 3 if is_list else n_dimensions(given)
-    _check_dimensions(given, n_dims, name)
+    given, is_list, n_dims = _given(X, name)
     has_tokens = embedding_dim is not None
     if n_dims == 3:
         if has_tokens:
@@ -177,17 +173,16 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
 
 
 def _given(X, name):
-    """Return an array-like, frames of other libraries as those of pandas, and whether it is a list of sequences."""
+    """Return `X` (frames of other libraries as those of pandas), whether it is a list, and its number of dimensions."""
     check_array_like(X, "X", name)
     given = as_pandas(X)
-    return given, is_list_of_sequences(given)
-
-
-def _check_dimensions(given, n_dims, name):
+    is_list = is_list_of_sequences(given)
+    n_dims = 3 if is_list else n_dimensions(given)
     if n_dims > 3:
         raise ValueError(
             f"X has {n_dims} dimensions, shape {np.shape(given)}; {name} takes {_LAYOUTS[2]} or {_LAYOUTS[3]}."
         )
+    return given, is_list, n_dims
 
 
 def _sequences_of(given, is_list, dtype, name):

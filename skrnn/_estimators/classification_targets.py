@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skrnn._common.state import stored_as
+from skrnn._data.checks import first_position
 from skrnn._data.targets import valid_in_layout
 from skrnn._engine.loss_targets import CLASSES, INDICATORS, TWO_CLASSES, loss_name
 from skrnn._estimators.labels import read_classes, read_labels
@@ -113,7 +114,7 @@ class ClassificationTargets:
             raise ValueError(f"y has {y.shape[1]} labels, but {self.name} was fitted with {len(self.classes)}.")
         is_indicator = np.isin(y, (0, 1))
         if not is_indicator.all():
-            at = tuple(int(i) for i in np.argwhere(~is_indicator)[0])
+            at = first_position(~is_indicator)
             raise ValueError(
                 f"{self.name} takes indicators of several labels, 0 or 1, but y contains {y[at].item()!r} at index "
                 f"{at}."

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 
 from skrnn._common.frames import as_pandas
 from skrnn._common.warnings import warn
-from skrnn._data.checks import check_array_like, describe_position, describe_value, first_bytes
+from skrnn._data.checks import check_array_like, describe_position, describe_value, first_bytes, first_position
 from skrnn._data.targets import check_target_shape, targets_of_list, valid_in_layout
 
 
@@ -81,7 +81,7 @@ def _check_labels(y, is_label, parameter, name):
     if y.dtype.kind in "fOmM":
         missing = is_label & (pd.isna(y) | (np.abs(y) == np.inf if y.dtype.kind == "f" else False))
         if missing.any():
-            at = tuple(int(i) for i in np.argwhere(missing)[0])
+            at = first_position(missing)
             raise ValueError(
                 f"Input {parameter} contains {describe_value(y[at])}, first{describe_position(at)}; {name} requires "
                 "labels without missing values."

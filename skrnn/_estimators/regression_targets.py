@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from skrnn._common.state import stored_as
-from skrnn._data.checks import as_numeric, describe_position
+from skrnn._data.checks import as_numeric, describe_position, first_position
 from skrnn._data.targets import check_target_shape, targets_of_list, valid_in_layout
 from skrnn._engine.loss_targets import REAL_NUMBERS
 from skrnn._estimators.target_scale import warn_of_unscaled_target
@@ -46,7 +46,7 @@ class RegressionTargets:
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
         """Return the encoder for training targets, and these as an array; regressors have no ``classes``."""
         y = _read(y, data, per_step, dtype, name)
-        return cls(y.shape[2:] if per_step else y.shape[1:], per_step, loss, dtype, name), y
+        return cls(_output_shape(y, per_step), per_step, loss, dtype, name), y
 
     def with_loss(self, loss):
         """Return the encoder of the same targets for another loss."""
@@ -65,10 +65,10 @@ class RegressionTargets:
     def read(self, y, data):
         """Return ``y`` as an array in the shape of the training targets; a single output may have an axis or none."""
         y = _read(y, data, self.per_step, self.dtype, self.name)
-        shape = y.shape[2:] if self.per_step else y.shape[1:]
-        if (*shape, 1)[0] != self.n_outputs:
+        n_outputs = (*_output_shape(y, self.per_step), 1)[0]
+        if n_outputs != self.n_outputs:
             raise ValueError(
-                f"y has {(*shape, 1)[0]} output(s), but {self.name} was fitted with {self.n_outputs}. Pass y in the "
+                f"y has {n_outputs} output(s), but {self.name} was fitted with {self.n_outputs}. Pass y in the "
                 "shape of the training targets, or call fit with warm_start=False."
             )
         return y.reshape(y.shape[: 2 if self.per_step else 1] + self.shape)
@@ -98,6 +98,11 @@ class RegressionTargets:
         """Accept any split."""
 
 
+def _output_shape(y, per_step):
+    """Return the shape of the outputs of one sample, or of one time step."""
+    return y.shape[2 if per_step else 1 :]
+
+
 def _read(y, data, per_step, dtype, name):
     """Return ``y`` as a numeric array with a finite target for every sample or every valid time step."""
     if per_step and data.is_list:
@@ -112,7 +117,7 @@ def _read(y, data, per_step, dtype, name):
         y = np.where(is_padding.reshape(is_padding.shape + (1,) * (y.ndim - 2)), 0, y).astype(dtype)
     finite = np.isfinite(y)
     if not finite.all():
-        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        at = first_position(~finite)
         value = "NaN" if np.isnan(y[at]) else f"infinity or a value too large for dtype {dtype!r}"
         raise ValueError(
             f"Input y contains {value}, first{describe_position(at)}. {name} takes finite targets; drop such samples, "
