@@ -22,6 +22,9 @@ N_SAMPLES, N_TIMESTEPS, N_FEATURES = 40, 5, 3
 # Parameters of every estimator unless a test is about one of them.
 SMALL = {"units": 6, "epochs": 3, "random_state": 0}
 
+# Parameters of a SequenceForecaster whose estimator sees the values as they are.
+RAW = {"target_transformer": None, "window_scaling": None, "covariate_transformer": None, "padding": None}
+
 REGRESSORS = ("GRURegressor", "LSTMRegressor", "RecurrentRegressor")
 CLASSIFIERS = ("GRUClassifier", "LSTMClassifier", "RecurrentClassifier")
 

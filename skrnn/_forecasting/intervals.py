@@ -13,7 +13,7 @@ from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import silenced
 from skrnn._forecasting.model import FittedModel
-from skrnn._forecasting.recursion import predict_one_step_ahead, predict_recursively, predict_rows
+from skrnn._forecasting.recursion import predict_one_step_ahead, predict_paths, predict_rows
 
 # Residuals are computed from evenly spaced forecast origins: at most 500 per series and about 5000 in total, but at
 # least 100 per series.
@@ -100,9 +100,7 @@ def predict_bounds(calibration, coverage, model, known, covariates, location):
     covariates : ndarray of shape (n_rows, n_covariates)
     location : Location
     """
-    if calibration.model is not None:
-        model, known = calibration.model, known.in_units_of(calibration.model, model)
-    values = predict_rows(model, known, covariates, location)
+    values = predict_rows(calibration.model or model, known, covariates, location)
     series, number = np.unique(location.codes, return_inverse=True)
     residuals = calibration.residuals
     residuals = replace(residuals, errors=residuals.errors[: location.steps_ahead.max(initial=1)])
@@ -110,7 +108,7 @@ def predict_bounds(calibration, coverage, model, known, covariates, location):
     return values[:, None] + offsets[number, np.clip(location.steps_ahead, 1, offsets.shape[1]) - 1]
 
 
-def calibrate(model, panel, size, *, has_groups):
+def calibrate(model, panel, weights, size, *, has_groups):
     """Return the residuals of forecasts of the last rows of each series, by a model that is fitted without them.
 
     Parameters
@@ -118,6 +116,8 @@ def calibrate(model, panel, size, *, has_groups):
     model : Model
     panel : Panel
         In the units of ``y``.
+    weights : ndarray of shape (n_rows,), or None
+        Weights of the rows to predict.
     size : int, float or None
         Number or fraction of the rows of each series to hold out; None for no calibration.
     has_groups : bool
@@ -138,8 +138,9 @@ def calibrate(model, panel, size, *, has_groups):
     bounds = panel.bounds()
     lengths = np.diff(bounds)
     n_held_out = _numbers_of_held_out(lengths, size, model.n_required)
+    is_fitted = panel.positions_in_series() < (lengths - n_held_out)[panel.codes]
     with silenced():  # the fit on all rows, which follows, emits the same warnings
-        fitted, _ = model.fit(panel.subset(panel.positions_in_series() < (lengths - n_held_out)[panel.codes]))
+        fitted = model.fit(panel.subset(is_fitted), None if weights is None else weights[is_fitted])
     max_origins = min(_MAX_ORIGINS, max(_MAX_TOTAL // len(lengths), _MIN_ORIGINS))
     origins = np.concatenate(
         [
@@ -148,11 +149,13 @@ def calibrate(model, panel, size, *, has_groups):
         ]
     )
     n_steps = max(int(n_held_out.max()) // 2, 1)  # there are few residuals of steps further ahead
-    transformed = replace(panel, y=fitted.transform(panel.y))
-    errors = _errors_from(origins, fitted, panel, transformed, n_steps)
+    if fitted.n_past:
+        n_steps = min(n_steps, fitted.layout.output_steps)
+    prepared = fitted.prepare(panel)
+    errors = _errors_from(origins, fitted, panel, prepared, n_steps)
     centers, scales = np.zeros((len(lengths), errors.shape[2])), np.ones((len(lengths), errors.shape[2]))
     if len(lengths) > 1:
-        centers, scales = _centers_and_scales(fitted, panel, transformed)
+        centers, scales = _centers_and_scales(fitted, panel, prepared)
     residuals = Residuals(errors, panel.codes[origins], centers, scales)
     return Calibration(residuals, fitted if has_groups else None)
 
@@ -171,43 +174,48 @@ def _numbers_of_held_out(lengths, size, n_required):
     return n_held_out
 
 
-def _errors_from(origins, model, panel, transformed, n_steps):
+def _errors_from(origins, model, panel, prepared, n_steps):
     """Return the residuals of forecasts from some origins, (n_steps, n_origins, n_outputs), in blocks of origins."""
     window, bounds, blocks = model.layout.window, panel.bounds(), []
     n_at_once = max(_STEPS_AT_ONCE // (window + n_steps), _MAX_ORIGINS)
     for block in np.array_split(origins, -(-len(origins) // n_at_once)):
         last_rows = bounds[panel.codes[block] + 1][:, None] - 1
-        past = block[:, None] + np.arange(1 - window, 1)
         ahead = block[:, None] + np.arange(1, n_steps + 1)
-        covariates = panel.covariates[np.minimum(np.concatenate([past, ahead], axis=1), last_rows)]
-        predicted = predict_recursively(model, transformed.y[past], covariates, n_steps)
-        errors = panel.y[np.minimum(ahead, last_rows)] - model.inverse_transform(predicted)
+        covariates = prepared.covariates[np.minimum(ahead, last_rows)]
+        predicted = predict_paths(model, prepared, block, covariates, n_steps)
+        errors = panel.y[np.minimum(ahead, last_rows)] - predicted
         errors[ahead > last_rows] = np.nan
         blocks.append(errors.swapaxes(0, 1))
     return np.concatenate(blocks, axis=1)
 
 
-def _centers_and_scales(model, panel, transformed):
+def _centers_and_scales(model, panel, prepared):
     """Return the mean and the spread of the residuals of each series, (n_series, n_outputs).
 
     These are residuals one step ahead of all its rows, because those held out may be too few. The spread is at least
     the mean difference between neighboring rows, because an estimator may reproduce the rows that it was fitted on.
     """
-    rows = np.flatnonzero(panel.positions_in_series() >= model.layout.window)
-    unused = np.zeros((panel.n_series, panel.y.shape[1]))  # means, which predict first rows only
-    predicted = predict_one_step_ahead(model, transformed, unused, rows)
-    errors = panel.y[rows] - model.inverse_transform(predicted)
+    bounds, rows = panel.bounds(), np.arange(len(panel))
+    n_before = np.minimum(model.layout.window, np.diff(bounds)[panel.codes] - prepared.n_lost - 2)
+    rows = rows[prepared.n_usable(rows) - 1 >= np.maximum(n_before, 1)]
+    predicted = predict_one_step_ahead(model, panel, prepared, np.diff(bounds), rows)
+    errors = panel.y[rows] - predicted
     centers, scales = np.empty((2, panel.n_series, panel.y.shape[1]))
-    bounds = panel.bounds()
     parts = np.searchsorted(rows, bounds)  # rows are sorted, as codes are
     for code in range(len(scales)):
         of_series = errors[parts[code] : parts[code + 1]]
-        centers[code] = of_series.mean(axis=0)
+        centers[code] = _mean(of_series)
         # A new residual is further from the mean of n residuals, by this factor, than these are from their own mean.
         factor = np.sqrt((len(of_series) + 1) / max(len(of_series) - 1, 1))
-        difference = np.abs(np.diff(panel.y[bounds[code] : bounds[code + 1]], axis=0)).mean(axis=0)
-        scales[code] = factor * np.maximum(np.abs(of_series - centers[code]).mean(axis=0), difference)
+        difference = _mean(np.abs(np.diff(panel.y[bounds[code] : bounds[code + 1]], axis=0)))
+        scales[code] = factor * np.maximum(_mean(np.abs(of_series - centers[code])), difference)
     return centers, scales
+
+
+def _mean(values):
+    """Return the mean of the values of each column that are not NaN, 0 if there are none."""
+    is_valid = ~np.isnan(values)
+    return np.where(is_valid, values, 0.0).sum(axis=0) / np.maximum(is_valid.sum(axis=0), 1)
 
 
 def conformal_bounds(residuals, coverage, codes, *, signed=False):

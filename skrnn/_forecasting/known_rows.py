@@ -25,7 +25,7 @@ class KnownRows:
     Parameters
     ----------
     panel : Panel
-        Covariates and values of the rows, in the units of the estimator.
+        Covariates and values of the rows, in the units of ``y``.
     labels : RowLabels
         Series and times of the rows, in the order of the panel.
     frequencies : tuple of length n_series
@@ -34,8 +34,6 @@ class KnownRows:
         Series number and label of each row if labels have no order in time, such as text; None otherwise.
     n_fitted : ndarray of int, shape (n_series,)
         Number of rows of each series that were passed to `fit`.
-    means : ndarray of shape (n_series, n_outputs)
-        Mean of each series over these rows, in the units of the estimator.
     times_lost : bool
         Whether rows without known times were appended to rows with known times.
     """
@@ -45,45 +43,36 @@ class KnownRows:
     frequencies: tuple[Any, ...]
     unordered_labels: pd.MultiIndex | None
     n_fitted: NDArray[Any]
-    means: NDArray[Any]
     times_lost: bool = False
 
     @classmethod
     def of_fit(cls, panel, labels, frequencies, unordered_labels):
         """Return the known rows after `fit`."""
-        bounds = panel.bounds()
-        n_fitted = np.diff(bounds)
-        means = np.add.reduceat(panel.y, bounds[:-1]) / n_fitted[:, None]
-        return cls(panel, labels, frequencies, unordered_labels, n_fitted, means)
+        return cls(panel, labels, frequencies, unordered_labels, np.diff(panel.bounds()))
 
     def codes_of(self, labels):
         """Return the number of the series of each new row; -1 for an unknown series."""
         return self.labels.series.get_indexer(labels.series)[labels.codes]
 
-    def in_units_of(self, model, fitted):
-        """Return the rows in the units of a model, instead of those of the fitted one."""
-        y, means = (model.transform(fitted.inverse_transform(values)) for values in (self.panel.y, self.means))
-        return replace(self, panel=replace(self.panel, y=y), means=means)
-
-    def appended(self, rows, codes, model):
+    def appended(self, rows, codes):
         """Return the known rows with new ones at the ends of their series.
 
         Parameters
         ----------
         rows : Rows
-            The new rows, with values in the units of ``y``.
+            The new rows.
         codes : ndarray of int, shape (n_new_rows,)
             Number of the series of each new row.
-        model : FittedModel
-            The model in whose units the known rows are.
         """
         time = self._times_with(rows.labels.time, codes)
         joined = RowLabels(self.labels.series, np.concatenate([self.labels.codes, codes]), time, self.labels.is_pandas)
-        panel, labels = sorted_by_series(
-            np.concatenate([self.panel.y, model.transform(rows.values)]),
+        both = Panel(
+            np.concatenate([self.panel.y, rows.values]),
             np.concatenate([self.panel.covariates, rows.covariates]),
-            joined,
+            np.concatenate([self.panel.past, rows.past]),
+            joined.codes,
         )
+        panel, labels = sorted_by_series(both, joined)
         unordered_labels: Any = self.unordered_labels
         if rows.unordered_labels is not None and len(rows.unordered_labels):
             unordered_labels = unordered_labels.append(rows.unordered_labels)

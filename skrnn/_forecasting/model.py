@@ -1,16 +1,22 @@
-"""Estimator and target transformer, fitted on a panel."""
+"""Estimator and transformations of its data, fitted on a panel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skrnn._common.state import stored_as
 from skrnn._estimators.gru_regressor import GRURegressor
-from skrnn._forecasting.training_pairs import WindowLayout, layout_of, training_pairs
+from skrnn._forecasting.covariate_transform import CovariateBlock
+from skrnn._forecasting.panel import PreparedPanel
+from skrnn._forecasting.target_transform import TargetTransform
+from skrnn._forecasting.window_layout import WindowLayout, category_parameter, layout_of, weight_parameter
+from skrnn._forecasting.windows import training_pairs
 
 
 @stored_as("forecaster model")
@@ -21,73 +27,176 @@ class FittedModel:
     Parameters
     ----------
     estimator : estimator
-        Fitted on the training pairs of a transformed panel.
-    transformer : transformer or None
-        Fitted on the values of the panel; None if these are not transformed.
+        Fitted on the training pairs of a prepared panel.
     layout : WindowLayout
         Layout of the windows that the estimator takes.
+    target : TargetTransform
+    known, past : CovariateBlock
+        Transformations of the covariates that are known in advance, and of those known up to the present only.
+    has_missing : ndarray of bool, shape (n_outputs + n_past_covariates,)
+        Whether a value, or a past covariate, had missing values in `fit`: then it has a column of indicators.
     """
 
     estimator: Any
-    transformer: Any
     layout: WindowLayout
+    target: TargetTransform
+    known: CovariateBlock
+    past: CovariateBlock
+    has_missing: NDArray[Any]
 
-    def transform(self, values):
-        """Return values of shape (..., n_outputs) in the units of the estimator."""
-        return _transformed(self.transformer, values)
+    @property
+    def n_past(self):
+        """Number of covariates that are known up to the present only."""
+        return len(self.past.n_categories)
 
-    def inverse_transform(self, values):
-        """Return values of shape (..., n_outputs) in the units of ``y``."""
-        return values if self.transformer is None else _by_row(self.transformer.inverse_transform, values)
+    def prepare(self, panel):
+        """Return a panel in the units of the estimator."""
+        values, levels = self.target.transform(panel)
+        parts = [values, self.past.transform(panel.past)] if self.n_past else [values]
+        if self.has_missing.any():
+            parts.append(np.isnan(np.concatenate([values, panel.past], axis=1))[:, self.has_missing])
+        observed = np.concatenate(parts, axis=1) if len(parts) > 1 else values
+        covariates = self.known.transform(panel.covariates)
+        return PreparedPanel(observed, levels, covariates, panel.codes, values.shape[1], self.target.n_lost)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Estimator and target transformer to fit, as passed to the forecaster.
+    """Estimator and transformations to fit, as passed to the forecaster.
 
     Parameters
     ----------
     estimator : estimator or None
-    target_transformer : transformer or None
+    target_transformer, covariate_transformer : "standard", transformer or None
+    window_scaling : {"last", "mean", "standard"} or None
+    differencing : tuple of int
+        Lags of the differences.
+    per_series : bool
     window, output_steps : int
+    lags : tuple of int or None
+    pads_short : bool
+    columns : CovariateColumns
+    n_calendar : int
+        Number of covariates that are computed from the index, which come last.
     """
 
     estimator: Any
     target_transformer: Any
+    covariate_transformer: Any
+    window_scaling: str | None
+    differencing: tuple[int, ...]
+    per_series: bool
     window: int
     output_steps: int
+    lags: tuple[int, ...] | None
+    pads_short: bool
+    columns: Any
+    n_calendar: int = 0
 
     @property
     def n_required(self):
         """Number of rows of the shortest series that can be fitted on."""
-        return self.window + self.output_steps
+        n_lost = sum(self.differencing)
+        if self.pads_short:
+            return n_lost + 1
+        return n_lost + (self.window if self.lags is None else max(self.lags)) + self.output_steps
 
     def check_lengths(self, panel, names):
-        """Raise if a series is too short to be fitted on; names are those of several series, or None."""
+        """Raise if a series is too short to be fitted on, or all are; names are those of several series, or None."""
         lengths = np.diff(panel.bounds())
-        is_short = lengths < self.n_required
+        n_required = self.n_required
+        if lengths.max() < sum(self.differencing) + 1 + self.output_steps:
+            n_required = sum(self.differencing) + 1 + self.output_steps
+        is_short = lengths < n_required
         if is_short.any():
             at = int(np.argmax(is_short))
             which = "" if names is None else f" of series {names.tolist()[at]!r}"
+            given = [f"output_steps={self.output_steps}"]
+            if not self.pads_short:
+                given.insert(0, f"window={self.window}" if self.lags is None else f"lags={list(self.lags)}")
+            if self.differencing:
+                given.append(f"differencing={self.differencing}")
+            shown = ", ".join(given[:-1]) + " and " * (len(given) > 1) + given[-1]
             raise ValueError(
-                f"y has {lengths[at]} sample(s){which}, but window={self.window} and output_steps={self.output_steps} "
-                f"require at least {self.n_required}. Pass a longer series, or decrease window."
+                f"y has {lengths[at]} sample(s){which}, but {shown} require{'s' * (len(given) == 1)} at least "
+                f"{n_required}. Pass a longer series"
+                + ("." if self.pads_short else ", decrease window, or set padding='auto'.")
             )
 
-    def fit(self, panel):
-        """Fit clones of the estimator and the transformer on a panel in the units of ``y``.
+    def fit(self, panel, weights=None):
+        """Fit clones of the estimator and of the transformers on a panel in the units of ``y``.
+
+        Parameters
+        ----------
+        panel : Panel
+        weights : ndarray of shape (n_rows,), default=None
+            Weights of the rows to predict.
 
         Returns
         -------
-        model : FittedModel
-        panel : Panel
-            The panel in the units of the estimator.
+        FittedModel
         """
-        transformer = None if self.target_transformer is None else clone(self.target_transformer).fit(panel.y)
-        panel = replace(panel, y=_transformed(transformer, panel.y))
         estimator = clone(default_if_none(self.estimator))
-        layout = layout_of(estimator, self.window, self.output_steps)
-        return FittedModel(estimator.fit(*training_pairs(panel, layout)), transformer, layout), panel
+        parameter = category_parameter(estimator)
+        n_categories = self.columns.n_categories
+        n_known = np.concatenate([n_categories[~self.columns.is_past], np.zeros(self.n_calendar, dtype=int)])
+        n_past, one_hot = n_categories[self.columns.is_past], parameter is None
+        known, past = (
+            CovariateBlock.fit(columns, n, self.covariate_transformer, one_hot=one_hot)
+            for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
+        )
+        target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
+        layout = layout_of(estimator, self.window, self.output_steps, self.window_scaling, self.lags)
+        has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
+        unfitted = FittedModel(estimator, layout, target, known, past, has_missing)
+        prepared = unfitted.prepare(panel)
+        if parameter is not None and n_categories.any():
+            estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
+        X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
+        if not len(y):
+            raise ValueError(
+                "No window of y is followed by the values to predict: all of them contain NaN, or all series are "
+                "too short. Fill missing values, or decrease output_steps."
+            )
+        _fit(estimator, X, y, weights, self.target_transformer)
+        return unfitted
+
+
+def model_of(forecaster, schema):
+    """Return the estimator and the transformations that the parameters of a forecaster define.
+
+    Parameters
+    ----------
+    forecaster : SequenceForecaster
+    schema : Schema
+        Of the rows to fit on.
+    """
+    differencing = forecaster.differencing
+    calendar = schema.calendar
+    return Model(
+        estimator=forecaster.estimator,
+        target_transformer=forecaster.target_transformer,
+        covariate_transformer=forecaster.covariate_transformer,
+        window_scaling=forecaster.window_scaling,
+        differencing=() if differencing is None else _as_lags(differencing, "differencing"),
+        per_series=forecaster.per_series,
+        window=forecaster.window,
+        output_steps=forecaster.output_steps,
+        lags=None if forecaster.lags is None else _as_lags(forecaster.lags, "lags"),
+        pads_short=forecaster.padding == "auto",
+        columns=schema.columns,
+        n_calendar=0 if calendar is None else len(calendar.get_feature_names_out()),
+    )
+
+
+def _as_lags(lags, parameter):
+    """Return lags as a tuple of positive ints."""
+    given = [lags] if isinstance(lags, Integral) else list(lags)
+    if not given or not all(isinstance(lag, Integral) and int(lag) >= 1 for lag in given):
+        raise ValueError(
+            f"The {parameter!r} parameter of SequenceForecaster must contain ints of at least 1. Got {lags!r} instead."
+        )
+    return tuple(int(lag) for lag in given)
 
 
 def default_if_none(estimator):
@@ -95,11 +204,30 @@ def default_if_none(estimator):
     return GRURegressor() if estimator is None else estimator
 
 
-def _transformed(transformer, values):
-    return values if transformer is None else _by_row(transformer.transform, values)
+def _fit(estimator, X, y, weights, target_transformer):
+    """Fit an estimator; an error that standardized targets may have caused says so."""
+    arguments = {} if weights is None else {weight_parameter(estimator): weights}
+    try:
+        estimator.fit(X, y, **arguments)
+    except ValueError as error:
+        if isinstance(target_transformer, str) and (np.asarray(y) < 0).any() and "negative" in str(error).lower():
+            raise ValueError(
+                f"{error} SequenceForecaster standardizes the target by default: pass target_transformer=None and "
+                "window_scaling=None for an estimator that requires targets that are not negative."
+            ) from error
+        raise
 
 
-def _by_row(function, values):
-    """Apply a function of rows of shape (n_rows, n_outputs) to values of shape (..., n_outputs)."""
-    rows = values.reshape(-1, values.shape[-1])
-    return np.asarray(function(rows)).reshape(values.shape) if len(rows) else values
+def _category_positions(model, prepared):
+    """Return the positions of columns of codes among the columns of the windows."""
+    layout, n_outputs = model.layout, prepared.n_outputs
+    n_observed, n_covariates = prepared.observed.shape[1], prepared.covariates.shape[1]
+    n_transformed_past = n_observed - n_outputs - int(model.has_missing.sum())
+    of_past = np.arange(n_outputs + model.past.n_numbers(n_transformed_past), n_outputs + n_transformed_past)
+    of_known = np.arange(model.known.n_numbers(n_covariates), n_covariates)
+    if layout.takes_3d:
+        return [*of_past.tolist(), *(n_observed + of_known).tolist()]
+    n_lags = layout.window if layout.lags is None else len(layout.lags)
+    past = of_past + n_observed * np.arange(n_lags)[:, None]
+    known = n_observed * n_lags + of_known + n_covariates * np.arange(layout.output_steps)[:, None]
+    return [*past.ravel().tolist(), *known.ravel().tolist()]

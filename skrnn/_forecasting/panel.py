@@ -12,23 +12,15 @@ from skrnn._common.state import stored_as
 from skrnn._data.row_labels import RowLabels
 
 
-@stored_as("panel")
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """Rows of one or more series, sorted by series and, within each series, by time.
+class BySeries:
+    """Positions of the rows of a panel, from the number of the series of each row.
 
-    Parameters
+    Attributes
     ----------
-    y : ndarray of shape (n_rows, n_outputs)
-        Values.
-    covariates : ndarray of shape (n_rows, n_covariates)
-        Variables that are known in advance.
     codes : ndarray of int, shape (n_rows,)
         Number of the series of each row, sorted.
     """
 
-    y: NDArray[Any]
-    covariates: NDArray[Any]
     codes: NDArray[Any]
 
     def __len__(self):
@@ -47,9 +39,32 @@ class Panel:
         """Position of each row within its series: (n_rows,)."""
         return np.arange(len(self)) - self.bounds()[self.codes]
 
+
+@stored_as("panel")
+@dataclass(frozen=True, eq=False)
+class Panel(BySeries):
+    """Rows of one or more series, sorted by series and, within each series, by time.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows, n_outputs)
+        Values, in the units of ``y``; NaN where missing.
+    covariates : ndarray of shape (n_rows, n_covariates)
+        Variables that are known in advance.
+    past : ndarray of shape (n_rows, n_past_covariates)
+        Variables that are known up to the present only; NaN where missing.
+    codes : ndarray of int, shape (n_rows,)
+        Number of the series of each row, sorted.
+    """
+
+    y: NDArray[Any]
+    covariates: NDArray[Any]
+    past: NDArray[Any]
+    codes: NDArray[Any]
+
     def subset(self, rows):
         """Return the panel of some of the rows, selected by a mask or by sorted positions."""
-        return Panel(self.y[rows], self.covariates[rows], self.codes[rows])
+        return Panel(self.y[rows], self.covariates[rows], self.past[rows], self.codes[rows])
 
     def with_covariates(self, positions, covariates):
         """Return the panel with other covariates in the rows at some positions."""
@@ -60,9 +75,61 @@ class Panel:
         return replace(self, covariates=changed)
 
 
-def sorted_by_series(values, covariates, labels):
-    """Return a panel of rows in any order of series, and their labels in the order of the panel."""
+@dataclass(frozen=True, eq=False)
+class PreparedPanel(BySeries):
+    """Rows of a panel in the units of an estimator.
+
+    Parameters
+    ----------
+    observed : ndarray of shape (n_rows, n_observed)
+        Variables that are known up to the present: the values of the series, past covariates, and indicators of missing
+        values. NaN where missing.
+    levels : tuple of ndarray of shape (n_rows, n_outputs)
+        Values before each difference, as returned by `difference`.
+    covariates : ndarray of shape (n_rows, n_covariates)
+        Variables that are known in advance.
+    codes : ndarray of int, shape (n_rows,)
+        Number of the series of each row, sorted.
+    n_outputs : int
+        Number of the columns of `observed` that are predicted, which come first.
+    n_lost : int
+        Number of rows at the start of each series that have no difference.
+    """
+
+    observed: NDArray[Any]
+    levels: tuple[NDArray[Any], ...]
+    covariates: NDArray[Any]
+    codes: NDArray[Any]
+    n_outputs: int
+    n_lost: int
+
+    @property
+    def y(self):
+        """Values of the series: (n_rows, n_outputs)."""
+        return self.observed[:, : self.n_outputs]
+
+    def n_usable(self, rows):
+        """Return the number of rows with values that a window ending at each of some rows can have."""
+        return np.maximum(rows - self.bounds()[self.codes[rows]] + 1 - self.n_lost, 0)
+
+
+def sorted_by_series(panel, labels):
+    """Return rows in any order of series as a panel, and their labels in its order.
+
+    Parameters
+    ----------
+    panel : Panel
+        Rows in the order of the labels.
+    labels : RowLabels
+    """
     order = labels.by_series()
     time = None if labels.time is None else labels.time[order]
-    codes = labels.codes[order]
-    return Panel(values[order], covariates[order], codes), RowLabels(labels.series, codes, time, labels.is_pandas)
+    panel = panel.subset(order)
+    return panel, RowLabels(labels.series, panel.codes, time, labels.is_pandas)
+
+
+def sorted_rows(rows, weights):
+    """Return rows that were read as a panel, with their labels and weights (or None) in its order."""
+    panel = Panel(rows.values, rows.covariates, rows.past, rows.labels.codes)
+    weights = None if weights is None else weights[rows.labels.by_series()]
+    return *sorted_by_series(panel, rows.labels), weights

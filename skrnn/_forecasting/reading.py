@@ -11,8 +11,17 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._common.frames import index_of
-from skrnn._data.checks import as_array_or_frame, as_float_array, as_numeric, check_finite
+from skrnn._data.checks import (
+    as_array_or_frame,
+    as_float_array,
+    as_numeric,
+    check_finite,
+    check_sample_weights,
+    first_position,
+)
 from skrnn._data.row_labels import RowLabels, split_labels
+from skrnn._forecasting.calendar import fitted_calendar, times_of_rows, with_calendar
+from skrnn._forecasting.covariate_columns import CovariateColumns
 from skrnn._forecasting.row_index import (
     check_kind,
     check_not_known,
@@ -37,6 +46,9 @@ class Rows:
     values : ndarray of shape (n_rows, n_outputs), or None
         Values of `y`; None if it was not passed.
     covariates : ndarray of shape (n_rows, n_covariates)
+        Columns of `X` that are known in advance.
+    past : ndarray of shape (n_rows, n_past_covariates)
+        Columns of `X` that are known up to the present only; NaN where missing.
     labels : RowLabels
         Series and times of the rows.
     unordered_labels : MultiIndex or None
@@ -45,6 +57,7 @@ class Rows:
 
     values: NDArray[Any] | None
     covariates: NDArray[Any]
+    past: NDArray[Any]
     labels: RowLabels
     unordered_labels: pd.MultiIndex | None
 
@@ -74,8 +87,9 @@ def read_training_rows(forecaster, X, y):
     given = _with_labels(X, y, groups)
     labels = given.labels
     unordered_labels = labels_within_series(given.index, labels.codes) if labels.time is None else None
-    covariates = _read_covariates(forecaster, given, groups, reset=True)
-    values = as_float_array(given.y, _NAME, parameter="y", finite=True)
+    columns = CovariateColumns.learn(given.features, forecaster.past_covariates, forecaster.categorical_features)
+    covariates, past = _read_covariates(forecaster, given, groups, columns, reset=True)
+    values = _read_values(given.y)
     _check_consistent(values, given)
     is_2d = values.ndim == 2
     schema = Schema(
@@ -85,9 +99,12 @@ def read_training_rows(forecaster, X, y):
         n_outputs=values.shape[1] if is_2d else 1,
         is_2d=is_2d,
         is_pandas=index_of(given.y) is not None,
+        columns=columns,
+        calendar=fitted_calendar(forecaster.calendar, labels.time),
     )
     _warn_of_rows(given, groups)
-    return Rows(_as_columns(values), covariates, labels, unordered_labels), schema
+    covariates = with_calendar(covariates, schema.calendar, labels.time)
+    return Rows(_as_columns(values), covariates, past, labels, unordered_labels), schema
 
 
 def read_rows_to_predict(forecaster, X, schema, known):
@@ -126,13 +143,15 @@ def _read_checked(forecaster, X, y, schema, known):
     if known.unordered_labels is not None:
         unordered_labels = labels_within_series(given.index, known.codes_of(labels))
         check_not_known(unordered_labels, known, parameter, schema.groups is not None)
-    covariates = _read_covariates(forecaster, given, schema.groups, reset=False)
+    covariates, past = _read_covariates(forecaster, given, schema.groups, schema.columns, reset=False)
+    if schema.calendar is not None:
+        covariates = with_calendar(covariates, schema.calendar, times_of_rows(labels, known))
     if given.y is None:
-        return Rows(None, covariates, labels, unordered_labels)
-    values = as_float_array(_columns_as_fitted(given.y, schema.names), _NAME, parameter="y", finite=True)
+        return Rows(None, covariates, past, labels, unordered_labels)
+    values = _read_values(_columns_as_fitted(given.y, schema.names))
     _check_consistent(values, given)
     _check_shape(values.shape, schema)
-    return Rows(_as_columns(values), covariates, labels, unordered_labels)
+    return Rows(_as_columns(values), covariates, past, labels, unordered_labels)
 
 
 def read_true_values(X, y, schema):
@@ -186,9 +205,17 @@ def _with_labels(X, y, groups):
     return _Input(X, y, features, labels, row_index(indexed, groups))
 
 
-def _read_covariates(forecaster, given, groups, reset):
-    """Return the covariates of rows, (n_rows, n_covariates)."""
-    features = given.features
+def _read_covariates(forecaster, given, groups, columns, reset):
+    """Return the covariates of rows that are known in advance, and those known up to the present only.
+
+    Returns
+    -------
+    covariates : ndarray of shape (n_rows, n_covariates)
+    past : ndarray of shape (n_rows, n_past_covariates)
+        NaN if `y` is not passed: in a prediction, past covariates are not known, and not read.
+    """
+    past_is_known = given.y is not None
+    features = given.features if past_is_known else columns.with_past_columns(given.features)
     # In fit, an array without columns is an error, unless its only column identified the series.
     may_be_empty = not reset or groups is not None or hasattr(features, "columns")
     if features is None or (may_be_empty and getattr(features, "shape", ())[1:] == (0,)):
@@ -197,13 +224,45 @@ def _read_covariates(forecaster, given, groups, reset):
             vars(forecaster).pop("feature_names_in_", None)
         elif forecaster.n_features_in_:
             raise ValueError(f"X has no columns, but {_NAME} is expecting {forecaster.n_features_in_} covariates.")
-        return np.empty((given.n_rows, 0))
+        return np.empty((given.n_rows, 0)), np.empty((given.n_rows, 0))
     if not reset and not forecaster.n_features_in_:
         raise ValueError(f"X has columns, shape {np.shape(features)}, but {_NAME} was fitted without covariates.")
-    features = as_numeric(features, _NAME)
+    features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME)
     covariates = validate_data(forecaster, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
-    check_finite(covariates, _NAME, columns=getattr(features, "columns", None))
-    return covariates
+    # Past covariates may have missing values, as the series may, but no infinite ones.
+    checked = np.where(columns.is_past & np.isnan(covariates), 0.0, covariates) if columns.n_past else covariates
+    check_finite(checked, _NAME, columns=getattr(features, "columns", None))
+    return covariates[:, ~columns.is_past], covariates[:, columns.is_past]
+
+
+def _read_values(y):
+    """Return `y` as float64, NaN where missing; raise for infinity."""
+    values = as_float_array(y, _NAME, parameter="y")
+    check_finite(np.where(np.isnan(values), 0.0, values), _NAME, columns=getattr(y, "columns", None), parameter="y")
+    return values
+
+
+def read_weights(sample_weight, n_rows):
+    """Return sample weights of rows, of shape (n_rows,), or None."""
+    return check_sample_weights(sample_weight, n_rows, np.float64, _NAME)
+
+
+def check_missing(rows, has_missing):
+    """Raise if new rows have missing values in a column that had none in `fit`.
+
+    Parameters
+    ----------
+    rows : Rows
+    has_missing : ndarray of bool, shape (n_outputs + n_past_covariates,)
+    """
+    is_missing = np.isnan(np.concatenate([rows.values, rows.past], axis=1)) & ~has_missing
+    if is_missing.any():
+        row, column = first_position(is_missing)
+        which = "y" if column < rows.values.shape[1] else "a past covariate"
+        raise ValueError(
+            f"Row {row} of {which} contains NaN, but there were no missing values in this column in fit. Fill it, or "
+            "fit again on rows with missing values."
+        )
 
 
 def _check_y_passed(y):

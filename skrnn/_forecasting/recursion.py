@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
 from skrnn._estimators.base import BaseRecurrent
-from skrnn._forecasting.training_pairs import windows_at
+from skrnn._forecasting.windows import dense_windows, observed_before, windows_at
 
 
 def predict_rows(model, known, covariates, location):
@@ -17,7 +15,6 @@ def predict_rows(model, known, covariates, location):
     ----------
     model : FittedModel
     known : KnownRows
-        In the units of the model.
     covariates : ndarray of shape (n_rows, n_covariates)
         Covariates of the rows to predict. They replace those of known rows.
     location : Location
@@ -29,121 +26,152 @@ def predict_rows(model, known, covariates, location):
     """
     is_known, is_later = location.steps_ahead == 0, location.steps_ahead > 0
     panel = known.panel.with_covariates(location.positions[is_known], covariates[is_known])
+    prepared = model.prepare(panel)
     values = np.empty((len(covariates), panel.y.shape[1]))
-    values[is_known] = predict_one_step_ahead(model, panel, known.means, location.positions[is_known])
-    values[is_later] = continue_panel(
-        model, panel, covariates[is_later], location.codes[is_later], location.steps_ahead[is_later]
-    )
-    return model.inverse_transform(values)
-
-
-def check_steps(steps, n_covariates):
-    """Raise if the number of steps to forecast is invalid, or their covariates are required."""
-    if not isinstance(steps, Integral) or steps < 1:
-        raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
-    if n_covariates:
-        raise ValueError(
-            f"SequenceForecaster was fitted with {n_covariates} covariates: pass those of the steps to predict to "
-            "predict(X)."
-        )
-
-
-def forecast_all(model, known, n_steps):
-    """Forecast the next steps of all series, without covariates; (n_series * n_steps, n_outputs) in units of ``y``."""
-    n_series = known.panel.n_series
-    codes, steps_ahead = np.repeat(np.arange(n_series), n_steps), np.tile(np.arange(1, n_steps + 1), n_series)
-    values = continue_panel(model, known.panel, np.empty((len(codes), 0)), codes, steps_ahead)
-    return model.inverse_transform(values)
-
-
-def predict_one_step_ahead(model, panel, means, positions):
-    """Predict rows of a panel from the true values before them; the first row of a series is predicted by its mean.
-
-    The panel, the means and the predictions are in the units of the estimator.
-    """
-    n_before = positions - panel.bounds()[panel.codes[positions]]
-    values = means[panel.codes[positions]]
-    is_later = n_before > 0
+    if is_known.any():
+        values[is_known] = predict_one_step_ahead(model, panel, prepared, known.n_fitted, location.positions[is_known])
     if is_later.any():
-        X = windows_at(panel, positions[is_later] - 1, model.layout, n_before[is_later] - 1)
-        steps = model.estimator.predict(X).reshape(int(is_later.sum()), -1)
-        values[is_later] = steps[:, : values.shape[1]]
+        codes, steps_ahead = location.codes[is_later], location.steps_ahead[is_later]
+        values[is_later] = continue_series(model, prepared, covariates[is_later], codes, steps_ahead)
     return values
 
 
-def continue_panel(model, panel, covariates, codes, steps_ahead):
-    """Predict steps after the ends of series, in any order, in the units of the estimator.
+def predict_one_step_ahead(model, panel, prepared, n_fitted, positions):
+    """Predict rows of a panel from the true values before them; (n_rows, n_outputs) in the units of ``y``.
+
+    Rows without a value before them are predicted by the mean of the fitted rows of their series.
 
     Parameters
     ----------
     model : FittedModel
-    panel : Panel
+    panel, prepared : Panel and PreparedPanel
+        The same rows in the units of ``y`` and of the model.
+    n_fitted : ndarray of int, shape (n_series,)
+        Number of rows at the start of each series that the model was fitted on.
+    positions : ndarray of int, shape (n_rows,)
+    """
+    n_outputs, codes = prepared.n_outputs, prepared.codes[positions]
+    n_before = prepared.n_usable(positions) - 1  # -1 for rows without a difference
+    steps = np.empty((len(positions), 1, n_outputs))
+    has_window = n_before > 0
+    if has_window.any():
+        windows = windows_at(model, prepared, positions[has_window] - 1)
+        steps[has_window] = predict_block(model, windows, n_outputs)[:, :1]
+    is_first = n_before <= 0
+    if is_first.any():
+        steps[is_first] = _means(prepared.y, prepared, n_fitted)[codes[is_first]][:, None]
+    values = np.empty((len(positions), n_outputs))
+    has_difference = n_before >= 0
+    origins = np.maximum(positions - 1, 0)  # the first row has none, and needs none without differences
+    same_series = np.where(prepared.codes[origins] == codes, origins, positions)
+    values[has_difference] = model.target.inverse_transform(
+        steps[has_difference], prepared, same_series[has_difference]
+    )[:, 0]
+    if not has_difference.all():
+        values[~has_difference] = _means(panel.y, panel, n_fitted)[codes[~has_difference]]
+    return values
+
+
+def continue_series(model, prepared, covariates, codes, steps_ahead):
+    """Predict steps after the ends of series, in any order, in the units of ``y``: (n_rows, n_outputs).
+
+    Parameters
+    ----------
+    model : FittedModel
+    prepared : PreparedPanel
     covariates : ndarray of shape (n_rows, n_covariates)
-        Covariates of the steps to predict.
+        Covariates of the steps to predict, as they were passed.
     codes, steps_ahead : ndarray of int, shape (n_rows,)
         Series of each of these steps, and its distance from the last row of the series.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_outputs)
     """
-    if not len(codes):
-        return np.empty((0, panel.y.shape[1]))
     series, row = np.unique(codes, return_inverse=True)
     n_steps = int(steps_ahead.max())
-    later = np.zeros((len(series), n_steps, covariates.shape[1]))
-    later[row, steps_ahead - 1] = covariates
+    check_horizon(model, n_steps)
+    transformed = model.known.transform(covariates)
+    later = np.zeros((len(series), n_steps, transformed.shape[1]))
+    later[row, steps_ahead - 1] = transformed
     # A series of which fewer steps are asked for is continued with its last covariates.
     upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
     later = np.take_along_axis(later, upto[..., None], axis=1)
-    last_rows = panel.bounds()[series + 1][:, None] + np.arange(-model.layout.window, 0)
-    covariates = np.concatenate([panel.covariates[last_rows], later], axis=1)
-    return predict_recursively(model, panel.y[last_rows], covariates, n_steps)[row, steps_ahead - 1]
+    origins = prepared.bounds()[series + 1] - 1
+    return predict_paths(model, prepared, origins, later, n_steps)[row, steps_ahead - 1]
 
 
-def predict_recursively(model, y, covariates, n_steps):
-    """Continue series of equal length, with predictions as the inputs of later ones.
+def check_horizon(model, n_steps):
+    """Raise if a forecast would need past covariates of the steps that it predicts."""
+    if model.n_past and n_steps > model.layout.output_steps:
+        raise ValueError(
+            f"A forecast of {n_steps} steps with past_covariates requires output_steps of at least {n_steps}, but it "
+            f"is {model.layout.output_steps}: past covariates of later steps are not known. Increase output_steps, or "
+            "predict fewer steps."
+        )
+
+
+def predict_paths(model, prepared, origins, covariates, n_steps):
+    """Continue series after some of their rows, with predictions as the inputs of later ones.
 
     Parameters
     ----------
     model : FittedModel
-    y : ndarray of shape (n, window, n_outputs)
-        Last values of each series, in the units of the estimator.
-    covariates : ndarray of shape (n, window + n_steps, n_covariates)
-        Covariates of the same rows, and of the steps to predict.
+    prepared : PreparedPanel
+    origins : ndarray of int, shape (n,)
+        Last rows that are known.
+    covariates : ndarray of shape (n, n_steps, n_covariates)
+        Covariates of the steps to predict, in the units of the model.
     n_steps : int
 
     Returns
     -------
     ndarray of shape (n, n_steps, n_outputs)
+        Forecasts, in the units of ``y``.
     """
-    window, output_steps = model.layout.window, model.layout.output_steps
-    n_blocks = -(-n_steps // output_steps)
+    layout = model.layout
+    n_blocks = -(-n_steps // layout.output_steps)
     # The last block may reach beyond the steps that are asked for, where no covariates are known.
-    repeated = np.repeat(covariates[:, -1:], n_blocks * output_steps - n_steps, axis=1)
-    covariates = np.concatenate([covariates, repeated], axis=1)
+    repeated = np.repeat(covariates[:, -1:], n_blocks * layout.output_steps - n_steps, axis=1)
+    before = prepared.covariates[np.maximum(origins[:, None] + np.arange(1 - layout.window, 1), 0)]
+    covariates = np.concatenate([before, covariates, repeated], axis=1)
+    observed = observed_before(prepared, origins, layout.window)
     steps = None
-    if isinstance(model.estimator, BaseRecurrent):
+    is_plain = layout.scaling is None and observed.shape[2] == prepared.n_outputs and not np.isnan(observed).any()
+    if is_plain and isinstance(model.estimator, BaseRecurrent):
         # Networks of skrnn have kernels for the whole recursion, with a few exceptions, for which they return None.
-        steps = model.estimator._closed_loop(y, covariates, output_steps, n_blocks)
+        steps = model.estimator._closed_loop(observed, covariates, layout.output_steps, n_blocks)
     if steps is None:
-        steps = _predict_block_by_block(model, y, covariates, n_blocks)[:, window:]
-    return steps[:, :n_steps]
+        lengths = np.minimum(prepared.n_usable(origins), layout.window)
+        spreads = model.target.spreads[prepared.codes[origins]]
+        steps = _predict_block_by_block(model, observed, lengths, covariates, prepared.n_outputs, spreads, n_blocks)
+    return model.target.inverse_transform(steps[:, :n_steps], prepared, origins)
 
 
-def _predict_block_by_block(model, y, covariates, n_blocks):
-    """Return the last values followed by blocks of predictions, each with one call of the estimator's predict."""
-    window, output_steps = model.layout.window, model.layout.output_steps
-    n, _, n_outputs = y.shape
-    timeline = np.concatenate([y, np.zeros((n, n_blocks * output_steps, n_outputs))], axis=1)
+def predict_block(model, windows, n_outputs):
+    """Predict the steps after windows, in the units of the estimator: (n_windows, output_steps, n_outputs)."""
+    predicted = np.asarray(model.estimator.predict(windows.X), dtype=np.float64)
+    return windows.unscaled(predicted.reshape(len(predicted), model.layout.output_steps, n_outputs))
+
+
+def _predict_block_by_block(model, observed, lengths, covariates, n_outputs, spreads, n_blocks):
+    """Return blocks of predictions, each with one call of the estimator's predict: (n, n_steps, n_outputs)."""
+    layout = model.layout
+    window, output_steps = layout.window, layout.output_steps
+    n, _, n_observed = observed.shape
+    # The indicators of predicted values are zero: they are not missing.
+    timeline = np.concatenate([observed, np.zeros((n, n_blocks * output_steps, n_observed))], axis=1)
     for first in range(0, n_blocks * output_steps, output_steps):
         now = first + window
-        past = timeline[:, first:now]
-        if model.layout.takes_3d:
-            X = np.concatenate([past, covariates[:, first + output_steps : now + output_steps]], axis=2)
-        else:
-            ahead = covariates[:, now : now + output_steps]
-            X = np.concatenate([past.reshape(n, -1), ahead.reshape(n, -1)], axis=1)
-        predicted = np.asarray(model.estimator.predict(X))
-        timeline[:, now : now + output_steps] = predicted.reshape(n, output_steps, n_outputs)
-    return timeline
+        ahead = covariates[:, (first + output_steps if layout.takes_3d else now) : now + output_steps]
+        n_rows = np.minimum(lengths + first, window)
+        windows = dense_windows(layout, timeline[:, first:now], n_rows, ahead, n_outputs, spreads)
+        timeline[:, now : now + output_steps, :n_outputs] = predict_block(model, windows, n_outputs)
+    return timeline[:, window:, :n_outputs]
+
+
+def _means(values, panel, n_fitted):
+    """Return the means of the fitted rows of each series that are not NaN: (n_series, n_outputs)."""
+    is_fitted = panel.positions_in_series() < n_fitted[panel.codes]
+    values = values[is_fitted]
+    is_valid = ~np.isnan(values)
+    first = np.cumsum(n_fitted) - n_fitted
+    counts = np.add.reduceat(is_valid, first, dtype=np.int64)
+    with np.errstate(invalid="ignore"):
+        return np.add.reduceat(np.where(is_valid, values, 0.0), first) / counts

@@ -11,6 +11,7 @@ import pandas as pd
 
 from skrnn._common.frequencies import next_times
 from skrnn._common.state import stored_as
+from skrnn._forecasting.covariate_columns import CovariateColumns
 
 
 @stored_as("forecaster schema")
@@ -32,6 +33,10 @@ class Schema:
         Whether `y` was 2-D.
     is_pandas : bool
         Whether `y` was a pandas object with an index.
+    columns : CovariateColumns
+        Columns of `X`.
+    calendar : transformer or None
+        Fitted transformer of times to covariates.
     """
 
     groups: Hashable
@@ -40,30 +45,31 @@ class Schema:
     n_outputs: int
     is_2d: bool
     is_pandas: bool
+    columns: CovariateColumns
+    calendar: Any
 
     def in_shape_of_y(self, values):
         """Return values of shape (..., n_outputs) without the last axis if the fitted `y` was 1-D."""
         return values if self.is_2d else values[..., 0]
 
-    def as_forecast(self, values, n_steps, known):
+    def as_forecast(self, values, index):
         """Return forecasts in the layout of the fitted `y`, with the index of the next steps for pandas objects.
 
         Parameters
         ----------
         values : ndarray of shape (n_series * n_steps, n_outputs)
             Forecasts of all series, one series after another.
-        n_steps : int
-        known : KnownRows
+        index : Index of length n_series * n_steps
+            As returned by `index_of_forecast`.
         """
         values = self.in_shape_of_y(values)
         if not self.is_pandas and self.groups is None:
             return values
-        index = self._index_of_forecast(n_steps, known)
         if self.is_2d:
             return pd.DataFrame(values, index, self.names)
         return pd.Series(values, index, name=self.names)
 
-    def _index_of_forecast(self, n_steps, known):
+    def index_of_forecast(self, n_steps, known):
         """Return the times of the next steps of each series, or their numbers if a series has no frequency."""
         last_rows, time = known.panel.bounds()[1:] - 1, known.labels.time
         frequencies = (None,) * len(last_rows) if None in known.frequencies else known.frequencies

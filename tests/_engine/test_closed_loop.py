@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from children import started
-from conftest import make
+from conftest import RAW, make
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import SequenceForecaster
@@ -207,7 +207,7 @@ def test_a_signal_interrupts_a_long_loop():
 def test_forecasts_of_a_network_run_in_the_kernels(monkeypatch):
     monkeypatch.delenv("SKRNN_ENGINE", raising=False)
     y = np.sin(np.arange(60) / 3)
-    fitted = SequenceForecaster(make("GRURegressor"), window=WINDOW, output_steps=3).fit(None, y)
+    fitted = SequenceForecaster(make("GRURegressor"), window=WINDOW, output_steps=3, **RAW).fit(None, y)
     estimator = fitted.estimator_
     weights = estimator._state.weights[: architecture_of(estimator._spec).n_variables]
     expected = looped(estimator._spec, weights, y[None, -WINDOW:, None], np.zeros((1, WINDOW + 9, 0)), 3, 3)

@@ -6,7 +6,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make
+from conftest import RAW, make
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_series_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
@@ -54,7 +54,7 @@ ESTIMATORS = {
 
 
 def forecaster(estimator=None, **params):
-    return SequenceForecaster(estimator or Ridge(), **{"window": WINDOW, **params})
+    return SequenceForecaster(estimator or Ridge(), **{"window": WINDOW, **RAW, **params})
 
 
 def data(n_rows, n_series=None, n_covariates=2, seed=0):

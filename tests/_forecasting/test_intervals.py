@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import RAW
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
@@ -14,7 +15,7 @@ WINDOW = 2
 
 
 def forecaster(estimator=None, **params):
-    return SequenceForecaster(estimator or LinearRegression(), **{"window": WINDOW, **params})
+    return SequenceForecaster(estimator or LinearRegression(), **{"window": WINDOW, **RAW, **params})
 
 
 def autoregression(n_rows, seed=0):

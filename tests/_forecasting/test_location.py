@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import RAW
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
@@ -31,7 +32,7 @@ def decayed(price, before=8.0, noise=0.0):
 
 
 def forecaster(**params):
-    return SequenceForecaster(LinearRegression(), **{"window": 1, **params})
+    return SequenceForecaster(LinearRegression(), **{"window": 1, **RAW, **params})
 
 
 def frame(price, index=None):
@@ -264,7 +265,7 @@ def test_covariates_that_are_passed_for_fitted_rows(index):
 
 def test_sequences_hold_the_covariates_that_are_passed():
     y = decayed(MONTH, noise=1.0)
-    fitted = SequenceForecaster(LastStep(), window=2).fit(frame(MONTH, DAYS[:N_ROWS]), y)
+    fitted = SequenceForecaster(LastStep(), window=2, **RAW).fit(frame(MONTH, DAYS[:N_ROWS]), y)
     X = frame([50.0, 60.0, 70.0], DAYS[[9, 20, 21]])
     # Row 21 sees the price of row 20 as well, which is passed; row 9 sees that of row 8, which is not.
     expected = [y[8] / 2 - 100 + MONTH[8], y[19] / 2 - 120 + MONTH[19], y[20] / 2 - 140 + 60]
@@ -544,7 +545,7 @@ def test_backtest_of_columns_by_name():
 
 def test_a_score_matches_columns_by_name():
     y = pd.DataFrame({"a": np.arange(20.0), "b": np.random.default_rng(0).normal(size=20)}, DAYS[:20])
-    fitted = SequenceForecaster(LinearRegression(), window=2).fit(None, y[:15])
+    fitted = SequenceForecaster(LinearRegression(), window=2, **RAW).fit(None, y[:15])
     asked = y[15:][[]]
     expected = r2_score(y[15:], fitted.predict(asked))
     assert fitted.score(asked, y[15:]) == expected
@@ -589,7 +590,7 @@ def test_an_update_has_the_dimensions_of_the_fit(fitted_on, given, message):
 )
 def test_labels_without_an_order_do_not_say_which_rows_are_the_next(index):
     y = pd.Series(np.arange(20.0) ** 2, index)
-    fitted = SequenceForecaster(LinearRegression(), window=2).fit(None, y)
+    fitted = SequenceForecaster(LinearRegression(), window=2, **RAW).fit(None, y)
     with pytest.raises(ValueError, match=r"Row 0 of X has the label .* of a fitted row"):
         fitted.predict(y[5:8].to_frame()[[]])
     with pytest.raises(ValueError, match=r"Row 1 of y has the label .* of a fitted row"):

@@ -1,0 +1,167 @@
+"""Columns of `X`: which of them are known in advance, which only up to the present, and which are categorical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skrnn._common.state import stored_as
+
+FROM_DTYPE = "from_dtype"
+_NAME = "SequenceForecaster"
+
+
+@stored_as("covariate columns")
+@dataclass(frozen=True, eq=False)
+class CovariateColumns:
+    """Columns of the `X` that a forecaster was fitted on, without the column of `groups`.
+
+    Parameters
+    ----------
+    names : tuple or None
+        Labels of the columns; None for arrays.
+    is_past : ndarray of bool, shape (n_columns,)
+        Whether a column is known up to the present only.
+    categories : tuple of length n_columns
+        Categories of each column, as an array; None for a column of numbers.
+    """
+
+    names: tuple[Any, ...] | None
+    is_past: NDArray[Any]
+    categories: tuple[Any, ...]
+
+    @classmethod
+    def learn(cls, features, past_covariates, categorical_features):
+        """Return the columns of the `X` passed to `fit`.
+
+        Parameters
+        ----------
+        features : DataFrame or ndarray of shape (n_rows, n_columns), or None
+        past_covariates, categorical_features : list of labels, "from_dtype" or None
+        """
+        shape = _shape(features)
+        n_columns = shape[1] if len(shape) == 2 else 0
+        names = tuple(features.columns) if isinstance(features, pd.DataFrame) else None
+        is_past = np.zeros(n_columns, dtype=bool)
+        is_past[_positions(past_covariates, names, n_columns, "past_covariates")] = True
+        is_categorical = np.zeros(n_columns, dtype=bool)
+        if isinstance(categorical_features, str):
+            dtypes = () if names is None else features.dtypes
+            is_categorical[[isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes]] = True
+        else:
+            is_categorical[_positions(categorical_features, names, n_columns, "categorical_features")] = True
+        categories = tuple(
+            _categories(_column(features, position), position if names is None else names[position])
+            if is_categorical[position]
+            else None
+            for position in range(n_columns)
+        )
+        return cls(names, is_past, categories)
+
+    @property
+    def n_categories(self):
+        """Number of categories of each column, 0 for a column of numbers: ndarray of shape (n_columns,)."""
+        return np.array([0 if found is None else len(found) for found in self.categories], dtype=int)
+
+    @property
+    def n_past(self):
+        """Number of columns that are known up to the present only."""
+        return int(self.is_past.sum())
+
+    def with_past_columns(self, features):
+        """Return the `X` of a prediction with NaN in the columns that are not known, which may be missing."""
+        if not self.is_past.any():
+            return features
+        if isinstance(features, pd.DataFrame):
+            unknown = [name for name, is_past in zip(self.names or (), self.is_past, strict=False) if is_past]
+            is_complete = set(unknown) <= set(features.columns)
+            features = features.copy()
+            for name in unknown:
+                features[name] = np.nan
+            # Columns that were passed keep their order, so that another order than in fit is reported.
+            return features if is_complete else _in_order(features, self.names)
+        if _shape(features) and _shape(features)[1:] == (len(self.is_past),):
+            is_numeric = getattr(features, "dtype", np.dtype(object)).kind in "biuf"
+            features = np.array(features, dtype=np.float64 if is_numeric else object)
+            features[:, self.is_past] = np.nan
+        return features
+
+    def encoded(self, features, *, past_is_known):
+        """Return `X` with codes instead of categories; a category that `fit` did not see has the next free code."""
+        if all(found is None for found in self.categories) or _shape(features)[1:] != (len(self.categories),):
+            return features
+        features = features.copy() if isinstance(features, pd.DataFrame) else np.array(features, dtype=object)
+        for position, found in enumerate(self.categories):
+            if found is None or (self.is_past[position] and not past_is_known):
+                continue
+            column = _column(features, position)
+            _check_complete(column, position if self.names is None else self.names[position])
+            codes = pd.Index(found).get_indexer(pd.Index(np.asarray(column)))
+            codes = np.where(codes < 0, len(found), codes).astype(np.float64)
+            if isinstance(features, pd.DataFrame):
+                features.isetitem(position, codes)
+            else:
+                features[:, position] = codes
+        return features
+
+
+def _shape(features):
+    """Return the shape of a frame or an array-like; () for None."""
+    return () if features is None else getattr(features, "shape", None) or np.asarray(features).shape
+
+
+def _in_order(features, names):
+    """Return a frame with its columns in the order of names, if it has these columns."""
+    return features[list(names)] if set(features.columns) == set(names) else features
+
+
+def _positions(labels, names, n_columns, parameter):
+    """Return the positions of the columns that a parameter names, by label or, for arrays, by number."""
+    if labels is None:
+        return []
+    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
+        raise ValueError(
+            f"The {parameter!r} parameter of {_NAME} must be a list of columns of X. Got {labels!r} instead."
+        )
+    positions = []
+    for label in labels:
+        if names is not None and label in names:
+            positions.append(names.index(label))
+        elif names is None and isinstance(label, Integral) and 0 <= int(label) < n_columns:
+            positions.append(int(label))
+        else:
+            choices = ", ".join(repr(name) for name in (range(n_columns) if names is None else names)[:10])
+            raise ValueError(
+                f"{parameter} contains {label!r}, which is not a column of X. "
+                + (f"Choose from {choices}." if n_columns else "X has no columns.")
+            )
+    return positions
+
+
+def _column(features, position):
+    return features.iloc[:, position] if isinstance(features, pd.DataFrame) else features[:, position]
+
+
+def _categories(column, label):
+    """Return the categories of a column of `fit`, sorted if they can be compared."""
+    _check_complete(column, label)
+    found = pd.unique(np.asarray(column))
+    try:
+        return np.sort(found)
+    except TypeError:
+        return found
+
+
+def _check_complete(column, label):
+    """Raise if a categorical column has a missing value."""
+    is_missing = np.asarray(pd.isna(column))
+    if is_missing.any():
+        raise ValueError(
+            f"Column {label!r} of X is categorical, but row {int(np.argmax(is_missing))} contains NaN. Fill missing "
+            "categories, for example with 'missing'."
+        )

@@ -1,0 +1,57 @@
+"""Transformations of covariates: standardization of numbers, and codes or indicator columns of categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
+
+from skrnn._common.state import stored_as
+
+
+@stored_as("covariate block")
+@dataclass(frozen=True, eq=False)
+class CovariateBlock:
+    """Fitted transformation of covariates that are all known in advance, or all known up to the present only.
+
+    Parameters
+    ----------
+    transformer : transformer or None
+        Fitted on the columns of numbers; None if these are not transformed.
+    n_categories : ndarray of int, shape (n_columns,)
+        Number of categories of each column; 0 for a column of numbers.
+    one_hot : bool
+        Whether a category becomes one indicator column per code, or stays a code.
+    """
+
+    transformer: Any
+    n_categories: NDArray[Any]
+    one_hot: bool
+
+    @classmethod
+    def fit(cls, columns, n_categories, transformer, *, one_hot):
+        """Fit the transformer on the columns of numbers, if there are any."""
+        numbers = columns[:, n_categories == 0]
+        if transformer is None or not numbers.shape[1]:
+            return cls(None, n_categories, one_hot)
+        transformer = StandardScaler() if isinstance(transformer, str) else clone(transformer)
+        return cls(transformer.fit(numbers), n_categories, one_hot)
+
+    def transform(self, columns):
+        """Return the numbers, transformed, followed by the categories: (n_rows, n_transformed_columns)."""
+        numbers = columns[:, self.n_categories == 0]
+        if self.transformer is not None and len(numbers):
+            numbers = np.asarray(self.transformer.transform(numbers), dtype=np.float64)
+        parts = [numbers]
+        for position in np.flatnonzero(self.n_categories):
+            codes = columns[:, position : position + 1]
+            parts.append(codes == np.arange(self.n_categories[position]) if self.one_hot else codes)
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else numbers
+
+    def n_numbers(self, n_transformed):
+        """Return the number of transformed columns that are not codes."""
+        return n_transformed - (0 if self.one_hot else int((self.n_categories > 0).sum()))

@@ -1,0 +1,208 @@
+"""Forecasts of a fitted `SequenceForecaster`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._forecasting.horizon import check_steps, forecast_all, n_steps_of
+from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bounds
+from skrnn._forecasting.known_rows import KnownRows
+from skrnn._forecasting.location import locate_rows_to_predict
+from skrnn._forecasting.model import FittedModel
+from skrnn._forecasting.reading import read_rows_to_predict, read_true_values
+from skrnn._forecasting.recursion import predict_rows
+from skrnn._forecasting.schema import Schema
+from skrnn._forecasting.scoring import score_of_valid_rows
+
+
+class ForecastsMixin:
+    """Predictions, forecasts and intervals of a fitted forecaster."""
+
+    estimator_: BaseEstimator
+    n_features_in_: int
+    _schema: Schema
+    _model: FittedModel
+    _known: KnownRows
+    _calibration: Calibration | None
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict one step of the series for each row of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns
+            Covariates of the steps to predict, in time order within each series. Rows of an array, and rows with an
+            index that continues the fitted one, are the steps after the end of the series, predicted recursively. Rows
+            of the fitted index are predicted one step ahead, from the true values before them and the covariates that
+            are passed. If an index of dates has no frequency, the distance of a row from the previous one may be up to
+            twice the largest distance between fitted rows. After a fit on an index of numbers, a default index (0, 1,
+            2, ...) is ambiguous: it is accepted for the fitted rows if all of them are passed with the same values, and
+            raises an error otherwise. A warning is emitted if later steps could have the same values: if there are no
+            covariates, or only integers or a repeated pattern. Rows with unordered labels, such as text or several
+            index levels, are treated as the next steps; an error is raised if these labels were seen in fit.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            Predictions, in the units of the fitted `y` and with the same number of dimensions.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If the columns of `X`, or their order, differ from those seen in fit; if its index does not continue the
+            fitted one, is of another kind (such as dates with a time zone, periods or text instead of dates), or is
+            ambiguous; if a series was not seen in fit; if `X` is None, since the number of steps is then unknown.
+        TypeError
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceForecaster
+        >>> price = np.random.default_rng(0).integers(1, 5, size=(24, 1))  # known in advance
+        >>> forecaster = SequenceForecaster(window=2).fit(price[:21], 10.0 - 2 * price[:21, 0])
+        >>> forecaster.predict(price[21:]).shape
+        (3,)
+        """
+        check_is_fitted(self, "estimator_")
+        covariates, location = self._read_and_locate(X)
+        return self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the coefficient of determination of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns
+            Covariates, see :meth:`predict`.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            True values. Named columns are matched with those of the fitted `y`; a single column may have any name. Rows
+            with NaN are left out.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            R^2, averaged over the columns of `y`. The best possible value is 1.0.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`.
+        TypeError
+            If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+        """
+        check_is_fitted(self, "estimator_")
+        y = read_true_values(X, y, self._schema)
+        covariates, location = self._read_and_locate(X, warns=False)
+        values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
+        return score_of_valid_rows(y, values, sample_weight)
+
+    def forecast(self, steps: int | None = None, *, until: Any = None) -> NDArray[Any] | pd.Series | pd.DataFrame:
+        """Forecast the steps after the end of the series, if there are no covariates.
+
+        Parameters
+        ----------
+        steps : int, default=None
+            Number of steps; with `groups`, number of steps per series.
+        until : timestamp, period or number, default=None
+            Time of the last step to forecast, instead of `steps`. Series that end at different times are all continued
+            by as many steps as the one that ends first.
+
+        Returns
+        -------
+        ndarray, Series or DataFrame of shape (steps,) or (steps, n_outputs)
+            Forecast, in the units of `y`. If the fitted `y` was a pandas object, the forecast is one as well, and its
+            index continues the fitted one. With `groups`, it is always pandas, indexed by series and time or step.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If the forecaster was fitted with covariates other than those of `calendar`; if `steps` is not a positive
+            int; if not exactly one of `steps` and `until` is given; if `until` is not after the end of a series, or the
+            fitted index has no frequency.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> shops = pd.DataFrame({"shop": ["a"] * 5 + ["b"] * 5})
+        >>> sold = [1.0, 2.0, 3.0, 4.0, 5.0, 20.0, 30.0, 40.0, 50.0, 60.0]
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=2, groups="shop").fit(shops, sold)
+        >>> forecaster.forecast(2).round(6)
+        shop  step
+        a     1        6.0
+              2        7.0
+        b     1       70.0
+              2       80.0
+        dtype: float64
+        """
+        check_is_fitted(self, "estimator_")
+        n_steps = n_steps_of(steps, until, self._known)
+        check_steps(n_steps, n_covariates=self.n_features_in_)
+        index = self._schema.index_of_forecast(n_steps, self._known)
+        values = forecast_all(self._model, self._known, self._schema.calendar, n_steps, index)
+        return self._schema.as_forecast(values, index)
+
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
+        """Predict intervals that contain the true values with a given probability, by split conformal prediction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns
+            Covariates of the steps to predict, see :meth:`predict`.
+        coverage : float in (0, 1), default=0.9
+            Probability that the true value of a step lies between its bounds.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2) or (n_rows, 2, n_outputs)
+            Lower and upper bound of each step, in the units of `y`.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If `calibration_size` was None in fit, or left too few rows for `coverage`; if `coverage` is not a number
+            between 0 and 1; if `X` is not accepted by :meth:`predict`.
+        TypeError
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> from skrnn.datasets import load_sunspots
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=12, calibration_size=0.3)
+        >>> forecaster = forecaster.fit(None, load_sunspots()["sunspots"])  # up to 2008
+        >>> coming = pd.DataFrame(index=pd.period_range("2009", periods=3, freq="Y"))
+        >>> forecaster.predict_interval(coming, coverage=0.8).round()
+        array([[  9.,  54.],
+               [ 35.,  91.],
+               [ 58., 122.]])
+        """
+        check_is_fitted(self, "estimator_")
+        check_coverage(coverage, self._calibration)
+        covariates, location = self._read_and_locate(X)
+        bounds = predict_bounds(self._calibration, coverage, self._model, self._known, covariates, location)
+        return self._schema.in_shape_of_y(bounds)
+
+    def _read_and_locate(self, X, warns=True):
+        """Return the covariates of rows to predict, and the location of these rows relative to the known ones."""
+        rows = read_rows_to_predict(self, X, self._schema, self._known)
+        return rows.covariates, locate_rows_to_predict(rows, self._known, self._schema.groups is not None, warns)

@@ -1,0 +1,139 @@
+"""Transformations of the target before windows are cut: a transformer, differences, standardization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skrnn._common.state import stored_as
+from skrnn._forecasting.differencing import difference, undo_differences
+
+STANDARD = "standard"
+
+
+@stored_as("target transform")
+@dataclass(frozen=True, eq=False)
+class TargetTransform:
+    """Fitted transformations of the target, in the order in which they are applied.
+
+    Parameters
+    ----------
+    transformers : tuple of transformer
+        Empty for none; otherwise one for all series, or one per series.
+    lags : tuple of int
+        Lags of the differences.
+    centers, scales : ndarray of shape (n_series, n_outputs)
+        Mean and standard deviation that differences are standardized with; 0 and 1 without standardization.
+    spreads : ndarray of shape (n_series, n_outputs)
+        Standard deviation of each series in the units of the estimator.
+    is_standardized : bool
+        Whether values are standardized. If not, their bits are not changed.
+    """
+
+    transformers: tuple[Any, ...]
+    lags: tuple[int, ...]
+    centers: NDArray[Any]
+    scales: NDArray[Any]
+    spreads: NDArray[Any]
+    is_standardized: bool
+
+    @classmethod
+    def fit(cls, transformer, lags, panel, *, per_series):
+        """Fit the transformations on a panel in the units of ``y``.
+
+        Parameters
+        ----------
+        transformer : "standard", transformer or None
+        lags : tuple of int
+        panel : Panel
+        per_series : bool
+            Whether to fit the transformer on each series by itself.
+        """
+        is_standardized, bounds = isinstance(transformer, str), panel.bounds()
+        transformers: tuple[Any, ...] = ()
+        if transformer is not None and not is_standardized:
+            parts = np.split(panel.y, bounds[1:-1]) if per_series else [panel.y]
+            transformers = tuple(clone(transformer).fit(part) for part in parts)
+        unit = np.ones((panel.n_series, panel.y.shape[1]))
+        identity = cls(transformers, lags, np.zeros_like(unit), unit, unit, False)
+        values, _ = identity.transform(panel)
+        codes = panel.codes if per_series else np.zeros_like(panel.codes)
+        centers, scales = (moment[codes[bounds[:-1]]] for moment in _moments(values, codes))
+        spreads = _moments(values, panel.codes)[1]
+        if not is_standardized:
+            return cls(transformers, lags, identity.centers, identity.scales, spreads, False)
+        scales = np.where(scales > 0, scales, 1.0)
+        return cls(transformers, lags, centers, scales, spreads / scales, True)
+
+    @property
+    def n_lost(self):
+        """Number of rows at the start of a series that have no difference."""
+        return sum(self.lags)
+
+    def transform(self, panel):
+        """Return the values of a panel in the units of the estimator, and those before each difference.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_outputs)
+        levels : tuple of ndarray of shape (n_rows, n_outputs)
+            In the order of `lags`, as returned by `difference`.
+        """
+        values = self._by_transformer("transform", panel.y, panel.codes)
+        values, levels = difference(values, panel.positions_in_series(), self.lags)
+        if self.is_standardized:
+            values = (values - self.centers[panel.codes]) / self.scales[panel.codes]
+        return values, levels
+
+    def inverse_transform(self, paths, prepared, origins):
+        """Return forecasts in the units of ``y``: (n_origins, n_steps, n_outputs).
+
+        Parameters
+        ----------
+        paths : ndarray of shape (n_origins, n_steps, n_outputs)
+            Forecasts in the units of the estimator, of the steps after each origin.
+        prepared : PreparedPanel
+        origins : ndarray of int, shape (n_origins,)
+            Rows of the prepared panel.
+        """
+        codes = prepared.codes[origins]
+        if self.is_standardized:
+            paths = paths * self.scales[codes][:, None] + self.centers[codes][:, None]
+        paths = undo_differences(paths, prepared.levels, origins, self.lags)
+        return self.without_differences(paths, codes)
+
+    def without_differences(self, values, codes):
+        """Return values of shape (n, ..., n_outputs), before differencing, in the units of ``y``."""
+        return self._by_transformer("inverse_transform", values, codes)
+
+    def _by_transformer(self, method, values, codes):
+        """Apply a method of the transformers to values of shape (n, ..., n_outputs), of which each has a series."""
+        if not self.transformers or not len(values):
+            return values
+        if len(self.transformers) == 1:
+            return _apply(getattr(self.transformers[0], method), values)
+        result = np.empty_like(values)
+        order = np.argsort(codes, kind="stable")
+        series, first = np.unique(codes[order], return_index=True)
+        for code, rows in zip(series, np.split(order, first[1:]), strict=True):
+            result[rows] = _apply(getattr(self.transformers[code], method), values[rows])
+        return result
+
+
+def _apply(function, values):
+    """Apply a function of rows of shape (n_rows, n_outputs) to values of shape (..., n_outputs)."""
+    return np.asarray(function(values.reshape(-1, values.shape[-1])), dtype=np.float64).reshape(values.shape)
+
+
+def _moments(values, codes):
+    """Return mean and standard deviation of the values of each series that are not NaN; 0 if there are none."""
+    first = np.searchsorted(codes, np.arange(codes[-1] + 1))
+    is_valid = ~np.isnan(values)
+    counts = np.maximum(np.add.reduceat(is_valid, first, dtype=np.int64), 1)
+    means = np.add.reduceat(np.where(is_valid, values, 0.0), first) / counts
+    deviations = np.where(is_valid, values - means[codes], 0.0)
+    return means, np.sqrt(np.add.reduceat(deviations**2, first) / counts)
