@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skrnn._common.state import stored_as
 from skrnn._engine.losses import NativeLoss
 
-SCALE_FLOOR = 1e-4  # of a standard deviation: without it, the likelihood of a perfect fit has no maximum
+SCALE_FLOOR = 1e-3  # of a standard deviation: without it, the likelihood of a perfect fit has no maximum
 
 
 class DistributionLoss(ABC):
@@ -116,6 +116,9 @@ class GaussianLoss(DistributionLoss):
     def std(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the standard deviations of shape (..., n_targets)."""
         return np.logaddexp(0, outputs[..., outputs.shape[-1] // 2 :]) + SCALE_FLOOR
+
+
+DISTRIBUTION_LOSSES: dict[str, type[Any]] = {"quantile": QuantileLoss, "gaussian": GaussianLoss}
 
 
 def outputs_per_target(loss: Any) -> int:

@@ -115,9 +115,7 @@ def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, A
         raise ValueError(f"{given}, which for a single output is only its sign. Use another loss, or several outputs.")
     arguments = [key for key in routed if key.startswith("loss__")]
     if isinstance(loss, str) and loss in OF_DISTRIBUTIONS and arguments:
-        raise ValueError(
-            f"{given}, which has no argument {arguments[0].removeprefix('loss__')!r}. Remove {arguments[0]}."
-        )
+        raise ValueError(f"{arguments[0]} is not an argument of the loss {loss!r} of {name}, which has none.")
     if kind == REAL_NUMBERS and long_name in _NOT_NEGATIVE and (np.asarray(y) < 0).any():
         raise ValueError(f"{given}, which requires targets that are not negative. The smallest one is {np.min(y)}.")
     if kind != REAL_NUMBERS and (routed.get("loss__from_logits") or _takes_logits(loss)):

@@ -63,7 +63,7 @@ class RecurrentRegressor(BaseRecurrentRegressor):
         `predict_quantiles`. "gaussian" is the negative log-likelihood of a normal distribution [NW94]_, averaged over
         outputs: the network has a mean and a scale per output, which ``predict(X, return_std=True)`` returns. The first
         half of the columns of ``model_``'s output are the means, the second half numbers s, for which the standard
-        deviation is softplus(s) + 1e-4. Keras computes a custom loss from the outputs of each batch.
+        deviation is softplus(s) + 0.001. Keras computes a custom loss from the outputs of each batch.
     quantile : float in (0, 1), or tuple of such floats, default=0.5
         Quantile or quantiles to estimate. Only used if ``loss="quantile"``. Several quantiles must be strictly
         increasing and contain 0.5; then `predict` returns the medians, and `predict_quantiles` all of them. In the

@@ -16,7 +16,13 @@ from skrnn._data.checks import check_sample_weights
 from skrnn._data.targets import valid_in_layout, weights_of_steps
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.closed_loop import closed_loop
-from skrnn._engine.distribution_losses import GaussianLoss, QuantileLoss, outputs_per_target, point_predictions
+from skrnn._engine.distribution_losses import (
+    DISTRIBUTION_LOSSES,
+    GaussianLoss,
+    QuantileLoss,
+    outputs_per_target,
+    point_predictions,
+)
 from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
@@ -84,13 +90,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
-        check_is_fitted(self)
-        loss = self._targets.loss
-        if return_std and not isinstance(loss, GaussianLoss):
-            raise self._fitted_with_another_loss("return_std=True", "gaussian")
+        loss = self._loss_of_fit("gaussian", "return_std=True") if return_std else None
         outputs, data = self._outputs(X)
         y = self._in_layout(self._targets.decode(outputs), data)
-        if not return_std:
+        if loss is None:
             return y
         return y, self._in_layout(self._targets.in_shape(loss.std(outputs)), data)
 
@@ -140,22 +143,20 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         >>> bool((quantiles[:, 1] == reg.predict(X)).all())
         True
         """
-        check_is_fitted(self)
-        loss = self._targets.loss
-        if not isinstance(loss, QuantileLoss):
-            raise self._fitted_with_another_loss("predict_quantiles", "quantile")
+        loss = self._loss_of_fit("quantile", "predict_quantiles")
         outputs, data = self._outputs(X)
         return self._in_layout(self._targets.in_shape(loss.sorted(outputs)), data)
 
-    def _fitted_with_another_loss(self, request, required):
-        """Return the error for predictions that only another loss provides."""
+    def _loss_of_fit(self, required, request):
+        """Return the `DistributionLoss` of the fit; raise if it is not the one that a request requires."""
+        check_is_fitted(self)
         loss = self._targets.loss
-        fitted = (
-            "quantile" if isinstance(loss, QuantileLoss) else "gaussian" if isinstance(loss, GaussianLoss) else loss
-        )
-        return ValueError(
-            f"{request} requires loss={required!r}, but this {type(self).__name__} was fitted with loss={fitted!r}."
-        )
+        if not isinstance(loss, DISTRIBUTION_LOSSES[required]):
+            fitted = {cls: name for name, cls in DISTRIBUTION_LOSSES.items()}.get(type(loss), loss)
+            raise ValueError(
+                f"{request} requires loss={required!r}, but this {type(self).__name__} was fitted with loss={fitted!r}."
+            )
+        return loss
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination of the predictions at valid time steps.
