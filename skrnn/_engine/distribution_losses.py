@@ -115,7 +115,8 @@ class GaussianLoss(DistributionLoss):
 
     def std(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the standard deviations of shape (..., n_targets)."""
-        return np.logaddexp(0, outputs[..., outputs.shape[-1] // 2 :]) + SCALE_FLOOR
+        raw = outputs[..., outputs.shape[-1] // 2 :].astype(np.float64)
+        return np.maximum(raw, 0) + np.log1p(np.exp(-np.abs(raw))) + SCALE_FLOOR  # logaddexp warns of NaN
 
 
 DISTRIBUTION_LOSSES: dict[str, type[Any]] = {"quantile": QuantileLoss, "gaussian": GaussianLoss}
