@@ -89,6 +89,17 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             with ``return_std=True``, if the estimator was fitted with another loss than "gaussian".
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRURegressor
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> y = X[:, -1, 0] - X[:, -2, 1]
+        >>> reg = GRURegressor(units=8, loss="gaussian", random_state=0).fit(X, y)
+        >>> mean, std = reg.predict(X, return_std=True)
+        >>> mean.shape, std.shape
+        ((80,), (80,))
         """
         loss = self._loss_of_fit("gaussian", "return_std=True") if return_std else None
         outputs, data = self._outputs(X)

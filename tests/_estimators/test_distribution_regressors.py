@@ -100,6 +100,7 @@ TRAINING, TEST = slice(0, 3000), slice(3000, None)
 LEARNS = {"units": 12, "epochs": 30, "optimizer__learning_rate": 0.003, "random_state": 0}
 
 
+@needs_kernels  # many epochs
 def test_quantiles_of_heteroscedastic_data():
     regressor = RecurrentRegressor("rnn", **SEVERAL, **LEARNS).fit(DRAWS[TRAINING], NOISY[TRAINING])
     predicted = regressor.predict_quantiles(DRAWS[TEST])
@@ -114,6 +115,7 @@ def test_quantiles_of_heteroscedastic_data():
     assert (NOISY[TEST] <= high.predict(DRAWS[TEST])).mean() == pytest.approx(0.9, abs=0.03)
 
 
+@needs_kernels  # many epochs
 def test_normal_distributions_of_heteroscedastic_data():
     regressor = RecurrentRegressor("rnn", **GAUSSIAN, **LEARNS).fit(DRAWS[TRAINING], NOISY[TRAINING])
     mean, std = regressor.predict(DRAWS[TEST], return_std=True)
@@ -122,6 +124,7 @@ def test_normal_distributions_of_heteroscedastic_data():
     assert ((NOISY[TEST] - mean) / std).std() == pytest.approx(1, abs=0.08)
 
 
+@needs_kernels  # many epochs
 def test_the_scale_does_not_collapse_where_targets_are_without_noise():
     series = np.sin(np.arange(400) / 7)
     X, y = np.lib.stride_tricks.sliding_window_view(series[:-1], 8), series[8:]
@@ -290,6 +293,7 @@ def test_lists_of_sequences(params, X, y_steps):
 # ---------------------------------------------------------------------- scikit-learn's and Keras's tools
 
 
+@needs_kernels  # many epochs
 def test_searches_over_quantiles(X, y):
     scorer = make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)
     regressor = make("GRURegressor", loss="quantile", epochs=60, optimizer__learning_rate=0.02)
