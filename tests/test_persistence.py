@@ -252,6 +252,7 @@ def test_a_pickle_of_the_oldest_dependencies_works():
         assert expected.std() > 1e-2, name
         assert_allclose(outputs, expected, rtol=0, atol=1e-6, err_msg=name)
     regressor, X, y = saved["further"]
+    assert regressor.get_params()["quantile"] == 0.5  # a parameter that was added later
     n_epochs = regressor.n_iter_
     regressor.partial_fit(X, y)
     assert regressor.n_iter_ == n_epochs + 1

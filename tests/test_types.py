@@ -61,6 +61,7 @@ regressor = GRURegressor(8, epochs=2, optimizer__learning_rate=0.01, validation_
 assert_type(regressor.fit(windows, y, X_val=windows, y_val=y), GRURegressor)
 assert_type(regressor.set_params(units=(4, 4)).partial_fit(windows, y), GRURegressor)
 assert_type(regressor.predict(windows), Array)
+assert_type(regressor.predict(windows, return_std=True), tuple[Array, Array])
 assert_type(regressor.score(windows, y), float)
 assert_type(regressor.history_["loss"], list[float])
 assert_type(LSTMRegressor(random_state=np.random.RandomState(0)).n_iter_, int)
@@ -157,8 +158,11 @@ def test_what_lacks_a_type_hint_is_found():
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimators_have_the_same_parameters(name):
-    every = inspect.signature(skrnn.RecurrentClassifier).parameters
-    lacking = {"class_weight"} if name in REGRESSORS else set()
+    quantile = inspect.signature(skrnn.RecurrentRegressor).parameters["quantile"]
+    every = {}
+    for key, parameter in inspect.signature(skrnn.RecurrentClassifier).parameters.items():
+        every |= {key: parameter} | ({"quantile": quantile} if key == "loss" else {})
+    lacking = {"class_weight"} if name in REGRESSORS else {"quantile"}
     lacking |= set() if name.startswith("Recurrent") else {"cell"}
     default = "mse" if name in REGRESSORS else "auto"
     expected = [p.replace(default=default) if key == "loss" else p for key, p in every.items() if key not in lacking]

@@ -10,7 +10,8 @@ import numpy as np
 
 from skrnn._common.nearest import nearest
 from skrnn._data.targets import Targets
-from skrnn._engine.keras_metrics import built_metrics, check_computed, metric_list
+from skrnn._engine.distribution_losses import DistributionLoss
+from skrnn._engine.keras_metrics import built_metrics, check_computed, compute_of_predictions, metric_list
 from skrnn._engine.losses import unknown_loss
 from skrnn._engine.metrics import as_list, unknown_metric
 from skrnn._engine.network import build_network, network_variables
@@ -55,6 +56,9 @@ def _compile_by_scikeras(plan):
             jit_compile=False,
             auto_scale_loss=False,  # a global policy would turn it on, although the network sets its dtype
         )
+        if isinstance(plan.loss, DistributionLoss):
+            compute_of_predictions(model, plan.loss)
+            del model._compile_config  # so that models saved by callbacks load without skrnn
         return model
 
     # A dummy row is enough, and scikeras does not accept 3-D targets, NaN and ragged lists.

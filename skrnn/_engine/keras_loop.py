@@ -163,7 +163,7 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
     """
     import keras
 
-    loss, config = model.loss, model._compile_config
+    loss, config = model.loss, getattr(model, "_compile_config", None)
     n_devices = n_replicas()  # Keras adds the gradients of the devices that share a batch
 
     class WeightedLoss(keras.losses.Loss):
@@ -182,6 +182,8 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
         auto_scale_loss=False,
     )
     model.loss, model._compile_config = loss, config  # so that models saved by callbacks load without skrnn
+    if config is None:
+        del model._compile_config
 
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._engine.distribution_losses import DistributionLoss
 from skrnn._engine.keras_dtype_policy import default_dtype_policy
 
 _CHUNK_SIZE = 1024  # number of rows
@@ -38,6 +39,18 @@ def check_computed(compute: Callable[[], dict[str, Any]], metrics: Any, name: st
                 f"The 'metrics' parameter of {name} holds {metric!r}, which has several values, but history_ holds one "
                 "per epoch. Set its average, or pass a metric for each value."
             )
+
+
+def compute_of_predictions(network: Any, loss: DistributionLoss) -> None:
+    """Let a network compute its metrics from point predictions instead of its outputs."""
+    import keras
+
+    compute = network.compute_metrics
+
+    def compute_metrics(x, y, y_pred, sample_weight=None):
+        return compute(x, y, loss.point(y_pred, keras.ops), sample_weight)
+
+    network.compute_metrics = compute_metrics
 
 
 def built_metrics(network: Any, target_shape: tuple[int, ...]) -> list[Any]:

@@ -40,6 +40,7 @@ _KINDS: dict[str, set[str]] = {
     "cosine_similarity": {REAL_NUMBERS, CLASSES, INDICATORS},
     "ctc": set(),  # for sequences to be aligned
     "dice": set(),  # for pixels
+    "gaussian": {REAL_NUMBERS},
     "hinge": _YES_OR_NO,
     "huber": _ANY,
     "kl_divergence": {CLASSES},
@@ -49,10 +50,14 @@ _KINDS: dict[str, set[str]] = {
     "mean_squared_error": _ANY,
     "mean_squared_logarithmic_error": {REAL_NUMBERS},
     "poisson": {REAL_NUMBERS},
+    "quantile": {REAL_NUMBERS},
     "sparse_categorical_crossentropy": _ONE_CLASS_OF_SEVERAL,
     "squared_hinge": _YES_OR_NO,
     "tversky": set(),  # for pixels
 }
+
+# Losses of regressors that are not losses of Keras, by name.
+OF_DISTRIBUTIONS = ("quantile", "gaussian")
 
 # Losses that replace negative targets by zero, or take their logarithm.
 _NOT_NEGATIVE = {"mean_squared_logarithmic_error", "poisson"}
@@ -108,6 +113,9 @@ def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, A
         raise ValueError(f"{given}, which is not defined for {kind}. {_remedy(long_name, kind, y)}")
     if long_name == "cosine_similarity" and n_outputs == 1:
         raise ValueError(f"{given}, which for a single output is only its sign. Use another loss, or several outputs.")
+    arguments = [key for key in routed if key.startswith("loss__")]
+    if isinstance(loss, str) and loss in OF_DISTRIBUTIONS and arguments:
+        raise ValueError(f"{arguments[0]} is not an argument of the loss {loss!r} of {name}, which has none.")
     if kind == REAL_NUMBERS and long_name in _NOT_NEGATIVE and (np.asarray(y) < 0).any():
         raise ValueError(f"{given}, which requires targets that are not negative. The smallest one is {np.min(y)}.")
     if kind != REAL_NUMBERS and (routed.get("loss__from_logits") or _takes_logits(loss)):

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from skrnn._common.nearest import nearest
-from skrnn._engine.loss_targets import SHORT_NAMES, loss_name
+from skrnn._engine.loss_targets import OF_DISTRIBUTIONS, SHORT_NAMES, loss_name
 
 # Classes of Keras's losses, and their arguments in any version since 3.6, except those that all classes have.
 CLASSES: dict[str, tuple[str, ...]] = {
@@ -171,7 +171,7 @@ def unknown_loss(loss: str, name: str) -> ValueError:
     """Return the error for a name that is not that of a loss, with the closest valid name."""
     return ValueError(
         f"The 'loss' parameter of {name} must be a name that Keras knows, or an instance. Got {loss!r} instead."
-        f"{nearest(loss, NAMES)}"
+        f"{nearest(loss, [*NAMES, *OF_DISTRIBUTIONS])}"
     )
 
 

@@ -11,6 +11,7 @@ from skrnn._data.targets import Targets
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.callback_model import CallbackModel
 from skrnn._engine.dataset import Dataset
+from skrnn._engine.distribution_losses import DistributionLoss, outputs_per_target, point_predictions
 from skrnn._engine.keras_compile import resolved_loss
 from skrnn._engine.keras_loss import KerasLoss, depends_on_padding, keras_loss_reason
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
@@ -46,7 +47,11 @@ def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
     loss_arguments = _routed_to("loss", plan.routed)
     if isinstance(plan.loss, str):
         check_loss_arguments(plan.loss, loss_arguments, name)
-    loss: Any = native_loss(plan.loss, loss_arguments, spec.output_activation)
+    loss: Any
+    if isinstance(plan.loss, DistributionLoss):
+        loss = plan.loss.native
+    else:
+        loss = native_loss(plan.loss, loss_arguments, spec.output_activation)
     if isinstance(optimizer, str):
         return optimizer
     if loss is None:
@@ -56,7 +61,7 @@ def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
     metrics = make_metrics(
         plan.metrics,
         activation=spec.output_activation,
-        n_outputs=spec.n_outputs,
+        n_outputs=spec.n_outputs // outputs_per_target(plan.loss),
         targets_dtype=targets.values.dtype,
         dtype=spec.dtype,
         name=name,
@@ -111,12 +116,12 @@ def fit_natively(
         values = training.values()
         return TrainedState(values[: len(variables)], values[len(variables) :], parts.optimizer.name)
 
-    first_epoch, metrics = plan.first_epoch + record.n_epochs, _EpochMetrics(parts.metrics, dataset)
+    first_epoch, metrics = plan.first_epoch + record.n_epochs, _EpochMetrics(parts.metrics, plan.loss, dataset)
     held_out = None
     if validation is not None:
         held_out = (
             training.evaluation(validation, keeps_outputs=bool(parts.metrics)),
-            _EpochMetrics(parts.metrics, validation),
+            _EpochMetrics(parts.metrics, plan.loss, validation),
         )
     if hooks is not None:
         first_epoch = hooks.begin(training, training.n_batches) or first_epoch  # BackupAndRestore sets it
@@ -177,10 +182,10 @@ def _starting_values(parts, plan, variables):
 
 
 class _EpochMetrics:
-    """Metrics over the rows of a dataset that belong to its samples."""
+    """Metrics of point predictions over the rows of a dataset that belong to its samples."""
 
-    def __init__(self, metrics, dataset):
-        self._metrics = metrics
+    def __init__(self, metrics, loss, dataset):
+        self._metrics, self._loss = metrics, loss
         if metrics:
             targets, lengths = dataset.targets, dataset.sequences.lengths
             rows = targets.starts
@@ -193,5 +198,5 @@ class _EpochMetrics:
         """Return the metrics of outputs, whose rows match those of the targets."""
         values: dict[str, float] = {}
         for metric in self._metrics:
-            values |= metric.compute(self._y, outputs[self._rows], self._weights)
+            values |= metric.compute(self._y, point_predictions(self._loss, outputs[self._rows]), self._weights)
         return values

@@ -186,7 +186,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
                 "single samples."
             )
         self._targets, y = self._targets_class.learn(
-            y, data, per_step=per_step, loss=self.loss, dtype=self.dtype, name=name, classes=classes
+            y, data, per_step=per_step, loss=self._resolved_loss(), dtype=self.dtype, name=name, classes=classes
         )
         self.__dict__.update(self._targets.public_attributes)
         return data, y
@@ -194,8 +194,12 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     def _read_again(self, X, y):
         """Read further training data, in the layout of the first ones; the loss may have changed."""
         data = self._schema.read(self, X)
-        self._targets = self._targets.with_loss(self.loss)
+        self._targets = self._targets.with_loss(self._resolved_loss())
         return data, self._targets.read(y, data)
+
+    def _resolved_loss(self):
+        """Return the loss that the parameters describe."""
+        return self.loss
 
     def _check_loss(self, y, sequences):
         """Raise if the loss is not defined for the targets."""

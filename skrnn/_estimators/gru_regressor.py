@@ -53,9 +53,21 @@ class GRURegressor(BaseRecurrentRegressor):
         Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. If an optimizer has no native
         kernel, training uses ``keras.Model.fit``.
     loss : str, callable or keras.losses.Loss, default="mse"
-        Loss function to minimize, as in Keras. Keras computes a custom loss from the outputs of each batch.
+        Loss function to minimize, as in Keras, "quantile" or "gaussian". "quantile" is the pinball loss [KB78]_ of the
+        quantiles in `quantile`, averaged over quantiles and outputs; they are predicted by `predict` and
+        `predict_quantiles`. "gaussian" is the negative log-likelihood of a normal distribution [NW94]_, averaged over
+        outputs: the network has a mean and a scale per output, which ``predict(X, return_std=True)`` returns. The first
+        half of the columns of ``model_``'s output are the means, the second half numbers s, for which the standard
+        deviation is softplus(s) + 0.001. Keras computes a custom loss from the outputs of each batch.
+    quantile : float in (0, 1), or tuple of such floats, default=0.5
+        Quantile or quantiles to estimate. Only used if ``loss="quantile"``. Several quantiles must be strictly
+        increasing and contain 0.5; then `predict` returns the medians, and `predict_quantiles` all of them. In the
+        output of ``model_``, which is not sorted, quantiles vary slowest: its columns are all outputs at the first
+        quantile, then all outputs at the second, and so on. To score an estimate of quantile q in a search, pass
+        ``scoring=make_scorer(mean_pinball_loss, alpha=q, greater_is_better=False)``.
     metrics : str, callable, list of them or None, default=None
-        Additional metrics to record in `history_` once per epoch, as in Keras. They are weighted like the loss.
+        Additional metrics to record in `history_` once per epoch, as in Keras. They are weighted like the loss. For
+        ``loss="quantile"`` and ``loss="gaussian"``, they are computed from what `predict` returns.
     epochs : int, default=100
         Maximum number of passes over the training data.
     batch_size : int or None, default=32
@@ -129,6 +141,9 @@ class GRURegressor(BaseRecurrentRegressor):
     ----------
     .. [1] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
        translation", EMNLP 2014.
+    .. [KB78] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46(1), 1978.
+    .. [NW94] D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability distribution",
+       ICNN 1994.
 
     Examples
     --------
@@ -160,6 +175,7 @@ class GRURegressor(BaseRecurrentRegressor):
         n_tokens: int | None = None,
         optimizer: str | keras.optimizers.Optimizer | type = "adam",
         loss: str | Callable[..., Any] = "mse",
+        quantile: float | Sequence[float] = 0.5,
         metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
         epochs: int = 100,
         batch_size: int | None = 32,
@@ -185,6 +201,7 @@ class GRURegressor(BaseRecurrentRegressor):
         self.n_tokens = n_tokens
         self.optimizer = optimizer
         self.loss = loss
+        self.quantile = quantile
         self.metrics = metrics
         self.epochs = epochs
         self.batch_size = batch_size

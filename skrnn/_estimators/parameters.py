@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
@@ -57,6 +58,11 @@ class ParametersMixin(BaseEstimator):
     def _get_param_names(cls) -> list[str]:
         """Return the sorted names of parameters, from the signature that scikit-learn would inspect in each call."""
         return sorted(cls.__signature__.parameters)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a saved state, with defaults for the parameters that its version lacked."""
+        parameters = type(self).__signature__.parameters.values()
+        super().__setstate__({p.name: p.default for p in parameters if p.default is not p.empty} | state)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, including those routed to the optimizer, the loss and the callbacks.
@@ -121,6 +127,19 @@ class ParametersMixin(BaseEstimator):
             routed[LEARNING_RATE] = float(rate)
         check_learning_rate(rate, f"{LEARNING_RATE!r} parameter of {type(self).__name__}")
         return routed
+
+
+def as_quantiles(value: Any, owner: str) -> tuple[float, ...]:
+    """Return the `quantile` parameter, a float or several in ascending order around 0.5, as a tuple."""
+    quantiles: tuple[Any, ...] = (value,) if isinstance(value, Real) else tuple(value)
+    are_levels = all(isinstance(q, Real) and not isinstance(q, bool) and 0 < float(q) < 1 for q in quantiles)
+    is_increasing = are_levels and all(a < b for a, b in itertools.pairwise(quantiles))
+    if not is_increasing or (not isinstance(value, Real) and 0.5 not in quantiles):
+        raise ValueError(
+            f"The 'quantile' parameter of {owner} must be a float in the range (0, 1), or a strictly increasing tuple "
+            f"of such floats that contains 0.5. Got {value!r} instead."
+        )
+    return tuple(map(float, quantiles))
 
 
 def as_units(value: Any, name: str, owner: str, *, may_be_empty: bool = False) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 from skrnn._common.state import stored_as
 from skrnn._data.checks import as_numeric, describe_position, first_position
 from skrnn._data.targets import check_target_shape, targets_of_list, valid_in_layout
+from skrnn._engine.distribution_losses import outputs_per_target, point_predictions
 from skrnn._engine.loss_targets import REAL_NUMBERS
 from skrnn._estimators.target_scale import warn_of_unscaled_target
 
@@ -26,8 +27,8 @@ class RegressionTargets:
         Shape of the outputs of one sample, or of one time step: () or (n_outputs,).
     per_step : bool
         Whether there is one output per time step.
-    loss : str, callable or keras.losses.Loss
-        The loss parameter of the estimator.
+    loss : str, callable, keras.losses.Loss or DistributionLoss
+        The loss parameter of the estimator, or what it represents.
     dtype : str
         Dtype of computation.
     name : str
@@ -79,12 +80,16 @@ class RegressionTargets:
 
     def output(self):
         """Return the number of units and the activation of the output layer, and the loss."""
-        return self.n_outputs, None, self.loss
+        return self.n_outputs * outputs_per_target(self.loss), None, self.loss
 
     def decode(self, outputs):
         """Return predictions in the shape of the training targets, as float64 like those of scikit-learn."""
-        outputs = outputs.astype(np.float64)
-        return outputs if self.shape else outputs[..., 0]
+        return self.in_shape(point_predictions(self.loss, outputs))
+
+    def in_shape(self, numbers):
+        """Return numbers with one column per output in the shape of the training targets, as float64."""
+        numbers = numbers.astype(np.float64)
+        return numbers if self.shape else numbers[..., 0]
 
     def class_codes(self, y):
         """Return None: samples have no class."""

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from numbers import Real
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.typing import fit_context
 from skrnn._data.checks import check_sample_weights
 from skrnn._data.targets import valid_in_layout, weights_of_steps
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.closed_loop import closed_loop
+from skrnn._engine.distribution_losses import (
+    DISTRIBUTION_LOSSES,
+    GaussianLoss,
+    QuantileLoss,
+    outputs_per_target,
+    point_predictions,
+)
 from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
+from skrnn._estimators.parameters import as_quantiles
 from skrnn._estimators.regression_targets import RegressionTargets
 
 Regressor = TypeVar("Regressor", bound="BaseRecurrentRegressor")
@@ -26,8 +37,82 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
 
     _targets_class = RegressionTargets
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseRecurrent._parameter_constraints,
+        "quantile": [Interval(Real, 0, 1, closed="neither"), tuple, list],
+    }
+
+    loss: Any
+    quantile: Any
+
+    def _resolved_loss(self):
+        """Return the loss that the parameters `loss` and `quantile` describe."""
+        quantiles = as_quantiles(self.quantile, type(self).__name__)
+        if not isinstance(self.loss, str):
+            return self.loss
+        return {"quantile": QuantileLoss(quantiles), "gaussian": GaussianLoss()}.get(self.loss, self.loss)
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> NDArray[Any]: ...
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[NDArray[Any], NDArray[Any]]: ...
+
+    def predict(self, X: ArrayLike, return_std: bool = False) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
         """Predict target values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of the training data.
+        return_std : bool, default=False
+            Whether to also return the standard deviation of each prediction. Only available if the estimator was fitted
+            with ``loss="gaussian"``.
+
+        Returns
+        -------
+        y : ndarray
+            Predictions, in the layout of the training targets: (n_samples,) or (n_samples, n_outputs). With
+            ``return_sequences=True``, the shape is (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), and
+            predictions at padded time steps are NaN; for a list of sequences, the result is an object array of arrays
+            of the same lengths. With ``loss="quantile"``, the predictions are the quantile, or the medians if there are
+            several; with ``loss="gaussian"``, the means.
+        y_std : ndarray
+            Standard deviations, in the same shape. Only returned if ``return_std=True``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If the layout or number of features of `X` differs from the training data, or if it contains invalid values;
+            with ``return_std=True``, if the estimator was fitted with another loss than "gaussian".
+        TypeError
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRURegressor
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> y = X[:, -1, 0] - X[:, -2, 1]
+        >>> reg = GRURegressor(units=8, loss="gaussian", random_state=0).fit(X, y)
+        >>> mean, std = reg.predict(X, return_std=True)
+        >>> mean.shape, std.shape
+        ((80,), (80,))
+        """
+        loss = self._loss_of_fit("gaussian", "return_std=True") if return_std else None
+        outputs, data = self._outputs(X)
+        y = self._in_layout(self._targets.decode(outputs), data)
+        if loss is None:
+            return y
+        return y, self._in_layout(self._targets.in_shape(loss.std(outputs)), data)
+
+    def predict_quantiles(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the quantiles of the target values, of an estimator that was fitted with ``loss="quantile"``.
+
+        Each quantile is an output of the network; outputs that are not in ascending order are sorted, which makes them
+        no less accurate [1]_.
 
         Parameters
         ----------
@@ -36,26 +121,59 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
 
         Returns
         -------
-        ndarray
-            Predictions, in the layout of the training targets: (n_samples,) or (n_samples, n_outputs). With
-            ``return_sequences=True``, the shape is (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), and
-            predictions at padded time steps are NaN; for a list of sequences, the result is an object array of arrays
-            of the same lengths.
+        ndarray of shape (n_samples, n_quantiles) or (n_samples, n_quantiles, n_outputs)
+            Quantiles in the order of the parameter `quantile`, ascending; n_quantiles is 1 if it is a float. The
+            medians are those that `predict` returns. With ``return_sequences=True``, the axis of time steps follows the
+            first axis, and quantiles at padded time steps are NaN; for a list of sequences, the result is an object
+            array of arrays of the same lengths.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the layout or number of features of `X` differs from the training data, or if it contains invalid values.
+            As in `predict`, and if the estimator was fitted with another loss than "quantile".
         TypeError
-            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+            As in `predict`.
+
+        References
+        ----------
+        .. [1] V. Chernozhukov, I. Fernández-Val and A. Galichon, "Quantile and probability curves without crossing",
+           Econometrica 78(3), 2010.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import GRURegressor
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> y = X[:, -1, 0] - X[:, -2, 1]
+        >>> reg = GRURegressor(units=8, loss="quantile", quantile=(0.1, 0.5, 0.9), random_state=0).fit(X, y)
+        >>> quantiles = reg.predict_quantiles(X)
+        >>> quantiles.shape
+        (80, 3)
+        >>> bool((quantiles[:, 1] == reg.predict(X)).all())
+        True
         """
+        loss = self._loss_of_fit("quantile", "predict_quantiles")
         outputs, data = self._outputs(X)
-        return self._in_layout(self._targets.decode(outputs), data)
+        return self._in_layout(self._targets.in_shape(loss.sorted(outputs)), data)
+
+    def _loss_of_fit(self, required, request):
+        """Return the `DistributionLoss` of the fit; raise if it is not the one that a request requires."""
+        check_is_fitted(self)
+        loss = self._targets.loss
+        if not isinstance(loss, DISTRIBUTION_LOSSES[required]):
+            fitted = {cls: name for name, cls in DISTRIBUTION_LOSSES.items()}.get(type(loss), loss)
+            raise ValueError(
+                f"{request} requires loss={required!r}, but this {type(self).__name__} was fitted with loss={fitted!r}."
+            )
+        return loss
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination of the predictions at valid time steps.
+
+        A quantile is scored by its pinball loss instead: pass ``make_scorer(mean_pinball_loss, alpha=quantile,
+        greater_is_better=False)``, with both functions from :mod:`sklearn.metrics`, as ``scoring`` to a search.
 
         Parameters
         ----------
@@ -88,7 +206,8 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             return r2_score(y, self._targets.decode(outputs), sample_weight=weights)
         is_valid = valid_in_layout(data.sequences)
         y_true = self._targets.encode(y_read, data.sequences)[is_valid]
-        return r2_score(y_true, outputs[is_valid], sample_weight=weights_of_steps(weights, is_valid))
+        y_pred = point_predictions(self._targets.loss, outputs[is_valid])
+        return r2_score(y_true, y_pred, sample_weight=weights_of_steps(weights, is_valid))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self: Regressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Regressor:
@@ -136,6 +255,8 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         """Predict blocks of steps, each from the ones before it, by native kernels; None where they cannot."""
         spec = self._spec
         if spec.return_sequences or fallback_reason(spec) is not None:
+            return None
+        if outputs_per_target(self._targets.loss) > 1:  # kernels feed the outputs back
             return None
         if spec.embedding is not None:  # windows hold numbers: predict raises for them
             return None

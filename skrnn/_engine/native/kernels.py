@@ -6,6 +6,7 @@ from skrnn._engine.native import (
     cells,
     closed_loop,
     dense,
+    distribution_losses,
     dropout,
     epoch,
     gather,
