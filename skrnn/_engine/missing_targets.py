@@ -17,13 +17,13 @@ def any_missing(*datasets: Dataset | None) -> bool:
     return any(dataset is not None and dataset.has_missing_targets for dataset in datasets)
 
 
-def check_metrics_of_missing(metrics: Any, n_outputs: int, name: str) -> None:
-    """Raise for metrics of several outputs that are not means over elements, from which missing targets are left out.
+def check_metrics_of_missing(metrics: Any, n_targets: int, name: str) -> None:
+    """Raise for metrics of several targets that are not means over elements, from which missing ones are left out.
 
-    With a single output, all metrics are computed from the rows that have a target.
+    With a single target, all metrics are computed from the rows that have a target.
     """
     for metric in as_list(metrics):
-        if n_outputs > 1 and keras_name(metric) not in _METRICS:
+        if n_targets > 1 and keras_name(metric) not in _METRICS:
             raise ValueError(
                 f"The 'metrics' parameter of {name} holds {metric!r}, which does not accept missing targets of several "
                 f"outputs, but y contains NaN. Use one of {', '.join(sorted(_METRICS))}."
@@ -36,9 +36,8 @@ def loss_without_missing(loss: Any) -> Any:
     def masked(y_true: Any, y_pred: Any) -> Any:
         from keras import ops
 
-        y, p, is_valid = _filled(y_true, y_pred)
-        losses = loss_per_row(loss, y[..., None], p[..., None])  # an axis of its own for each element
-        return ops.mean(ops.where(is_valid, losses, 0), axis=-1)
+        y, p, is_valid = _elements(y_true, y_pred)
+        return ops.mean(ops.where(is_valid, loss_per_row(loss, y, p), 0), axis=-1)
 
     return masked
 
@@ -50,22 +49,26 @@ def compute_without_missing(network: Any) -> None:
     def compute_metrics(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         from keras import ops
 
-        y, p, is_valid = _filled(y, y_pred)
+        y, p, is_valid = _elements(y, y_pred)
         weights = ops.cast(is_valid, p.dtype)
         if sample_weight is not None:
             weights = weights * ops.cast(sample_weight, p.dtype)[..., None]
-        return compute(x, ops.reshape(y, (-1, 1)), ops.reshape(p, (-1, 1)), ops.reshape(weights, (-1,)))
+        y, p = (ops.reshape(array, (-1, array.shape[-1])) for array in (y, p))
+        return compute(x, y, p, ops.reshape(weights, (-1,)))
 
     network.compute_metrics = compute_metrics
 
 
-def _filled(y, p):
-    """Return targets and outputs with 1 for elements that are missing, and the mask of the others.
+def _elements(y, p):
+    """Return targets (..., n_targets, 1), outputs (..., n_targets, outputs per target), and the mask of valid targets.
 
-    With zero weight alone, a loss that is NaN there, or has no gradient, would remain NaN.
+    Where a target is missing, both are 1: with zero weight alone, a loss that is NaN, or has no gradient, would remain
+    NaN.
     """
     from keras import ops
 
-    y = ops.cast(y, p.dtype)
+    y, n_targets = ops.cast(y, p.dtype), y.shape[-1]
+    p = ops.reshape(p, (*ops.shape(p)[:-1], p.shape[-1] // n_targets, n_targets))
+    y, p = y[..., None], ops.swapaxes(p, -1, -2)
     is_valid = ops.logical_not(ops.isnan(y))
-    return ops.where(is_valid, y, 1), ops.where(is_valid, p, 1), is_valid
+    return ops.where(is_valid, y, 1), ops.where(is_valid, p, 1), is_valid[..., 0]

@@ -34,7 +34,7 @@ class NativeParts:
     metrics: list[Any]
 
 
-def native_parts(plan: TrainingPlan, targets: Targets, *, has_missing: bool = False) -> NativeParts | str:
+def native_parts(plan: TrainingPlan, targets: Targets, *, has_missing: bool) -> NativeParts | str:
     """Return optimizer, loss and metrics of a plan, or the reason why kernels cannot train with them.
 
     ``has_missing`` is whether targets of the training or the validation data are missing.

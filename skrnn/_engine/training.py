@@ -45,7 +45,7 @@ def train(
     record = TrainingRecord(plan)
     has_missing = any_missing(dataset, validation)
     if has_missing:
-        check_metrics_of_missing(plan.metrics, plan.spec.n_outputs, plan.name)
+        check_metrics_of_missing(plan.metrics, dataset.targets.values.shape[1], plan.name)
     parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
     if plan.checkpoint is not None:
         engine = "keras" if isinstance(parts, str) else kernel_hash()

@@ -184,7 +184,7 @@ def test_output_without_targets_is_not_trained(X, y):
         {"loss": keras.losses.Huber(0.4), "metrics": [keras.metrics.MeanAbsoluteError(name="error")]},
         {"loss": keras.losses.LogCosh, "bidirectional": True},
         {"loss": keras.losses.mean_absolute_error},
-        {"loss": keras.losses.MeanSquaredError(reduction="mean")},  # which has no kernel
+        {"loss": keras.losses.MeanSquaredError(dtype="float16")},  # which has no kernel
     ],
     ids=["name", "instance", "class", "function", "without kernel"],
 )
@@ -204,7 +204,7 @@ def test_as_in_the_loop_of_keras(params, X_masked, two_outputs_of_steps, monkeyp
 @needs_kernels
 def test_loss_without_kernel(X, two_outputs):
     with_kernel = make("GRURegressor", loss="mse", **WHOLE).fit(X, two_outputs, X_val=X, y_val=two_outputs)
-    without = make("GRURegressor", loss=keras.losses.MeanSquaredError(reduction="mean"), **WHOLE)
+    without = make("GRURegressor", loss=keras.losses.MeanSquaredError(dtype="float16"), **WHOLE)
     without.fit(X, two_outputs, X_val=X, y_val=two_outputs)
     assert_allclose(weights_of(without), weights_of(with_kernel), rtol=0, atol=1e-12)
     assert without.history_["val_loss"] == pytest.approx(with_kernel.history_["val_loss"], rel=1e-12)
