@@ -19,9 +19,10 @@ class Targets:
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_outputs)
-        Targets as the loss takes them: one row per sample or, with one output per time step, per time step.
+        Targets as the loss takes them: one row per sample or, with one output per time step, per time step. Missing
+        targets are NaN.
     weights : ndarray of shape (n_rows,)
-        Weight of each row in the loss.
+        Weight of each row in the loss, of which each of its elements has an equal part.
     starts : ndarray of shape (n_samples,)
         The row of each sample, or of its first valid time step.
     per_step : bool
@@ -60,11 +61,42 @@ class Targets:
         rows = rows[..., None] + steps
         return self.values[rows], np.where(valid, self.weights[rows], 0)
 
-    def mean_weight(self, lengths):
-        """Return the mean over samples of their weight, or of the total weight of their valid time steps."""
+    def rows(self, lengths):
+        """Return the rows that belong to the samples, in order."""
         if not self.per_step:
-            return float(np.mean(self.weights[self.starts], dtype=np.float64))
-        cumulative = np.concatenate([[0.0], np.cumsum(self.weights, dtype=np.float64)])
+            return self.starts
+        before = np.cumsum(lengths) - lengths
+        return np.repeat(self.starts - before, lengths) + np.arange(lengths.sum())
+
+    def has_missing(self, lengths):
+        """Return whether targets of the samples are missing."""
+        return self._has_nan() and bool(np.isnan(self.values[self.rows(lengths)]).any())
+
+    def mean_weight(self, lengths):
+        """Return the mean over samples of their weight, or of the total weight of their valid time steps.
+
+        Missing targets have no weight.
+        """
+        return self._mean(self._without_missing(self.weights), lengths)
+
+    def mean_terms(self, lengths):
+        """Return the mean over samples of the number of their rows, of which missing targets are a fraction."""
+        if self._has_nan():
+            return self._mean(self._without_missing(np.ones(len(self.values))), lengths)
+        return float(np.mean(lengths)) if self.per_step else 1.0
+
+    def _has_nan(self):
+        return self.values.dtype.kind == "f" and bool(np.isnan(self.values).any())
+
+    def _without_missing(self, weights):
+        """Return weights of rows, multiplied by the fraction of their targets that are not missing."""
+        return weights * (1.0 - np.isnan(self.values).mean(axis=1)) if self._has_nan() else weights
+
+    def _mean(self, weights, lengths):
+        """Return the mean over samples of the total weight of their rows."""
+        if not self.per_step:
+            return float(np.mean(weights[self.starts], dtype=np.float64))
+        cumulative = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
         return float(np.mean(cumulative[self.starts + lengths] - cumulative[self.starts]))
 
 

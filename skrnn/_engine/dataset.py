@@ -42,7 +42,17 @@ class Dataset:
     @cached_property
     def mean_terms(self):
         """Number of valid terms of the loss, divided by the number of samples."""
-        return float(np.mean(self.sequences.lengths)) if self.targets.per_step else 1.0
+        return self.targets.mean_terms(self.sequences.lengths)
+
+    @cached_property
+    def has_missing_targets(self):
+        """Whether targets are NaN."""
+        return self.targets.has_missing(self.sequences.lengths)
+
+    @property
+    def target_rows(self):
+        """Rows of the targets that belong to the samples, in order."""
+        return self.targets.rows(self.sequences.lengths)
 
 
 def sample_order(n_samples: int, shuffle_seed: int | Sequence[int] | None) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from skrnn._engine.keras_batches import keras_batch, keras_inputs
 from skrnn._engine.keras_compile import training_variables
 from skrnn._engine.keras_loss import loss_per_row, weighted_sum
 from skrnn._engine.keras_metrics import built_metrics, metric_list
+from skrnn._engine.missing_targets import any_missing, compute_without_missing, loss_without_missing
 from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan
@@ -40,7 +41,8 @@ def fit_with_keras(
     validation : Dataset or None
     """
     mean_weight = plan.mean_weight(dataset)
-    _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight)
+    has_missing = any_missing(dataset, validation)
+    _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight, has_missing)
 
     def current_state():
         weights, optimizer = network_variables(model), model.optimizer
@@ -156,21 +158,22 @@ def as_keras_dataset(batches: Any) -> Any:
     return Batches()
 
 
-def _compile_weighted_loss(model, dtype, metrics, mean_weight):
-    """Recompile a model with the weighted loss that kernels compute.
+def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing):
+    """Recompile a model with the weighted loss that kernels compute; ``has_missing`` is whether targets are missing.
 
     Keras would divide by the number of terms instead of the total weight, and compute it in its global dtype.
     """
     import keras
 
     loss, config = model.loss, getattr(model, "_compile_config", None)
+    per_row = loss_without_missing(loss) if has_missing else loss
     n_devices = n_replicas()  # Keras adds the gradients of the devices that share a batch
 
     class WeightedLoss(keras.losses.Loss):
         def __call__(self, y_true, y_pred, sample_weight=None):
             if sample_weight is None:  # a callback evaluates the model on other data
-                return keras.ops.mean(loss_per_row(loss, y_true, y_pred)) / n_devices
-            total = weighted_sum(loss, y_true, y_pred, sample_weight)
+                return keras.ops.mean(loss_per_row(per_row, y_true, y_pred)) / n_devices
+            total = weighted_sum(per_row, y_true, y_pred, sample_weight)
             n_samples = keras.ops.cast(keras.ops.shape(sample_weight)[0], total.dtype)
             return total / (n_samples * mean_weight * n_devices)
 
@@ -181,6 +184,8 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
         jit_compile=False,
         auto_scale_loss=False,
     )
+    if has_missing:
+        compute_without_missing(model)
     model.loss, model._compile_config = loss, config  # so that models saved by callbacks load without skrnn
     if config is None:
         del model._compile_config

@@ -7,6 +7,9 @@ import inspect
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from skrnn._data.checks import describe_position, first_position
 
 SHORT_NAMES = {
     "bce": "binary_crossentropy",
@@ -65,6 +68,19 @@ _NOT_NEGATIVE = {"mean_squared_logarithmic_error", "poisson"}
 # Base classes of Keras: a loss that only inherits from these is a custom loss.
 _BASES = {"Loss", "LossFunctionWrapper", "KerasSaveable"}
 
+# Losses of a row that are the mean over its elements, so that missing targets can be left out.
+ELEMENTWISE = {
+    "gaussian",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "quantile",
+}
+
 # Losses whose value does not depend on the unit of the target.
 SCALE_FREE = {"mean_absolute_percentage_error", "mean_squared_logarithmic_error", "cosine_similarity"}
 
@@ -117,11 +133,29 @@ def check_loss(loss: Any, kind: str, y: Any, n_outputs: int, routed: dict[str, A
     if isinstance(loss, str) and loss in OF_DISTRIBUTIONS and arguments:
         raise ValueError(f"{arguments[0]} is not an argument of the loss {loss!r} of {name}, which has none.")
     if kind == REAL_NUMBERS and long_name in _NOT_NEGATIVE and (np.asarray(y) < 0).any():
-        raise ValueError(f"{given}, which requires targets that are not negative. The smallest one is {np.min(y)}.")
+        raise ValueError(f"{given}, which requires targets that are not negative. The smallest one is {np.nanmin(y)}.")
     if kind != REAL_NUMBERS and (routed.get("loss__from_logits") or _takes_logits(loss)):
         raise ValueError(
             f"{given} with from_logits=True, but the outputs of {name} are probabilities. Do not set from_logits."
         )
+
+
+def check_missing_targets(loss: Any, y: NDArray[Any], name: str) -> None:
+    """Raise if targets are missing, NaN, and the loss is not one of Keras's that are elementwise."""
+    if y.dtype.kind == "f" and keras_name(loss) not in ELEMENTWISE and np.isnan(y).any():
+        at = first_position(np.isnan(y))
+        raise ValueError(
+            f"Input y contains NaN, first{describe_position(at)}, but loss={loss!r} of {name} does not accept missing "
+            f"targets. Drop samples with missing targets, or use one of {', '.join(sorted(ELEMENTWISE))}."
+        )
+
+
+def keras_name(function: Any) -> str | None:
+    """Return the full name in snake case of one of Keras's losses or metrics, or None for a custom one."""
+    if isinstance(function, str):
+        return loss_name(function)
+    owner = function if inspect.isclass(function) or inspect.isfunction(function) else type(function)
+    return loss_name(owner.__name__) if _is_in_keras(owner) else None
 
 
 def _remedy(loss, kind, y):

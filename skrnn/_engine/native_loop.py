@@ -16,6 +16,7 @@ from skrnn._engine.keras_compile import resolved_loss
 from skrnn._engine.keras_loss import KerasLoss, depends_on_padding, keras_loss_reason
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
+from skrnn._engine.missing_targets import loss_without_missing
 from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.network import fresh_values, variables_of
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
@@ -34,8 +35,10 @@ class NativeParts:
     metrics: list[Any]
 
 
-def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
+def native_parts(plan: TrainingPlan, targets: Targets, *, has_missing: bool) -> NativeParts | str:
     """Return optimizer, loss and metrics of a plan, or the reason why kernels cannot train with them.
+
+    ``has_missing`` is whether targets of the training or the validation data are missing.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
     if isinstance(optimizer, str):
         return optimizer
     if loss is None:
-        loss = _keras_loss(plan, targets)
+        loss = _keras_loss(plan, targets, has_missing)
         if isinstance(loss, str):
             return loss
     metrics = make_metrics(
@@ -69,7 +72,7 @@ def native_parts(plan: TrainingPlan, targets: Targets) -> NativeParts | str:
     return NativeParts(optimizer, loss, metrics)
 
 
-def _keras_loss(plan, targets):
+def _keras_loss(plan, targets, has_missing):
     """Return a loss that Keras computes from the outputs of kernels, or the reason why only its loop can."""
     resolved = resolved_loss(plan.loss, plan.routed, plan.name)
     if isinstance(resolved, str) and resolved != plan.loss:
@@ -80,7 +83,7 @@ def _keras_loss(plan, targets):
     # At masked time steps, kernels repeat the last output of a sequence, as unidirectional layers of Keras do.
     if targets.per_step and plan.spec.bidirectional and depends_on_padding(resolved, targets.values, plan.spec):
         return "the loss is not one value per time step, and depends on the outputs at masked time steps"
-    return KerasLoss(resolved)
+    return KerasLoss(loss_without_missing(resolved) if has_missing else resolved)
 
 
 def _routed_to(target, routed):
@@ -182,21 +185,24 @@ def _starting_values(parts, plan, variables):
 
 
 class _EpochMetrics:
-    """Metrics of point predictions over the rows of a dataset that belong to its samples."""
+    """Metrics of point predictions for the samples of a dataset, or for the elements of their targets if some are NaN."""
 
     def __init__(self, metrics, loss, dataset):
         self._metrics, self._loss = metrics, loss
         if metrics:
-            targets, lengths = dataset.targets, dataset.sequences.lengths
-            rows = targets.starts
-            if targets.per_step:
-                before = np.cumsum(lengths) - lengths
-                rows = np.repeat(rows - before, lengths) + np.arange(lengths.sum())
+            targets, rows = dataset.targets, dataset.target_rows
             self._rows, self._y, self._weights = rows, targets.values[rows], targets.weights[rows]
+            self._elements = None
+            if dataset.has_missing_targets:
+                self._elements = np.nonzero(~np.isnan(self._y))
+                self._y, self._weights = self._y[self._elements][:, None], self._weights[self._elements[0]]
 
     def values(self, outputs):
         """Return the metrics of outputs, whose rows match those of the targets."""
         values: dict[str, float] = {}
         for metric in self._metrics:
-            values |= metric.compute(self._y, point_predictions(self._loss, outputs[self._rows]), self._weights)
+            predictions = point_predictions(self._loss, outputs[self._rows])
+            if self._elements is not None:
+                predictions = predictions[self._elements][:, None]
+            values |= metric.compute(self._y, predictions, self._weights)
         return values

@@ -13,6 +13,7 @@ from skrnn._engine.keras_compile import check_callback_arguments, compiled_netwo
 from skrnn._engine.keras_dtype_policy import default_dtype_policy
 from skrnn._engine.keras_loop import fit_with_keras
 from skrnn._engine.memory_error import memory_error
+from skrnn._engine.missing_targets import any_missing, check_metrics_of_missing
 from skrnn._engine.native.cache import kernel_hash
 from skrnn._engine.native_loop import fit_natively, native_parts
 from skrnn._engine.saved_fit import SavedFit
@@ -42,7 +43,10 @@ def train(
     record : TrainingRecord
     """
     record = TrainingRecord(plan)
-    parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets)
+    has_missing = any_missing(dataset, validation)
+    if has_missing:
+        check_metrics_of_missing(plan.metrics, dataset.targets.values.shape[1], plan.name)
+    parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
     if plan.checkpoint is not None:
         engine = "keras" if isinstance(parts, str) else kernel_hash()
         record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))

@@ -23,7 +23,7 @@ from skrnn._data.targets import make_targets, outputs_as_list, valid_in_layout
 from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.keras_batches import keras_inputs
-from skrnn._engine.loss_targets import check_loss
+from skrnn._engine.loss_targets import check_loss, check_missing_targets
 from skrnn._engine.memory_error import memory_error
 from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.network import NetworkSpec
@@ -35,7 +35,14 @@ from skrnn._estimators.html import Model, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
-from skrnn._estimators.weights import check_total, class_weighted, loss_weights, relative, resolved_class_weight
+from skrnn._estimators.weights import (
+    check_total,
+    class_weighted,
+    loss_weights,
+    relative,
+    resolved_class_weight,
+    without_missing,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -90,14 +97,15 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             Target values for regressors; class labels or multilabel indicators for classifiers. With
             ``return_sequences=True``, there is one target per time step, and the shape is (n_samples, n_timesteps) or,
             for regressors, (n_samples, n_timesteps, n_outputs). For a list of sequences, it is a list of targets of the
-            same lengths.
+            same lengths. For regressors, NaN is a missing target: each one is left out of the loss by itself, and
+            samples without any target are ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples in the loss. Samples with zero weight are ignored.
         X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
             Validation sequences, used instead of those that ``validation_split`` holds out. A Pipeline transforms them
             like `X` if it has ``transform_input=["X_val"]``.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets of `X_val`, in the layout and the units of `y`.
+            Targets of `X_val`, in the layout and the units of `y`. Missing targets are left out as in `y`.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the samples of `X_val` in the validation loss.
 
@@ -109,7 +117,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If data or parameters are invalid, or if the loss or a weight of the network becomes NaN or infinite.
+            If data or parameters are invalid, or if the loss or a weight of the network becomes NaN or infinite. If
+            `y` is NaN everywhere or, for classifiers, anywhere. If targets are missing and the loss is not one of
+            Keras's elementwise losses, such as "mse", "mae" and "huber", or, with several outputs, a metric is not.
         TypeError
             If data are not array-like or a DataFrame, contain non-numeric values, or are sparse.
 
@@ -147,7 +157,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         weights_dtype = self._targets.dtype if partial else "float64"
         weights = loss_weights(sample_weight, data.sequences, self._targets.per_step, weights_dtype, name)
         class_weight = resolved_class_weight(getattr(self, "class_weight", None), y, weights)
-        weights = class_weighted(weights, y, class_weight)
+        weights = without_missing(class_weighted(weights, y, class_weight), y)
         training = self._dataset(data.sequences, y, weights if partial else relative(weights))
         kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))  # samples with zero weight are ignored
         if not partial:
@@ -206,6 +216,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         valid = y[valid_in_layout(sequences)] if self._targets.per_step else y
         n_outputs = self._targets.output()[0]
         check_loss(self.loss, self._targets.kind, valid, n_outputs, self._routed(), type(self).__name__)
+        check_missing_targets(self.loss, y, type(self).__name__)
 
     def _dataset(self, sequences, y, weights):
         weights = weights.astype(self._targets.dtype, copy=False)
@@ -221,7 +232,8 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             y = self._targets.read(y_val, data)
             self._check_loss(y, data.sequences)
             weights = loss_weights(sample_weight_val, data.sequences, per_step, "float64", name)
-            return self._dataset(data.sequences, y, relative(class_weighted(weights, y, class_weight)))
+            weights = without_missing(class_weighted(weights, y, class_weight), y)
+            return self._dataset(data.sequences, y, relative(weights))
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             page = see("searching", "custom-validation-data")

@@ -74,6 +74,16 @@ class RegressionTargets:
             )
         return y.reshape(y.shape[: 2 if self.per_step else 1] + self.shape)
 
+    def check_scored(self, y):
+        """Raise if targets of ``score`` are missing."""
+        is_missing = np.isnan(y)
+        if is_missing.any():
+            raise ValueError(
+                f"Input y contains NaN, first{describe_position(first_position(is_missing))}. {self.name} accepts "
+                "missing targets in fit, but not in score. Drop such samples, or compare the output of "
+                "predict with the targets that are not missing."
+            )
+
     def encode(self, y, sequences):
         """Return ``y`` that was read with an axis of outputs."""
         return np.ascontiguousarray(y if self.shape else y[..., None])
@@ -109,7 +119,7 @@ def _output_shape(y, per_step):
 
 
 def _read(y, data, per_step, dtype, name):
-    """Return ``y`` as a numeric array with a finite target for every sample or every valid time step."""
+    """Return ``y`` as a numeric array with a target for every sample or every valid time step; NaN are missing ones."""
     if per_step and data.is_list:
         y = targets_of_list(y, data.given, data.sequences.n_timesteps, name)
     y = as_numeric(y, name, parameter="y", words=())
@@ -117,15 +127,19 @@ def _read(y, data, per_step, dtype, name):
     check_target_shape(y, data.sequences, per_step, name)
     with np.errstate(over="ignore"):
         y = y.astype(dtype, copy=False)
+    is_valid = np.ones(1, bool)
     if per_step and data.sequences.has_padding:
-        is_padding = ~valid_in_layout(data.sequences)
-        y = np.where(is_padding.reshape(is_padding.shape + (1,) * (y.ndim - 2)), 0, y).astype(dtype)
-    finite = np.isfinite(y)
-    if not finite.all():
-        at = first_position(~finite)
-        value = "NaN" if np.isnan(y[at]) else f"infinity or a value too large for dtype {dtype!r}"
+        is_valid = valid_in_layout(data.sequences)
+        is_valid = is_valid.reshape(is_valid.shape + (1,) * (y.ndim - 2))
+        y = np.where(is_valid, y, 0).astype(dtype)
+    if np.isinf(y).any():
         raise ValueError(
-            f"Input y contains {value}, first{describe_position(at)}. {name} takes finite targets; drop such samples, "
-            "or impute their targets."
+            f"Input y contains infinity or a value too large for dtype {dtype!r}, first"
+            f"{describe_position(first_position(np.isinf(y)))}. {name} takes finite targets, and NaN for missing ones."
         )
-    return y
+    is_missing = np.isnan(y)
+    if not is_missing.any():
+        return y
+    if (is_missing | ~is_valid).all():
+        raise ValueError(f"Input y contains only NaN. {name} requires at least one target that is not missing.")
+    return np.where(is_missing, y.dtype.type(np.nan), y)  # all of the same bits, which identify a fit

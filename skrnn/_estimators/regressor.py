@@ -195,12 +195,13 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As in `predict`, and if the shape of `y` or `sample_weight` does not match `X`.
+            As in `predict`, and if the shape of `y` or `sample_weight` does not match `X`, or if `y` contains NaN.
         TypeError
             If `X`, `y` or `sample_weight` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         outputs, data = self._outputs(X)
         y_read = self._targets.read(y, data)
+        self._targets.check_scored(y_read)
         weights = check_sample_weights(sample_weight, len(data), "float64", type(self).__name__)
         if not self._targets.per_step:
             return r2_score(y, self._targets.decode(outputs), sample_weight=weights)
@@ -220,7 +221,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Training sequences.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target values, as in `fit`.
+            Target values, as in `fit`. Missing ones are NaN.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
 

@@ -15,13 +15,19 @@ _SMALLEST_RATIO = 0.01  # of the standard deviation to the mean
 
 
 def warn_of_unscaled_target(y, loss, name):
-    """Warn of targets of shape (n_rows,) or (n_rows, n_outputs) with a large, or relative to the mean small, spread."""
+    """Warn of targets of shape (n_rows,) or (n_rows, n_outputs) with a large, or relative to the mean small, spread.
+
+    NaN are left out.
+    """
     columns = y.reshape(len(y), -1)
     if len(columns) < _MIN_ROWS or loss_name(loss) in SCALE_FREE:
         return
-    mean, std = columns.mean(axis=0, dtype=np.float64), columns.std(axis=0, dtype=np.float64)
+    n_valid = len(columns) - np.isnan(columns).sum(axis=0)
+    columns = np.where(n_valid > 0, columns, 0)
+    mean = np.atleast_1d(np.nanmean(columns, axis=0, dtype=np.float64))
+    std = np.atleast_1d(np.nanstd(columns, axis=0, dtype=np.float64))
     unscaled = (std > _LARGEST_STD) | (std < _SMALLEST_RATIO * np.abs(mean))
-    unscaled &= columns.min(axis=0) < columns.max(axis=0)
+    unscaled &= (np.nanmin(columns, axis=0) < np.nanmax(columns, axis=0)) & (n_valid >= _MIN_ROWS)
     if not unscaled.any():
         return
     at = int(np.argmax(unscaled))

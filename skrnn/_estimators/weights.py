@@ -56,6 +56,19 @@ def class_weighted(weights: NDArray[Any], y: NDArray[Any], class_weight: Any) ->
     return weighted
 
 
+def without_missing(weights: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """Return the weights of samples or time steps, zero where all targets are missing."""
+    if y.dtype.kind != "f":
+        return weights
+    is_missing = np.isnan(y).all(axis=tuple(range(weights.ndim, y.ndim)))
+    if not is_missing.any():
+        return weights
+    weights = np.where(is_missing, weights.dtype.type(0), weights)
+    if not weights.any():
+        raise ValueError("Input y contains only NaN where the weight is not zero. Check y and sample_weight.")
+    return weights
+
+
 def relative(weights: NDArray[Any]) -> NDArray[Any]:
     """Return weights divided by their mean: only ratios matter, and tiny or huge weights would be lost in float32."""
     non_zero = weights[weights > 0]
@@ -67,5 +80,5 @@ def check_total(dataset: Any, part: str, name: str) -> None:
     if dataset is not None and not (len(dataset) and dataset.mean_weight):
         raise ValueError(
             f"The {part} data of {name} have zero total weight, so that their loss is undefined. Check sample_weight, "
-            "class_weight and validation_split."
+            "class_weight, validation_split and missing targets."
         )

@@ -20,6 +20,7 @@ NORMAL = (NORMAL - NORMAL.mean()) / NORMAL.std()
         (101 * NORMAL, "y has mean .* and standard deviation 101, a scale that Name takes many epochs to reach"),
         (NORMAL + 101, "y has mean 101 and standard deviation 1,"),
         (np.column_stack([NORMAL, 101 * NORMAL]), "Output 1 of y has mean"),
+        (np.column_stack([np.full(41, np.nan), [np.nan, *(101 * NORMAL)]]), "Output 1 of y has .* deviation 101,"),
     ],
 )
 def test_what_is_not_scaled(y, said):
@@ -34,13 +35,14 @@ def test_what_is_not_scaled(y, said):
         (NORMAL + 99, "mse"),
         (np.full(40, 1000.0), "mse"),  # one value only
         (1000 * NORMAL[:19], "mse"),
+        ([*(1000 * NORMAL[:19]), *[np.nan] * 20], "mse"),
         (1000 * NORMAL, "mape"),
         (1000 * NORMAL, "MeanSquaredLogarithmicError"),
         (1e-9 * NORMAL, "mse"),
     ],
 )
 def test_what_is(y, loss):
-    warn_of_unscaled_target(y, loss, "Name")  # a warning would be an error
+    warn_of_unscaled_target(np.asarray(y), loss, "Name")  # a warning would be an error
 
 
 def test_a_fit_warns_once(X, y):

@@ -22,6 +22,10 @@ def quantile(p, z, y, d, n_out, factor, wants_gradient, parameters):
     n_targets, total = n_out // int(parameters[0]), 0.0
     for j in range(n_out):
         q, error = parameters[1 + j // n_targets], np.float64(y[j % n_targets]) - p[j]
+        if y[j % n_targets] != y[j % n_targets]:  # a missing target
+            if wants_gradient:
+                d[j] = 0.0
+            continue
         slope = q if error >= 0.0 else q - 1.0  # at zero as in the maximum of both lines by TensorFlow
         total += slope * error
         if wants_gradient:
@@ -40,6 +44,10 @@ def gaussian(p, z, y, d, n_out, factor, wants_gradient, parameters):
     """Negative log-likelihood of normal distributions, averaged over targets; ``parameters[0]`` bounds the scale."""
     n_targets, total = n_out // 2, 0.0
     for j in range(n_targets):
+        if y[j] != y[j]:  # a missing target
+            if wants_gradient:
+                d[j] = d[n_targets + j] = 0.0
+            continue
         raw = np.float64(p[n_targets + j])
         scale = _softplus(raw) + parameters[0]
         error = (np.float64(y[j]) - p[j]) / scale

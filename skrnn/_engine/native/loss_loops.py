@@ -51,7 +51,7 @@ def of_terms(function):
     """Make the kernel of a loss that is the mean of an elementwise term over a row.
 
     ``function(p, z, y, highest, parameters)`` returns the term and its derivative; ``highest`` is the upper bound at
-    which probabilities are clipped.
+    which probabilities are clipped. The term of a missing target, NaN, is zero.
     """
     term = inlined(function)
 
@@ -59,7 +59,12 @@ def of_terms(function):
         highest = rounded(p, 1.0 - EPSILON)
         total = 0.0
         for j in range(n_out):
-            value, slope = term(np.float64(p[j]), np.float64(z[j]), np.float64(y[j]), highest, parameters)
+            target = np.float64(y[j])
+            if target != target:
+                if wants_gradient:
+                    d[j] = 0.0
+                continue
+            value, slope = term(np.float64(p[j]), np.float64(z[j]), target, highest, parameters)
             total += value
             if wants_gradient:
                 d[j] = factor * slope / n_out
