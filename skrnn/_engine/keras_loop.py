@@ -18,6 +18,7 @@ from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan
 from skrnn._engine.training_record import TrainingRecord
+from skrnn._engine.unknown_codes import key_of_epoch, replace_codes
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 _SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
@@ -64,8 +65,14 @@ def fit_with_keras(
     def order_of(epoch):
         return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
 
+    columns = [column for column, _, _ in plan.spec.categories]
+
     def batch(epoch, index):
-        return keras_batch(dataset, order_of(epoch)[index], 1.0, *batch_format)
+        samples = order_of(epoch)[index]
+        inputs, targets, weights = keras_batch(dataset, samples, 1.0, *batch_format)
+        if columns:
+            replace_codes(inputs[: len(samples)], columns, key_of_epoch(plan.seed, epoch), samples)
+        return inputs, targets, weights
 
     def batches_of(data):
         """Return the batches for an evaluation, whose weights are relative to the total weight of the same data."""

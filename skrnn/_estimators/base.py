@@ -176,7 +176,12 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         """Learn the layout of `X` and the kind of `y`; return both as they were read."""
         name = type(self).__name__
         self._schema, data = learn_schema(
-            self, X, dtype=self.dtype, embedding_dim=self.embedding_dim, n_tokens=self.n_tokens
+            self,
+            X,
+            dtype=self.dtype,
+            embedding_dim=self.embedding_dim,
+            n_tokens=self.n_tokens,
+            categorical_features=self.categorical_features,
         )
         warn_of_layout(data, self._schema, name)
         per_step = bool(self.return_sequences)

@@ -137,7 +137,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         spec = self._spec
         if spec.return_sequences or fallback_reason(spec) is not None:
             return None
-        if spec.embedding is not None:  # windows hold numbers: predict raises for them
+        if spec.embedding is not None or spec.categories:  # predict checks that codes are valid
             return None
         weights = packed_weights(spec, self._state)
         return closed_loop(architecture_of(spec), weights, seen, covariates, output_steps, n_blocks)
