@@ -146,10 +146,12 @@ def check_codes(sequences: Any, columns: tuple[int, ...], name: str) -> None:
         is_wrong &= rows_in_use(sequences)  # other rows may contain any values, such as the NaN of padding
         if is_wrong.any():
             row = int(np.argmax(is_wrong))
+            is_integer = codes[row] == np.floor(codes[row])
             raise ValueError(
                 f"Categorical feature {column} of X contains {codes[row]!s}{_position(sequences, row)}, but "
                 f"{name} takes codes, which are integers of at least 0. Is there a scaler in front? "
                 "SequenceScaler(categorical_features=...) leaves them unchanged."
+                + (" Unknown categories can be encoded as any integer above the other codes." if is_integer else "")
             )
 
 

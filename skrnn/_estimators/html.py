@@ -45,7 +45,8 @@ def network_summary(estimator):
     if spec.embedding is not None:
         layers.insert(0, f"embedding of dimension {spec.embedding[1]}")
     if spec.categories:
-        layers.insert(0, f"embedding of {len(spec.categories)} categorical feature(s)")
+        n = len(spec.categories)
+        layers.insert(0, f"embedding{'s' if n > 1 else ''} of {n} categorical feature{'s' if n > 1 else ''}")
     if spec.dense_units:
         layers.append(f"dense with {_joined(spec.dense_units)} units")
     # The states of random generators, which are integers, are no parameters.

@@ -53,9 +53,10 @@ class LSTMRegressor(BaseRecurrentRegressor):
         Features of 3-D `X` that contain categories: their positions, or a boolean mask of all features. They must be
         encoded as integers from 0 to n - 1, for example by scikit-learn's ``OrdinalEncoder``, and must not be scaled.
         Each of them is replaced by a trained embedding of dimension ``min(50, (n + 1) // 2)``, a rule of thumb of
-        fast.ai, where n is one more than the largest code. Codes that do not occur in the `X` of the first fit, whether
-        larger or smaller than the largest, are unknown and share one vector. It is trained on 1% of the training codes,
-        drawn anew in each epoch. If None, all features are numeric.
+        fast.ai, where n is one more than the largest code. The first recurrent layer gets the numeric features,
+        followed by the embeddings. All codes that do not occur in the `X` of the first fit, also those below the
+        largest one, are unknown and share one vector. To train it, 1% of the codes, drawn anew in each epoch, are
+        treated as unknown. If None, all features are numeric.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
         Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. If an optimizer has no native
         kernel, training uses ``keras.Model.fit``.
@@ -89,9 +90,9 @@ class LSTMRegressor(BaseRecurrentRegressor):
         Whether `fit` continues training from the fitted weights and the optimizer state of the previous call. If False,
         it starts from new initial weights.
     random_state : int, RandomState instance or None, default=None
-        Determines random number generation for weight initialization, shuffling and dropout. Pass an int for
-        reproducible results across multiple function calls and processes. If None, a seed is drawn from the operating
-        system. No global random state is read or modified.
+        Determines random number generation for weight initialization, shuffling, dropout and the codes that are
+        treated as unknown. Pass an int for reproducible results across multiple function calls and processes. If None,
+        a seed is drawn from the operating system. No global random state is read or modified.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of all computations.
     verbose : int, default=0

@@ -137,7 +137,8 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
             return None
         name, n_features = type(self).__name__, self._schema.n_features
         check_has_features(name, self._schema.n_dimensions)
-        return numeric_columns(n_features, categorical_columns(self.categorical_features, n_features, name))
+        columns = categorical_columns(self.categorical_features, n_features, name)
+        return numeric_columns(n_features, columns) if columns else None
 
     def transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
         """Scale the valid time steps.
