@@ -54,7 +54,10 @@ def categorical_columns(categorical_features: Any, n_features: int, name: str) -
     """
     if categorical_features is None:
         return ()
-    columns = np.asarray(categorical_features)
+    try:
+        columns = np.asarray(categorical_features)
+    except ValueError:  # lists of different lengths
+        columns = np.empty((0, 0))
     if columns.ndim != 1 or (columns.dtype.kind not in "biu" and columns.size):
         raise ValueError(
             f"The 'categorical_features' parameter of {name} must be a 1-D array-like of the positions of features, or "

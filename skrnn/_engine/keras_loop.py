@@ -42,6 +42,8 @@ def fit_with_keras(
     """
     mean_weight = plan.mean_weight(dataset)
     _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight)
+    if plan.spec.categories:
+        _make_gradients_dense(model.optimizer)
 
     def current_state():
         weights, optimizer = network_variables(model), model.optimizer
@@ -189,6 +191,26 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight):
         auto_scale_loss=False,
     )
     model.loss, model._compile_config = loss, config  # so that models saved by callbacks load without skrnn
+
+
+def _make_gradients_dense(optimizer):
+    """Let an optimizer sum the gradients of equal codes of a batch before it squares or clips them.
+
+    Keras on TensorFlow keeps gradients of embeddings sparse, with one entry per time step, and squares and clips each
+    entry (Keras 3.15). Few codes share a batch, so that most of them occur many times.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    apply = optimizer.apply
+
+    def apply_dense(gradients, variables=None):
+        return apply([g if g is None else tf.convert_to_tensor(g) for g in gradients], variables)
+
+    optimizer.apply = apply_dense
 
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:
