@@ -270,6 +270,8 @@ def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, 
     tokens = np.random.default_rng(2).integers(1, 6, size=(N_SAMPLES, N_TIMESTEPS))
     tokens[::3, -2:] = 0
     of_tokens = GRUClassifier(3, embedding_dim=2, epochs=1, random_state=0).fit(tokens, y > 0)
+    codes = np.concatenate([Xa, np.where(Xa[..., :1] > 0, 2.0, np.abs(Xa[..., :1]) // 2)], axis=2)  # NaN where padded
+    of_codes = GRURegressor(3, categorical_features=[2], bidirectional=True, epochs=1, random_state=0).fit(codes, y)
     deep = GRURegressor((3, 2), bidirectional=True, dropout=0.1, dense_units=2, epochs=1, random_state=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKRNN_ENGINE", "keras")  # who trained a network does not matter here
@@ -279,6 +281,7 @@ def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, 
         "whole": (fitted, X, fitted.predict(X)),
         "padded": (fitted, Xa, fitted.predict(Xa)),
         "tokens": (of_tokens, tokens, of_tokens.predict_proba(tokens)[:, 1]),
+        "codes": (of_codes, codes, of_codes.predict(codes)),
         "deep": (deep, Xa, of_deep),
     }
     for name, (estimator, inputs, _) in cases.items():

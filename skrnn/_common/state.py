@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -69,6 +70,12 @@ def _restored(value):
     return from_plain(value) if is_plain else value
 
 
+def _defaults(cls):
+    """Return the defaults of the parameters of an estimator, some of which may be newer than its saved state."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
 class PublicNameMixin:
     """Mixin that pickles an object under the public name of its class, which no move of a module changes."""
 
@@ -96,4 +103,4 @@ class PlainStateMixin(PublicNameMixin, BaseEstimator):
                 f"reads version {STATE_VERSION}. Load it with the version of skrnn that saved it, or refit it."
             )
         state = {name: _restored(value) for name, value in state.items() if name != "_state_version"}
-        super().__setstate__(state)
+        super().__setstate__(_defaults(type(self)) | state)

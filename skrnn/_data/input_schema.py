@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from skrnn._common.frames import as_pandas
 from skrnn._common.guide import see
 from skrnn._common.state import stored_as
+from skrnn._data.categories import Category, categorical_columns, learn_categories, with_known_codes
 from skrnn._data.checks import as_numeric, check_array_like, describe_value
 from skrnn._data.layouts import (
     checked_sequences,
@@ -75,6 +76,8 @@ class InputSchema:
         Size of their vocabulary.
     is_inferred : bool
         Whether the vocabulary was inferred from the training data, so that other ids are unknown tokens, no errors.
+    categories : tuple of Category
+        Categorical features of 3-D input.
     """
 
     n_dimensions: int
@@ -83,6 +86,7 @@ class InputSchema:
     embedding_dim: int | None = None
     n_tokens: int | None = None
     is_inferred: bool = False
+    categories: tuple[Category, ...] = ()
 
     @property
     def has_tokens(self):
@@ -119,7 +123,7 @@ class InputSchema:
                     f"X has {sequences.n_features} features, but {name} is expecting {self.n_features} features as "
                     f"input (shape {sequences.shape})."
                 )
-            return Input(given, is_list, sequences)
+            return Input(given, is_list, with_known_codes(sequences, self.categories, name))
         table = _read_table(estimator, given, self.dtype, self.has_tokens, reset=False)
         if not self.has_tokens:
             return Input(given, is_list, sequences_from_2d(table, self.dtype or table.dtype, name), table)
@@ -128,7 +132,7 @@ class InputSchema:
         return Input(given, is_list, sequences_from_tokens(known, self.n_tokens, name), table)
 
 
-def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
+def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None, categorical_features=None):
     """Read training data, and learn their layout.
 
     Sets the public attributes ``n_features_in_`` and ``feature_names_in_`` of the estimator.
@@ -140,6 +144,8 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
         Sequences in any layout.
     dtype, embedding_dim, n_tokens
         As in `InputSchema`; ``n_tokens=None`` infers it.
+    categorical_features : array-like of int or bool, or None, default=None
+        Features of 3-D input that contain codes.
 
     Returns
     -------
@@ -149,6 +155,8 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
     name = type(estimator).__name__
     given, is_list, n_dims = _given(X, name)
     has_tokens = embedding_dim is not None
+    if categorical_features is not None:
+        check_has_features(name, n_dims, embedding_dim)
     if n_dims == 3:
         if has_tokens:
             got = "a list of sequences" if is_list else f"3 dimensions, shape {np.shape(given)}"
@@ -157,9 +165,12 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
                 f"sequences padded with 0. Got {got}. SequenceTokenizer makes token ids of text."
             )
         sequences = _sequences_of(given, is_list, dtype, name)
+        columns = categorical_columns(categorical_features, sequences.n_features, name)
+        categories = learn_categories(sequences, columns, name)
         estimator.n_features_in_ = sequences.n_features
         vars(estimator).pop("feature_names_in_", None)
-        return InputSchema(3, dtype, sequences.n_features), Input(given, is_list, sequences)
+        schema = InputSchema(3, dtype, sequences.n_features, categories=categories)
+        return schema, Input(given, is_list, sequences)
     table = _read_table(estimator, given, dtype, has_tokens, reset=True)
     if not has_tokens:
         sequences = sequences_from_2d(table, dtype or table.dtype, name)
@@ -170,6 +181,20 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None):
         n_tokens = _inferred_vocabulary(table, name)
     sequences = sequences_from_tokens(table, n_tokens, name)
     return InputSchema(2, dtype, 1, embedding_dim, n_tokens, is_inferred), Input(given, is_list, sequences, table)
+
+
+def check_has_features(name, n_dims, embedding_dim=None):
+    """Raise for categorical features of input that has no features, 2-D input and token ids."""
+    if embedding_dim is not None:
+        raise ValueError(
+            f"The parameters 'categorical_features' and 'embedding_dim' of {name} cannot be combined: with "
+            f"embedding_dim={embedding_dim}, X contains token ids, which have no features. Set one of them to None."
+        )
+    if n_dims < 3:
+        raise ValueError(
+            f"categorical_features of {name} requires sequences with features, {_LAYOUTS[3]}. X is "
+            f"{_LAYOUTS[2]}: set categorical_features=None, or pass X[:, :, None] if its values are codes."
+        )
 
 
 def _given(X, name):

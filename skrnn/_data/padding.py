@@ -36,7 +36,7 @@ def without_padding(sequences, rows, dtype, name):
     is_invalid = ~finite.all(axis=1) & ~is_padding & in_use
     if is_invalid.any():
         row = int(np.argmax(is_invalid))
-        sample, time_step = _locate(sequences, row)
+        sample, time_step = locate(sequences, row)
         feature = int(np.argmin(finite[row]))
         raise ValueError(
             f"Input X contains {describe_non_finite(rows[row, feature], dtype)}, first at sample {sample}, time step "
@@ -100,7 +100,7 @@ def _trimmed(sequences, is_padding, name):
     return replace(sequences, starts=first, lengths=lengths, n_leading_padding=n_leading_padding)
 
 
-def _locate(sequences, row):
+def locate(sequences, row):
     """Return the first sample that contains a row, and its time step there."""
     offsets = row - sequences.starts
     inside = (offsets >= 0) & (offsets % sequences.step == 0)

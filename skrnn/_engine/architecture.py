@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._data.categories import numeric_columns
 from skrnn._engine.cells import CELLS
 from skrnn._engine.native import tables
 from skrnn._engine.native.library import LIBRARIES
@@ -100,12 +101,12 @@ class Architecture:
         directions = 2 if spec.bidirectional else 1
         n_layers, n_dense = len(spec.units), len(spec.dense_units) + 1
         table = np.zeros(tables.N_HEAD + (n_layers * directions + n_dense) * tables.N_ROW, np.int64)
-        self._size, self.n_variables = 0, int(spec.embedding is not None)
+        self._size, self.n_variables = 0, int(spec.embedding is not None) + len(spec.categories)
         self._blocks: list[_Block] = []
         self._vectors: set[int] = set()  # variables with one axis; all others have two
         self.directions, self.n_layers, self.n_dense = directions, n_layers, n_dense
         rows = table[tables.N_HEAD :].reshape(-1, tables.N_ROW)
-        n_inputs = spec.n_features if spec.embedding is None else spec.embedding[1]
+        n_inputs = spec.n_inputs
         table[[tables.N_LAYERS, tables.DIRECTIONS, tables.EVERY_STEP]] = n_layers, directions, spec.return_sequences
         table[[tables.N_DENSE, tables.N_FEATURES]] = n_dense, n_inputs
         table[[tables.GATES, tables.RECORD, tables.SLOPES]] = cell.gates, cell.record, cell.slopes
@@ -123,9 +124,11 @@ class Architecture:
         table[tables.DENSE_SIZE] = self._size
         table[tables.EMBEDDING] = -1
         if spec.embedding is not None:
-            n_tokens, dim = spec.embedding
-            table[tables.EMBEDDING], table[tables.EMBEDDING_ROW] = self._size, padded(dim)
-            self._add_block(0, n_tokens, padded(dim), slice(0, dim), panel=padded(dim))
+            table[tables.EMBEDDING], table[tables.EMBEDDING_ROW] = self._size, padded(spec.embedding[1])
+            table[tables.TOKENS_PER_STEP] = 1
+            self._add_table(0, *spec.embedding)
+        if spec.categories:
+            self._add_categories(table)
         table[tables.SIZE] = self.size = self._size
         self._blocks_of: list[list[_Block]] = [[] for _ in range(self.n_variables)]
         for block in self._blocks:
@@ -168,6 +171,23 @@ class Architecture:
         self._vectors.add(self.n_variables + 1)
         self.n_variables += 2
 
+    def _add_table(self, variable, n_rows, dim):
+        """Add the weights of an embedding, whose rows are contiguous."""
+        self._add_block(variable, n_rows, padded(dim), slice(0, dim), panel=padded(dim))
+
+    def _add_categories(self, table):
+        """Add the embeddings of categorical features, and describe all features."""
+        spec, first = self.spec, self._size
+        # The network's table contains the addresses of these arrays.
+        self._numeric = numeric_columns(spec.n_features, tuple(column for column, _, _ in spec.categories))
+        self._categories = np.zeros((len(spec.categories), tables.N_CATEGORY), np.int64)
+        for variable, (column, n_rows, dim) in enumerate(spec.categories):
+            self._categories[variable] = column, n_rows - 1, self._size - first, padded(dim), dim
+            self._add_table(variable, n_rows, dim)
+        table[[tables.EMBEDDING, tables.TOKENS_PER_STEP]] = first, len(spec.categories)
+        table[[tables.N_NUMERIC, tables.NUMERIC]] = len(self._numeric), self._numeric.ctypes.data
+        table[tables.CATEGORIES] = self._categories.ctypes.data
+
     def _pieces(self):
         """Return start, size and variable of each piece, the part of the weights that a thread updates at a time."""
         return np.array(
@@ -203,6 +223,8 @@ class Architecture:
         }
         if spec.embedding is not None:
             kernels |= {tables.GATHER: "gather_tokens", tables.SUM_TOKENS: "sum_token_gradients"}
+        if spec.categories:
+            kernels |= {tables.GATHER: "gather_categories", tables.SUM_TOKENS: "sum_category_gradients"}
         if spec.bidirectional:
             kernels |= {tables.REVERSE: "reverse", tables.ADD_REVERSED: "add_reversed"}
         if spec.bidirectional or spec.dropout:

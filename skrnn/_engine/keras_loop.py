@@ -19,6 +19,7 @@ from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan
 from skrnn._engine.training_record import TrainingRecord
+from skrnn._engine.unknown_codes import key_of_epoch, replace_codes
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 _SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
@@ -43,6 +44,8 @@ def fit_with_keras(
     mean_weight = plan.mean_weight(dataset)
     has_missing = any_missing(dataset, validation)
     _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight, has_missing)
+    if plan.spec.categories:
+        _make_gradients_dense(model.optimizer)
 
     def current_state():
         weights, optimizer = network_variables(model), model.optimizer
@@ -66,8 +69,14 @@ def fit_with_keras(
     def order_of(epoch):
         return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
 
+    columns = [column for column, _, _ in plan.spec.categories]
+
     def batch(epoch, index):
-        return keras_batch(dataset, order_of(epoch)[index], 1.0, *batch_format)
+        samples = order_of(epoch)[index]
+        inputs, targets, weights = keras_batch(dataset, samples, 1.0, *batch_format)
+        if columns:
+            replace_codes(inputs[: len(samples)], columns, key_of_epoch(plan.seed, epoch), samples)
+        return inputs, targets, weights
 
     def batches_of(data):
         """Return the batches for an evaluation, whose weights are relative to the total weight of the same data."""
@@ -189,6 +198,26 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing):
     model.loss, model._compile_config = loss, config  # so that models saved by callbacks load without skrnn
     if config is None:
         del model._compile_config
+
+
+def _make_gradients_dense(optimizer):
+    """Let an optimizer sum the gradients of equal codes of a batch before it squares or clips them.
+
+    Keras on TensorFlow keeps gradients of embeddings sparse, with one entry per time step, and squares and clips each
+    entry (Keras 3.15). Few codes share a batch, so that most of them occur many times.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    apply = optimizer.apply
+
+    def apply_dense(gradients, variables=None):
+        return apply([g if g is None else tf.convert_to_tensor(g) for g in gradients], variables)
+
+    optimizer.apply = apply_dense
 
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:

@@ -116,7 +116,8 @@ class Workers:
         self.n = threads_for(work, max_threads)
         self._runs_in_caller = self.n == 1 and work < _WORK_OF_THE_CALLER
         n_steps = 3 + 2 * int(job.lengths.max())
-        n_tokens = job.longest_total(n_rows) if architecture.spec.embedding is not None and not trains else 1
+        tokens_per_step = int(architecture.table[tables.TOKENS_PER_STEP])
+        n_tokens = job.longest_total(n_rows) * tokens_per_step if tokens_per_step and not trains else 1
 
         def memory(size):
             tokens = np.zeros(n_tokens, np.int64)

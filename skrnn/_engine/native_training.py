@@ -16,6 +16,7 @@ from skrnn._engine.native.library import LIBRARIES
 from skrnn._engine.native_pass import Job, Workers, prepare_evaluation
 from skrnn._engine.optimizers import NativeOptimizer
 from skrnn._engine.shard_order import ShardOrder
+from skrnn._engine.unknown_codes import REPLACED_FRACTION, key_of_epoch
 
 _CLIPPINGS = {"clipvalue": tables.BY_VALUE, "clipnorm": tables.BY_NORM, "global_clipnorm": tables.BY_GLOBAL_NORM}
 
@@ -76,10 +77,11 @@ class NativeTraining:
         job.set(tables.SYNC, self._counters)
         dense_size = int(architecture.table[tables.DENSE_SIZE])
         job.set(tables.GRADIENTS, aligned_zeros(max_shards * dense_size, spec.dtype))
-        if spec.embedding is not None:
-            total, row = job.longest_total(rows), tables.padded(spec.embedding[1])
+        tokens_per_step = int(architecture.table[tables.TOKENS_PER_STEP])
+        if tokens_per_step:
+            total, row = job.longest_total(rows), tables.padded(spec.n_inputs)
             job.set(tables.EMBEDDING_GRADIENT, aligned_zeros(architecture.size - dense_size, spec.dtype))
-            job.set(tables.TOKENS, np.zeros(max_shards * total, np.int64))
+            job.set(tables.TOKENS, np.zeros(max_shards * total * tokens_per_step, np.int64))
             job.set(tables.TOKEN_GRADIENTS, aligned_zeros(max_shards * total * row, spec.dtype))
             table[tables.TOKENS_PER_SHARD] = total
         table[[tables.N_BATCHES, tables.N_PIECES, tables.N_SAMPLES]] = len(batches), len(architecture.pieces), n
@@ -89,6 +91,7 @@ class NativeTraining:
             name, bound = optimizer.clipping
             table[tables.CLIPPING], job.numbers[tables.CLIP] = _CLIPPINGS[name], bound
         job.numbers[[tables.DROPOUT, tables.STATE_DROPOUT]] = spec.dropout, spec.recurrent_dropout
+        job.numbers[tables.REPLACEMENT] = REPLACED_FRACTION
         self.outputs = _outputs(job, dataset, keeps_outputs or by_batch)
         self._workers = Workers(
             job, "train", rows, trains=True, max_threads=max_shards, n_shards=max_shards if by_batch else 0
@@ -125,9 +128,9 @@ class NativeTraining:
         job.set(tables.ORDER, order)
         job.set(tables.POSITIONS, positions)
         job.set(tables.HYPER, self._optimizer.hyper(self._variables, self.n_batches))
-        if self.architecture.spec.dropout or self.architecture.spec.recurrent_dropout:
-            key = np.random.SeedSequence([self._seed, epoch]).generate_state(1, np.uint64)[0]
-            job.table[tables.DROPOUT_KEY] = key >> np.uint64(1)  # fits an int64
+        spec = self.architecture.spec
+        if spec.dropout or spec.recurrent_dropout or spec.categories:
+            job.table[tables.DROPOUT_KEY] = key_of_epoch(self._seed, epoch)
         self._counters[:] = 0
         if isinstance(self._loss, KerasLoss):
             loss = self._train_by_batches(self._loss, order, positions)

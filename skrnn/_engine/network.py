@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._common.state import stored_as
+from skrnn._data.categories import numeric_columns
 from skrnn._engine.cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
 from skrnn._engine.tensorflow_process import clear_kernel_cache
@@ -32,6 +33,14 @@ class NetworkSpec:
     n_outputs: int
     output_activation: str | None
     dtype: str
+    categories: tuple[tuple[int, int, int], ...] = ()  # (column, n_rows, embedding_dim) of each categorical feature
+
+    @property
+    def n_inputs(self):
+        """Number of inputs of the first recurrent layer per time step."""
+        if self.embedding is not None:
+            return self.embedding[1]
+        return self.n_features + sum(dim - 1 for _, _, dim in self.categories)
 
 
 # Value of masked time steps in the input of ``model_``, which never occurs in data. It is a float32 number also in
@@ -72,6 +81,8 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
         )(inputs)
     else:
         hidden = inputs = keras.layers.Input((n_timesteps, spec.n_features), dtype=spec.dtype, name="sequences")
+        if spec.categories:
+            hidden = _with_embeddings(inputs, spec, seeds, mask)
         if mask == "layer":
             hidden = keras.layers.Masking(mask_value=MASK_VALUE, dtype=spec.dtype, name="masking")(hidden)
     for depth, units in enumerate(spec.units):
@@ -87,6 +98,31 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     if seed is not None and not callable(spec.cell):
         assign(network_variables(network), fresh_values(signature(network), seed))
     return network
+
+
+def _with_embeddings(inputs, spec, seeds, mask):
+    """Return the numeric features, followed by the embedding of each categorical one; masked time steps stay so."""
+    import keras
+
+    numeric = numeric_columns(spec.n_features, tuple(column for column, _, _ in spec.categories)).tolist()
+    parts = [keras.ops.take(inputs, numeric, axis=-1)] if numeric else []
+    for column, n_rows, dim in spec.categories:
+        codes = keras.ops.take(inputs, column, axis=-1)
+        is_known = keras.ops.logical_and(codes >= 0, codes < n_rows - 1)
+        rows = keras.ops.cast(keras.ops.where(is_known, codes + 1, 0), "int32")
+        embedding = keras.layers.Embedding(
+            n_rows,
+            dim,
+            embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+            dtype=spec.dtype,
+            name=f"embedding_{column}",
+        )
+        parts.append(embedding(rows))
+    features = keras.layers.Concatenate(dtype=spec.dtype, name="features")(parts) if len(parts) > 1 else parts[0]
+    if mask is None:
+        return features
+    is_valid = keras.ops.any(keras.ops.not_equal(inputs, MASK_VALUE), axis=-1, keepdims=True)
+    return keras.ops.where(is_valid, features, MASK_VALUE)
 
 
 def _recurrent(spec, units, every_step, seeds, depth):
@@ -137,10 +173,10 @@ def variables_of(spec):
     cell = None if callable(spec.cell) else CELLS[spec.cell].variables
     if cell is None:
         return signature(build_network(spec, None))
-    weights, n_generators, n_inputs = [], 0, spec.n_features
+    weights, n_generators, n_inputs = [], 0, spec.n_inputs
     if spec.embedding is not None:
         weights.append(("embedding/embeddings", spec.embedding))
-        n_inputs = spec.embedding[1]
+    weights += [(f"embedding_{column}/embeddings", (n_rows, dim)) for column, n_rows, dim in spec.categories]
     for depth, units in enumerate(spec.units):
         layers = [f"recurrent_{depth}"]
         if spec.bidirectional:

@@ -186,7 +186,12 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         """Learn the layout of `X` and the kind of `y`; return both as they were read."""
         name = type(self).__name__
         self._schema, data = learn_schema(
-            self, X, dtype=self.dtype, embedding_dim=self.embedding_dim, n_tokens=self.n_tokens
+            self,
+            X,
+            dtype=self.dtype,
+            embedding_dim=self.embedding_dim,
+            n_tokens=self.n_tokens,
+            categorical_features=self.categorical_features,
         )
         warn_of_layout(data, self._schema, name)
         per_step = bool(self.return_sequences)
@@ -323,7 +328,8 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         -------
         ndarray of shape (n_samples, n_timesteps, n_features), or (n_samples, n_timesteps) for token ids
             Valid time steps first, then padded ones, filled with the value that the first layer of ``model_`` masks.
-            For univariate sequences, one per row of `X`, n_features is 1.
+            For univariate sequences, one per row of `X`, n_features is 1. Codes of categorical features below the
+            largest one that did not occur in the training data are -1, which the network treats as unknown.
 
         Raises
         ------

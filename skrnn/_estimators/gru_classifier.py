@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skrnn._common.typing import Splitter
 from skrnn._engine.checkpoint import Checkpoint
@@ -48,6 +49,14 @@ class GRUClassifier(BaseRecurrentClassifier):
     n_tokens : int or None, default=None
         Size of the vocabulary. All token ids must be less than this number. If None, it is inferred from the training
         data, and ids that are too large are treated as unknown tokens in `predict`.
+    categorical_features : array-like of int or bool, or None, default=None
+        Features of 3-D `X` that contain categories: their positions, or a boolean mask of all features. They must be
+        encoded as integers from 0 to n - 1, for example by scikit-learn's ``OrdinalEncoder``, and must not be scaled.
+        Each of them is replaced by a trained embedding of dimension ``min(50, (n + 1) // 2)``, a rule of thumb of
+        fast.ai, where n is one more than the largest code. The first recurrent layer gets the numeric features,
+        followed by the embeddings. All codes that do not occur in the `X` of the first fit, also those below the
+        largest one, are unknown and share one vector. To train it, 1% of the codes, drawn anew in each epoch, are
+        treated as unknown. If None, all features are numeric.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
         Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. If an optimizer has no native
         kernel, training uses ``keras.Model.fit``.
@@ -88,9 +97,9 @@ class GRUClassifier(BaseRecurrentClassifier):
         Whether `fit` continues training from the fitted weights and the optimizer state of the previous call. If False,
         it starts from new initial weights.
     random_state : int, RandomState instance or None, default=None
-        Determines random number generation for weight initialization, shuffling and dropout. Pass an int for
-        reproducible results across multiple function calls and processes. If None, a seed is drawn from the operating
-        system. No global random state is read or modified.
+        Determines random number generation for weight initialization, shuffling, dropout and the codes that are
+        treated as unknown. Pass an int for reproducible results across multiple function calls and processes. If None,
+        a seed is drawn from the operating system. No global random state is read or modified.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of all computations.
     verbose : int, default=0
@@ -166,6 +175,7 @@ class GRUClassifier(BaseRecurrentClassifier):
         return_sequences: bool = False,
         embedding_dim: int | None = None,
         n_tokens: int | None = None,
+        categorical_features: ArrayLike | None = None,
         optimizer: str | keras.optimizers.Optimizer | type = "adam",
         loss: str | Callable[..., Any] = "auto",
         metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
@@ -192,6 +202,7 @@ class GRUClassifier(BaseRecurrentClassifier):
         self.return_sequences = return_sequences
         self.embedding_dim = embedding_dim
         self.n_tokens = n_tokens
+        self.categorical_features = categorical_features
         self.optimizer = optimizer
         self.loss = loss
         self.metrics = metrics

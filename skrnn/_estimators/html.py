@@ -44,6 +44,9 @@ def network_summary(estimator):
     layers = [f"{'bidirectional ' if spec.bidirectional else ''}{label_of(spec.cell)} with {_joined(spec.units)} units"]
     if spec.embedding is not None:
         layers.insert(0, f"embedding of dimension {spec.embedding[1]}")
+    if spec.categories:
+        n = len(spec.categories)
+        layers.insert(0, f"embedding{'s' if n > 1 else ''} of {n} categorical feature{'s' if n > 1 else ''}")
     if spec.dense_units:
         layers.append(f"dense with {_joined(spec.dense_units)} units")
     # The states of random generators, which are integers, are no parameters.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skrnn._data.categories import categorical_columns
 from skrnn._engine.network import NetworkSpec
 from skrnn._estimators.parameters import as_units
 
@@ -40,4 +41,17 @@ def network_spec(estimator, schema, targets):
         n_outputs=n_outputs,
         output_activation=activation,
         dtype=estimator.dtype,
+        categories=_tables(estimator.categorical_features, schema, name),
     )
+
+
+def _tables(categorical_features, schema, name):
+    """Return position, number of rows and dimension of the embedding of each categorical feature.
+
+    A position that was not categorical in the first fit has no codes, so that fits that resume differ in their network.
+    """
+    n_codes = {category.column: category.n_codes for category in schema.categories}
+    columns = categorical_columns(categorical_features, schema.n_features, name)
+    n_rows = [n_codes.get(column, 0) + 1 for column in columns]
+    # The dimension is a rule of thumb of fast.ai, from its course of 2018.
+    return tuple((column, n, min(50, n // 2)) for column, n in zip(columns, n_rows, strict=True))

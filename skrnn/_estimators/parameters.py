@@ -30,6 +30,7 @@ class ParametersMixin(BaseEstimator):
         "return_sequences": ["boolean"],
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
         "n_tokens": [Interval(Integral, 2, None, closed="left"), None],
+        "categorical_features": ["array-like", None],
         "optimizer": [str, HasMethods(["get_config"])],
         "loss": [str, callable],
         "metrics": [str, list, tuple, callable, None],

@@ -259,7 +259,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             return None
         if outputs_per_target(self._targets.loss) > 1:  # kernels feed the outputs back
             return None
-        if spec.embedding is not None:  # windows hold numbers: predict raises for them
+        if spec.embedding is not None or spec.categories:  # predict checks that codes are valid
             return None
         weights = packed_weights(spec, self._state)
         return closed_loop(architecture_of(spec), weights, seen, covariates, output_steps, n_blocks)

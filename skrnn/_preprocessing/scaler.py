@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
-from skrnn._data.input_schema import InputSchema, learn_schema
+from skrnn._data.categories import categorical_columns, numeric_columns
+from skrnn._data.input_schema import InputSchema, check_has_features, learn_schema
 from skrnn._data.padding import rows_in_use
 from skrnn._data.sequences import Sequences
 
@@ -36,11 +37,15 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
     scaler : transformer, default=None
         Scaler of the rows, such as ``RobustScaler()``. It must transform each row independently and keep the number of
         columns. If None, ``StandardScaler()`` is used.
+    categorical_features : array-like of int or bool, or None, default=None
+        Features of 3-D `X` that contain categories, as in estimators with a parameter of this name: their positions, or
+        a boolean mask of all features. They are returned unchanged, in their place; `scaler` gets all other features.
+        If None, all features are scaled.
 
     Attributes
     ----------
     scaler_ : transformer
-        The fitted scaler.
+        The fitted scaler. If all features are categorical, it is not fitted.
 
     n_features_in_ : int
         Number of features of a time step; for 2-D input, whose rows are univariate sequences, number of time steps.
@@ -68,17 +73,28 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
     [[-1.225, 0.0], [1.225]]
     >>> scaler.scaler_.mean_
     array([3.])
+
+    A code at each time step, which is not scaled:
+
+    >>> X = np.array([[[10.0, 0], [20.0, 2]], [[30.0, 1], [40.0, 2]]])
+    >>> SequenceScaler(categorical_features=[1]).fit_transform(X).round(3).tolist()
+    [[[-1.342, 0.0], [-0.447, 2.0]], [[0.447, 1.0], [1.342, 2.0]]]
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {"scaler": [HasMethods(["fit", "transform"]), None]}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "scaler": [HasMethods(["fit", "transform"]), None],
+        "categorical_features": ["array-like", None],
+    }
 
     scaler_: BaseEstimator
     _schema: InputSchema
+    _scaled: NDArray[np.int64] | None = None  # positions of the features that are scaled, None for all
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
-    def __init__(self, scaler: BaseEstimator | None = None) -> None:
+    def __init__(self, scaler: BaseEstimator | None = None, *, categorical_features: ArrayLike | None = None) -> None:
         self.scaler = scaler
+        self.categorical_features = categorical_features
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self: Scaler, X: ArrayLike, y: object = None) -> Scaler:
@@ -101,16 +117,28 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         Raises
         ------
         ValueError
-            If `X` is neither 2-D nor 3-D, or contains infinity, or NaN other than padding; or if `scaler` is not a
-            transformer.
+            If `X` is neither 2-D nor 3-D, or contains infinity, or NaN other than padding; if `scaler` is not a
+            transformer; or if `categorical_features` are not features of `X`.
 
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         with unchanged_on_failure(self):
             self._schema, data = learn_schema(self, X, dtype=None)
-            self.scaler_ = _fitted(StandardScaler() if self.scaler is None else clone(self.scaler), data.sequences)
+            self._scaled = self._scaled_features()
+            scaler = StandardScaler() if self.scaler is None else clone(self.scaler)
+            has_features = self._scaled is None or len(self._scaled)
+            self.scaler_ = _fitted(scaler, data.sequences, self._scaled) if has_features else scaler
         return self
+
+    def _scaled_features(self):
+        """Return the positions of the features that are not categorical, or None if all are scaled."""
+        if self.categorical_features is None:
+            return None
+        name, n_features = type(self).__name__, self._schema.n_features
+        check_has_features(name, self._schema.n_dimensions)
+        columns = categorical_columns(self.categorical_features, n_features, name)
+        return numeric_columns(n_features, columns) if columns else None
 
     def transform(self, X: ArrayLike) -> NDArray[Any] | list[NDArray[Any]] | Sequences:
         """Scale the valid time steps.
@@ -205,6 +233,16 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         # ones, may contain values that a scaler rejects.
         in_use = rows_in_use(sequences)
         before = sequences.values[in_use]
+        after = self._scale(method, before)
+        values = np.full(sequences.values.shape, np.nan, dtype=after.dtype)
+        values[in_use] = after
+        return _in_layout(replace(sequences, values=values), data)
+
+    def _scale(self, method, rows):
+        """Return rows transformed by a method of the scaler, with categorical features unchanged."""
+        before = rows if self._scaled is None else rows[:, self._scaled]
+        if not before.shape[1]:
+            return rows
         after = np.asarray(getattr(self.scaler_, method)(before))
         if after.shape != before.shape:
             raise ValueError(
@@ -212,9 +250,11 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
                 f"transformed shape {before.shape} to {after.shape}. Use one that scales columns, such as "
                 "StandardScaler."
             )
-        values = np.full(sequences.values.shape, np.nan, dtype=after.dtype)
-        values[in_use] = after
-        return _in_layout(replace(sequences, values=values), data)
+        if self._scaled is None:
+            return after
+        scaled = rows.astype(after.dtype)
+        scaled[:, self._scaled] = after
+        return scaled
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -223,13 +263,14 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         return tags
 
 
-def _fitted(scaler, sequences):
-    """Fit a scaler on all valid time steps, in blocks if it has ``partial_fit``."""
+def _fitted(scaler, sequences, features):
+    """Fit a scaler on features (None for all) of all valid time steps, in blocks if it has ``partial_fit``."""
+    columns = slice(None) if features is None else features
     if not hasattr(scaler, "partial_fit"):
-        return scaler.fit(_valid_rows(sequences, slice(None)))
+        return scaler.fit(_valid_rows(sequences, slice(None))[:, columns])
     size = max(_ROWS_AT_ONCE // sequences.n_timesteps, 1)
     for first in range(0, len(sequences), size):
-        scaler.partial_fit(_valid_rows(sequences, slice(first, first + size)))
+        scaler.partial_fit(_valid_rows(sequences, slice(first, first + size))[:, columns])
     return scaler
 
 

@@ -39,6 +39,7 @@ FITTED = {
     "regressor": lambda: GRURegressor(**SMALL).fit(X, Y),
     "classifier": lambda: GRUClassifier(**SMALL).fit(X, np.where(Y > 0, "up", "down")),
     "classifier per step": lambda: GRUClassifier(return_sequences=True, **SMALL).fit(X, X > 0),
+    "categorical features": lambda: GRURegressor(categorical_features=[0], **SMALL).fit((X[..., None] > 0) * 2, Y),
     "windower": lambda: SequenceWindower(3).fit(ROWS),
     "windower of a panel": lambda: SequenceWindower(3, groups="shop", max_gap="2D").fit(PANEL),
     "forecaster": lambda: SequenceForecaster(

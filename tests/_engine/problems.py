@@ -37,6 +37,7 @@ def spec_of(**params):
         "n_outputs": 2,
         "output_activation": None,
         "dtype": "float64",
+        "categories": (),
     }
     return NetworkSpec(**defaults | params)
 
@@ -78,6 +79,8 @@ class Problem:
             values = np.where(inside[..., None], rng.normal(size=(n_samples, room, spec.n_features)), np.nan)
         else:
             values = np.where(inside, rng.integers(1, spec.embedding[0], size=(n_samples, room)), -1)[..., None]
+        for column, n_rows, _ in spec.categories:  # two codes are beyond the table
+            values[..., column] = np.where(inside, rng.integers(0, n_rows + 1, size=(n_samples, room)), np.nan)
         values = values.reshape(n_samples * room, -1)
         starts = np.arange(n_samples) * room
         sequences = Sequences(values, starts, lengths, n_timesteps - lengths, 1, n_timesteps)

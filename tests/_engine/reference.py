@@ -51,6 +51,11 @@ class NothingDropped:
         return 1.0
 
 
+def row_of(table, code):
+    """The vector of a code, whose row follows that of unknown codes."""
+    return table[int(code) + 1] if 0 <= code < len(table) - 1 else table[0]
+
+
 def activated(z, name):
     if name is None:
         return z
@@ -68,6 +73,11 @@ def outputs_of_sequence(spec, weights, x, kept=None):
     kept = kept or NothingDropped()
     weights = iter([np.asarray(w, dtype=np.float64) for w in weights])
     x = next(weights)[x] if spec.embedding is not None else np.asarray(x, dtype=np.float64)
+    if spec.categories:
+        columns = [column for column, _, _ in spec.categories]
+        tables = [(x[:, column], next(weights)) for column in columns]
+        vectors = [np.array([row_of(table, code) for code in codes]) for codes, table in tables]
+        x = np.concatenate([np.delete(x, columns, axis=1), *vectors], axis=1)
     for depth in range(len(spec.units)):
         parts = []
         for direction in range(1 + spec.bidirectional):

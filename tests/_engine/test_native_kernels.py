@@ -122,7 +122,11 @@ def test_gradients_are_the_slopes_of_the_loss(cell, params):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("params", [{"return_sequences": True}, DEEP, {"embedding": (9, 3)}], ids=str)
+@pytest.mark.parametrize(
+    "params",
+    [{"return_sequences": True}, DEEP, {"embedding": (9, 3)}, {"categories": ((0, 5, 2), (2, 9, 4))}],
+    ids=str,
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_bit_of_an_output_depends_on_other_rows(cell, params, dtype):
     problem = Problem(spec_of(cell=cell, dtype=dtype, output_activation="softmax", **params), 40, 9)
@@ -174,11 +178,12 @@ TRAININGS = [
     {**DEEP, "optimizer": "RMSprop", "clipvalue": 0.01},
     {"embedding": (9, 20), "n_features": 1, "optimizer": "Nadam", "global_clipnorm": 0.05, "units": (30,)},
     {**DEEP, "optimizer": "Adam", "dropout": 0.3, "recurrent_dropout": 0.2, "shuffle": True},
+    {**DEEP, "categories": ((0, 41, 20), (2, 3, 1)), "optimizer": "Adam", "clipnorm": 0.05, "shuffle": True},
 ]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("params", TRAININGS, ids=["norm", "value", "tokens", "dropout"])
+@pytest.mark.parametrize("params", TRAININGS, ids=["norm", "value", "tokens", "dropout", "categories"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_bit_of_a_training_depends_on_threads(cell, params, dtype, in_threads):
     names = {"optimizer", "clipnorm", "clipvalue", "global_clipnorm", "shuffle"}

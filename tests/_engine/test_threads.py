@@ -87,6 +87,9 @@ SEVERAL = {
     "tokens": lambda: RecurrentClassifier(
         "gru", 30, embedding_dim=5, batch_size=150, optimizer__clipnorm=0.1, random_state=0, **COMMON
     ),
+    "categories": lambda: RecurrentRegressor(
+        "gru", 30, categorical_features=[0, 2], bidirectional=True, batch_size=150, random_state=0, **COMMON
+    ),
 }
 
 
@@ -98,6 +101,8 @@ def data_of_several(kind):
         return X, (X == 3).sum(axis=1) > 1
     lengths = rng.integers(5, 31, size=300)
     X = [rng.normal(size=(n, 3)) for n in lengths]
+    if kind == "categories":
+        X = [np.abs(x * [5, 1, 1] // [1, 1, 0.1]) for x in X]
     if kind == "steps-dropout":
         return X, [np.cumsum(x[:, 0]) / 5 for x in X]
     return X, np.array([x[:, 1].sum() / 5 for x in X])

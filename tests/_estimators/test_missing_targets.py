@@ -8,7 +8,7 @@ from conftest import N_SAMPLES, make, needs_kernels, weights_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
-from skrnn import Checkpoint
+from skrnn import Checkpoint, GRURegressor
 from skrnn._engine.loss_targets import ELEMENTWISE
 from skrnn._engine.losses import native_loss
 from skrnn._engine.native.library import LIBRARIES

@@ -375,3 +375,43 @@ def test_scalers_that_change_the_columns(scaler, made, X):
 def test_scalers_that_cannot_go_back(X):
     with pytest.raises(AttributeError, match="'Normalizer' object has no attribute 'inverse_transform'"):
         SequenceScaler(Normalizer()).fit(X).inverse_transform(X)
+
+
+# ---------------------------------------------------------------------- categorical features
+
+
+@pytest.mark.parametrize("layout", ["list", "objects", "3-D", "lazy"])
+@pytest.mark.parametrize("scaler", [None, RobustScaler(), MinMaxScaler()], ids=str)
+def test_categorical_features_pass_unchanged_in_their_place(scaler, layout, sequences):
+    X = LAYOUTS[layout](sequences)
+    ours = SequenceScaler(scaler, categorical_features=[1]).fit(X)
+    inner = clone(scaler or StandardScaler())
+    after, before = rows_of(ours.transform(X)), rows_of(X)
+    assert_array_equal(after[:, 1], before[:, 1])
+    assert_allclose(after[:, [0, 2]], inner.fit_transform(before[:, [0, 2]]), rtol=1e-12)
+    assert ours.scaler_.n_features_in_ == 2
+    assert_allclose(rows_of(ours.inverse_transform(ours.transform(X))), before, rtol=1e-9, atol=1e-9)
+    by_mask = SequenceScaler(scaler, categorical_features=np.array([False, True, False])).fit(X)
+    assert_array_equal(rows_of(by_mask.transform(X)), after)
+
+
+def test_only_categorical_features(X):
+    scaler = SequenceScaler(categorical_features=[0, 1, 2]).fit(X)
+    assert_array_equal(scaler.transform(X), X)
+    assert_array_equal(scaler.inverse_transform(X), X)
+
+
+def test_no_categorical_features(X):
+    expected = SequenceScaler().fit_transform(X)
+    assert_array_equal(SequenceScaler(categorical_features=[]).fit_transform(X), expected)
+
+
+def test_categorical_features_that_do_not_exist(X):
+    with pytest.raises(ValueError, match=r"contains the position 3, but X has 3 feature\(s\)"):
+        SequenceScaler(categorical_features=[3]).fit(X)
+    with pytest.raises(ValueError, match="a mask of 2 features, but X has 3"):
+        SequenceScaler(categorical_features=[True, False]).fit(X)
+    with pytest.raises(ValueError, match="categorical_features of SequenceScaler requires sequences with features"):
+        SequenceScaler(categorical_features=[1]).fit(X[..., 0])
+    with pytest.raises(ValueError, match="'categorical_features' parameter of SequenceScaler must be an array-like"):
+        SequenceScaler(categorical_features=1).fit(X)

@@ -26,16 +26,26 @@ def mixed(z):
     return z ^ (z >> np.uint64(31))
 
 
+@inlined
+def key_of_row(key, position, stream, step):
+    """Return the key of the numbers that are drawn for a sample, a stream and a time step."""
+    of_row = mixed(np.uint64(key) + _GOLDEN * np.uint64(position + 1))
+    of_row = mixed(of_row + _GOLDEN * np.uint64(stream + 1))
+    return mixed(of_row + _GOLDEN * np.uint64(step + 1))
+
+
+@inlined
+def is_drawn(of_row, unit, rate):
+    """Return whether a unit is among the fraction that is drawn."""
+    return mixed(of_row + _GOLDEN * np.uint64(unit + 1)) >> _BITS < np.uint64(rate * 2.0**24)
+
+
 @kernel("FIIIIId")
 def draw_kept(kept, key, position, stream, step, n, rate):
     """Draw the factors of n units: 0 for dropped ones, 1 / (1 - rate) for the others."""
-    of_row = mixed(np.uint64(key) + _GOLDEN * np.uint64(position + 1))
-    of_row = mixed(of_row + _GOLDEN * np.uint64(stream + 1))
-    of_row = mixed(of_row + _GOLDEN * np.uint64(step + 1))
-    threshold, scale = np.uint64(rate * 2.0**24), 1.0 / (1.0 - rate)
+    of_row, scale = key_of_row(key, position, stream, step), 1.0 / (1.0 - rate)
     for unit in range(n):
-        bits = mixed(of_row + _GOLDEN * np.uint64(unit + 1)) >> _BITS
-        kept[unit] = scale if bits >= threshold else 0.0
+        kept[unit] = 0.0 if is_drawn(of_row, unit, rate) else scale
 
 
 @inlined

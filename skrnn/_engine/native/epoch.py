@@ -82,6 +82,7 @@ from skrnn._engine.native.tables import (
     TOKENS,
     TOKENS_DONE,
     TOKENS_PER_SHARD,
+    TOKENS_PER_STEP,
     TOKENS_TAKEN,
     WHOLE,
 )
@@ -196,7 +197,8 @@ def half_of_shard(w, net, job, batch, s):
     memory = floats_at(w, own[MEMORY_ADDRESS])
     first, m = shard_of(batch, s)
     if job[PASS] == FORWARD:
-        forward_shard(w, net, job, first, m, 1, steps, offsets, memory, at(ints_at(job[TOKENS]), s * most))
+        tokens = at(ints_at(job[TOKENS]), s * most * net[TOKENS_PER_STEP])
+        forward_shard(w, net, job, first, m, 1, steps, offsets, memory, tokens)
     else:
         transpose_weights(w, net, offsets, memory)
         take_gradient(w, net, job, first, steps, offsets, memory)
@@ -231,7 +233,7 @@ def train(w, net, job, steps, offsets, memory, unused):
             first, m = shard_of(batch, s)
             losses[loss + s] = train_shard(
                 w, net, job, first, m, divisors[b], at(floats_at(w, job[GRADIENTS]), s * net[DENSE_SIZE]), steps,
-                offsets, memory, at(ints_at(job[TOKENS]), s * most),
+                offsets, memory, at(ints_at(job[TOKENS]), s * most * net[TOKENS_PER_STEP]),
                 at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * padded_size(net[N_FEATURES])),
             )  # fmt: skip
             atomic_add(counters, SHARDS_DONE, 1)

@@ -16,13 +16,17 @@ DTYPES = {"float32": "f", "float64": "d"}
 (
     N_LAYERS, DIRECTIONS, EVERY_STEP, N_DENSE, N_FEATURES, EMBEDDING, EMBEDDING_ROW, DENSE_SIZE, SIZE, GATES, RECORD,
     SLOPES, INPUT_SLOPES, SEPARATE, STEP, STEP_BACK, DROPS, DROPS_STATE, GATHER, SUM_TOKENS, REVERSE, ADD_REVERSED,
-    DISTRIBUTE, N_HEAD,
-) = range(24)  # fmt: skip
+    DISTRIBUTE, TOKENS_PER_STEP, N_NUMERIC, NUMERIC, CATEGORIES, N_HEAD,
+) = range(28)  # fmt: skip
 # N_FEATURES: numbers per time step, also of an embedded one. EMBEDDING: its offset, or -1 without one. DENSE_SIZE: size
 # of the weights before the embedding. GATES, RECORD, SLOPES: numbers per unit of a cell's projections, of the record
 # that its forward step stores, and of the gradients of projections, of which those of the inputs begin at INPUT_SLOPES.
-# SEPARATE: whether the projection of the state is stored separately. STEP, STEP_BACK, and from GATHER on: addresses of
-# kernels, 0 for those that the network does not need, which need not be compiled.
+# SEPARATE: whether the projection of the state is stored separately. STEP, STEP_BACK, and from GATHER to DISTRIBUTE:
+# addresses of kernels, 0 for those that the network does not need, which need not be compiled. TOKENS_PER_STEP: 1 for
+# token ids, or the number of categorical features. N_NUMERIC, NUMERIC: number of the other features, if there are
+# categorical ones, and address of their columns. CATEGORIES: address of one row per categorical feature: its column,
+# the number of its codes, and the offset, row length and dimension of its table; offsets are relative to EMBEDDING.
+COLUMN, N_CODES, TABLE, TABLE_ROW, TABLE_SIZE, N_CATEGORY = range(6)
 
 # One row per layer and direction, then one per dense layer.
 INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATION_BACK, N_ROW = range(10)
@@ -41,7 +45,7 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
 # kernel. BATCHES: one row per batch, with its first sample, its end, and its number of shards. NUMBERS: float64, see
 # below.
 FIRST, LAST, SHARDS, N_BATCH = range(4)
-CLIP, DROPOUT, STATE_DROPOUT, N_NUMBERS = range(4)
+CLIP, DROPOUT, STATE_DROPOUT, REPLACEMENT, N_NUMBERS = range(5)
 PIECE_START, PIECE_SIZE, PIECE_VARIABLE, N_PIECE = range(4)
 
 # Values of VALUES_KIND and of CLIPPING.
@@ -70,7 +74,8 @@ STATES, RECORDS, STATE_GRADIENT, KEPT, BACKWARDS, BACKWARDS_GRADIENT, KERNEL_T, 
 )
 BEFORE, AFTER, GRADIENT, DENSE_T, N_DENSE_OFFSETS = range(5)
 
-N_STREAMS = 4  # random streams for dropout per layer: for its outputs, and for the states of each direction
+N_STREAMS = 4  # random streams per layer: for dropout of its outputs, and of the states of each direction
+REPLACEMENT_STREAM = 3  # the fourth stream of the first layer: for codes that are replaced by the unknown one
 
 
 def padded(n: int) -> int:

@@ -1,0 +1,108 @@
+"""Time steps with categorical features: numeric features, followed by the embedding of each categorical one.
+
+Each embedding is a table with one row per code, after a first row for unknown codes. In training, some codes are
+replaced by the unknown one, so that its row is trained.
+"""
+
+from __future__ import annotations
+
+from skrnn._engine.native.compiling import kernel
+from skrnn._engine.native.dropout import is_drawn, key_of_row
+from skrnn._engine.native.epoch import shard_of
+from skrnn._engine.native.gather import length_of
+from skrnn._engine.native.memory_layout import padded_size
+from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at, singles_at
+from skrnn._engine.native.recurrent import offset_at
+from skrnn._engine.native.tables import (
+    CATEGORIES,
+    COLUMN,
+    COLUMN_STRIDE,
+    DROPOUT_KEY,
+    EMBEDDING,
+    EMBEDDING_GRADIENT,
+    LENGTHS,
+    N_CATEGORY,
+    N_CODES,
+    N_FEATURES,
+    N_NUMERIC,
+    NUMBERS,
+    NUMERIC,
+    ORDER,
+    REPLACEMENT,
+    REPLACEMENT_STREAM,
+    ROW_STRIDE,
+    SHARDS,
+    SINGLE,
+    STARTS,
+    STRIDE,
+    TABLE,
+    TABLE_ROW,
+    TABLE_SIZE,
+    TOKEN_GRADIENTS,
+    TOKEN_PARTS,
+    TOKENS,
+    TOKENS_PER_SHARD,
+    TOKENS_PER_STEP,
+    VALUES,
+    VALUES_KIND,
+)
+
+
+@kernel("FNNNIFN")
+def gather_categories(w, net, job, steps, first, x, tokens):
+    """Copy the time steps for rows of the order to packed rows, and the offsets of their table rows to ``tokens``."""
+    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
+    column_stride, is_single = job[COLUMN_STRIDE], job[VALUES_KIND] == SINGLE
+    singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
+    n_numeric, numeric = net[N_NUMERIC], ints_at(net[NUMERIC])
+    n_categories, categories = net[TOKENS_PER_STEP], ints_at(net[CATEGORIES])
+    tables, rate = at(w, net[EMBEDDING]), doubles_at(job[NUMBERS])[REPLACEMENT]
+    for i in range(steps[1]):
+        sample = order[first + i]
+        for t in range(length_of(job, sample)):
+            source = (starts[sample] + stride * t) * job[ROW_STRIDE]
+            row = offset_at(steps, t) + i
+            to = at(x, row * f)
+            for k in range(n_numeric):
+                index = source + numeric[k] * column_stride
+                to[k] = singles[index] if is_single else doubles[index]
+            to = at(to, n_numeric)
+            of_row = key_of_row(job[DROPOUT_KEY], sample, REPLACEMENT_STREAM, t)
+            for k in range(n_categories):
+                category = at(categories, k * N_CATEGORY)
+                index = source + category[COLUMN] * column_stride
+                code = singles[index] if is_single else doubles[index]
+                token = category[TABLE]
+                if 0 <= code < category[N_CODES] and not is_drawn(of_row, k, rate):
+                    token += (int(code) + 1) * category[TABLE_ROW]
+                tokens[row * n_categories + k] = token
+                vector = at(tables, token)
+                for j in range(category[TABLE_SIZE]):
+                    to[j] = vector[j]
+                to = at(to, category[TABLE_SIZE])
+
+
+@kernel("FNNNI")
+def sum_category_gradients(w, net, job, batch, part):
+    """Sum the gradients of a part of the tables over a batch, in the order of the rows."""
+    order, lengths, row = ints_at(job[ORDER]), ints_at(job[LENGTHS]), padded_size(net[N_FEATURES])
+    total, most = floats_at(w, job[EMBEDDING_GRADIENT]), job[TOKENS_PER_SHARD]
+    n_categories, categories = net[TOKENS_PER_STEP], ints_at(net[CATEGORIES])
+    for s in range(batch[SHARDS]):
+        first, m = shard_of(batch, s)
+        tokens = at(ints_at(job[TOKENS]), s * most * n_categories)
+        gradients = at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * row)
+        n_packed = 0
+        for i in range(m):
+            n_packed += lengths[order[first + i]]
+        begin = net[N_NUMERIC]
+        for k in range(n_categories):
+            category = at(categories, k * N_CATEGORY)
+            n, table, table_row = category[TABLE_SIZE], category[TABLE], category[TABLE_ROW]
+            for r in range(n_packed):
+                token = tokens[r * n_categories + k]
+                if ((token - table) // table_row + k) % TOKEN_PARTS == part:
+                    to, source = at(total, token), at(gradients, r * row + begin)
+                    for j in range(n):
+                        to[j] += source[j]
+            begin += n
