@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. Modules are imported on first use, so that `import skrnn` is fast.
 _HOME = {
+    "CalendarFeatures": "skrnn._preprocessing.calendar",
     "CellComparison": "skrnn._model_selection.cell_comparison",
     "CellComparisonDisplay": "skrnn._plotting.cell_comparison_display",
     "Checkpoint": "skrnn._engine.checkpoint",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from skrnn._plotting.cell_comparison_display import CellComparisonDisplay as CellComparisonDisplay
     from skrnn._plotting.forecast_display import ForecastDisplay as ForecastDisplay
     from skrnn._plotting.loss_curve_display import LossCurveDisplay as LossCurveDisplay
+    from skrnn._preprocessing.calendar import CalendarFeatures as CalendarFeatures
     from skrnn._preprocessing.scaler import SequenceScaler as SequenceScaler
     from skrnn._preprocessing.tokenizer import SequenceTokenizer as SequenceTokenizer
     from skrnn._windows.sliding import sliding_windows as sliding_windows

@@ -273,6 +273,9 @@ def _fitted():
         "GRURegressor": lambda: make("GRURegressor").fit(rows, y),
         "GRUClassifier": lambda: make("GRUClassifier").fit(rows, y > 5),
         "SequenceForecaster": lambda: forecaster.fit(rows, y),
+        "CalendarFeatures": lambda: skrnn.CalendarFeatures(["month"]).fit(
+            rows.set_axis(pd.date_range("2024", periods=12))
+        ),
         "SequenceScaler": lambda: skrnn.SequenceScaler().fit(rows),
         "SequenceTokenizer": lambda: skrnn.SequenceTokenizer().fit(["a film"]),
         "SequenceWindower": lambda: skrnn.SequenceWindower().fit(rows),
