@@ -32,6 +32,7 @@ _HOME = {
     "compare_cells": "skrnn._model_selection.compare_cells",
     "datasets": "skrnn.datasets",
     "make_supervised": "skrnn._windows.supervised",
+    "metrics": "skrnn.metrics",
     "sliding_windows": "skrnn._windows.sliding",
 }
 
@@ -41,6 +42,7 @@ __all__ = sorted([*_HOME, "__version__"])
 if TYPE_CHECKING:
     # The same names for type checkers and editors, which do not evaluate `__getattr__`.
     from skrnn import datasets as datasets
+    from skrnn import metrics as metrics
     from skrnn._common.skops import SKOPS_TRUSTED as SKOPS_TRUSTED
     from skrnn._data.sequences import Sequences as Sequences
     from skrnn._engine.checkpoint import Checkpoint as Checkpoint
@@ -70,7 +72,7 @@ else:
         if name not in _HOME:
             raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
         module = importlib.import_module(_HOME[name])
-        return module if name == "datasets" else getattr(module, name)
+        return module if _HOME[name] == f"skrnn.{name}" else getattr(module, name)
 
 
 def _new(name: str) -> object:
