@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
@@ -110,8 +111,8 @@ def mean_absolute_scaled_error(
     """
     true, predicted, training = _read(y_true, y_pred, y_train)
     codes, codes_train, names = _read_groups(groups, groups_train, len(true), len(training))
-    scales = np.stack([_scale(training[codes_train == code], season) for code in range(len(names))])
-    errors = np.stack([_mean(np.abs(true - predicted)[codes == code]) for code in range(len(names))])
+    scales = np.stack([_scale(rows, season) for rows in _by_series(training, codes_train, len(names))])
+    errors = np.stack([_mean(rows) for rows in _by_series(np.abs(true - predicted), codes, len(names))])
     counts = ~np.isnan(errors)
     if not counts.any():
         raise ValueError(f"y_true of {_NAME} contains no value other than NaN.")
@@ -190,6 +191,13 @@ def _labels(groups, parameter, n_rows, rows):
     if labels.hasnans:
         raise ValueError(f"{parameter} contains a missing value in row {int(np.argmax(labels.isna()))}.")
     return labels
+
+
+def _by_series(rows, codes, n_series):
+    """Return the rows of each series, in their order, as a list of arrays; those with other codes are left out."""
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(n_series + 1))
+    return [rows[order[first:end]] for first, end in pairwise(bounds)]
 
 
 def _scale(rows, season):
