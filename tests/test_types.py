@@ -46,6 +46,7 @@ times, series = make_damped_oscillation(n=100)
 assert_type(series, NDArray[np.float64])
 X, y, X_latest = make_supervised(series, None, steps_ahead=2)
 assert_type(y, Array)
+assert_type(make_supervised(series, None, steps_ahead=range(1, 4))[1], Array)
 
 windower = SequenceWindower(window=8, padding="edge").fit(X)
 assert_type(windower, SequenceWindower)
