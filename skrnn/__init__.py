@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. Modules are imported on first use, so that `import skrnn` is fast.
 _HOME = {
+    "CalendarFeatures": "skrnn._preprocessing.calendar",
     "CellComparison": "skrnn._model_selection.cell_comparison",
     "CellComparisonDisplay": "skrnn._plotting.cell_comparison_display",
     "Checkpoint": "skrnn._engine.checkpoint",
@@ -31,6 +32,7 @@ _HOME = {
     "compare_cells": "skrnn._model_selection.compare_cells",
     "datasets": "skrnn.datasets",
     "make_supervised": "skrnn._windows.supervised",
+    "metrics": "skrnn.metrics",
     "sliding_windows": "skrnn._windows.sliding",
 }
 
@@ -40,6 +42,7 @@ __all__ = sorted([*_HOME, "__version__"])
 if TYPE_CHECKING:
     # The same names for type checkers and editors, which do not evaluate `__getattr__`.
     from skrnn import datasets as datasets
+    from skrnn import metrics as metrics
     from skrnn._common.skops import SKOPS_TRUSTED as SKOPS_TRUSTED
     from skrnn._data.sequences import Sequences as Sequences
     from skrnn._engine.checkpoint import Checkpoint as Checkpoint
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from skrnn._plotting.cell_comparison_display import CellComparisonDisplay as CellComparisonDisplay
     from skrnn._plotting.forecast_display import ForecastDisplay as ForecastDisplay
     from skrnn._plotting.loss_curve_display import LossCurveDisplay as LossCurveDisplay
+    from skrnn._preprocessing.calendar import CalendarFeatures as CalendarFeatures
     from skrnn._preprocessing.scaler import SequenceScaler as SequenceScaler
     from skrnn._preprocessing.tokenizer import SequenceTokenizer as SequenceTokenizer
     from skrnn._windows.sliding import sliding_windows as sliding_windows
@@ -68,7 +72,7 @@ else:
         if name not in _HOME:
             raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
         module = importlib.import_module(_HOME[name])
-        return module if name == "datasets" else getattr(module, name)
+        return module if _HOME[name] == f"skrnn.{name}" else getattr(module, name)
 
 
 def _new(name: str) -> object:

@@ -111,8 +111,18 @@ BACKTESTS = [
         Y,
         {"forecaster": forecaster(groups=0)},
         ValueError,
-        "backtest evaluates a single series, but the forecaster",
+        "The forecaster has groups=0, but X is None. Pass the",
     ),
+    (
+        "groups and a window of text",
+        np.zeros((len(Y), 1)),
+        Y,
+        {"forecaster": forecaster(groups=0, window="3")},
+        ValueError,
+        "The 'window' parameter of backtest must be an int in the range",
+    ),
+    ("half a season", None, Y, {"season": 0.5}, ValueError, "The 'season' parameter of backtest must be an int"),
+    ("percent", None, Y, {"coverage": 90}, ValueError, "The 'coverage' parameter of backtest must be a float"),
 ]
 
 

@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 import skrnn
 import skrnn.datasets
+import skrnn.metrics
 
 # Checks of numpydoc that are left out for every object of a kind, and why.
 _ONE_LINE = "A summary that says all there is needs no second paragraph."
@@ -69,6 +70,10 @@ FINDINGS = {
 }
 
 
+# Public modules by their name in the package.
+MODULES = {"datasets": skrnn.datasets, "metrics": skrnn.metrics}
+
+
 def _is_ours(member):
     """Tell what skrnn defines from what scikit-learn does, which puts some methods into every class."""
     defined = member.fget if isinstance(member, property) else inspect.unwrap(member) if callable(member) else None
@@ -77,9 +82,10 @@ def _is_ours(member):
 
 def _public_objects():
     """Public functions and classes, and the public methods and properties that skrnn defines on them, by name."""
-    names = [name for name in skrnn.__all__ if name not in ("SKOPS_TRUSTED", "__version__", "datasets")]
+    names = [name for name in skrnn.__all__ if name not in ("SKOPS_TRUSTED", "__version__", *MODULES)]
     objects = {f"skrnn.{name}": getattr(skrnn, name) for name in names}
-    objects |= {f"skrnn.datasets.{name}": getattr(skrnn.datasets, name) for name in skrnn.datasets.__all__}
+    for path, module in MODULES.items():
+        objects |= {f"skrnn.{path}.{name}": getattr(module, name) for name in module.__all__}
     for path, cls in list(objects.items()):
         if not inspect.isclass(cls):
             continue
@@ -259,7 +265,9 @@ def test_errors_are_documented(path):
 def test_neighbours_are_there(path):
     for names, _ in get_doc_object(OBJECTS[path])["See Also"]:
         for name, _ in names:
-            assert {f"skrnn.{name}", f"skrnn.datasets.{name}"} & set(OBJECTS) or Validator._load_obj(name)
+            assert {f"skrnn.{name}", *(f"skrnn.{path}.{name}" for path in MODULES)} & set(
+                OBJECTS
+            ) or Validator._load_obj(name)
 
 
 def _fitted():
@@ -273,6 +281,9 @@ def _fitted():
         "GRURegressor": lambda: make("GRURegressor").fit(rows, y),
         "GRUClassifier": lambda: make("GRUClassifier").fit(rows, y > 5),
         "SequenceForecaster": lambda: forecaster.fit(rows, y),
+        "CalendarFeatures": lambda: skrnn.CalendarFeatures(["month"]).fit(
+            rows.set_axis(pd.date_range("2024", periods=12))
+        ),
         "SequenceScaler": lambda: skrnn.SequenceScaler().fit(rows),
         "SequenceTokenizer": lambda: skrnn.SequenceTokenizer().fit(["a film"]),
         "SequenceWindower": lambda: skrnn.SequenceWindower().fit(rows),

@@ -126,15 +126,17 @@ def test_every_public_name_resolves_to_what_bears_it(name):
         assert value.count(".") == 2
     elif name == "SKOPS_TRUSTED":
         assert all(type_name.startswith("skrnn.") for type_name in value)
-    elif name == "datasets":
-        assert value is importlib.import_module("skrnn.datasets")
+    elif name in ("datasets", "metrics"):
+        assert value is importlib.import_module(f"skrnn.{name}")
     else:
         assert value.__name__ == name
         assert value.__doc__
 
 
 def test_public_names():
-    assert {*ESTIMATORS, "SequenceWindower", "make_supervised", "datasets", "__version__"} <= set(skrnn.__all__)
+    assert {*ESTIMATORS, "SequenceWindower", "make_supervised", "datasets", "metrics", "__version__"} <= set(
+        skrnn.__all__
+    )
     assert sorted(skrnn.__all__) == list(skrnn.__all__)
     assert set(skrnn.__all__) <= set(dir(skrnn))
 

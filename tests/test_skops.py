@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import skrnn
 from skrnn import (
     SKOPS_TRUSTED,
+    CalendarFeatures,
     GRUClassifier,
     GRURegressor,
     LSTMClassifier,
@@ -79,6 +80,10 @@ CASES = {
         lambda: GRUClassifier(**SMALL).fit(Y.reshape(20, 3), np.where(Y[::3] > 0, "up", "down")),
         lambda model: model.predict_proba(Y.reshape(20, 3)),
     ),
+    "calendar": (
+        lambda: CalendarFeatures().fit(ROWS),
+        lambda calendar: calendar.transform(ROWS),
+    ),
     "tokenizer": (
         lambda: SequenceTokenizer().fit(["a film", "the film"]),
         lambda tokenizer: tokenizer.transform(["film a x"]),
@@ -121,6 +126,7 @@ def test_what_is_fitted(name, written):
         LSTMClassifier(7),
         RecurrentClassifier("lstm", 7),
         SequenceForecaster(window=7),
+        CalendarFeatures(),
         SequenceScaler(),
         SequenceTokenizer(),
         SequenceWindower(7),

@@ -37,6 +37,7 @@ from skrnn import (
     GRUClassifier, GRURegressor, LSTMRegressor, PanelTimeSeriesSplit, RecurrentRegressor, SequenceForecaster,
     SequenceTokenizer, SequenceWindower, Sequences, make_supervised, sliding_windows,
 )
+from skrnn.metrics import mean_absolute_scaled_error
 from skrnn.datasets import load_japanese_vowels, make_damped_oscillation
 
 Array = NDArray[Any]
@@ -45,6 +46,7 @@ times, series = make_damped_oscillation(n=100)
 assert_type(series, NDArray[np.float64])
 X, y, X_latest = make_supervised(series, None, steps_ahead=2)
 assert_type(y, Array)
+assert_type(make_supervised(series, None, steps_ahead=range(1, 4))[1], Array)
 
 windower = SequenceWindower(window=8, padding="edge").fit(X)
 assert_type(windower, SequenceWindower)
@@ -83,6 +85,7 @@ assert_type(forecaster, SequenceForecaster)
 assert_type(forecaster.update(None, series).predict_interval(X, coverage=0.8), Array)
 print(forecaster.forecast(3), skrnn.backtest(forecaster, None, series, initial_window=50, steps=5))
 
+assert_type(mean_absolute_scaled_error(y, y, y_train=y, season=4), float)
 assert_type(SequenceTokenizer(max_len=10).fit_transform(["a text", "another"]), NDArray[np.int32])
 """
 
@@ -183,7 +186,8 @@ def test_type_checkers_see_the_lazy_names():
     for statement in block.body:
         [alias] = statement.names
         assert alias.asname == alias.name  # which makes it public to them
-        seen[alias.name] = "skrnn.datasets" if alias.name == "datasets" else statement.module
+        is_module = statement.module == "skrnn"
+        seen[alias.name] = f"skrnn.{alias.name}" if is_module else statement.module
     assert seen == skrnn._HOME
 
 

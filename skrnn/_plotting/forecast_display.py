@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from skrnn._plotting.drawing import COLORS, add_legend, new_axes
+from skrnn._plotting.drawing import add_common_legend, add_legend, label_outer, new_axes, new_panels
+from skrnn._plotting.forecast_data import ForecastData, aligned, by_series, has_series, index_of_forecast, single_series
+from skrnn._plotting.forecast_drawing import draw_forecast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.collections import LineCollection, PathCollection, PolyCollection
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 
 class ForecastDisplay:
-    """Forecast visualization: a forecast, its prediction interval, and true values.
+    """Forecast visualization: a forecast, its uncertainty, and true values.
+
+    A forecast of several series, a Series whose index has two levels, of series and times, is plotted with one axes per
+    series. `y_true` and `history` then have such an index as well; the other arrays have a row (or, for `paths`, a
+    column) per row of the forecast.
 
     Parameters
     ----------
@@ -35,22 +43,35 @@ class ForecastDisplay:
         Lower and upper bounds of the prediction interval at each step.
     coverage : float, default=None
         Nominal coverage of the interval for the legend: the expected fraction of true values inside, between 0 and 1.
+    quantiles : array-like of shape (n_steps, n_quantiles), default=None
+        Predicted quantiles in increasing order. The areas between the first and the last, the second and the last but
+        one, and so on, are nested bands; the middle one of an odd number is a line, unless it is the forecast.
+    quantile_levels : array-like of shape (n_quantiles,), default=None
+        Levels of the quantiles for the legend, such as ``[0.1, 0.5, 0.9]``.
+    paths : array-like of shape (n_paths, n_steps), default=None
+        Sample paths: simulated futures of the series.
     name : str, default="forecast"
         Name of the forecast in the legend.
 
     Attributes
     ----------
     forecast_line_ : matplotlib Line2D
-        Forecast.
+        Forecast. For several series, this attribute and the following ones are dicts with the name of each series.
     true_line_ : matplotlib Line2D or None
         True values at the steps of the forecast; None if `y_true` is None.
     history_line_ : matplotlib Line2D or None
         True values before the forecast; None if `history` is None.
     interval_band_ : matplotlib PolyCollection, LineCollection for a single step, or None
         Prediction interval; None if `interval` is None.
+    quantile_bands_ : list of matplotlib PolyCollection, or LineCollection for a single step
+        Bands between pairs of quantiles, the widest first; empty if `quantiles` is None.
+    median_line_ : matplotlib Line2D or None
+        Middle quantile; None if there is none, or if it equals the forecast.
+    path_lines_ : matplotlib LineCollection, PathCollection for a single step, or None
+        Sample paths; None if `paths` is None.
     start_line_ : matplotlib Line2D
         Vertical line at the first step of the forecast.
-    ax_ : matplotlib Axes
+    ax_ : matplotlib Axes, or ndarray of them of shape (n_series,)
         Axes with the series.
     figure_ : matplotlib Figure
         Figure containing the axes.
@@ -71,10 +92,14 @@ class ForecastDisplay:
     ['history', 'forecast', '90% interval']
     """
 
+    # For several series, dicts of these, and an array of axes.
     forecast_line_: Line2D
     true_line_: Line2D | None
     history_line_: Line2D | None
     interval_band_: PolyCollection | LineCollection | None
+    quantile_bands_: list[PolyCollection | LineCollection]
+    median_line_: Line2D | None
+    path_lines_: LineCollection | PathCollection | None
     start_line_: Line2D
     ax_: Axes
     figure_: Figure | Any  # a SubFigure if the axes belong to one
@@ -87,6 +112,9 @@ class ForecastDisplay:
         history: ArrayLike | None = None,
         interval: ArrayLike | None = None,
         coverage: float | None = None,
+        quantiles: ArrayLike | None = None,
+        quantile_levels: ArrayLike | None = None,
+        paths: ArrayLike | None = None,
         name: str = "forecast",
     ) -> None:
         self.forecast = forecast
@@ -94,6 +122,9 @@ class ForecastDisplay:
         self.history = history
         self.interval = interval
         self.coverage = coverage
+        self.quantiles = quantiles
+        self.quantile_levels = quantile_levels
+        self.paths = paths
         self.name = name
 
     @classmethod
@@ -105,9 +136,13 @@ class ForecastDisplay:
         y_true: ArrayLike | None = None,
         history: ArrayLike | None = None,
         coverage: float | None = None,
+        quantiles: ArrayLike | None = None,
+        quantile_levels: ArrayLike | None = None,
+        paths: ArrayLike | None = None,
         name: str = "forecast",
-        ax: Axes | None = None,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
         ylabel: str | None = None,
+        max_series: int = 9,
     ) -> ForecastDisplay:
         """Create a forecast display from a fitted forecaster.
 
@@ -124,13 +159,21 @@ class ForecastDisplay:
         coverage : float, default=None
             Nominal coverage, between 0 and 1, of the prediction interval to plot, which is the output of
             ``forecaster.predict_interval(X, coverage=coverage)``. If None, no interval is plotted.
+        quantiles : array-like of shape (n_steps, n_quantiles), default=None
+            Predicted quantiles in increasing order, plotted as nested bands and the median.
+        quantile_levels : array-like of shape (n_quantiles,), default=None
+            Levels of the quantiles for the legend, such as ``[0.1, 0.5, 0.9]``.
+        paths : array-like of shape (n_paths, n_steps), default=None
+            Sample paths: simulated futures of the series.
         name : str, default="forecast"
             Name of the forecast in the legend.
-        ax : matplotlib Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        ax : matplotlib Axes, or array-like of them, default=None
+            Axes to plot on; for several series, one per series. If None, a new figure is created.
         ylabel : str, default=None
             Label of the y-axis, such as the quantity and its unit. If None, the name of the first Series with a name is
             used.
+        max_series : int, default=9
+            Maximum number of series to plot: the first ones. The legend says how many there are.
 
         Returns
         -------
@@ -172,14 +215,26 @@ class ForecastDisplay:
         forecast = forecaster.predict(X)
         interval = None if coverage is None else forecaster.predict_interval(X, coverage=coverage)
         if isinstance(X, (pd.DataFrame, pd.Series)) and not isinstance(forecast, (pd.DataFrame, pd.Series)):
-            values = _single_series(forecast, "forecast")[0]
+            values = single_series(forecast, "forecast")[0]
             if len(values) != len(X):
                 raise ValueError(
                     f"The forecast must have one step per row of X. Got {len(values)} steps for X of shape {X.shape}."
                 )
-            forecast = pd.Series(values, index=X.index)
-        display = cls(forecast, y_true=y_true, history=history, interval=interval, coverage=coverage, name=name)
-        return display.plot(ax, ylabel=ylabel)
+            forecast = pd.Series(values, index=index_of_forecast(X, getattr(forecaster, "groups", None)))
+            if isinstance(y_true, (pd.DataFrame, pd.Series)) and y_true.index.equals(X.index):
+                y_true = y_true.set_axis(forecast.index)
+        display = cls(
+            forecast,
+            y_true=y_true,
+            history=history,
+            interval=interval,
+            coverage=coverage,
+            quantiles=quantiles,
+            quantile_levels=quantile_levels,
+            paths=paths,
+            name=name,
+        )
+        return display.plot(ax, ylabel=ylabel, max_series=max_series)
 
     @classmethod
     def from_predictions(
@@ -190,9 +245,13 @@ class ForecastDisplay:
         history: ArrayLike | None = None,
         interval: ArrayLike | None = None,
         coverage: float | None = None,
+        quantiles: ArrayLike | None = None,
+        quantile_levels: ArrayLike | None = None,
+        paths: ArrayLike | None = None,
         name: str = "forecast",
-        ax: Axes | None = None,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
         ylabel: str | None = None,
+        max_series: int = 9,
     ) -> ForecastDisplay:
         """Create a forecast display from predictions.
 
@@ -209,13 +268,21 @@ class ForecastDisplay:
         coverage : float, default=None
             Nominal coverage of the interval for the legend: the expected fraction of true values inside, between 0
             and 1.
+        quantiles : array-like of shape (n_steps, n_quantiles), default=None
+            Predicted quantiles in increasing order, plotted as nested bands and the median.
+        quantile_levels : array-like of shape (n_quantiles,), default=None
+            Levels of the quantiles for the legend, such as ``[0.1, 0.5, 0.9]``.
+        paths : array-like of shape (n_paths, n_steps), default=None
+            Sample paths: simulated futures of the series.
         name : str, default="forecast"
             Name of the forecast in the legend.
-        ax : matplotlib Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        ax : matplotlib Axes, or array-like of them, default=None
+            Axes to plot on; for several series, one per series. If None, a new figure is created.
         ylabel : str, default=None
             Label of the y-axis, such as the quantity and its unit. If None, the name of the first Series with a name is
             used.
+        max_series : int, default=9
+            Maximum number of series to plot: the first ones. The legend says how many there are.
 
         Returns
         -------
@@ -240,19 +307,37 @@ class ForecastDisplay:
         >>> display.true_line_.get_xdata()
         array([2003.])
         """
-        display = cls(forecast, y_true=y_true, history=history, interval=interval, coverage=coverage, name=name)
-        return display.plot(ax, ylabel=ylabel)
+        display = cls(
+            forecast,
+            y_true=y_true,
+            history=history,
+            interval=interval,
+            coverage=coverage,
+            quantiles=quantiles,
+            quantile_levels=quantile_levels,
+            paths=paths,
+            name=name,
+        )
+        return display.plot(ax, ylabel=ylabel, max_series=max_series)
 
-    def plot(self, ax: Axes | None = None, *, ylabel: str | None = None) -> ForecastDisplay:
+    def plot(
+        self,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
+        *,
+        ylabel: str | None = None,
+        max_series: int = 9,
+    ) -> ForecastDisplay:
         """Plot the forecast.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        ax : matplotlib Axes, or array-like of them, default=None
+            Axes to plot on; for several series, one per series. If None, a new figure is created.
         ylabel : str, default=None
             Label of the y-axis, such as the quantity and its unit. If None, the name of the first Series with a name is
             used.
+        max_series : int, default=9
+            Maximum number of series to plot: the first ones. The legend says how many there are.
 
         Returns
         -------
@@ -269,140 +354,49 @@ class ForecastDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if self.coverage is not None and not 0 < self.coverage < 1:
             raise ValueError(f"coverage must be a fraction between 0 and 1. Got {self.coverage!r} instead.")
-        forecast, y_true, history, interval = _align(self.forecast, self.y_true, self.history, self.interval)
-        ax = new_axes((8, 4)) if ax is None else ax
-        steps = _positions(forecast.index)
-        self.start_line_ = ax.axvline(steps[0], color="0.6", linewidth=0.8, linestyle=":", zorder=0)
-        self.history_line_ = _add_series(ax, history, "history", color="0.5", linewidth=1.2)
-        self.true_line_ = _add_series(ax, y_true, "true", color="black", linewidth=1.2)
-        self.forecast_line_ = _add_series(ax, forecast, self.name, color=COLORS[0], linestyle="--", zorder=3)
-        self.interval_band_ = None
-        if interval is not None:
-            label = "interval" if self.coverage is None else f"{100 * self.coverage:g}% interval"
-            style: dict[str, Any] = {"color": COLORS[5], "alpha": 0.35, "label": label}
-            draw = ax.fill_between if len(steps) > 1 else ax.vlines  # the area of a single step is empty
-            self.interval_band_ = draw(steps, *interval.T, linewidth=0 if len(steps) > 1 else 6, **style)
-        _mark_steps(ax, forecast.index)
-        names = [
-            series.name for series in (history, y_true, forecast) if series is not None and series.name is not None
-        ]
-        ax.set_ylabel(str((*names, "value")[0]) if ylabel is None else ylabel)
-        add_legend(ax)
-        self.ax_, self.figure_ = ax, ax.figure
+        levels = _checked_levels(self.quantile_levels, self.quantiles)
+        if not isinstance(max_series, Integral) or max_series < 1:
+            raise ValueError(f"max_series must be an int of at least 1. Got {max_series!r} instead.")
+        given = ForecastData(self.forecast, self.y_true, self.history, self.interval, self.quantiles, self.paths)
+        if not has_series(self.forecast):
+            data = aligned(given)
+            ax = new_axes((8, 4)) if ax is None else ax
+            vars(self).update(draw_forecast(ax, data, self.name, self.coverage, levels))
+            ax.set_ylabel(str("value" if data.name is None else data.name) if ylabel is None else ylabel)
+            add_legend(ax)
+            self.ax_, self.figure_ = ax, ax.figure
+            return self
+        parts = by_series(given)
+        shown = {name: aligned(part) for name, part in list(parts.items())[:max_series]}
+        panels = new_panels(len(shown)) if ax is None else np.ravel(np.asarray(ax, dtype=object))
+        if len(panels) != len(shown):
+            raise ValueError(
+                f"ax must contain one axes for each of the {len(shown)} series. Got {len(panels)} instead."
+            )
+        drawn = {}
+        for panel, (name, data) in zip(panels, shown.items(), strict=True):
+            drawn[name] = draw_forecast(panel, data, self.name, self.coverage, levels)
+            panel.set_title(str(name))
+            panel.set_ylabel(str("value" if data.name is None else data.name) if ylabel is None else ylabel)
+        for attribute in next(iter(drawn.values())):
+            setattr(self, attribute, {name: artists[attribute] for name, artists in drawn.items()})
+        if ax is None:
+            label_outer(panels)
+        title = None if len(shown) == len(parts) else f"first {len(shown)} of {len(parts)} series"
+        add_common_legend(panels, title, outside=ax is None)
+        self.ax_, self.figure_ = panels, panels[0].figure
         return self
 
 
-def _single_series(values, parameter):
-    """Return values of shape (n_steps,), their index or None, and their name or None."""
-    shape = np.shape(values)
-    if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)) or not shape[0]:
-        raise ValueError(f"{parameter} must be a single series, of shape (n_steps,). Got shape {shape} instead.")
-    if not isinstance(values, (pd.DataFrame, pd.Series)):
-        return np.asarray(values, dtype=float).ravel(), None, None
-    values = values.squeeze("columns") if values.ndim == 2 else values
-    return values.to_numpy(dtype=float, na_value=np.nan), _time_index(values.index, parameter), values.name
-
-
-def _time_index(index, parameter):
-    """Return an index as dates or numbers, after checking that they are increasing."""
-    index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
-    is_time = isinstance(index, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(index.dtype)
-    if not (is_time and index.is_monotonic_increasing):
-        raise ValueError(
-            f"The index of {parameter} must contain dates, periods or numbers of one series in increasing order. Got "
-            f"{index.dtype} from {index[0]} to {index[-1]}, shape {index.shape}, instead."
-        )
-    return index
-
-
-def _align(forecast, y_true, history, interval):
-    """Return the series as Series with compatible indexes, and the interval as an array of shape (n_steps, 2)."""
-    forecast, steps, name = _single_series(forecast, "forecast")
-    n_steps = len(forecast)
-    y_true, true_steps, true_name = (None, None, None) if y_true is None else _single_series(y_true, "y_true")
-    interval_steps = _time_index(interval.index, "interval") if isinstance(interval, pd.DataFrame) else None
-    interval = None if interval is None else np.asarray(interval, dtype=float)
-    if interval is not None and interval.shape not in ((n_steps, 2), (n_steps, 2, 1)):
-        raise ValueError(
-            f"interval must have shape ({n_steps}, 2), a lower and an upper bound for each step of the forecast. Got "
-            f"shape {interval.shape} instead."
-        )
-    if y_true is not None and len(y_true) > n_steps:
-        raise ValueError(
-            f"y_true of shape {y_true.shape} is longer than the forecast of shape {forecast.shape}. Pass true values "
-            "before the forecast as history, and remove those after it."
-        )
-    known = [index for index in (steps, true_steps, interval_steps) if index is not None and len(index) == n_steps]
-    steps = known[0] if known else None
-    if history is None:
-        steps = pd.RangeIndex(n_steps) if steps is None else steps
-    else:
-        values, earlier_steps, history_name = _single_series(history, "history")
-        steps, earlier_steps = _consecutive_indexes(steps, n_steps, earlier_steps, len(values))
-        history = pd.Series(values, index=earlier_steps, name=history_name)
-    for parameter, index in (("y_true", true_steps), ("interval", interval_steps)):
-        if index is not None and not index.equals(steps[: len(index)]):
-            raise ValueError(
-                f"{parameter} must have the index of the forecast, {_span(steps)}. Got {_span(index)} instead."
-            )
-    y_true = None if y_true is None else pd.Series(y_true, index=steps[: len(y_true)], name=true_name)
-    interval = None if interval is None else interval.reshape(n_steps, 2)
-    return pd.Series(forecast, index=steps, name=name), y_true, history, interval
-
-
-def _consecutive_indexes(steps, n_steps, earlier_steps, n_earlier_steps):
-    """Return the indexes of the forecast and of the history; integers are continued if one of them is None."""
-    if steps is None and earlier_steps is None:
-        earlier_steps = pd.RangeIndex(n_earlier_steps)
-    if steps is None and pd.api.types.is_integer_dtype(earlier_steps.dtype):
-        steps = pd.RangeIndex(earlier_steps[-1] + 1, earlier_steps[-1] + 1 + n_steps)
-    if earlier_steps is None and pd.api.types.is_integer_dtype(steps.dtype):
-        earlier_steps = pd.RangeIndex(steps[0] - n_earlier_steps, steps[0])
-    if steps is None or earlier_steps is None or _kind(steps) != _kind(earlier_steps) or earlier_steps[-1] >= steps[0]:
-        raise ValueError(
-            "history must end before the forecast begins, with an index of the same kind. Got a history with "
-            f"{_span(earlier_steps)} and a forecast with {_span(steps)}. Pass both as Series, or both as arrays."
-        )
-    return steps, earlier_steps
-
-
-def _kind(index):
-    """Return whether an index contains dates, and whether it has no time zone."""
-    return isinstance(index, pd.DatetimeIndex), getattr(index, "tz", None) is None
-
-
-def _span(index):
-    """Describe an index in an error."""
-    return "no index" if index is None else f"{index[0]} to {index[-1]} ({index.dtype}, shape {index.shape})"
-
-
-def _positions(index):
-    """Return the coordinates of an index on the x-axis; dates are in days since 1970, as in matplotlib."""
-    if not isinstance(index, pd.DatetimeIndex):
-        return index.to_numpy(dtype=float)
-    from matplotlib.dates import date2num
-
-    return date2num((index if index.tz is None else index.tz_convert("UTC").tz_localize(None)).to_numpy())
-
-
-def _add_series(ax, series, label, **style):
-    """Plot a series, if there is one, as a line, or as a point if it has a single step."""
-    if series is None:
+def _checked_levels(levels, quantiles):
+    """Return the levels of the quantiles as a list, or None."""
+    if levels is None:
         return None
-    marker = "o" if len(series) == 1 else None
-    return ax.plot(_positions(series.index), series.to_numpy(), label=label, marker=marker, **style)[0]
-
-
-def _mark_steps(ax, index):
-    """Label the x-axis with dates, or with integers if the index contains integers."""
-    if isinstance(index, pd.DatetimeIndex):
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        ax.xaxis_date(index.tz)
-        locator = AutoDateLocator(tz=index.tz)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
-    elif pd.api.types.is_integer_dtype(index.dtype):
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    default = "time" if isinstance(index, pd.DatetimeIndex) else "step"
-    ax.set_xlabel(default if index.name is None else str(index.name))
+    values = np.asarray(levels, dtype=float)
+    shape = np.shape(quantiles)[1:]
+    if values.shape != shape or not ((values > 0) & (values < 1)).all() or (np.diff(values) <= 0).any():
+        raise ValueError(
+            "quantile_levels must be increasing numbers between 0 and 1, one for each column of quantiles, which has "
+            f"shape {np.shape(quantiles)}. Got {levels!r} instead."
+        )
+    return values.tolist()

@@ -15,29 +15,35 @@ from sklearn.utils._param_validation import Interval
 from skrnn._common.frames import column_names, is_frame
 from skrnn._common.times import as_times, is_ordered
 from skrnn._common.typing import validate_params
+from skrnn._common.warnings import warn
 from skrnn._data.row_labels import RowLabels, repeated
 from skrnn._windows.row_warnings import warn_of_gap, warn_of_panel
 
 
 @overload
 def make_supervised(
-    frame: NDArray[Any], target: int | Sequence[int] | None, *, steps_ahead: int = 1
+    frame: NDArray[Any], target: int | Sequence[int] | None, *, steps_ahead: int | Sequence[int] = 1
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 
 
 @overload
 def make_supervised(
-    frame: pd.DataFrame | pd.Series, target: Hashable | Sequence[Hashable], *, steps_ahead: int = 1
+    frame: pd.DataFrame | pd.Series,
+    target: Hashable | Sequence[Hashable],
+    *,
+    steps_ahead: int | Sequence[int] = 1,
 ) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame, pd.DataFrame]: ...
 
 
-@overload
-def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[Any, Any, Any]: ...  # polars, pyarrow
+@overload  # of polars and pyarrow
+def make_supervised(frame: Any, target: Any, *, steps_ahead: int | Sequence[int] = 1) -> tuple[Any, Any, Any]: ...
 
 
-@validate_params({"steps_ahead": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
-def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[Any, Any, Any]:
-    """Pair each row with a future value of the target.
+@validate_params(
+    {"steps_ahead": [Interval(Integral, 1, None, closed="left"), "array-like"]}, prefer_skip_nested_validation=True
+)
+def make_supervised(frame: Any, target: Any, *, steps_ahead: int | Sequence[int] = 1) -> tuple[Any, Any, Any]:
+    """Pair each row with one or more future values of the target.
 
     Row ``i`` of `X` is row ``i`` of `frame`, and row ``i`` of `y` is `target` in row ``i + steps_ahead``. A row of `X`
     contains no values of later rows. The target column stays in `X`, because its past is known.
@@ -53,21 +59,26 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         Column to predict: a column name of a DataFrame, the name of a Series or None, a column index of an array, or
         None for a 1-D array. With a list of columns, `y` is 2-D.
 
-    steps_ahead : int, default=1
-        Number of rows between each row of `X` and its target.
+    steps_ahead : int or array-like of int, default=1
+        Number of rows between each row of `X` and its target. With several, such as ``range(1, 4)``, `y` has one column
+        for each.
 
     Returns
     -------
     X : DataFrame or ndarray of shape (n_rows - steps_ahead, n_columns)
         All rows but the last `steps_ahead`, for which `y` is known. `X`, `y` and `X_latest` use the same library as
-        `frame`.
+        `frame`. Of several steps, the largest determines the number of rows.
 
     y : Series, DataFrame or ndarray of shape (n_rows - steps_ahead,) or (n_rows - steps_ahead, n_targets)
         The target `steps_ahead` rows later, under its own name and with the index of `X`: ``y.loc[t]`` is the value to
-        predict at time ``t``, not the value of the target at that time.
+        predict at time ``t``, not the value of the target at that time. With several steps, `y` is 2-D, with the
+        targets of the first step before those of the second, and columns named as by :meth:`pandas.DataFrame.shift`:
+        ``load_1``, ``temperature_1``, ``load_2``, ``temperature_2``. The columns of a target without a name are the
+        steps.
 
     X_latest : DataFrame or ndarray of shape (steps_ahead, n_columns)
-        The last `steps_ahead` rows, for which `y` is unknown. Pass them to a fitted model to predict the future.
+        The last `steps_ahead` rows, for which `y`, or a part of it, is unknown. Pass them to a fitted model to predict
+        the future.
 
     Raises
     ------
@@ -75,12 +86,13 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
         If `frame` is not a DataFrame, Series or array, or if the type of `target` cannot identify columns of `frame`.
     ValueError
         If `target` is not a column of `frame`; if `frame` has too few rows; if its index has dates or numbers that are
-        not increasing; or if `steps_ahead` is not a positive int.
+        not increasing; or if `steps_ahead` is not a positive int, or several different ones.
 
     Warns
     -----
     UserWarning
-        If the index is a MultiIndex of series and times, or if there is a gap in the time index.
+        If the index is a MultiIndex of series and times, if there is a gap in the time index, or if it contains dates
+        as text (``"2024-01-31"``) that are not increasing.
 
     See Also
     --------
@@ -116,11 +128,19 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     >>> X_latest
                 load  temperature
     2024-01-04    13          1.5
+
+    Several steps are the outputs of one model:
+
+    >>> make_supervised(frame, "load", steps_ahead=[1, 2])[1]
+                load_1  load_2
+    2024-01-01      11      12
+    2024-01-02      12      13
     """
+    steps = _checked_steps(steps_ahead)
     if isinstance(frame, np.ndarray):
-        return _from_array(frame, target, steps_ahead)
+        return _from_array(frame, target, steps)
     if is_frame(frame):
-        return _from_other_frame(frame, target, steps_ahead)
+        return _from_other_frame(frame, target, steps)
     if isinstance(frame, pd.Series):
         target = frame.name if target is None else target
         frame = frame.to_frame(name=frame.name)
@@ -130,7 +150,7 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
             f"Got {type(frame).__name__} instead. Convert it first, for example with pd.DataFrame(frame)."
         )
     columns = _target_columns(frame.columns, target)
-    _check_length(frame, steps_ahead)
+    n_rows = _number_of_pairs(frame, steps)
     warn_of_panel(
         frame.index,
         "make_supervised",
@@ -138,12 +158,37 @@ def make_supervised(frame: Any, target: Any, *, steps_ahead: int = 1) -> tuple[A
     )
     _check_time_order(frame.index)
     # Copies, so that the caller can add columns to X without a warning of pandas, or a change of the frame.
-    X = frame.iloc[:-steps_ahead].copy()
-    y = frame[columns].iloc[steps_ahead:].set_axis(X.index)
-    return X, y.copy(), frame.iloc[-steps_ahead:].copy()
+    X, X_latest = frame.iloc[:n_rows].copy(), frame.iloc[n_rows:].copy()
+    if isinstance(steps, int):
+        return X, frame[columns].iloc[steps:].set_axis(X.index).copy(), X_latest
+    labels = columns if isinstance(columns, list) else [columns]
+    parts = [frame[labels].iloc[step : step + n_rows].set_axis(X.index) for step in steps]
+    return X, pd.concat(parts, axis=1).set_axis(_names(labels, steps), axis=1), X_latest
 
 
-def _from_array(array, target, steps_ahead):
+def _checked_steps(steps_ahead):
+    """Return the number of steps ahead as an int, or several as a list of int."""
+    if isinstance(steps_ahead, Integral):
+        return int(steps_ahead)
+    steps = np.asarray(steps_ahead)
+    if steps.ndim != 1 or not steps.size or steps.dtype.kind not in "iu" or (steps < 1).any():
+        problem = "or several of them"
+    elif len(np.unique(steps)) < len(steps):
+        problem = "or several different ones"
+    else:
+        return steps.tolist()
+    raise ValueError(
+        f"The 'steps_ahead' parameter of make_supervised must be a positive int, {problem}. Got {steps_ahead!r} "
+        "instead."
+    )
+
+
+def _names(labels, steps):
+    """Return the names of the columns of `y` with several steps."""
+    return [step if label is None else f"{label}_{step}" for step in steps for label in labels]
+
+
+def _from_array(array, target, steps):
     """Return `X`, `y` and `X_latest` of a 1-D or 2-D array."""
     if array.ndim not in (1, 2):
         raise ValueError(
@@ -165,17 +210,27 @@ def _from_array(array, target, steps_ahead):
             f"target {outside.flat[0]} is not a column of frame, which has shape {array.shape}. "
             f"Choose from 0 to {n_columns - 1}."
         )
-    _check_length(array, steps_ahead)
-    return array[:-steps_ahead].copy(), array[steps_ahead:, columns].copy(), array[-steps_ahead:].copy()
+    n_rows = _number_of_pairs(array, steps)
+    if isinstance(steps, int):
+        y = array[steps:, columns].copy()
+    else:
+        y = np.concatenate([array[step : step + n_rows, np.atleast_1d(columns)] for step in steps], axis=1)
+    return array[:n_rows].copy(), y, array[n_rows:].copy()
 
 
-def _from_other_frame(frame, target, steps_ahead):
+def _from_other_frame(frame, target, steps):
     """Return `X`, `y` and `X_latest` of a frame of polars or pyarrow."""
     columns = _target_columns(column_names(frame), target)
-    _check_length(frame, steps_ahead)
-    y = frame.select(columns) if isinstance(columns, list) else frame[columns]
-    n_rows = len(frame) - steps_ahead
-    return frame.slice(0, n_rows), y.slice(steps_ahead), frame.slice(n_rows)
+    n_rows = _number_of_pairs(frame, steps)
+    if isinstance(steps, int):
+        y = (frame.select(columns) if isinstance(columns, list) else frame[columns]).slice(steps)
+    else:
+        labels = columns if isinstance(columns, list) else [columns]
+        parts = [frame[label].slice(step, n_rows) for step in steps for label in labels]
+        names = _names(labels, steps)
+        is_polars = hasattr(frame, "get_columns")
+        y = type(frame)(dict(zip(names, parts, strict=True))) if is_polars else frame.from_arrays(parts, names=names)
+    return frame.slice(0, n_rows), y, frame.slice(n_rows)
 
 
 def _target_columns(names, target):
@@ -207,18 +262,21 @@ def _suggest_column(label, columns):
     return f"Choose from {shown}{', ...' if len(columns) > 10 else ''}."
 
 
-def _check_length(frame, steps_ahead):
-    """Raise unless there is at least one pair of row and target."""
-    if len(frame) <= steps_ahead:
+def _number_of_pairs(frame, steps):
+    """Return the number of rows with a target, or raise if there is none."""
+    most = steps if isinstance(steps, int) else max(steps)
+    if len(frame) <= most:
         raise ValueError(
-            f"frame has {len(frame)} rows, but steps_ahead={steps_ahead} requires at least {steps_ahead + 1}, "
-            "one row of X and its y. Pass more rows, or decrease steps_ahead."
+            f"frame has {len(frame)} rows, but steps_ahead={steps} requires at least {most + 1}, one row of X and its "
+            "y. Pass more rows, or decrease steps_ahead."
         )
+    return len(frame) - most
 
 
 def _check_time_order(index):
     """Raise if an index of an ordered type does not increase from each row to the next; warn of a gap in it."""
     if not is_ordered(index):
+        _warn_of_unsorted_text(index)
         return
     time = as_times(index)
     # Comparisons with a missing time are False: it counts as out of order.
@@ -242,3 +300,18 @@ def _check_time_order(index):
         f"({index[row - 1]}). Sort the frame first (frame.sort_index()), or drop an index that does not contain times "
         "(frame.reset_index(drop=True))."
     )
+
+
+def _warn_of_unsorted_text(index):
+    """Warn of dates as text, year first, that do not increase: the order of other text need not be that of time."""
+    if index.inferred_type != "string" or not index.str.match(r"\d{4}-\d{2}(-\d{2}|$)").all():
+        return
+    labels = index.to_numpy(dtype=object)
+    increases = (labels[1:] > labels[:-1]).astype(bool)
+    if not increases.all():
+        row = int(np.argmin(increases)) + 1
+        warn(
+            f"make_supervised: the index of frame contains dates as text, and row {row} ({labels[row]!r}) does not "
+            f"come after row {row - 1} ({labels[row - 1]!r}). Convert the index to dates "
+            "(frame.set_axis(pd.to_datetime(frame.index))), and pass the rows of one series in time order."
+        )

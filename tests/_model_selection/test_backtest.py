@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LinearRegression, Ridge
 
 from skrnn import SequenceForecaster, backtest
@@ -132,6 +134,74 @@ def test_direct_forecasts_in_blocks():
     assert_allclose(frame["y_true"], (frame["origin"] + frame["step"]) ** 2)
 
 
+@pytest.mark.parametrize("season", [1, 3, 4])
+def test_seasonal_naive_forecast(forecaster, season):
+    _, y = data(30)
+    frame = backtest(forecaster, None, y, initial_window=9, steps=7, step_length=5, season=season)
+    assert frame.columns.tolist() == ["origin", "step", "y_true", "y_pred", "y_naive"]
+    for row in frame.itertuples():
+        position = row.origin + row.step
+        while position > row.origin:
+            position -= season
+        assert row.y_naive == y[position]
+    without = backtest(forecaster, None, y, initial_window=9, steps=7, step_length=5)
+    assert_frame_equal(frame.drop(columns="y_naive"), without)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_intervals_are_those_of_the_forecaster(refit):
+    _, y = data(60)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=20)
+    options = {"initial_window": 40, "steps": 3, "step_length": 6, "refit": refit}
+    frame = backtest(forecaster, None, y, coverage=0.5, **options)
+    assert frame.columns.tolist() == ["origin", "step", "y_true", "y_pred", "lower", "upper"]
+    model = clone(forecaster).fit(None, y[:40])
+    for known in range(40, 58, 6):
+        model = clone(forecaster).fit(None, y[:known]) if refit else model
+        coming = pd.DataFrame(index=range(known, known + 3))
+        rows = frame[frame["origin"] == known - 1]
+        assert_allclose(rows[["lower", "upper"]], model.predict_interval(coming, coverage=0.5))
+        model.update(None, y[known : known + 6])
+
+
+def test_names_of_several_outputs():
+    _, y = data(60, 2)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=20)
+    given = pd.DataFrame(y, columns=["oil", "gas"])
+    frame = backtest(forecaster, None, given, initial_window=40, steps=2, step_length=20, season=2, coverage=0.8)
+    names = [f"{name}_{output}" for name in ("y_true", "y_pred", "y_naive", "lower", "upper") for output in given]
+    assert frame.columns.tolist() == ["origin", "step", *names]
+    assert_allclose(frame[["y_naive_oil", "y_naive_gas"]], y[38:40])
+    bounds = clone(forecaster).fit(None, given[:40]).predict_interval(pd.DataFrame(index=[40, 41]), coverage=0.8)
+    assert_allclose(frame[["lower_oil", "lower_gas"]], bounds[:, 0])
+    assert_allclose(frame[["upper_oil", "upper_gas"]], bounds[:, 1])
+
+
+def test_missing_true_values_are_kept(forecaster):
+    _, y = data(30)
+    y[27] = np.nan  # after the last row that the forecaster is passed
+    frame = backtest(forecaster, None, y, initial_window=20, steps=5, step_length=5, season=2)
+    assert frame["y_true"].isna().tolist() == [False] * 7 + [True] + [False] * 2
+    assert frame[["y_pred", "y_naive"]].notna().all(axis=None)
+
+
+def test_intervals_require_their_method():
+    class Last(BaseEstimator):
+        def fit(self, X, y):
+            self.last_ = y[-1]
+            return self
+
+        update = fit
+
+        def predict(self, X):
+            return np.full(len(X), self.last_)
+
+    frame = backtest(Last(), None, np.arange(9.0), initial_window=5, steps=2, step_length=2, season=1)
+    assert frame["y_pred"].tolist() == frame["y_naive"].tolist() == [4.0, 4.0, 6.0, 6.0]
+    with pytest.raises(TypeError, match=r"coverage=0.5 requires a forecaster with a predict_interval method\. Last"):
+        backtest(Last(), None, np.arange(9.0), initial_window=5, steps=2, coverage=0.5)
+
+
 def test_the_last_origin_has_all_its_steps(forecaster):
     _, y = data(20)
     assert backtest(forecaster, None, y, initial_window=15, steps=5)["origin"].unique().tolist() == [14]
@@ -148,10 +218,10 @@ def test_the_last_origin_has_all_its_steps(forecaster):
         ({"step_length": 0}, "The 'step_length' parameter of backtest must be an int in the range"),
         ({"refit": "yes"}, "The 'refit' parameter of backtest must be"),
         ({"forecaster": Ridge()}, "The 'forecaster' parameter of backtest must be"),
-        (
-            {"forecaster": SequenceForecaster(Ridge(), groups="shop")},
-            "backtest evaluates a single series, but .* groups='shop'",
-        ),
+        ({"season": 0}, "The 'season' parameter of backtest must be an int in the range"),
+        ({"season": 10}, "season=10 requires as many rows up to the first origin. Got initial_window=9"),
+        ({"coverage": 1.0}, "The 'coverage' parameter of backtest must be a float in the range"),
+        ({"coverage": 0.5}, "predict_interval requires residuals of rows that were held out: set calibration_size"),
         ({"X": np.ones((21, 1))}, r"inconsistent numbers of samples: \[21, 20\]"),
         ({"y": np.full(20, np.nan)}, "y contains NaN"),
     ],

@@ -3,9 +3,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal, assert_index_equal, assert_series_equal
+from sklearn.linear_model import LinearRegression
 
 from skrnn import SequenceWindower, make_supervised
 
@@ -125,6 +128,81 @@ def test_column_names_of_other_types():
     assert make_supervised(pd.DataFrame([[1, 2], [3, 4]]), 1)[1].tolist() == [4]
 
 
+# Several steps ahead
+
+
+@pytest.mark.parametrize("steps", [[1, 2, 3], (3, 1), range(2, 5), np.array([4]), [np.int64(2), 1]], ids=str)
+def test_several_steps_of_a_frame(frame, steps):
+    X, y, X_latest = make_supervised(frame, "volume", steps_ahead=steps)
+    n_rows = 10 - max(steps)
+    assert_frame_equal(X, frame.iloc[:n_rows])
+    assert_frame_equal(X_latest, frame.iloc[n_rows:])
+    assert_index_equal(y.index, X.index)
+    assert y.columns.tolist() == [f"volume_{step}" for step in steps]
+    for row in range(n_rows):
+        assert y.iloc[row].tolist() == [frame["volume"].iloc[row + step] for step in steps]
+    y.iloc[0] = 99
+    assert frame["volume"].max() < 99
+
+
+def test_several_targets_and_steps(frame):
+    _, y, _ = make_supervised(frame, ["volume", "price"], steps_ahead=[1, 3])
+    assert y.columns.tolist() == ["volume_1", "price_1", "volume_3", "price_3"]
+    assert y.loc["2024-01-03"].tolist() == [1.5, 3, 2.5, 5]
+    assert y["price_3"].dtype == frame["price"].dtype
+    # The same values, columns and names as by pandas, which shifts rows forward.
+    later = frame[["volume", "price"]][::-1].shift([1, 3])[::-1]
+    assert_frame_equal(y, later[: len(y)], check_dtype=False, check_freq=False)
+    array = make_supervised(frame[["price", "volume"]].to_numpy(), [1, 0], steps_ahead=[1, 3])[1]
+    assert_array_equal(array, y)
+
+
+def test_several_steps_of_other_containers():
+    array = np.arange(12.0).reshape(6, 2)
+    X, y, X_latest = make_supervised(array, -1, steps_ahead=[2, 1])
+    assert_array_equal(y, [[5, 3], [7, 5], [9, 7], [11, 9]])
+    assert_array_equal(X, array[:4])
+    assert_array_equal(X_latest, array[4:])
+    assert_array_equal(make_supervised(array[:, 0], None, steps_ahead=[1])[1], [[2], [4], [6], [8], [10]])
+    series = pd.Series([1, 2, 4, 8])
+    assert make_supervised(series, None, steps_ahead=[1, 2])[1].to_dict("list") == {1: [2, 4], 2: [4, 8]}
+    columns = {"a": array[:, 0], "b": array[:, 1]}
+    table = pa.table(columns)
+    for frame in (pl.DataFrame(columns), table, table.to_batches()[0]):
+        X, y, X_latest = make_supervised(frame, ["b", "a"], steps_ahead=(1, 3))
+        assert type(y) is type(frame)
+        assert list(y.to_pandas()) == ["b_1", "a_1", "b_3", "a_3"]
+        assert_array_equal(y.to_pandas(), [[3, 2, 7, 6], [5, 4, 9, 8], [7, 6, 11, 10]])
+        assert_array_equal(X.to_pandas(), array[:3])
+        assert_array_equal(X_latest.to_pandas(), array[3:])
+        assert_array_equal(make_supervised(frame, "a", steps_ahead=[1])[1].to_pandas(), array[1:, :1])
+
+
+def test_one_model_of_several_steps():
+    X, y, X_latest = make_supervised(pd.Series(np.arange(20.0), name="n"), "n", steps_ahead=[1, 2])
+    predicted = LinearRegression().fit(X, y).predict(X_latest)
+    np.testing.assert_allclose(predicted, [[19, 20], [20, 21]])
+
+
+@pytest.mark.parametrize(
+    ("steps_ahead", "message"),
+    [
+        ([], r"must be a positive int, or several of them\. Got \[\] instead"),
+        ([1, 0], r"or several of them\. Got \[1, 0\] instead"),
+        ([1.0, 2.0], r"or several of them\. Got \[1\.0, 2\.0\]"),
+        ([[1, 2]], "or several of them"),
+        ([True], "or several of them"),
+        ({1: 2}, "or several of them"),
+        ([2, 1, 2], r"or several different ones\. Got \[2, 1, 2\]"),
+        ([1, 10], r"frame has 10 rows, but steps_ahead=\[1, 10\] requires at least 11"),
+    ],
+)
+def test_wrong_steps(frame, steps_ahead, message):
+    for given, target in ((frame, "price"), (frame["price"].to_numpy(), 0), (pl.DataFrame({"a": range(10)}), "a")):
+        with pytest.raises(ValueError, match=message):
+            make_supervised(given, target, steps_ahead=steps_ahead)
+
+
 def test_target_lies_outside_its_window():
     series = np.arange(20.0)
     X, y, X_latest = make_supervised(series, None, steps_ahead=3)
@@ -167,7 +245,9 @@ def test_ambiguous_target():
 
 @pytest.mark.parametrize("steps_ahead", [0, -1, 1.0, "1", None])
 def test_steps_ahead_is_validated(frame, steps_ahead):
-    message = r"The 'steps_ahead' parameter of make_supervised must be an int in the range \[1, inf\). Got "
+    message = (
+        r"The 'steps_ahead' parameter of make_supervised must be an int in the range \[1, inf\) or an array-like. Got "
+    )
     with pytest.raises(ValueError, match=message):
         make_supervised(frame, "price", steps_ahead=steps_ahead)
 
@@ -265,6 +345,30 @@ def test_an_index_without_a_known_order_is_taken_as_it_is(index):
 
 def test_mixed_index_is_taken_as_it_is():
     index = pd.Index([datetime.date(2024, 1, 2), "later", 3], dtype=object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, y, _ = make_supervised(pd.DataFrame({"a": range(3)}, index=index), "a")
+    assert y.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("index", "row"),
+    [
+        (["2024-01-01", "2024-01-03", "2024-01-02"], 2),
+        (["2024-01-01", "2024-01-01", "2024-01-02"], 1),
+        (["2024-01", "2023-12", "2024-02"], 1),
+        (["2024-01-01 06:00", "2024-01-01 05:00", "2024-01-02"], 1),
+    ],
+)
+def test_unsorted_dates_as_text(index, row):
+    shown = rf"dates as text, and row {row} \('{index[row]}'\) does not come after row {row - 1} .*pd.to_datetime"
+    with pytest.warns(UserWarning, match=shown):
+        _, y, _ = make_supervised(pd.DataFrame({"a": range(3)}, index=index), "a")
+    assert y.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("index", [["2024-01-01", "2024-01-02", "2024-01-10"], ["2024-01-02", "2024-01-01", "total"]])
+def test_sorted_dates_and_other_text(index):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         _, y, _ = make_supervised(pd.DataFrame({"a": range(3)}, index=index), "a")
