@@ -25,9 +25,9 @@ MONTHS = {"validation": (12, 16), "test": (16, 20)}  # first and end
 N_FITTED = 12 * MONTH
 BATCH_SIZE = 64
 GRU = {  # horizon: window, units, epochs, initial learning rate
-    24: (336, 32, 8, 0.004),
+    24: (336, 16, 12, 0.008),
     48: (336, 32, 8, 0.004),
-    168: (336, 32, 8, 0.004),
+    168: (336, 32, 6, 0.004),
 }
 RIDGE = {24: (336, 100.0), 48: (336, 100.0), 168: (168, 100.0)}  # horizon: window, alpha
 
