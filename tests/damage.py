@@ -24,7 +24,7 @@ def ids(cases):
 
 def forecaster(**params):
     """A forecaster that fits in no time."""
-    return SequenceForecaster(LinearRegression(), **{"window": 3, **params})
+    return SequenceForecaster(LinearRegression(), **{"window": 3, "padding": None, **params})
 
 
 def fits_once(kinds):

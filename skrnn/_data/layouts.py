@@ -99,7 +99,10 @@ def checked_sequences(X, dtype, name):
     if not len(X):
         raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required by {name}.")
     _check_bounds(X, name)
-    return without_padding(replace(X, values=_cast(X.values, dtype)), X.values, dtype, name)
+    _check_scales(X, name)
+    # Shifts are subtracted in double precision: a cast before would lose the digits of small differences.
+    values = _cast(X.values, dtype if X.shifts is None else np.float64)
+    return without_padding(replace(X, values=values), X.values, dtype, name)
 
 
 def _check_bounds(sequences, name):
@@ -123,6 +126,22 @@ def _check_bounds(sequences, name):
             f"with at least one valid time step, which lie within their {n_rows} rows and {sequences.n_timesteps} time "
             "steps."
         )
+
+
+def _check_scales(sequences, name):
+    """Raise for invalid shifts and scales of sequences."""
+    if sequences.shifts is None and sequences.scales is None:
+        return
+    n, n_features = len(sequences), sequences.values.shape[1]
+    arrays = [sequences.shifts, sequences.scales]
+    is_array = all(isinstance(array, np.ndarray) and array.dtype == np.float64 and array.ndim == 2 for array in arrays)
+    if not is_array or arrays[0].shape != arrays[1].shape or len(arrays[0]) != n or arrays[0].shape[1] > n_features:
+        raise ValueError(
+            f"The shifts and scales of Sequences must both be float64 arrays of shape ({n}, n_scaled), with n_scaled "
+            f"of at most {n_features}, for {name}. Got " + " and ".join(str(np.shape(array)) for array in arrays) + "."
+        )
+    if not (np.isfinite(arrays[0]).all() and np.isfinite(arrays[1]).all() and (arrays[1] > 0).all()):
+        raise ValueError(f"The shifts of Sequences must be finite, and their scales finite and positive, for {name}.")
 
 
 def sequences_from_list(X, dtype, name):

@@ -52,6 +52,9 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
     series : ndarray of int, shape (n_samples,), or None, default=None
         Number of the series that each sequence is taken from. If None, all sequences are from one series, or their
         series are unknown.
+    shifts, scales : ndarray of float64, shape (n_samples, n_scaled), or None, default=None
+        Shift and scale of the first `n_scaled` features of each sequence: these are ``(value - shift) / scale``,
+        computed in double precision. If None, features are the values of the rows.
 
     See Also
     --------
@@ -79,6 +82,8 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
     step: int
     n_timesteps: int
     series: NDArray[Any] | None = None
+    shifts: NDArray[Any] | None = None
+    scales: NDArray[Any] | None = None
 
     # ------------------------------------------------------------------ array interface
 
@@ -96,8 +101,8 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Dtype of the rows."""
-        return self.values.dtype
+        """Dtype of the array: that of the rows, or float64 for sequences with their own shifts and scales."""
+        return self.values.dtype if self.shifts is None else np.dtype(np.float64)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -156,11 +161,11 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
         for first in range(0, len(self), n_samples):
             block = slice(first, first + n_samples)
             if len(self) >= _MANY and self.step > 0 and not is_padded[block].any():
-                array[block] = self._windows_of_rows()[_as_slice(self.starts[block])]
+                array[block] = self._scaled(self._windows_of_rows()[_as_slice(self.starts[block])], block)
                 continue
             steps = np.arange(self.n_timesteps) - self.n_leading_padding[block, None]
             valid = np.clip(steps, 0, self.lengths[block, None] - 1)
-            array[block] = self.values.take(self.starts[block, None] + self.step * valid, axis=0)
+            array[block] = self._scaled(self.values.take(self.starts[block, None] + self.step * valid, axis=0), block)
             if as_float or self.dtype.kind == "f":
                 array[block][steps != valid] = np.nan
         return array if dtype is None else array.astype(dtype, copy=False)
@@ -207,6 +212,47 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
         n_rows = self.step * (self.n_timesteps - 1) + 1
         return sliding_window_view(self.values, n_rows, axis=0)[..., :: self.step].swapaxes(1, 2)
 
+    def _scaled(self, steps, indices):
+        """Return time steps of some sequences, (..., n_timesteps, n_features), with their shifts and scales."""
+        if self.shifts is None or self.scales is None:
+            return steps
+        n_scaled, steps = self.shifts.shape[1], steps.astype(np.float64)
+        steps[..., :n_scaled] -= self.shifts[indices][..., None, :]
+        steps[..., :n_scaled] /= self.scales[indices][..., None, :]
+        return steps
+
+    def with_applied_scales(self) -> Sequences:
+        """Return equal sequences without shifts and scales, over rows of their own if there were any.
+
+        Returns
+        -------
+        Sequences
+            The same sequences.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dataclasses import replace
+        >>> from skrnn import sliding_windows
+        >>> windows = sliding_windows(np.arange(3.0)[:, None], window=2)
+        >>> relative = replace(windows, shifts=np.arange(3.0)[:, None], scales=np.ones((3, 1)))
+        >>> relative.with_applied_scales().to_numpy()[:, :, 0]
+        array([[nan,  0.],
+               [-1.,  0.],
+               [-1.,  0.]])
+        """
+        if self.shifts is None:
+            return self
+        n_samples, n_timesteps, n_features = self.shape
+        return replace(
+            self,
+            values=self.gather(np.arange(n_samples)).reshape(-1, n_features),
+            starts=np.arange(n_samples) * n_timesteps,
+            step=1,
+            shifts=None,
+            scales=None,
+        )
+
     # ------------------------------------------------------------------ input of networks
 
     @property
@@ -246,6 +292,8 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
             lengths=self.lengths[indices],
             n_leading_padding=self.n_leading_padding[indices],
             series=None if self.series is None else self.series[indices],
+            shifts=None if self.shifts is None else self.shifts[indices],
+            scales=None if self.scales is None else self.scales[indices],
         )
 
     def gather(self, indices: NDArray[Any], n_timesteps: int | None = None) -> NDArray[Any]:
@@ -275,7 +323,7 @@ class Sequences(PublicNameMixin, NDArrayOperatorsMixin):
         """
         n_timesteps = self.n_timesteps if n_timesteps is None else n_timesteps
         steps = np.minimum(np.arange(n_timesteps), self.lengths[indices][..., None] - 1)
-        return self.values.take(self.starts[indices][..., None] + self.step * steps, axis=0)
+        return self._scaled(self.values.take(self.starts[indices][..., None] + self.step * steps, axis=0), indices)
 
     def valid(self, indices: slice | NDArray[Any] = slice(None), n_timesteps: int | None = None) -> NDArray[np.bool_]:
         """Return the mask of the valid time steps in the output of :meth:`gather`.

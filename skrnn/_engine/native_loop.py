@@ -185,7 +185,7 @@ def _starting_values(parts, plan, variables):
 
 
 class _EpochMetrics:
-    """Metrics of point predictions for the samples of a dataset, or for the elements of their targets if some are NaN."""
+    """Metrics of point predictions for the samples of a dataset, or for elements if targets are missing."""
 
     def __init__(self, metrics, loss, dataset):
         self._metrics, self._loss = metrics, loss

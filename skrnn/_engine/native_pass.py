@@ -48,6 +48,10 @@ class Job:
         self.lengths = np.ascontiguousarray(sequences.lengths, np.int64)
         self.set(tables.STARTS, np.ascontiguousarray(sequences.starts, np.int64))
         self.set(tables.LENGTHS, self.lengths)
+        if sequences.shifts is not None and sequences.scales is not None:
+            self.set(tables.SHIFTS, np.ascontiguousarray(sequences.shifts, np.float64))
+            self.set(tables.SCALES, np.ascontiguousarray(sequences.scales, np.float64))
+            self.table[tables.N_SCALED] = sequences.shifts.shape[1]
         self.set(tables.NUMBERS, self.numbers)
         self.set(tables.STOP, self.stop)
 

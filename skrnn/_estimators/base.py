@@ -117,9 +117,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If data or parameters are invalid, or if the loss or a weight of the network becomes NaN or infinite. If
-            `y` is NaN everywhere or, for classifiers, anywhere. If targets are missing and the loss is not one of
-            Keras's elementwise losses, such as "mse", "mae" and "huber", or, with several outputs, a metric is not.
+            If data or parameters are invalid; if the loss or a weight of the network becomes NaN or infinite; if `y` is
+            NaN everywhere or, for classifiers, anywhere; if targets are missing and the loss, or with several outputs a
+            metric, is not elementwise, as "mse", "mae", "huber" and "quantile" are.
         TypeError
             If data are not array-like or a DataFrame, contain non-numeric values, or are sparse.
 
@@ -213,7 +213,6 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         return data, self._targets.read(y, data)
 
     def _resolved_loss(self):
-        """Return the loss that the parameters describe."""
         return self.loss
 
     def _check_loss(self, y, sequences):

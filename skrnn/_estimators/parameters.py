@@ -60,11 +60,6 @@ class ParametersMixin(BaseEstimator):
         """Return the sorted names of parameters, from the signature that scikit-learn would inspect in each call."""
         return sorted(cls.__signature__.parameters)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a saved state, with defaults for the parameters that its version lacked."""
-        parameters = type(self).__signature__.parameters.values()
-        super().__setstate__({p.name: p.default for p in parameters if p.default is not p.empty} | state)
-
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, including those routed to the optimizer, the loss and the callbacks.
 

@@ -192,9 +192,9 @@ class ForecastsMixin:
         >>> forecaster = forecaster.fit(None, load_sunspots()["sunspots"])  # up to 2008
         >>> coming = pd.DataFrame(index=pd.period_range("2009", periods=3, freq="Y"))
         >>> forecaster.predict_interval(coming, coverage=0.8).round()
-        array([[  9.,  54.],
-               [ 35.,  91.],
-               [ 58., 122.]])
+        array([[  7.,  57.],
+               [ 34.,  95.],
+               [ 55., 129.]])
         """
         check_is_fitted(self, "estimator_")
         check_coverage(coverage, self._calibration)

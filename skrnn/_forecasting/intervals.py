@@ -137,7 +137,7 @@ def calibrate(model, panel, weights, size, *, has_groups):
         return None
     bounds = panel.bounds()
     lengths = np.diff(bounds)
-    n_held_out = _numbers_of_held_out(lengths, size, model.n_required)
+    n_held_out = _numbers_of_held_out(lengths, size, model.n_required_of_each)
     is_fitted = panel.positions_in_series() < (lengths - n_held_out)[panel.codes]
     with silenced():  # the fit on all rows, which follows, emits the same warnings
         fitted = model.fit(panel.subset(is_fitted), None if weights is None else weights[is_fitted])
@@ -168,7 +168,7 @@ def _numbers_of_held_out(lengths, size, n_required):
         at = int(np.argmax(is_short))
         raise ValueError(
             f"calibration_size={size!r} of {lengths[at]} rows leaves {lengths[at] - n_held_out[at]} rows to fit on and "
-            f"{n_held_out[at]} to calibrate on, but at least {n_required} (window + output_steps) and 2 are required. "
+            f"{n_held_out[at]} to calibrate on, but at least {n_required} and 2 are required. "
             "Set another calibration_size, or pass a longer series."
         )
     return n_held_out

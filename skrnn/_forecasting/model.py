@@ -101,12 +101,16 @@ class Model:
             return n_lost + 1
         return n_lost + (self.window if self.lags is None else max(self.lags)) + self.output_steps
 
+    @property
+    def n_required_of_each(self):
+        """Number of rows of the shortest series that has a window and the values to predict."""
+        return max(self.n_required, sum(self.differencing) + 1 + self.output_steps)
+
     def check_lengths(self, panel, names):
         """Raise if a series is too short to be fitted on, or all are; names are those of several series, or None."""
         lengths = np.diff(panel.bounds())
-        n_required = self.n_required
-        if lengths.max() < sum(self.differencing) + 1 + self.output_steps:
-            n_required = sum(self.differencing) + 1 + self.output_steps
+        has_windows = lengths.max() >= self.n_required_of_each
+        n_required = self.n_required if has_windows else self.n_required_of_each
         is_short = lengths < n_required
         if is_short.any():
             at = int(np.argmax(is_short))
@@ -153,11 +157,6 @@ class Model:
         if parameter is not None and n_categories.any():
             estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
         X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
-        if not len(y):
-            raise ValueError(
-                "No window of y is followed by the values to predict: all of them contain NaN, or all series are "
-                "too short. Fill missing values, or decrease output_steps."
-            )
         _fit(estimator, X, y, weights, self.target_transformer)
         return unfitted
 
@@ -210,7 +209,8 @@ def _fit(estimator, X, y, weights, target_transformer):
     try:
         estimator.fit(X, y, **arguments)
     except ValueError as error:
-        if isinstance(target_transformer, str) and (np.asarray(y) < 0).any() and "negative" in str(error).lower():
+        mentions_sign = any(word in str(error).lower() for word in ("negative", "positive", "valid range"))
+        if isinstance(target_transformer, str) and (np.asarray(y) < 0).any() and mentions_sign:
             raise ValueError(
                 f"{error} SequenceForecaster standardizes the target by default: pass target_transformer=None and "
                 "window_scaling=None for an estimator that requires targets that are not negative."

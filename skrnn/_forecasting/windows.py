@@ -61,6 +61,11 @@ def training_pairs(model, prepared, weights, *, pads_short):
     y : ndarray of shape (n_windows,) or (n_windows, output_steps * n_outputs)
     weights : ndarray of shape (n_windows,), or None
         The mean weight of the steps that follow each window.
+
+    Raises
+    ------
+    ValueError
+        If there is no such window.
     """
     layout, bounds = model.layout, prepared.bounds()
     rows, ends = np.arange(len(prepared)), bounds[prepared.codes + 1]
@@ -75,6 +80,11 @@ def training_pairs(model, prepared, weights, *, pads_short):
         missing = is_missing[targets].reshape(len(origins), -1)
         kept = ~(missing.all(axis=1) if layout.takes_missing else missing.any(axis=1))
         origins, targets = origins[kept], targets[kept]
+    if not len(origins):
+        raise ValueError(
+            "No window of y is followed by the values to predict: all of them contain NaN, or all series are too "
+            "short. Fill missing values, or decrease output_steps."
+        )
     windows = windows_at(model, prepared, origins)
     y = windows.scaled(prepared.y[targets]).reshape(len(origins), -1)
     weights = None if weights is None else weights[targets].mean(axis=1)

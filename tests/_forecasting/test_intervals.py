@@ -236,7 +236,8 @@ def test_bounds_of_a_panel_in_the_units_of_y():
     series = {name: 100 + scale * autoregression(90, scale) for name, scale in (("a", 3), ("b", 40))}
     past = panel({name: y[:80] for name, y in series.items()})
     plain = forecaster(groups="series", calibration_size=30).fit(*past)
-    scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler()).fit(*past)
+    scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler(), per_series=False)
+    scaled.fit(*past)
     for fitted in (plain, scaled):
         fitted.update(rows_of("b", 80, 85), series["b"][80:85])
     n_leading_padding = {name: y[:50] for name, y in series.items()}

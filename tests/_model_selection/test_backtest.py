@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import RAW
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 from sklearn.base import BaseEstimator, clone
@@ -26,7 +27,7 @@ class CountingRidge(Ridge):
 @pytest.fixture
 def forecaster():
     CountingRidge.rows_of_fits.clear()
-    return SequenceForecaster(CountingRidge(), window=WINDOW)
+    return SequenceForecaster(CountingRidge(), window=WINDOW, **RAW)
 
 
 def data(n_rows, n_series=None, n_covariates=0):
@@ -127,7 +128,7 @@ def test_covariates_of_a_frame_and_an_array_as_series(forecaster):
 
 def test_direct_forecasts_in_blocks():
     y = np.arange(30.0) ** 2  # four values determine the next two exactly
-    forecaster = SequenceForecaster(LinearRegression(), window=4, output_steps=2)
+    forecaster = SequenceForecaster(LinearRegression(), window=4, **RAW, output_steps=2)
     frame = backtest(forecaster, None, y, initial_window=15, steps=5, step_length=5)
     assert frame["origin"].unique().tolist() == [14, 19, 24]
     assert_allclose(frame["y_pred"], frame["y_true"])
@@ -151,7 +152,7 @@ def test_seasonal_naive_forecast(forecaster, season):
 @pytest.mark.parametrize("refit", [False, True])
 def test_intervals_are_those_of_the_forecaster(refit):
     _, y = data(60)
-    forecaster = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=20)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, **RAW, calibration_size=20)
     options = {"initial_window": 40, "steps": 3, "step_length": 6, "refit": refit}
     frame = backtest(forecaster, None, y, coverage=0.5, **options)
     assert frame.columns.tolist() == ["origin", "step", "y_true", "y_pred", "lower", "upper"]
@@ -166,7 +167,7 @@ def test_intervals_are_those_of_the_forecaster(refit):
 
 def test_names_of_several_outputs():
     _, y = data(60, 2)
-    forecaster = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=20)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, **RAW, calibration_size=20)
     given = pd.DataFrame(y, columns=["oil", "gas"])
     frame = backtest(forecaster, None, given, initial_window=40, steps=2, step_length=20, season=2, coverage=0.8)
     names = [f"{name}_{output}" for name in ("y_true", "y_pred", "y_naive", "lower", "upper") for output in given]
@@ -223,7 +224,7 @@ def test_the_last_origin_has_all_its_steps(forecaster):
         ({"coverage": 1.0}, "The 'coverage' parameter of backtest must be a float in the range"),
         ({"coverage": 0.5}, "predict_interval requires residuals of rows that were held out: set calibration_size"),
         ({"X": np.ones((21, 1))}, r"inconsistent numbers of samples: \[21, 20\]"),
-        ({"y": np.full(20, np.nan)}, "y contains NaN"),
+        ({"y": np.full(20, np.nan)}, "No window of y is followed by the values to predict"),
     ],
 )
 def test_wrong_arguments(forecaster, params, message):

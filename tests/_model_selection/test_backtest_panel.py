@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import RAW
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 from sklearn.base import clone
@@ -60,7 +61,7 @@ def same(frame, expected):
 
 @pytest.fixture
 def forecaster():
-    return SequenceForecaster(Ridge(), window=WINDOW, groups="shop")
+    return SequenceForecaster(Ridge(), window=WINDOW, **RAW, groups="shop")
 
 
 @pytest.mark.parametrize("order", ["by shop", "by day"])
@@ -105,7 +106,7 @@ def test_origins_without_times_are_positions_in_each_series(kind):
         X = pl.DataFrame(X.to_dict("list"))
     elif kind == "text":
         X = X.set_axis([f"row {number}" for number in range(len(X))])
-    forecaster = SequenceForecaster(Ridge(), window=WINDOW, groups=groups)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, **RAW, groups=groups)
     y = frame["sold"].to_numpy()
     found = backtest(forecaster, X, y, initial_window=8, steps=2, step_length=3, season=1)
     assert found.columns.tolist() == [groups, "origin", "step", "y_true", "y_pred", "y_naive"]
@@ -147,7 +148,7 @@ def test_times_of_y_for_an_array(forecaster):
 def test_intervals_and_outputs():
     frame = panel({"a": (0, 40), "late": (5, 40)}).set_index("day")
     y = pd.DataFrame({"sold": frame["sold"], "back": frame["sold"] ** 2})
-    forecaster = SequenceForecaster(Ridge(), window=WINDOW, groups="shop", calibration_size=0.4)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, **RAW, groups="shop", calibration_size=0.4)
     found = backtest(forecaster, frame[["shop"]], y, initial_window=30, steps=2, step_length=8, coverage=0.6)
     names = [f"{name}_{output}" for name in ("y_true", "y_pred", "lower", "upper") for output in y]
     assert found.columns.tolist() == ["shop", "origin", "step", *names]
@@ -160,7 +161,7 @@ def test_intervals_and_outputs():
 
 def test_series_too_short_to_calibrate_on_are_left_out():
     frame = panel({"a": (0, 40), "late": (20, 40)}).set_index("day")
-    forecaster = SequenceForecaster(Ridge(), window=WINDOW, groups="shop", calibration_size=8)
+    forecaster = SequenceForecaster(Ridge(), window=WINDOW, **RAW, groups="shop", calibration_size=8)
     X, y = frame[["shop"]], frame["sold"]
     for initial_window, shops in ((31, {"a"}), (32, {"a", "late"})):  # 11 and 12 rows of the late shop
         found = backtest(forecaster, X, y, initial_window=initial_window, steps=2)

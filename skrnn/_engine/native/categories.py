@@ -6,6 +6,8 @@ replaced by the unknown one, so that its row is trained.
 
 from __future__ import annotations
 
+import numpy as np
+
 from skrnn._engine.native.compiling import kernel
 from skrnn._engine.native.dropout import is_drawn, key_of_row
 from skrnn._engine.native.epoch import shard_of
@@ -25,13 +27,16 @@ from skrnn._engine.native.tables import (
     N_CODES,
     N_FEATURES,
     N_NUMERIC,
+    N_SCALED,
     NUMBERS,
     NUMERIC,
     ORDER,
     REPLACEMENT,
     REPLACEMENT_STREAM,
     ROW_STRIDE,
+    SCALES,
     SHARDS,
+    SHIFTS,
     SINGLE,
     STARTS,
     STRIDE,
@@ -56,6 +61,7 @@ def gather_categories(w, net, job, steps, first, x, tokens):
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
     n_numeric, numeric = net[N_NUMERIC], ints_at(net[NUMERIC])
     n_categories, categories = net[TOKENS_PER_STEP], ints_at(net[CATEGORIES])
+    n_scaled, shifts, scales = job[N_SCALED], doubles_at(job[SHIFTS]), doubles_at(job[SCALES])
     tables, rate = at(w, net[EMBEDDING]), doubles_at(job[NUMBERS])[REPLACEMENT]
     for i in range(steps[1]):
         sample = order[first + i]
@@ -66,6 +72,10 @@ def gather_categories(w, net, job, steps, first, x, tokens):
             for k in range(n_numeric):
                 index = source + numeric[k] * column_stride
                 to[k] = singles[index] if is_single else doubles[index]
+                if numeric[k] < n_scaled:
+                    scaled = sample * n_scaled + numeric[k]
+                    value = np.float64(singles[index]) if is_single else doubles[index]
+                    to[k] = (value - shifts[scaled]) / scales[scaled]
             to = at(to, n_numeric)
             of_row = key_of_row(job[DROPOUT_KEY], sample, REPLACEMENT_STREAM, t)
             for k in range(n_categories):

@@ -6,6 +6,8 @@ and cast from these buffers directly, so that no array of windows is needed.
 
 from __future__ import annotations
 
+import numpy as np
+
 from skrnn._engine.native.compiling import inlined, kernel
 from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at, narrow_ints_at, singles_at
 from skrnn._engine.native.recurrent import count_at, offset_at
@@ -20,11 +22,14 @@ from skrnn._engine.native.tables import (
     LENGTHS,
     N_FEATURES,
     N_OUTPUTS,
+    N_SCALED,
     ORDER,
     OUTPUT_GRADIENTS,
     OUTPUT_STARTS,
     OUTPUTS,
     ROW_STRIDE,
+    SCALES,
+    SHIFTS,
     SINGLE,
     STARTS,
     STRIDE,
@@ -66,6 +71,7 @@ def gather_inputs(w, net, job, steps, first, x, tokens):
     order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
     row_stride, column_stride, kind = job[ROW_STRIDE], job[COLUMN_STRIDE], job[VALUES_KIND]
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
+    n_scaled, shifts, scales = job[N_SCALED], doubles_at(job[SHIFTS]), doubles_at(job[SCALES])
     for i in range(steps[1]):
         sample = order[first + i]
         for t in range(length_of(job, sample)):
@@ -77,6 +83,10 @@ def gather_inputs(w, net, job, steps, first, x, tokens):
             elif kind == DOUBLE:
                 for k in range(f):
                     to[k] = doubles[row + k * column_stride]
+            for k in range(n_scaled):
+                index, scaled = row + k * column_stride, sample * n_scaled + k
+                value = np.float64(singles[index]) if kind == SINGLE else doubles[index]
+                to[k] = (value - shifts[scaled]) / scales[scaled]
 
 
 @kernel("FNNNIFN")

@@ -37,8 +37,8 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
     BATCHES, N_BATCHES, TARGETS, TARGET_COLUMNS, WEIGHTS, TARGET_STARTS, OUTPUTS, OUTPUT_STARTS, N_OUTPUTS, LOSS,
     WRT_LOGITS, LOSS_PARAMETERS, LOSSES, GRADIENTS, SLOTS, OPTIMIZER, HYPER, PIECES, N_PIECES, CLIPPING,
     SQUARES, DIVISORS, DROPOUT_KEY, EMBEDDING_GRADIENT, TOKENS, TOKEN_GRADIENTS, TOKENS_PER_SHARD, NUMBERS,
-    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, HALF_OF_SHARD, N_JOB,
-) = range(46)  # fmt: skip
+    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, HALF_OF_SHARD, SHIFTS, SCALES, N_SCALED, N_JOB,
+) = range(49)  # fmt: skip
 # PASS: which pass a call makes over N_BATCHES batches from FIRST_BATCH on, one of the values below. Forward and
 # backward passes are separate calls for a loss without a kernel, which needs the outputs of a whole batch: each shard
 # then has its own memory, whose addresses are in a row of SHARD_MEMORIES, and HALF_OF_SHARD is the address of the
