@@ -1,14 +1,14 @@
 """Eleven years of sunspot numbers, forecast from the years before: the picture of the README.
 
 ``python docs/figures/forecast.py docs/_static/forecast.png`` draws it again, in a few seconds and without a network
-connection. The cell and ``output_steps`` are selected by cross-validation on the years up to 1997.
+connection. The cell, ``output_steps`` and ``window_scaling`` are selected by cross-validation on the years up
+to 1997.
 """
 
 import sys
 
 import pandas as pd
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
-from sklearn.preprocessing import StandardScaler
 
 from skrnn import ForecastDisplay, RecurrentRegressor, SequenceForecaster
 from skrnn.datasets import load_sunspots
@@ -21,10 +21,14 @@ def draw():
     y = load_sunspots()["sunspots"]
     X = pd.DataFrame(index=y.index)  # no covariates
     network = RecurrentRegressor(units=16, epochs=60, optimizer__learning_rate=0.005, random_state=0)
-    forecaster = SequenceForecaster(network, window=33, target_transformer=StandardScaler(), calibration_size=110)
+    forecaster = SequenceForecaster(network, window=33, calibration_size=110)
     search = GridSearchCV(
         forecaster,
-        {"estimator__cell": ["gru", "lstm"], "output_steps": [1, N_STEPS]},
+        {
+            "estimator__cell": ["gru", "lstm"],
+            "output_steps": [1, N_STEPS],
+            "window_scaling": [None, "last", "mean", "standard"],
+        },
         cv=TimeSeriesSplit(4, test_size=N_STEPS),
         scoring="neg_mean_absolute_error",
     )
