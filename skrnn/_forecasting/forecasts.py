@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._forecasting.history import continued_series
 from skrnn._forecasting.horizon import check_steps, forecast_all, n_steps_of
 from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bounds
 from skrnn._forecasting.known_rows import KnownRows
@@ -30,7 +31,9 @@ class ForecastsMixin:
     _known: KnownRows
     _calibration: Calibration | None
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(
+        self, X: ArrayLike, history: ArrayLike | None = None, history_X: ArrayLike | None = None
+    ) -> NDArray[Any]:
         """Predict one step of the series for each row of `X`.
 
         Parameters
@@ -45,6 +48,12 @@ class ForecastsMixin:
             raises an error otherwise. A warning is emitted if later steps could have the same values: if there are no
             covariates, or only integers or a repeated pattern. Rows with unordered labels, such as text or several
             index levels, are treated as the next steps; an error is raised if these labels were seen in fit.
+        history : array-like of shape (n_history_rows,) or (n_history_rows, n_outputs), default=None
+            Values of other series, which the predictions continue instead of the fitted ones; nothing fitted changes.
+            What is fitted on single series, such as their standardization, is fitted on the history.
+        history_X : array-like of shape (n_history_rows, n_covariates), default=None
+            Covariates of the history, if there are any. With `groups`, the history names its series as `X` does; fitted
+            series that are not part of it are continued from their ends.
 
         Returns
         -------
@@ -58,7 +67,8 @@ class ForecastsMixin:
         ValueError
             If the columns of `X`, or their order, differ from those seen in fit; if its index does not continue the
             fitted one, is of another kind (such as dates with a time zone, periods or text instead of dates), or is
-            ambiguous; if a series was not seen in fit; if `X` is None, since the number of steps is then unknown.
+            ambiguous; if a series was not seen in fit, and is not part of the history; if `X` is None, since the number
+            of steps is then unknown; if the history is too short, or does not have the fitted columns.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 
@@ -72,8 +82,9 @@ class ForecastsMixin:
         (3,)
         """
         check_is_fitted(self, "estimator_")
-        covariates, location = self._read_and_locate(X)
-        return self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
+        series = continued_series(self, history, history_X)
+        covariates, location = self._read_and_locate(X, series)
+        return self._schema.in_shape_of_y(predict_rows(series.model, series.known, covariates, location))
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination of the predictions.
@@ -104,11 +115,18 @@ class ForecastsMixin:
         """
         check_is_fitted(self, "estimator_")
         y = read_true_values(X, y, self._schema)
-        covariates, location = self._read_and_locate(X, warns=False)
+        covariates, location = self._read_and_locate(X, continued_series(self, None, None), warns=False)
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
         return score_of_valid_rows(y, values, sample_weight)
 
-    def forecast(self, steps: int | None = None, *, until: Any = None) -> NDArray[Any] | pd.Series | pd.DataFrame:
+    def forecast(
+        self,
+        steps: int | None = None,
+        *,
+        until: Any = None,
+        history: ArrayLike | None = None,
+        history_X: ArrayLike | None = None,
+    ) -> NDArray[Any] | pd.Series | pd.DataFrame:
         """Forecast the steps after the end of the series, if there are no covariates.
 
         Parameters
@@ -118,6 +136,8 @@ class ForecastsMixin:
         until : timestamp, period or number, default=None
             Time of the last step to forecast, instead of `steps`. Series that end at different times are all continued
             by as many steps as the one that ends first.
+        history, history_X : array-like, default=None
+            Other series to continue instead of the fitted ones, see :meth:`predict`.
 
         Returns
         -------
@@ -151,11 +171,12 @@ class ForecastsMixin:
         dtype: float64
         """
         check_is_fitted(self, "estimator_")
-        n_steps = n_steps_of(steps, until, self._known)
+        series = continued_series(self, history, history_X)
+        n_steps = n_steps_of(steps, until, series.known)
         check_steps(n_steps, n_covariates=self.n_features_in_)
-        index = self._schema.index_of_forecast(n_steps, self._known)
-        values = forecast_all(self._model, self._known, self._schema.calendar, n_steps, index)
-        return self._schema.as_forecast(values, index)
+        index = series.schema.index_of_forecast(n_steps, series.known)
+        values = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
+        return series.schema.as_forecast(values, index)
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
         """Predict intervals that contain the true values with a given probability, by split conformal prediction.
@@ -198,11 +219,11 @@ class ForecastsMixin:
         """
         check_is_fitted(self, "estimator_")
         check_coverage(coverage, self._calibration)
-        covariates, location = self._read_and_locate(X)
+        covariates, location = self._read_and_locate(X, continued_series(self, None, None))
         bounds = predict_bounds(self._calibration, coverage, self._model, self._known, covariates, location)
         return self._schema.in_shape_of_y(bounds)
 
-    def _read_and_locate(self, X, warns=True):
+    def _read_and_locate(self, X, series, warns=True):
         """Return the covariates of rows to predict, and the location of these rows relative to the known ones."""
-        rows = read_rows_to_predict(self, X, self._schema, self._known)
-        return rows.covariates, locate_rows_to_predict(rows, self._known, self._schema.groups is not None, warns)
+        rows = read_rows_to_predict(self, X, series.schema, series.known)
+        return rows.covariates, locate_rows_to_predict(rows, series.known, series.schema.groups is not None, warns)

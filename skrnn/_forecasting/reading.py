@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,11 +100,40 @@ def read_training_rows(forecaster, X, y):
         is_2d=is_2d,
         is_pandas=index_of(given.y) is not None,
         columns=columns,
+        has_group_column=groups is not None and groups in getattr(given.X, "columns", ()),
         calendar=fitted_calendar(forecaster.calendar, labels.time),
     )
     _warn_of_rows(given, groups)
     covariates = with_calendar(covariates, schema.calendar, labels.time)
     return Rows(_as_columns(values), covariates, past, labels, unordered_labels), schema
+
+
+def read_history(forecaster, X, y, schema):
+    """Read the rows of series that a prediction continues instead of the fitted ones.
+
+    Parameters
+    ----------
+    forecaster : SequenceForecaster
+    X, y : array-like or None
+        Parameters `history_X` and `history` of the prediction.
+    schema : Schema
+        Of the fitted rows.
+
+    Returns
+    -------
+    rows : Rows
+    schema : Schema
+        The fitted one with the kind of index of these rows.
+    """
+    given = _with_labels(X, y, schema.groups)
+    covariates, past = _read_covariates(forecaster, given, schema.groups, schema.columns, reset=False)
+    covariates = with_calendar(covariates, schema.calendar, given.labels.time)
+    values = _read_values(_columns_as_fitted(given.y, schema.names if schema.is_2d else None))
+    _check_consistent(values, given)
+    _check_shape(values.shape, schema)
+    unordered_labels = labels_within_series(given.index, given.labels.codes) if given.labels.time is None else None
+    rows = Rows(_as_columns(values), covariates, past, given.labels, unordered_labels)
+    return rows, replace(schema, index_kind=kind_of(given.index), is_pandas=index_of(given.y) is not None)
 
 
 def read_rows_to_predict(forecaster, X, schema, known):

@@ -37,6 +37,8 @@ class Schema:
         Columns of `X`.
     calendar : transformer or None
         Fitted transformer of times to covariates.
+    has_group_column : bool
+        Whether `groups` is a column of `X`.
     """
 
     groups: Hashable
@@ -47,6 +49,7 @@ class Schema:
     is_pandas: bool
     columns: CovariateColumns
     calendar: Any
+    has_group_column: bool
 
     def in_shape_of_y(self, values):
         """Return values of shape (..., n_outputs) without the last axis if the fitted `y` was 1-D."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class TargetTransform:
         Standard deviation of each series in the units of the estimator.
     is_standardized : bool
         Whether values are standardized. If not, their bits are not changed.
+    is_per_series : bool
+        Whether transformers, centers and scales are those of single series.
     """
 
     transformers: tuple[Any, ...]
@@ -40,6 +42,7 @@ class TargetTransform:
     scales: NDArray[Any]
     spreads: NDArray[Any]
     is_standardized: bool
+    is_per_series: bool
 
     @classmethod
     def fit(cls, transformer, lags, panel, *, per_series):
@@ -59,15 +62,39 @@ class TargetTransform:
             parts = np.split(panel.y, bounds[1:-1]) if per_series else [panel.y]
             transformers = tuple(clone(transformer).fit(part) for part in parts)
         unit = np.ones((panel.n_series, panel.y.shape[1]))
-        identity = cls(transformers, lags, np.zeros_like(unit), unit, unit, False)
+        identity = cls(transformers, lags, np.zeros_like(unit), unit, unit, False, per_series)
         values, _ = identity.transform(panel)
         codes = panel.codes if per_series else np.zeros_like(panel.codes)
         centers, scales = (moment[codes[bounds[:-1]]] for moment in _moments(values, codes))
         spreads = _moments(values, panel.codes)[1]
         if not is_standardized:
-            return cls(transformers, lags, identity.centers, identity.scales, spreads, False)
+            return replace(identity, spreads=spreads)
         scales = np.where(scales > 0, scales, 1.0)
-        return cls(transformers, lags, centers, scales, spreads / scales, True)
+        return cls(transformers, lags, centers, scales, spreads / scales, True, per_series)
+
+    def of_series(self, panel):
+        """Return the transformations for other series; what belongs to single series is fitted on these."""
+        if self.is_per_series:
+            given = self.transformers[0] if self.transformers else None
+            return self.fit(STANDARD if self.is_standardized else given, self.lags, panel, per_series=True)
+        centers, scales = (np.repeat(of[:1], panel.n_series, axis=0) for of in (self.centers, self.scales))
+        shared = replace(self, centers=centers, scales=scales, spreads=np.ones_like(scales))
+        return replace(shared, spreads=_moments(shared.transform(panel)[0], panel.codes)[1])
+
+    def with_series_of(self, other, codes):
+        """Return the transformations followed by those of some series of another object."""
+        transformers = self.transformers
+        if self.is_per_series and transformers:
+            transformers = (*transformers, *(other.transformers[code] for code in codes))
+        centers, scales, spreads = (
+            np.concatenate([ours, theirs[codes]])
+            for ours, theirs in (
+                (self.centers, other.centers),
+                (self.scales, other.scales),
+                (self.spreads, other.spreads),
+            )
+        )
+        return replace(self, transformers=transformers, centers=centers, scales=scales, spreads=spreads)
 
     @property
     def n_lost(self):
