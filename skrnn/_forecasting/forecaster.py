@@ -241,9 +241,9 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             has_groups = self.groups is not None
             self._calibration = calibrate(model, panel, weights, self.calibration_size, has_groups=has_groups)
             self._model = model.fit(panel, weights)
-            transformers = self._model.target.transformers
             self.estimator_ = self._model.estimator
-            self.transformer_ = (transformers[0] if transformers else None) if not has_groups else list(transformers)
+            transformers = list(self._model.target.transformers) or [None]
+            self.transformer_ = transformers if has_groups and self.per_series and transformers[0] else transformers[0]
             self._known = KnownRows.of_fit(panel, labels, learned_frequencies(rows.labels), rows.unordered_labels)
             self.n_outputs_ = self._schema.n_outputs
         return self

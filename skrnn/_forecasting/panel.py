@@ -108,6 +108,11 @@ class PreparedPanel(BySeries):
         """Values of the series: (n_rows, n_outputs)."""
         return self.observed[:, : self.n_outputs]
 
+    def has_missing(self):
+        """Return whether a value is missing, except in rows that have no difference."""
+        is_missing = np.isnan(self.observed).any(axis=1)
+        return bool(is_missing.any() and (is_missing & (self.positions_in_series() >= self.n_lost)).any())
+
     def n_usable(self, rows):
         """Return the number of rows with values that a window ending at each of some rows can have."""
         return np.maximum(rows - self.bounds()[self.codes[rows]] + 1 - self.n_lost, 0)

@@ -111,7 +111,7 @@ def windows_at(model, prepared, origins):
     layout, lengths = model.layout, np.minimum(prepared.n_usable(origins), model.layout.window)
     last_rows = prepared.bounds()[1:][prepared.codes] - 1
     spreads = model.target.spreads[prepared.codes[origins]]
-    if not layout.takes_3d or not layout.takes_lazy or np.isnan(prepared.observed).any() or prepared.n_lost:
+    if not layout.takes_lazy or prepared.has_missing():
         first = 1 if not layout.takes_3d else layout.output_steps - layout.window + 1
         ahead = origins[:, None] + np.arange(first, layout.output_steps + 1)
         ahead = np.clip(ahead, 0, last_rows[origins][:, None])

@@ -206,7 +206,7 @@ def test_each_series_has_its_own_scale(scaling, lags):
     two.fit(X[: 2 * N_ROWS], other_units)
     forecast = two.forecast(N_STEPS)
     assert_allclose(forecast["s1"], 3e5 * forecast["s0"] + 17, rtol=1e-6)
-    assert len(fitted.transformer_) == 0
+    assert fitted.transformer_ is None
     for name, of_series in values.items():
         assert np.abs(fitted.forecast(2)[name] - of_series[-1]).max() < 8 * np.std(np.diff(of_series))
 
@@ -215,7 +215,7 @@ def test_a_shared_transformer_or_one_per_series():
     X, y, values = panel([1.0, 10.0])
     shared = forecaster(groups="name", target_transformer=MinMaxScaler(), per_series=False).fit(X, y)
     own = forecaster(groups="name", target_transformer=MinMaxScaler()).fit(X, y)
-    assert shared.transformer_[0].data_max_ == [y.max()]
+    assert shared.transformer_.data_max_ == [y.max()]
     assert [t.data_max_[0] for t in own.transformer_] == [of_series.max() for of_series in values.values()]
 
 
