@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._forecasting.history import continued_series
@@ -17,6 +19,7 @@ from skrnn._forecasting.location import locate_rows_to_predict
 from skrnn._forecasting.model import FittedModel
 from skrnn._forecasting.reading import read_rows_to_predict, read_true_values
 from skrnn._forecasting.recursion import predict_rows
+from skrnn._forecasting.sampling import check_n_samples, sample_paths
 from skrnn._forecasting.schema import Schema
 from skrnn._forecasting.scoring import score_of_valid_rows
 
@@ -222,6 +225,59 @@ class ForecastsMixin:
         covariates, location = self._read_and_locate(X, continued_series(self, None, None))
         bounds = predict_bounds(self._calibration, coverage, self._model, self._known, covariates, location)
         return self._schema.in_shape_of_y(bounds)
+
+    def sample(
+        self,
+        X: ArrayLike,
+        n_samples: int = 100,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[Any]:
+        """Draw sample paths of the rows of `X`.
+
+        A network with ``loss="gaussian"``, or with several quantiles, is sampled step by step: each drawn block of
+        `output_steps` is an input of the next one. For other estimators, the residuals of a random forecast origin of
+        the calibration are added to the forecast. Within a block, draws are independent.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns
+            Covariates of the steps to predict, see :meth:`predict`.
+        n_samples : int, default=100
+            Number of paths.
+        random_state : int, RandomState or None, default=None
+            Determines the draws. Pass an int for reproducible results.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_rows) or (n_samples, n_rows, n_outputs)
+            Sample paths, in the units of `y`.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If the estimator predicts no distribution and `calibration_size` was None in fit; if `n_samples` is not a
+            positive int; if `X` is not accepted by :meth:`predict`.
+        TypeError
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from skrnn import SequenceForecaster
+        >>> y = np.random.default_rng(0).normal(size=60)
+        >>> forecaster = SequenceForecaster(LinearRegression(), window=3, calibration_size=20).fit(None, y)
+        >>> forecaster.sample(np.empty((5, 0)), random_state=0).shape
+        (100, 5)
+        """
+        check_is_fitted(self, "estimator_")
+        check_n_samples(n_samples)
+        covariates, location = self._read_and_locate(X, continued_series(self, None, None))
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+        paths = sample_paths(self._model, self._known, self._calibration, covariates, location, n_samples, rng)
+        return self._schema.in_shape_of_y(paths)
 
     def _read_and_locate(self, X, series, warns=True):
         """Return the covariates of rows to predict, and the location of these rows relative to the known ones."""

@@ -8,6 +8,12 @@ from skrnn._estimators.base import BaseRecurrent
 from skrnn._forecasting.windows import dense_windows, observed_before, windows_at
 
 
+def predict_block(model, windows, n_outputs):
+    """Predict the steps after windows, in the units of the estimator: (n_windows, output_steps, n_outputs)."""
+    predicted = np.asarray(model.estimator.predict(windows.X), dtype=np.float64)
+    return windows.unscaled(predicted.reshape(len(predicted), model.layout.output_steps, n_outputs))
+
+
 def predict_rows(model, known, covariates, location):
     """Predict rows in the units of ``y``: known rows one step ahead, later ones recursively.
 
@@ -24,19 +30,37 @@ def predict_rows(model, known, covariates, location):
     -------
     ndarray of shape (n_rows, n_outputs)
     """
+    return predict_rows_repeatedly(model, known, covariates, location, 1, predict_block)[0]
+
+
+def predict_rows_repeatedly(model, known, covariates, location, n_times, predict):
+    """Predict rows several times, with a function of windows that may be random: (n_times, n_rows, n_outputs).
+
+    Parameters
+    ----------
+    model, known, covariates, location
+        As in `predict_rows`.
+    n_times : int
+    predict : callable
+        Function of the model, `Windows` and the number of outputs, as `predict_block`.
+    """
     is_known, is_later = location.steps_ahead == 0, location.steps_ahead > 0
     panel = known.panel.with_covariates(location.positions[is_known], covariates[is_known])
     prepared = model.prepare(panel)
-    values = np.empty((len(covariates), panel.y.shape[1]))
+    values = np.empty((n_times, len(covariates), panel.y.shape[1]))
     if is_known.any():
-        values[is_known] = predict_one_step_ahead(model, panel, prepared, known.n_fitted, location.positions[is_known])
+        positions = np.tile(location.positions[is_known], n_times)
+        known_values = predict_one_step_ahead(model, panel, prepared, known.n_fitted, positions, predict)
+        values[:, is_known] = known_values.reshape(n_times, -1, values.shape[2])
     if is_later.any():
         codes, steps_ahead = location.codes[is_later], location.steps_ahead[is_later]
-        values[is_later] = continue_series(model, prepared, covariates[is_later], codes, steps_ahead)
+        values[:, is_later] = continue_series(
+            model, prepared, covariates[is_later], codes, steps_ahead, n_times=n_times, predict=predict
+        )
     return values
 
 
-def predict_one_step_ahead(model, panel, prepared, n_fitted, positions):
+def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=predict_block):
     """Predict rows of a panel from the true values before them; (n_rows, n_outputs) in the units of ``y``.
 
     Rows without a value before them are predicted by the mean of the fitted rows of their series.
@@ -49,6 +73,7 @@ def predict_one_step_ahead(model, panel, prepared, n_fitted, positions):
     n_fitted : ndarray of int, shape (n_series,)
         Number of rows at the start of each series that the model was fitted on.
     positions : ndarray of int, shape (n_rows,)
+    predict : callable, default=predict_block
     """
     n_outputs, codes = prepared.n_outputs, prepared.codes[positions]
     n_before = prepared.n_usable(positions) - 1  # -1 for rows without a difference
@@ -56,7 +81,7 @@ def predict_one_step_ahead(model, panel, prepared, n_fitted, positions):
     has_window = n_before > 0
     if has_window.any():
         windows = windows_at(model, prepared, positions[has_window] - 1)
-        steps[has_window] = predict_block(model, windows, n_outputs)[:, :1]
+        steps[has_window] = predict(model, windows, n_outputs)[:, :1]
     is_first = n_before <= 0
     if is_first.any():
         steps[is_first] = _means(prepared.y, prepared, n_fitted)[codes[is_first]][:, None]
@@ -72,8 +97,8 @@ def predict_one_step_ahead(model, panel, prepared, n_fitted, positions):
     return values
 
 
-def continue_series(model, prepared, covariates, codes, steps_ahead):
-    """Predict steps after the ends of series, in any order, in the units of ``y``: (n_rows, n_outputs).
+def continue_series(model, prepared, covariates, codes, steps_ahead, *, n_times=1, predict=predict_block):
+    """Predict steps after the ends of series, in any order, in the units of ``y``: (n_times, n_rows, n_outputs).
 
     Parameters
     ----------
@@ -83,6 +108,10 @@ def continue_series(model, prepared, covariates, codes, steps_ahead):
         Covariates of the steps to predict, as they were passed.
     codes, steps_ahead : ndarray of int, shape (n_rows,)
         Series of each of these steps, and its distance from the last row of the series.
+    n_times : int, default=1
+        Number of times that the steps are predicted.
+    predict : callable, default=predict_block
+        As in `predict_rows_repeatedly`.
     """
     series, row = np.unique(codes, return_inverse=True)
     n_steps = int(steps_ahead.max())
@@ -93,8 +122,9 @@ def continue_series(model, prepared, covariates, codes, steps_ahead):
     # A series of which fewer steps are asked for is continued with its last covariates.
     upto = np.minimum(np.arange(n_steps), np.bincount(row)[:, None] - 1)
     later = np.take_along_axis(later, upto[..., None], axis=1)
-    origins = prepared.bounds()[series + 1] - 1
-    return predict_paths(model, prepared, origins, later, n_steps)[row, steps_ahead - 1]
+    origins = np.tile(prepared.bounds()[series + 1] - 1, n_times)
+    paths = predict_paths(model, prepared, origins, np.tile(later, (n_times, 1, 1)), n_steps, predict)
+    return paths.reshape(n_times, len(series), n_steps, -1)[:, row, steps_ahead - 1]
 
 
 def check_horizon(model, n_steps):
@@ -107,7 +137,7 @@ def check_horizon(model, n_steps):
         )
 
 
-def predict_paths(model, prepared, origins, covariates, n_steps):
+def predict_paths(model, prepared, origins, covariates, n_steps, predict=predict_block):
     """Continue series after some of their rows, with predictions as the inputs of later ones.
 
     Parameters
@@ -119,6 +149,8 @@ def predict_paths(model, prepared, origins, covariates, n_steps):
     covariates : ndarray of shape (n, n_steps, n_covariates)
         Covariates of the steps to predict, in the units of the model.
     n_steps : int
+    predict : callable, default=predict_block
+        As in `predict_rows_repeatedly`.
 
     Returns
     -------
@@ -134,24 +166,20 @@ def predict_paths(model, prepared, origins, covariates, n_steps):
     observed = observed_before(prepared, origins, layout.window)
     steps = None
     is_plain = layout.scaling is None and observed.shape[2] == prepared.n_outputs and not np.isnan(observed).any()
-    if is_plain and isinstance(model.estimator, BaseRecurrent):
+    if is_plain and predict is predict_block and isinstance(model.estimator, BaseRecurrent):
         # Networks of skrnn have kernels for the whole recursion, with a few exceptions, for which they return None.
         steps = model.estimator._closed_loop(observed, covariates, layout.output_steps, n_blocks)
     if steps is None:
         lengths = np.minimum(prepared.n_usable(origins), layout.window)
         spreads = model.target.spreads[prepared.codes[origins]]
-        steps = _predict_block_by_block(model, observed, lengths, covariates, prepared.n_outputs, spreads, n_blocks)
+        steps = _predict_block_by_block(
+            model, predict, observed, lengths, covariates, prepared.n_outputs, spreads, n_blocks
+        )
     return model.target.inverse_transform(steps[:, :n_steps], prepared, origins)
 
 
-def predict_block(model, windows, n_outputs):
-    """Predict the steps after windows, in the units of the estimator: (n_windows, output_steps, n_outputs)."""
-    predicted = np.asarray(model.estimator.predict(windows.X), dtype=np.float64)
-    return windows.unscaled(predicted.reshape(len(predicted), model.layout.output_steps, n_outputs))
-
-
-def _predict_block_by_block(model, observed, lengths, covariates, n_outputs, spreads, n_blocks):
-    """Return blocks of predictions, each with one call of the estimator's predict: (n, n_steps, n_outputs)."""
+def _predict_block_by_block(model, predict, observed, lengths, covariates, n_outputs, spreads, n_blocks):
+    """Return blocks of predictions, each with one call of a function of windows: (n, n_steps, n_outputs)."""
     layout = model.layout
     window, output_steps = layout.window, layout.output_steps
     n, _, n_observed = observed.shape
@@ -162,7 +190,7 @@ def _predict_block_by_block(model, observed, lengths, covariates, n_outputs, spr
         ahead = covariates[:, (first + output_steps if layout.takes_3d else now) : now + output_steps]
         n_rows = np.minimum(lengths + first, window)
         windows = dense_windows(layout, timeline[:, first:now], n_rows, ahead, n_outputs, spreads)
-        timeline[:, now : now + output_steps, :n_outputs] = predict_block(model, windows, n_outputs)
+        timeline[:, now : now + output_steps, :n_outputs] = predict(model, windows, n_outputs)
     return timeline[:, window:, :n_outputs]
 
 
