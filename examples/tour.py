@@ -50,13 +50,10 @@ print(f"{len(past)} training years, {coming.index[0]} to {coming.index[-1]} held
 # Ridge regression on the same windows, in the same forecaster. ``calibration_size`` is the number of years that are
 # held out to calibrate the prediction intervals.
 from sklearn.linear_model import Ridge
-from sklearn.preprocessing import StandardScaler
 
 from skrnn import SequenceForecaster
 
-ridge = SequenceForecaster(
-    Ridge(), window=33, output_steps=11, target_transformer=StandardScaler(), calibration_size=55
-)
+ridge = SequenceForecaster(Ridge(), window=33, output_steps=11, calibration_size=55)
 ridge.fit(None, past)
 
 # %%
@@ -72,19 +69,23 @@ forecaster.fit(None, past)
 # %%
 # 6. Search for the best settings
 # -------------------------------
-# GRU or LSTM, recursive forecasts or direct forecasts of eleven years? Each test fold continues its training fold.
+# GRU or LSTM, recursive or direct forecasts of eleven years, windows relative to their last value or not? Each test fold
+# continues its training fold.
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 search = GridSearchCV(
     forecaster.set_params(calibration_size=None),
-    {"estimator__cell": ["gru", "lstm"], "output_steps": [1, 11]},
+    {"estimator__cell": ["gru", "lstm"], "output_steps": [1, 11], "window_scaling": [None, "last"]},
     cv=TimeSeriesSplit(4, test_size=N_HELD_OUT),
     scoring="neg_mean_absolute_error",
 )
 no_covariates = pd.DataFrame(index=past.index)
 search.fit(no_covariates, past)
-results = pd.DataFrame(search.cv_results_)[["param_estimator__cell", "param_output_steps", "mean_test_score"]]
-print(results.sort_values("mean_test_score", ascending=False).to_string(index=False, float_format="%.1f"))
+columns = ["param_estimator__cell", "param_output_steps", "param_window_scaling", "mean_test_score"]
+results = pd.DataFrame(search.cv_results_)[columns]
+print(
+    results.sort_values("mean_test_score", ascending=False).to_string(index=False, float_format="%.1f", na_rep="None")
+)
 
 # %%
 # 7. Evaluate by a backtest
