@@ -69,8 +69,8 @@ forecaster.fit(None, past)
 # %%
 # 6. Search for the best settings
 # -------------------------------
-# GRU or LSTM, recursive or direct forecasts of eleven years, windows relative to their last value or not? Each test fold
-# continues its training fold.
+# GRU or LSTM, recursive or direct forecasts, windows relative to their last value or not? Each test fold continues its
+# training fold.
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 search = GridSearchCV(
