@@ -285,7 +285,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         >>> forecaster.update(None, [20.0, 21.0]).forecast(2).round(6)
         array([22., 23.])
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "_model")
         rows = read_new_rows(self, X, y, self._schema, self._known)
         location = locate_rows_to_append(rows.labels, self._known)
         check_missing(rows, self._model.has_missing)

@@ -84,7 +84,7 @@ class ForecastsMixin:
         >>> forecaster.predict(price[21:]).shape
         (3,)
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "_model")
         series = continued_series(self, history, history_X)
         covariates, location = self._read_and_locate(X, series)
         return self._schema.in_shape_of_y(predict_rows(series.model, series.known, covariates, location))
@@ -116,7 +116,7 @@ class ForecastsMixin:
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "_model")
         y = read_true_values(X, y, self._schema)
         covariates, location = self._read_and_locate(X, continued_series(self, None, None), warns=False)
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
@@ -173,7 +173,7 @@ class ForecastsMixin:
               2       80.0
         dtype: float64
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "_model")
         series = continued_series(self, history, history_X)
         n_steps = n_steps_of(steps, until, series.known)
         check_steps(n_steps, n_covariates=self.n_features_in_)
@@ -220,7 +220,7 @@ class ForecastsMixin:
                [ 34.,  95.],
                [ 55., 129.]])
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "_model")
         check_coverage(coverage, self._calibration)
         covariates, location = self._read_and_locate(X, continued_series(self, None, None))
         bounds = predict_bounds(self._calibration, coverage, self._model, self._known, covariates, location)
@@ -272,7 +272,7 @@ class ForecastsMixin:
         >>> forecaster.sample(np.empty((5, 0)), random_state=0).shape
         (100, 5)
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "_model")
         check_n_samples(n_samples)
         covariates, location = self._read_and_locate(X, continued_series(self, None, None))
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
