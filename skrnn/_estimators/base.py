@@ -23,7 +23,7 @@ from skrnn._data.targets import make_targets, outputs_as_list, valid_in_layout
 from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.keras_batches import keras_inputs
-from skrnn._engine.loss_targets import check_loss, check_missing_targets
+from skrnn._engine.loss_targets import REAL_NUMBERS, check_loss, check_missing_targets
 from skrnn._engine.memory_error import memory_error
 from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.network import NetworkSpec
@@ -218,9 +218,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     def _check_loss(self, y, sequences):
         """Raise if the loss is not defined for the targets."""
         valid = y[valid_in_layout(sequences)] if self._targets.per_step else y
-        n_outputs = self._targets.output()[0]
-        check_loss(self.loss, self._targets.kind, valid, n_outputs, self._routed(), type(self).__name__)
-        check_missing_targets(self.loss, y, type(self).__name__)
+        check_loss(self.loss, self._targets.kind, valid, self._targets.output()[0], self._routed(), type(self).__name__)
+        if self._targets.kind == REAL_NUMBERS:  # padded time steps may have NaN as labels
+            check_missing_targets(self.loss, y, type(self).__name__)
 
     def _dataset(self, sequences, y, weights):
         weights = weights.astype(self._targets.dtype, copy=False)
