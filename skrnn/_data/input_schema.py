@@ -123,6 +123,7 @@ class InputSchema:
                     f"X has {sequences.n_features} features, but {name} is expecting {self.n_features} features as "
                     f"input (shape {sequences.shape})."
                 )
+            sequences = _with_plain_codes(sequences, tuple(category.column for category in self.categories))
             return Input(given, is_list, with_known_codes(sequences, self.categories, name))
         table = _read_table(estimator, given, self.dtype, self.has_tokens, reset=False)
         if not self.has_tokens:
@@ -166,6 +167,7 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None, cate
             )
         sequences = _sequences_of(given, is_list, dtype, name)
         columns = categorical_columns(categorical_features, sequences.n_features, name)
+        sequences = _with_plain_codes(sequences, columns)
         categories = learn_categories(sequences, columns, name)
         estimator.n_features_in_ = sequences.n_features
         vars(estimator).pop("feature_names_in_", None)
@@ -216,6 +218,12 @@ def _sequences_of(given, is_list, dtype, name):
     if isinstance(given, Sequences):
         return checked_sequences(given, dtype, name)
     return sequences_from_list(given, dtype, name) if is_list else sequences_from_3d(given, dtype, name)
+
+
+def _with_plain_codes(sequences, columns):
+    """Return sequences whose rows contain the codes: those with shifts and scales of codes are copied."""
+    has_scaled_codes = sequences.shifts is not None and any(k < sequences.shifts.shape[1] for k in columns)
+    return sequences.with_applied_scales() if has_scaled_codes else sequences
 
 
 def _float_dtype(arrays):

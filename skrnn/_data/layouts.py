@@ -102,7 +102,9 @@ def checked_sequences(X, dtype, name):
     _check_scales(X, name)
     # Shifts are subtracted in double precision: a cast before would lose the digits of small differences.
     values = _cast(X.values, dtype if X.shifts is None else np.float64)
-    return without_padding(replace(X, values=values), X.values, dtype, name)
+    sequences = without_padding(replace(X, values=values), X.values, dtype, name)
+    _check_range(sequences, dtype, name)
+    return sequences
 
 
 def _check_bounds(sequences, name):
@@ -142,6 +144,22 @@ def _check_scales(sequences, name):
         )
     if not (np.isfinite(arrays[0]).all() and np.isfinite(arrays[1]).all() and (arrays[1] > 0).all()):
         raise ValueError(f"The shifts of Sequences must be finite, and their scales finite and positive, for {name}.")
+
+
+def _check_range(sequences, dtype, name):
+    """Raise if values with applied shifts and scales are too large for the dtype of computation."""
+    if sequences.shifts is None:
+        return
+    n_scaled = sequences.shifts.shape[1]
+    with np.errstate(over="ignore"):
+        largest = np.abs(sequences.values).max(axis=0, initial=0, where=np.isfinite(sequences.values))
+        largest[:n_scaled] += np.abs(sequences.shifts).max(axis=0)
+        largest[:n_scaled] /= sequences.scales.min(axis=0)
+        if (largest <= np.finfo(dtype).max).all():
+            return
+        # Only a bound was exceeded, perhaps by rows of no sequence: the values themselves decide.
+        applied = sequences.with_applied_scales()
+    without_padding(replace(applied, values=_cast(applied.values, dtype)), applied.values, dtype, name)
 
 
 def sequences_from_list(X, dtype, name):

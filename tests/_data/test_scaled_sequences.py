@@ -102,3 +102,76 @@ def test_scalers_see_the_scaled_values():
 def test_invalid_scales(changed, message):
     with pytest.raises(ValueError, match=message):
         make("GRURegressor").fit(replace(scaled_sequences(), **changed), np.zeros(N))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"shifts": np.full((N, 2), np.inf)}, "shifts of Sequences must be finite"),
+        ({"scales": np.full((N, 2), np.inf)}, "scales finite and positive"),
+        ({"scales": np.full((N, 2), -1.0)}, "scales finite and positive"),
+    ],
+)
+def test_invalid_scales_in_predict_and_in_scalers(changed, message):
+    sequences = scaled_sequences()
+    fitted, wrong = make("GRURegressor").fit(sequences, np.zeros(N)), replace(sequences, **changed)
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(wrong)
+    with pytest.raises(ValueError, match=message):
+        SequenceScaler(StandardScaler()).fit(wrong)
+
+
+@pytest.mark.parametrize("column", [0, 2])
+def test_values_too_large_for_the_dtype_after_scaling(column):
+    sequences = scaled_sequences(n_scaled=1)
+    if column:
+        sequences.values[:, column] = 1e39
+    else:
+        sequences = replace(sequences, scales=np.full((N, 1), 1e-300))
+    message = f"too large for dtype float32.*time step {WINDOW - sequences.lengths[0]}, feature {column}"
+    for X in (sequences, expanded(sequences)):
+        with pytest.raises(ValueError, match=message):
+            make("GRURegressor", dtype="float32").fit(X, np.zeros(N))
+
+
+def test_values_too_large_before_scaling_or_in_rows_of_no_sequence():
+    sequences, y = scaled_sequences(n_scaled=1), np.sin(np.arange(N))
+    sequences.values[-1] = 1e39
+    sequences = replace(sequences, values=sequences.values * [1e39, 1, 1], starts=np.minimum(sequences.starts, 55))
+    sequences = replace(sequences, shifts=sequences.shifts * 1e39, scales=sequences.scales * 1e39)
+    fitted, expected = (make("GRURegressor", dtype="float32").fit(X, y) for X in (sequences, expanded(sequences)))
+    assert_array_equal(fitted.predict(sequences), expected.predict(expanded(sequences)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_shifts_of_codes(dtype):
+    sequences, y = scaled_sequences(n_scaled=3), np.sin(np.arange(N))
+    sequences.values[:, 2] = np.arange(60) % 4
+    sequences.shifts[:, 2], sequences.scales[:, 2] = -(np.arange(N) % 3), 1
+    params = {"categorical_features": [2], "dtype": dtype}
+    fitted, expected = (make("GRURegressor", **params).fit(X, y) for X in (sequences, expanded(sequences)))
+    assert_array_equal(fitted.predict(sequences), expected.predict(expanded(sequences)))
+    by_keras = fitted.model_.predict(fitted.model_input(sequences), verbose=0).ravel()
+    assert_allclose(fitted.predict(sequences), by_keras, rtol=1e-4, atol=1e-5)
+    sequences.shifts[:, 2] = 0.5
+    with pytest.raises(ValueError, match="Categorical feature 2 of X contains"):
+        make("GRURegressor", **params).fit(sequences, y)
+
+
+def test_older_pickles_have_no_scales():
+    sequences = replace(scaled_sequences(), shifts=None, scales=None)
+    create, arguments, state = sequences.__reduce_ex__(4)
+    older = create(*arguments)
+    vars(older).update({name: value for name, value in state.items() if name not in ("shifts", "scales")})
+    loaded = pickle.loads(pickle.dumps(older))
+    assert loaded.shifts is None
+    assert loaded.scales is None
+    assert_array_equal(np.asarray(loaded[::2]), np.asarray(sequences)[::2])
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_model_input_equals_that_of_the_array_in_the_dtype_of_the_network(step):
+    sequences, y = scaled_sequences(level=1e6, step=step), np.sin(np.arange(N))
+    fitted = make("GRURegressor", dtype="float32").fit(sequences, y)
+    of_sequences, of_array = fitted.model_input(sequences), fitted.model_input(expanded(sequences))
+    assert_array_equal(of_sequences.astype("float32"), of_array)

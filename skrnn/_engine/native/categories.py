@@ -72,10 +72,12 @@ def gather_categories(w, net, job, steps, first, x, tokens):
             for k in range(n_numeric):
                 index = source + numeric[k] * column_stride
                 to[k] = singles[index] if is_single else doubles[index]
-                if numeric[k] < n_scaled:
-                    scaled = sample * n_scaled + numeric[k]
-                    value = np.float64(singles[index]) if is_single else doubles[index]
-                    to[k] = (value - shifts[scaled]) / scales[scaled]
+            if n_scaled > 0:
+                for k in range(n_numeric):
+                    if numeric[k] < n_scaled:
+                        index, scaled = source + numeric[k] * column_stride, sample * n_scaled + numeric[k]
+                        value = np.float64(singles[index]) if is_single else doubles[index]
+                        to[k] = (value - shifts[scaled]) / scales[scaled]
             to = at(to, n_numeric)
             of_row = key_of_row(job[DROPOUT_KEY], sample, REPLACEMENT_STREAM, t)
             for k in range(n_categories):
