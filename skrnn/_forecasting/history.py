@@ -27,11 +27,14 @@ class Continued:
     model : FittedModel
     known : KnownRows
     schema : Schema
+    fitted_numbers : ndarray of int, shape (n_series,)
+        Number of each series among the fitted ones; -1 for those of the history.
     """
 
     model: FittedModel
     known: KnownRows
     schema: Schema
+    fitted_numbers: NDArray[Any]
 
 
 def continued_series(forecaster, history, history_X):
@@ -50,7 +53,8 @@ def continued_series(forecaster, history, history_X):
     ValueError
         If the history is too short, has other columns than the fitted series, or NaN where these have none.
     """
-    fitted = Continued(forecaster._model, forecaster._known, forecaster._schema)
+    known = forecaster._known
+    fitted = Continued(forecaster._model, known, forecaster._schema, np.arange(known.panel.n_series))
     if history is None:
         if history_X is not None:
             raise ValueError("history_X contains the covariates of a history, but history is None. Pass both.")
@@ -66,13 +70,14 @@ def continued_series(forecaster, history, history_X):
     panel, labels, _ = sorted_rows(rows, None)
     _check_lengths(panel, labels, model, forecaster)
     known = KnownRows.of_fit(panel, labels, learned_frequencies(rows.labels), rows.unordered_labels)
-    target = model.target.of_series(panel)
+    target, others = model.target.of_series(panel), np.empty(0, dtype=int)
     if schema.groups is not None:
         others = _other_series(fitted.known, labels)
         if len(others):
             known = _joined(known, fitted.known, others)
             target = target.with_series_of(model.target, others)
-    return Continued(replace(model, target=target), known, schema)
+    numbers = np.concatenate([np.full(panel.n_series, -1), others])
+    return Continued(replace(model, target=target), known, schema, numbers)
 
 
 def _check_lengths(panel, labels, model, forecaster):

@@ -78,4 +78,4 @@ def forecast_all(model, known, calendar, n_steps, index):
     codes, steps_ahead = np.repeat(np.arange(n_series), n_steps), np.tile(np.arange(1, n_steps + 1), n_series)
     times = index.get_level_values(-1) if index.nlevels > 1 else index
     covariates = with_calendar(np.empty((len(codes), 0)), calendar, times)
-    return continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0]
+    return continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0, 0]

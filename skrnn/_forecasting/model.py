@@ -15,6 +15,7 @@ from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.covariate_transform import CovariateBlock
 from skrnn._forecasting.panel import PreparedPanel
 from skrnn._forecasting.target_transform import TargetTransform
+from skrnn._forecasting.warm_start import check_same_model, continued_estimator
 from skrnn._forecasting.window_layout import WindowLayout, category_parameter, layout_of, weight_parameter
 from skrnn._forecasting.windows import training_pairs
 
@@ -127,7 +128,7 @@ class Model:
                 + ("." if self.pads_short else ", decrease window, or set padding='auto'.")
             )
 
-    def fit(self, panel, weights=None):
+    def fit(self, panel, weights=None, start=None):
         """Fit clones of the estimator and of the transformers on a panel in the units of ``y``.
 
         Parameters
@@ -135,23 +136,34 @@ class Model:
         panel : Panel
         weights : ndarray of shape (n_rows,), default=None
             Weights of the rows to predict.
+        start : FittedModel, default=None
+            Model whose estimator is fitted further, with the transformers that belong to all series.
 
         Returns
         -------
         FittedModel
         """
-        estimator = clone(default_if_none(self.estimator))
+        given = default_if_none(self.estimator)
+        layout = layout_of(given, self.window, self.output_steps, self.window_scaling, self.lags)
+        if start is None:
+            estimator = clone(given)
+        else:
+            check_same_model(self, layout, start)
+            estimator = continued_estimator(given, start.estimator)
         parameter = category_parameter(estimator)
         n_categories = self.columns.n_categories
         n_known = np.concatenate([n_categories[~self.columns.is_past], np.zeros(self.n_calendar, dtype=int)])
         n_past, one_hot = n_categories[self.columns.is_past], parameter is None
-        known, past = (
-            CovariateBlock.fit(columns, n, self.covariate_transformer, one_hot=one_hot)
-            for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
-        )
-        target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
-        layout = layout_of(estimator, self.window, self.output_steps, self.window_scaling, self.lags)
-        has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
+        if start is None:
+            known, past = (
+                CovariateBlock.fit(columns, n, self.covariate_transformer, one_hot=one_hot)
+                for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
+            )
+            target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
+            has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
+        else:
+            known, past, has_missing = start.known, start.past, start.has_missing
+            target = start.target.of_series(panel)
         unfitted = FittedModel(estimator, layout, target, known, past, has_missing)
         prepared = unfitted.prepare(panel)
         if parameter is not None and n_categories.any():
