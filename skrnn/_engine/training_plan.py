@@ -42,6 +42,10 @@ class TrainingPlan:
     early_stopping : bool
     patience : int
     min_delta : float
+    tol : float or None
+        Fraction of the first training loss by which the training loss must fall within `n_epochs_no_change` epochs, or
+        training ends; None to train for all epochs.
+    n_epochs_no_change : int
     verbose : int
     state : TrainedState or None, default=None
         State to continue training from.
@@ -65,6 +69,8 @@ class TrainingPlan:
     early_stopping: bool
     patience: int
     min_delta: float
+    tol: float | None
+    n_epochs_no_change: int
     verbose: int
     state: TrainedState | None = None
     checkpoint: Checkpoint | None = None

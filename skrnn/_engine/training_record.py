@@ -118,9 +118,17 @@ class TrainingRecord:
                 self.best_loss = np.inf if np.isnan(logs["val_loss"]) else logs["val_loss"]
                 self.best_epoch, self.best_state = self.n_epochs - 1, get_state()
             stops = stops or self.n_epochs - 1 - self.best_epoch >= max(plan.patience, 1)
+        stops = stops or self._no_longer_falls()
         if self.file is not None and self.n_epochs % self.file.every == 0 and not stops and self.n_epochs < plan.epochs:
             self.save(get_state())
         return stops
+
+    def _no_longer_falls(self):
+        """Return whether the training loss has not fallen by the tolerance for some epochs."""
+        losses, n = self.history["loss"], self.plan.n_epochs_no_change
+        if self.plan.tol is None or len(losses) <= n:
+            return False
+        return min(losses[-n:]) > min(losses[:-n]) - self.plan.tol * abs(losses[0])
 
     def end(self, state):
         """Set the result, the best state or else the last one, and save or remove the checkpoint file."""

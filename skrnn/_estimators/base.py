@@ -28,6 +28,8 @@ from skrnn._engine.network import NetworkSpec
 from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
+from skrnn._estimators.convergence import warn_of_convergence
+from skrnn._estimators.early_stopping import check_refit_full, train_with_early_stopping, warn_of_few_samples
 from skrnn._estimators.html import Model, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
@@ -129,8 +131,12 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             time steps: its axes are probably swapped. If token id 0, which is padding, occurs between other
             ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same weights: the
             validation data are probably on a different scale.
+            If ``early_stopping=True`` with fewer than 20 validation samples, or fewer than 2 of a class.
         UnscaledTargetWarning
             If the scale of a regression target requires many epochs of training. See :mod:`skrnn.exceptions`.
+        ConvergenceWarning
+            If the training loss is not 1% below that of the best constant prediction, after at least 20 gradient steps
+            and 10 epochs without early stopping; if ``epochs="auto"`` is cut off at 1000 epochs.
         """
         with unchanged_on_failure(self):
             resumes = self.warm_start and hasattr(self, "n_iter_")
@@ -161,12 +167,15 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         if not partial:
             self._targets.check_trainable(y[kept], data.sequences.take(kept))
         early_stopping = self.early_stopping and not partial
-        validation = None
+        validation = all_samples = None
+        if self.refit_full and not partial:
+            check_refit_full(self, has_validation_data=validation_data is not None)
         if validation_data is not None:
             validation = self._validation_dataset(validation_data, class_weight)
         if validation_data is not None or partial:
             training = training.take(kept) if len(kept) < len(training) else training
         else:
+            all_samples = training.take(kept) if early_stopping and self.refit_full else None
             training, validation = split_dataset(
                 training, y, kept, self._targets, self.validation_split, early_stopping, name
             )
@@ -178,7 +187,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
                 f"{self.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
                 "and y_val to fit."
             )
-        self._train(training, validation, resumes=resumes, epochs=epochs, partial=partial)
+        if early_stopping:
+            warn_of_few_samples(validation, self._targets.n_exclusive_classes, name)
+        self._train(training, validation, all_samples, resumes=resumes, epochs=epochs, partial=partial)
 
     def _learn(self, X, y, classes, partial):
         """Learn the layout of `X` and the kind of `y`; return both as they were read."""
@@ -244,8 +255,11 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
                 f"In X_val and y_val: {error} A Pipeline transforms X_val only with transform_input=['X_val'].{page}"
             ) from error
 
-    def _train(self, training, validation, *, resumes, epochs, partial):
-        """Train the network, and set the fitted attributes."""
+    def _train(self, training, validation, all_samples, *, resumes, epochs, partial):
+        """Train the network, and set the fitted attributes.
+
+        If `all_samples` is not None, it is trained again on these after early stopping.
+        """
         name = type(self).__name__
         if not resumes:
             self._seed = seed_of(self.random_state)
@@ -265,7 +279,11 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             first_epoch=first_epoch,
             partial=partial,
         )
-        self._state, record = train(plan, training, validation)
+        if all_samples is None:
+            self._state, record = train(plan, training, validation)
+        else:
+            self._state, record = train_with_early_stopping(plan, training, validation, all_samples, self.batch_size)
+        warn_of_convergence(plan, training, self._state, record)
         self._spec = spec
         self.__dict__.pop("_model", None)
         history = self.history_ if resumes else {}

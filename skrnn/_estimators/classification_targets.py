@@ -145,6 +145,11 @@ class ClassificationTargets:
         labels = self.classes[np.argmax(self.probabilities(outputs), axis=-1)]
         return np.where(np.isnan(outputs[..., 0]), self.most_frequent, labels) if self.per_step else labels
 
+    @property
+    def n_exclusive_classes(self):
+        """Number of classes of which each sample has one; None if samples do not have a single class."""
+        return None if self.per_step or self.is_multilabel else len(self.classes)
+
     def class_codes(self, y):
         """Return the number of the class of each sample, or None if samples do not have a single class."""
         return None if self.per_step or self.is_multilabel else np.searchsorted(self.classes, y)

@@ -75,8 +75,12 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     class_weight : {"balanced"}, dict, list of dict or None, default=None
         Weight of each class in the loss, as a dict that maps labels to weights. "balanced" uses weights inversely
         proportional to the class frequencies. For multilabel targets, pass a list with one dict per label.
-    epochs : int, default=100
-        Maximum number of passes over the training data.
+    epochs : int or "auto", default=100
+        Maximum number of passes over the training data. If "auto", as many as result in 2000 gradient steps, but at
+        most 1000, so that training on parts of the data, as in cross-validation, takes as many steps as on all of them.
+    tol : float, default=1e-4
+        Tolerance of ``epochs="auto"``: training ends when the training loss has not fallen by this fraction of its
+        first value for `patience` epochs, and at least 100 gradient steps. Not used with another value of `epochs`.
     batch_size : int or None, default=32
         Number of samples per gradient update. If None, all samples form a single batch.
     shuffle : bool, default=True
@@ -93,6 +97,9 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         Number of epochs without improvement after which early stopping ends training. 0 is treated as 1.
     min_delta : float, default=0.0
         Minimum decrease of the validation loss that counts as an improvement.
+    refit_full : bool, default=False
+        Whether to train again on all samples after early stopping, including those held out, with as many gradient
+        steps as the best epoch had taken. `history_` remains that of the training that was stopped.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
@@ -187,13 +194,15 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         loss: str | Callable[..., Any] = "auto",
         metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
         class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None,
-        epochs: int = 100,
+        epochs: int | Literal["auto"] = 100,
+        tol: float = 1e-4,
         batch_size: int | None = 32,
         shuffle: bool = True,
         validation_split: float | Splitter | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
+        refit_full: bool = False,
         callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | Checkpoint | type | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -216,12 +225,14 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         self.metrics = metrics
         self.class_weight = class_weight
         self.epochs = epochs
+        self.tol = tol
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.validation_split = validation_split
         self.early_stopping = early_stopping
         self.patience = patience
         self.min_delta = min_delta
+        self.refit_full = refit_full
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state

@@ -42,6 +42,7 @@ class RegressionTargets:
     name: str
 
     kind = REAL_NUMBERS
+    n_exclusive_classes = None
 
     @classmethod
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):

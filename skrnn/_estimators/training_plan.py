@@ -9,6 +9,10 @@ import numpy as np
 from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.training_plan import TrainingPlan
 
+AUTO_STEPS = 2000  # gradient steps with epochs="auto"
+MAX_AUTO_EPOCHS = 1000
+_STEPS_WITHOUT_CHANGE = 100  # that a training loss does not fall for, at least, before training ends
+
 
 def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, partial):
     """Return the plan to train the network of an estimator.
@@ -22,7 +26,7 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
         Number of training samples.
     state : TrainedState or None
         State to continue from.
-    epochs : int
+    epochs : int or "auto"
         Largest number of epochs.
     first_epoch : int
         Number of epochs trained by earlier fits.
@@ -41,7 +45,9 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
             f"{checkpoint!r} can only resume a fit of {name} with a known seed. Set random_state to an int. Got "
             f"{estimator.random_state!r} instead."
         )
-    batch_size = estimator.batch_size
+    batch_size = n_samples if estimator.batch_size is None else min(estimator.batch_size, n_samples)
+    n_batches = -(-n_samples // batch_size)
+    is_auto = isinstance(epochs, str)
     return TrainingPlan(
         name=name,
         spec=spec,
@@ -52,14 +58,16 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
         routed=estimator._routed_for_keras(),
         seed=estimator._seed,
         mask_layer=estimator._mask_layer(),
-        batch_size=n_samples if batch_size is None else min(batch_size, n_samples),
+        batch_size=batch_size,
         shuffle=estimator.shuffle,
-        epochs=epochs,
+        epochs=min(-(-AUTO_STEPS // n_batches), MAX_AUTO_EPOCHS) if is_auto else epochs,
         first_epoch=first_epoch,
         partial=partial,
         early_stopping=estimator.early_stopping and not partial,
         patience=estimator.patience,
         min_delta=estimator.min_delta,
+        tol=estimator.tol if is_auto else None,
+        n_epochs_no_change=max(estimator.patience, -(-_STEPS_WITHOUT_CHANGE // n_batches)),
         verbose=int(estimator.verbose),
         state=state,
         checkpoint=None if partial else checkpoint,

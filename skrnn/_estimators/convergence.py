@@ -1,0 +1,107 @@
+"""Warning of a training that did not get anywhere, or that was cut off while it did."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skrnn._common.guide import see
+from skrnn._common.warnings import warn
+from skrnn._engine.constant_predictions import LossTerms, mean_loss
+from skrnn._engine.prediction import predict
+from skrnn._estimators.training_plan import MAX_AUTO_EPOCHS
+
+_MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
+_MARGIN = 0.01  # by which the loss of the best constant is to be undercut
+_LONG = 100  # time steps, over which the state of a cell is hard to train
+_FEW_STEPS = 1000
+
+
+def warn_of_convergence(plan, training, state, record):
+    """Emit a `ConvergenceWarning` if the network is no better than a constant, or was still learning at the end.
+
+    Custom losses, fits of few steps or epochs, and fits with early stopping are not judged.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    training : Dataset
+    state : TrainedState
+    record : TrainingRecord
+    """
+    n_batches = -(-len(training) // plan.batch_size)
+    n_steps = n_batches * record.n_epochs
+    if plan.partial or plan.early_stopping or n_steps < _MIN_STEPS or record.n_epochs < _MIN_EPOCHS:
+        return
+    losses = record.history["loss"]
+    constant = _loss_of_best_constant(plan, training)
+    if constant is not None and min(losses) > constant - _MARGIN * abs(constant):
+        loss = _loss_without_dropout(plan, training, state, min(losses))
+        if loss > constant - _MARGIN * abs(constant):
+            warn(_nothing_learned(plan, training, n_steps, loss, constant), ConvergenceWarning)
+            return
+    if plan.tol is not None and plan.epochs == MAX_AUTO_EPOCHS and record.n_epochs == plan.epochs:
+        warn(
+            f"{plan.name} with epochs='auto' reached the limit of {MAX_AUTO_EPOCHS} epochs while its training loss was "
+            f"still falling, after {n_steps} gradient steps. Lower batch_size, raise optimizer__learning_rate, or set "
+            "epochs to a larger int." + see("faq", "training-does-not-converge"),
+            ConvergenceWarning,
+        )
+
+
+def _rows(training):
+    """Return the targets of the training samples, and their weights."""
+    rows = training.target_rows
+    return training.targets.values[rows], training.targets.weights[rows].astype(np.float64)
+
+
+def _terms(plan):
+    """Return the terms of the loss of a plan, or None if it is not judged."""
+    prefix = "loss__"
+    arguments = {name.removeprefix(prefix): value for name, value in plan.routed.items() if name.startswith(prefix)}
+    return LossTerms.of(plan.loss, arguments, plan.spec.output_activation)
+
+
+def _loss_of_best_constant(plan, training):
+    """Return the loss of the best constant prediction; None if it is not known, or if targets do not vary."""
+    terms = _terms(plan)
+    if terms is None:
+        return None
+    y, weights = _rows(training)
+    y = y.astype(np.float64)
+    if (np.nanmin(y, axis=0) == np.nanmax(y, axis=0)).all():
+        return None
+    return mean_loss(terms(y, terms.best_constant(y, weights, plan.spec.n_outputs)), weights)
+
+
+def _loss_without_dropout(plan, training, state, loss):
+    """Return the loss of the trained network without dropout, or the one in training if there is no dropout."""
+    spec = plan.spec
+    terms = _terms(plan)
+    if not (spec.dropout or spec.recurrent_dropout or spec.categories):
+        return loss
+    outputs = predict(spec, state, training.sequences, mask_layer=plan.mask_layer)
+    if training.targets.per_step:
+        lengths = training.sequences.lengths
+        outputs = outputs[np.arange(outputs.shape[1]) < lengths[:, None]]
+    y, weights = _rows(training)
+    return min(loss, mean_loss(terms(y.astype(np.float64), outputs.astype(np.float64)), weights))
+
+
+def _nothing_learned(plan, training, n_steps, loss, constant):
+    """Return the message for a network that is no better than a constant, with the remedy that fits."""
+    longest = int(training.sequences.lengths.max())
+    if n_steps < _FEW_STEPS:
+        remedy = f"It trained for {n_steps} gradient steps only: increase epochs, or lower batch_size."
+    elif longest > _LONG and plan.spec.patch_size == 1:
+        remedy = (
+            f"Sequences of {longest} time steps are hard to learn from: set patch_size, for example to "
+            f"{longest // 25}, or pooling='mean'."
+        )
+    else:
+        remedy = "Raise optimizer__learning_rate, for example to 0.01, or set optimizer__clipnorm=1.0."
+    return (
+        f"The training loss of {plan.name}, {loss:.4g}, is not 1% below that of the best constant prediction, "
+        f"{constant:.4g}: the network has learned nothing from X. {remedy} If y does not depend on X, no setting helps."
+        + see("faq", "training-does-not-converge")
+    )

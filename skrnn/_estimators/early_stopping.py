@@ -1,0 +1,89 @@
+"""Early stopping: whether the validation set suffices, and the training on all samples that may follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from skrnn._common.guide import see
+from skrnn._common.warnings import warn
+from skrnn._engine.checkpoint import Checkpoint
+from skrnn._engine.training import train
+
+_MIN_SAMPLES, _MIN_OF_CLASS = 20, 2
+
+
+def check_refit_full(estimator, *, has_validation_data):
+    """Raise if there is nothing that a training on all samples would add."""
+    name = type(estimator).__name__
+    if not estimator.early_stopping:
+        raise ValueError(
+            f"refit_full=True of {name} follows early stopping. Set early_stopping=True, or refit_full=False."
+        )
+    if has_validation_data:
+        raise ValueError(
+            f"refit_full=True of {name} trains on the samples of X that were held out, but X_val was passed instead. "
+            "Set refit_full=False, or pass all samples as X without X_val."
+        )
+
+
+def warn_of_few_samples(validation, n_classes, name):
+    """Warn if early stopping compares epochs on too few samples.
+
+    Parameters
+    ----------
+    validation : Dataset
+    n_classes : int or None
+        Number of classes if each sample has one of several, else None.
+    name : str
+        Class name of the estimator.
+    """
+    n_samples, reason = len(validation), None
+    if n_samples < _MIN_SAMPLES:
+        reason = f"{n_samples} validation samples"
+    elif n_classes is not None:
+        _, counts = np.unique(validation.targets.values[validation.target_rows], axis=0, return_counts=True)
+        if len(counts) < n_classes or counts.min() < _MIN_OF_CLASS:
+            reason = f"{n_samples} validation samples with fewer than {_MIN_OF_CLASS} of a class"
+    if reason is not None:
+        warn(
+            f"early_stopping=True of {name} compares epochs on {reason}, which are too few to find the best one. Set "
+            "epochs instead, for example epochs='auto' with early_stopping=False, or increase validation_split."
+            + see("faq", "early-stopping-on-few-samples")
+        )
+
+
+def train_with_early_stopping(plan, training, validation, all_samples, batch_size):
+    """Train until early stopping, then again on all samples with as many gradient steps as the best epoch had.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    training, validation : Dataset
+        All samples, split into two parts.
+    all_samples : Dataset
+    batch_size : int or None
+        Parameter of the estimator.
+
+    Returns
+    -------
+    state : TrainedState
+        After the second training.
+    record : TrainingRecord
+        Of the first one.
+    """
+    checkpoint = plan.checkpoint
+    if checkpoint is not None:  # so that a fit that is interrupted in the second training does not repeat the first
+        plan = replace(plan, checkpoint=Checkpoint(checkpoint.folder, every=checkpoint.every, keep=True))
+    _, record = train(plan, training, validation)
+    n_steps = (record.best_epoch + 1) * -(-len(training) // plan.batch_size)
+    size = len(all_samples) if batch_size is None else min(batch_size, len(all_samples))
+    epochs = max(round(n_steps / -(-len(all_samples) // size)), 1)
+    state, _ = train(
+        replace(plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint),
+        all_samples,
+    )
+    if checkpoint is not None and not checkpoint.keep:
+        record.file.remove()
+    return state, record
