@@ -78,7 +78,7 @@ def test_an_unknown_engine_is_no_bug_to_report():
     status, text = report(SKRNN_ENGINE="foo")
     assert status == 1
     assert text.splitlines()[-1] == (
-        "The environment variable SKRNN_ENGINE must be one of keras, native, or not be set. Got 'foo' instead."
+        "The environment variable SKRNN_ENGINE must be one of keras, native, torch, or not be set. Got 'foo' instead."
     )
     assert "SKRNN_ENGINE=foo" in text  # the versions and variables are printed nevertheless
     assert "FAILED" not in text and "report" not in text
