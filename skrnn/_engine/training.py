@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
@@ -52,7 +53,7 @@ def train(
     if not isinstance(parts, str):
         parts = _on_device(parts, plan, dataset, validation)
     if plan.checkpoint is not None:
-        engine = "keras" if isinstance(parts, str) else parts.device or kernel_hash()
+        engine = "keras" if isinstance(parts, str) else _engine_version(parts)
         record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))
     if record.result is None:
         remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
@@ -63,6 +64,11 @@ def train(
             record.progress.close()
     assert record.result is not None
     return record.result, record
+
+
+def _engine_version(parts):
+    """Return what distinguishes results of kernels, or of torch, from those of other versions."""
+    return kernel_hash() if parts.device is None else f"torch {version('torch')} {parts.device}"
 
 
 def _on_device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> NativeParts:

@@ -34,9 +34,9 @@ class Results:
 
     def add(self, **row):
         self.rows.append(row)
-        print(json.dumps(row), flush=True)
+        print(json.dumps(row, default=_plain), flush=True)
         if self.path is not None:
-            self.path.write_text(json.dumps(self.rows, indent=1))
+            self.path.write_text(json.dumps(self.rows, indent=1, default=_plain))
 
     @property
     def is_late(self):
@@ -51,6 +51,11 @@ class Results:
             traceback.print_exc()
             sys.stderr.flush()
             self.add(**what, error=f"{type(error).__name__}: {error}"[:400])
+
+
+def _plain(number):
+    """Return a number of numpy as one of Python."""
+    return number.item()
 
 
 @contextlib.contextmanager

@@ -107,7 +107,7 @@ class DeviceTargets:
         if lengths is None:
             rows = (rows + steps).view(-1)
             return rows, self._values.index_select(0, rows), self._weights.index_select(0, rows)
-        valid = (steps < lengths).view(-1)
+        is_padded = (steps >= lengths).view(-1)
         rows = (rows + torch.minimum(steps, lengths - 1)).view(-1)
         values, weights = self._values.index_select(0, rows), self._weights.index_select(0, rows)
-        return torch.where(valid, rows, self.n_rows), values, torch.where(valid, weights, 0)
+        return rows.masked_fill(is_padded, self.n_rows), values, weights.masked_fill(is_padded, 0)

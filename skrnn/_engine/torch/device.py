@@ -129,12 +129,12 @@ def prediction_device(spec: NetworkSpec, n_samples: int, n_steps: int) -> str | 
     n_steps : int
         Number of time steps of all sequences.
     """
-    choice = device_of_process()
-    if choice.device is None or network_reason(spec) is not None:
+    # Whether there is a GPU is asked last, because the answer takes longer than a small prediction.
+    may_gain = "torch" in sys.modules and _gains(spec, n_samples, n_steps // 3, _SECONDS_OF_A_PREDICTION)
+    if not chosen_engine() and not may_gain:
         return None
-    if chosen_engine() or _gains(spec, n_samples, n_steps // 3, _SECONDS_OF_A_PREDICTION):  # no gradient
-        return choice.device
-    return None
+    choice = device_of_process()
+    return choice.device if choice.device is not None and network_reason(spec) is None else None
 
 
 def _gains(spec, batch_size, n_steps, least_seconds):
@@ -142,7 +142,7 @@ def _gains(spec, batch_size, n_steps, least_seconds):
     work = architecture_of(spec).work_per_step()  # multiplications per time step of a sequence, for all layers
     rate = _MULTIPLICATIONS_PER_SECOND * n_threads()
     n_layers = len(spec.units) * (1 + spec.bidirectional)
-    return work * batch_size / rate > _SECONDS_PER_STEP * n_layers and work * n_steps / rate > least_seconds
+    return bool(work * batch_size / rate > _SECONDS_PER_STEP * n_layers and work * n_steps / rate > least_seconds)
 
 
 def _memory_reason(n_numbers):

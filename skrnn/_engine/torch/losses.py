@@ -73,6 +73,20 @@ def _sparse_categorical_crossentropy_of_logits(p, z, y, parameters):
     return -(torch.log_softmax(z, dim=-1) * _one_hot(y, z)).sum(dim=-1)
 
 
+def _quantile(p, z, y, parameters):
+    _, *quantiles = parameters
+    blocks = zip(quantiles, p.chunk(len(quantiles), dim=1), strict=True)
+    errors = [(q, y - block) for q, block in blocks]
+    return torch.cat([torch.where(error >= 0, q * error, (q - 1) * error) for q, error in errors], dim=1)
+
+
+def _gaussian(p, z, y, parameters):
+    [floor] = parameters
+    mean, raw = p.chunk(2, dim=1)
+    scale = functional.softplus(raw) + floor
+    return 0.5 * math.log(2 * math.pi) + torch.log(scale) + 0.5 * torch.square((y - mean) / scale)
+
+
 def _smoothed(y, smoothing, n_classes):
     """Return targets with label smoothing."""
     return y * (1 - smoothing) + smoothing / n_classes if smoothing else y
@@ -83,10 +97,11 @@ def _one_hot(y, like):
     return (y == torch.arange(like.shape[-1], device=like.device, dtype=like.dtype)).to(like.dtype)
 
 
-# Losses that are the mean of a term over the outputs of a row, from which missing targets are left out.
+# Losses that are the mean of a term over the outputs of a row, in which the term of a missing target is zero.
 _OF_TERMS: dict[str, Any] = {
     "loss_binary_crossentropy": _binary_crossentropy,
     "loss_binary_crossentropy_of_logits": _binary_crossentropy_of_logits,
+    "loss_gaussian": _gaussian,
     "loss_huber": _huber,
     "loss_log_cosh": _log_cosh,
     "loss_mean_absolute_error": _mean_absolute_error,
@@ -94,6 +109,7 @@ _OF_TERMS: dict[str, Any] = {
     "loss_mean_squared_error": _mean_squared_error,
     "loss_mean_squared_logarithmic_error": _mean_squared_logarithmic_error,
     "loss_poisson": _poisson,
+    "loss_quantile": _quantile,
 }
 _OF_ROWS: dict[str, Any] = {
     "loss_categorical_crossentropy": _categorical_crossentropy,
@@ -139,8 +155,9 @@ class TorchLoss:
     def _mean_of_terms(self, p, z, y):
         """Return the mean over the outputs of each row, in which the term of a missing target is zero."""
         if self._has_missing:
-            is_valid = ~torch.isnan(y)
-            terms = torch.where(is_valid, self._function(p, z, torch.where(is_valid, y, 0), self._parameters), 0)
+            is_missing = torch.isnan(y)
+            terms = self._function(p, z, y.masked_fill(is_missing, 0), self._parameters)
+            terms = terms.masked_fill(is_missing.repeat(1, terms.shape[1] // y.shape[1]), 0)  # in blocks of quantiles
         else:
             terms = self._function(p, z, y, self._parameters)
         return terms[:, 0] if terms.shape[1] == 1 else terms.mean(dim=1)

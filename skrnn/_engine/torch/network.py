@@ -90,8 +90,8 @@ class TorchNetwork:
             every_step = self.spec.return_sequences or depth < len(self._layers) - 1
             hidden = self._layer(directions, hidden, inputs.lengths, every_step, trains)
             if trains and self.spec.dropout:
-                kept = torch.rand(hidden.shape, generator=generator, **self._options) >= self.spec.dropout
-                hidden = hidden * (kept / (1 - self.spec.dropout))
+                is_dropped = torch.rand(hidden.shape, generator=generator, **self._options) < self.spec.dropout
+                hidden = hidden.masked_fill(is_dropped, 0) / (1 - self.spec.dropout)
         hidden = hidden.reshape(-1, hidden.shape[-1])
         for weight, bias in self._dense[:-1]:
             hidden = torch.relu(torch.nn.functional.linear(hidden, weight, bias))

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from skrnn._engine.optimizer_rules import cast
 from skrnn._engine.optimizers import NativeOptimizer
 
 
@@ -21,10 +22,11 @@ def _sgd(a, w, slots, g, h):
         torch._foreach_sub_(w, steps)
         return
     [m] = slots
-    torch._foreach_mul_(m, a["momentum"])
+    momentum = cast(a["momentum"])
+    torch._foreach_mul_(m, momentum)
     torch._foreach_sub_(m, steps)
     if a["nesterov"]:
-        torch._foreach_add_(w, m, alpha=a["momentum"])
+        torch._foreach_add_(w, m, alpha=momentum)
         torch._foreach_sub_(w, steps)
     else:
         torch._foreach_add_(w, m)
@@ -66,12 +68,81 @@ def _adam(a, w, slots, g, h):
     torch._foreach_sub_(w, steps)
 
 
+def _adamax(a, w, slots, g, h):
+    m, u = slots
+    _average(m, g, 1 - a["beta_1"])
+    torch._foreach_mul_(u, a["beta_2"])
+    torch._foreach_maximum_(u, torch._foreach_abs(g))
+    divisors = torch._foreach_add(u, a["epsilon"])
+    torch._foreach_mul_(divisors, h[5])
+    steps = torch._foreach_mul(m, h[0])
+    torch._foreach_div_(steps, divisors)
+    torch._foreach_sub_(w, steps)
+
+
+def _nadam(a, w, slots, g, h):
+    m, v = slots
+    _average(m, g, 1 - cast(a["beta_1"]))
+    _average(v, torch._foreach_mul(g, g), 1 - cast(a["beta_2"]))
+    m_factor, m_divisor, g_factor, g_divisor, v_divisor = h[5:10]
+    roots = torch._foreach_mul(v, 1 / v_divisor)
+    torch._foreach_sqrt_(roots)
+    torch._foreach_add_(roots, a["epsilon"])
+    steps = torch._foreach_mul(m, h[0] * m_factor / m_divisor)
+    torch._foreach_add_(steps, torch._foreach_mul(g, h[0] * g_factor / g_divisor))
+    torch._foreach_div_(steps, roots)
+    torch._foreach_sub_(w, steps)
+
+
+def _adagrad(a, w, slots, g, h):
+    [totals] = slots
+    torch._foreach_add_(totals, torch._foreach_mul(g, g))
+    roots = torch._foreach_add(totals, a["epsilon"])
+    torch._foreach_sqrt_(roots)
+    steps = torch._foreach_mul(g, h[0])
+    torch._foreach_div_(steps, roots)
+    torch._foreach_sub_(w, steps)
+
+
+def _adadelta(a, w, slots, g, h):
+    squares, squared_steps = slots
+    _average(squares, torch._foreach_mul(g, g), 1 - a["rho"])
+    steps = torch._foreach_add(squared_steps, a["epsilon"])
+    torch._foreach_div_(steps, torch._foreach_add(squares, a["epsilon"]))
+    torch._foreach_sqrt_(steps)
+    torch._foreach_mul_(steps, g)
+    _average(squared_steps, torch._foreach_mul(steps, steps), 1 - a["rho"])
+    torch._foreach_mul_(steps, h[0])
+    torch._foreach_sub_(w, steps)
+
+
+def _lion(a, w, slots, g, h):
+    [m] = slots
+    beta_1, beta_2 = cast(a["beta_1"]), cast(a["beta_2"])
+    directions = torch._foreach_mul(m, beta_1)
+    torch._foreach_add_(directions, g, alpha=1 - beta_1)
+    torch._foreach_sign_(directions)
+    torch._foreach_mul_(directions, h[0])
+    torch._foreach_sub_(w, directions)
+    _average(m, g, 1 - beta_2)
+
+
 def _average(averages, values, rest):
     """Update moving averages, of which the new values have the given part."""
     torch._foreach_lerp_(averages, values, rest)
 
 
-_UPDATES: dict[str, Any] = {"SGD": _sgd, "RMSprop": _rmsprop, "Adam": _adam, "AdamW": _adam}
+_UPDATES: dict[str, Any] = {
+    "SGD": _sgd,
+    "RMSprop": _rmsprop,
+    "Adam": _adam,
+    "AdamW": _adam,
+    "Adamax": _adamax,
+    "Nadam": _nadam,
+    "Adagrad": _adagrad,
+    "Adadelta": _adadelta,
+    "Lion": _lion,
+}
 
 
 def optimizer_reason(optimizer: NativeOptimizer) -> str | None:

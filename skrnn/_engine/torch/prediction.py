@@ -38,7 +38,7 @@ def torch_outputs(spec: NetworkSpec, state: TrainedState, sequences: Sequences, 
                 continue
             by_step = rows.view(data.n_timesteps, len(samples), -1)
             if batch.lengths is not None:
-                by_step = torch.where((data.steps < batch.lengths)[..., None], by_step, 0)
+                by_step = by_step.masked_fill((data.steps >= batch.lengths)[..., None], 0)
             outputs[first:last, : data.n_timesteps] = by_step.transpose(0, 1).cpu().numpy()
     return outputs
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,7 +76,7 @@ class TorchTraining:
         self._n_samples, self._batch_size, self.n_batches = n, batch_size, -(-n // batch_size)
         self._others: list[Any] = []  # states of Keras's random generators, which torch does not use
         self._variables: list[Any] = []  # of the optimizer; its slots are on the device
-        self._n_trained = 0  # epochs, and changes of the weights from outside
+        self._version = _Version()
         self._evaluations: list[Evaluation] = []
         with self._session.active():
             self._network = TorchNetwork(spec, self._session)
@@ -91,13 +93,14 @@ class TorchTraining:
         sizes = [batch_size] * (n // batch_size) + [n % batch_size] * (n % batch_size > 0)
         self._steps = {size: self._repeated_step(size, sizes.count(size) * epochs) for size in set(sizes)}
         self._sizes = sizes
-        self._next_order = 0, self._order_of(0)
+        self._next_order: tuple[int, Any] = -1, None
 
     def _repeated_step(self, n_rows, n_calls):
         """Return the training step on a batch of a number of samples."""
         n_layer_steps = self._data.sequences.n_timesteps * self.architecture.n_layers * self.architecture.directions
+        training = weakref.proxy(self)  # so that a fit leaves no cycle, which would keep memory of the device
         return RepeatedCall(
-            lambda: self._step(n_rows),
+            lambda: training._step(n_rows),
             self._session,
             n_calls=n_calls,
             n_layer_steps=n_layer_steps,
@@ -122,7 +125,7 @@ class TorchTraining:
         n = self.architecture.n_variables
         n_others = len(values) - n - len(self._optimizer.is_rate(n))
         self._others, self._variables = list(values[n : n + n_others]), list(values[n + n_others :])
-        self._n_trained += 1
+        self._version.number += 1
         with self._session.active():
             self._network.load(values[:n])
             for tensors, slot in zip(self._slots, self._optimizer.slots(self._variables), strict=True):
@@ -156,10 +159,11 @@ class TorchTraining:
             for size in self._sizes:
                 self._steps[size]()
             self._variables = self._optimizer.advanced(self._variables, self.n_batches)
-            self._n_trained += 1
+            self._version.number += 1
             for evaluation in self._evaluations:
-                evaluation.start(self._n_trained)
-            self._next_order = epoch + 1, self._order_of(epoch + 1)  # while the device computes
+                evaluation.start()
+            if self._epochs > 1:
+                self._next_order = epoch + 1, self._order_of(epoch + 1)  # while the device computes
             sums = torch.stack([self._loss_sum, *(evaluation.loss_sum for evaluation in self._evaluations)]).tolist()
         for evaluation, value in zip(self._evaluations, sums[1:], strict=True):
             evaluation.finish(value)
@@ -197,11 +201,18 @@ class TorchTraining:
             self._session,
             keeps_outputs=keeps_outputs,
             epochs=self._epochs,
-            n_trained=lambda: self._n_trained,
+            version=self._version,
         )
-        if self._n_trained <= 1:  # before the first epoch, when only the initial weights are loaded
+        if self._version.number <= 1:  # before the first epoch, when only the initial weights are loaded
             self._evaluations.append(evaluation)
         return evaluation
+
+
+@dataclass
+class _Version:
+    """Version of the weights: the number of epochs, and of changes from outside."""
+
+    number: int = 0
 
 
 class Evaluation:
@@ -220,8 +231,8 @@ class Evaluation:
         Whether to store `outputs`.
     epochs : int
         Number of calls to expect.
-    n_trained : callable
-        Returns the number of changes of the weights.
+    version : _Version
+        Current version of the weights.
     """
 
     def __init__(
@@ -233,9 +244,9 @@ class Evaluation:
         *,
         keeps_outputs: bool,
         epochs: int,
-        n_trained: Callable[[], int],
+        version: _Version,
     ) -> None:
-        self._network, self._session, self._n_trained = network, session, n_trained
+        self._network, self._session, self._version = network, session, version
         self._total = len(dataset) * dataset.mean_weight
         self._value, self._started_at = float("nan"), -1
         with session.active():
@@ -245,7 +256,8 @@ class Evaluation:
                 rows_at_once(network.spec, self._data.sequences.n_timesteps, session)
             )
         n_layer_steps = self._data.sequences.n_timesteps * len(network.spec.units) * len(self._samples)
-        self._pass = RepeatedCall(self._evaluate, session, n_calls=epochs, n_layer_steps=n_layer_steps)
+        this = weakref.proxy(self)
+        self._pass = RepeatedCall(lambda: this._evaluate(), session, n_calls=epochs, n_layer_steps=n_layer_steps)
 
     def _evaluate(self):
         with torch.no_grad():
@@ -255,9 +267,9 @@ class Evaluation:
                 logits = self._network.logits(batch, trains=False)
                 self.loss_sum.add_(self._data.loss(self._network, logits, samples, batch))
 
-    def start(self, n_trained: int) -> None:
+    def start(self) -> None:
         """Let the device compute all outputs and their loss, without waiting for it."""
-        self._started_at = n_trained
+        self._started_at = self._version.number
         self._pass()
 
     def finish(self, loss_sum: float) -> None:
@@ -266,9 +278,9 @@ class Evaluation:
 
     def loss(self) -> float:
         """Return the mean loss with the current weights."""
-        if self._started_at != self._n_trained():
+        if self._started_at != self._version.number:
             with self._session.active():
-                self.start(self._n_trained())
+                self.start()
                 self.finish(self.loss_sum.item())
         return self._value
 
@@ -296,7 +308,7 @@ class _DeviceData:
         needs_outputs = self._outputs is not None or not self._loss.of_logits
         outputs = network.activated(logits) if needs_outputs else None
         if self._outputs is not None and outputs is not None:
-            self._outputs[rows] = outputs.detach()
+            self._outputs.index_copy_(0, rows, outputs.detach())
         return self._loss.weighted_sum(outputs, logits, y, weights)
 
     def kept_outputs(self, session: Session) -> NDArray[Any] | None:
