@@ -52,6 +52,15 @@ def test_the_report_says_why_kernels_do_not_run():
     assert "kernels" not in text
 
 
+@pytest.mark.slow
+def test_the_report_names_the_device_of_torch():
+    torch = pytest.importorskip("torch", reason="Is about torch, which is optional and not installed.")
+    status, text = report(SKRNN_ENGINE="torch")
+    assert status == 0, text
+    line = f"engine        torch {version('torch')} on the CPU, because the environment sets SKRNN_ENGINE=torch"
+    assert (line in text) or torch.cuda.is_available()
+
+
 def test_a_check_that_raises_is_reported(monkeypatch, capsys):
     def checks():
         yield True, "learns"

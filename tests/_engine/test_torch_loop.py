@@ -375,6 +375,24 @@ def test_the_state_of_torch_is_left_as_it_was(X, y, fit):
     assert torch.equal(torch.get_rng_state(), generator)
 
 
+def test_threads_share_the_settings_of_cudnn():
+    settings = session._CudnnSettings()
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
+    first, second = settings.set(), settings.set()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == (True, False)
+    second.__exit__(None, None, None)
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == before == (False, True)
+    torch.set_float32_matmul_precision("high")
+    try:
+        with settings.set():
+            assert torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
 def test_an_interrupt_ends_a_fit(X, y, fit, monkeypatch):
     from skrnn._engine.torch.training import TorchTraining
 

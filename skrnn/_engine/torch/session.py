@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,34 @@ logger = logging.getLogger("skrnn")
 _WARM_UPS = 3  # calls before the capture, in which libraries allocate their memory
 _MIN_REPLAYS = 24  # from which the time of a capture is regained
 _MAX_LAYER_STEPS = 4096  # time steps over all layers; a graph of more takes long to capture, and gains little
+
+
+class _CudnnSettings:
+    """Settings of cuDNN, which apply to the process: threads that fit at the same time share them."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_users = threading.Lock(), 0
+        self._flags: Any = None
+
+    @contextlib.contextmanager
+    def set(self) -> Iterator[None]:
+        """Set them for the first user, and restore the earlier ones after the last."""
+        with self._lock:
+            if self._n_users == 0:
+                allows_tf32 = torch.get_float32_matmul_precision() != "highest"
+                self._flags = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=allows_tf32)
+                self._flags.__enter__()
+            self._n_users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_users -= 1
+                if self._n_users == 0:
+                    self._flags.__exit__(None, None, None)
+
+
+_CUDNN_SETTINGS = _CudnnSettings()
 
 
 class Session:
@@ -40,12 +69,13 @@ class Session:
             stack.enter_context(torch.enable_grad())
             stack.enter_context(torch.autocast(self.device.type, enabled=False))
             if self.is_gpu:
-                allows_tf32 = torch.get_float32_matmul_precision() != "highest"
                 stack.enter_context(torch.cuda.stream(self._stream))
-                stack.enter_context(
-                    torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=allows_tf32)
-                )
+                stack.enter_context(_CUDNN_SETTINGS.set())
             yield
+
+    def memory(self) -> int:
+        """Return the size of the memory of a GPU, or a size that fits the cache of a processor, in bytes."""
+        return int(torch.cuda.get_device_properties(self.device).total_memory) if self.is_gpu else 2**29
 
     def synchronize(self) -> None:
         """Wait until the device has finished."""

@@ -24,8 +24,7 @@ from skrnn._engine.torch.optimizers import TorchOptimizer
 from skrnn._engine.torch.session import RepeatedCall, Session
 from skrnn._engine.unknown_codes import key_of_epoch
 
-# Numbers that a network computes at once without gradients: 1 GB of float32 on a GPU.
-_AT_ONCE = {"cuda": 2**28, "cpu": 2**22}
+_PART_OF_MEMORY = 1 / 32  # that a network uses at once without gradients
 
 
 class TorchTraining:
@@ -324,4 +323,5 @@ def rows_at_once(spec: NetworkSpec, n_timesteps: int, session: Session) -> int:
     """Return the number of sequences that a network computes at once without gradients."""
     directions = 1 + spec.bidirectional
     width = max(spec.n_inputs, 8 * directions * max(spec.units), *spec.dense_units, spec.n_outputs)
-    return max(_AT_ONCE[session.device.type] // (n_timesteps * width), 1)
+    size = n_timesteps * width * np.dtype(spec.dtype).itemsize
+    return max(int(session.memory() * _PART_OF_MEMORY) // size, 1)
