@@ -20,7 +20,7 @@ _PACKED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 def predict(spec, state, sequences, *, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
     if fallback_reason(spec) is None:
-        device = prediction_device(spec, len(sequences), int(sequences.lengths.sum()))
+        device = prediction_device(spec, len(sequences), int(sequences.lengths.sum()), sequences.values.size)
         if device is not None:
             from skrnn._engine.torch.prediction import torch_outputs
 

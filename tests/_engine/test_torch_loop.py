@@ -543,10 +543,11 @@ LARGE = spec_of(units=(128, 128), n_features=8, dtype="float32")
 
 def test_large_networks_are_trained_on_a_gpu(with_gpu, monkeypatch):
     assert choice(LARGE).device == "cuda"
-    assert device.prediction_device(LARGE, 5000, 10**6) == "cuda"
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) == "cuda"
+    assert device.prediction_device(LARGE, 5000, 10**6, 2**27) is None  # larger than the memory
     monkeypatch.setenv("SKRNN_ENGINE", "native")
     assert choice(LARGE).device is None
-    assert device.prediction_device(LARGE, 5000, 10**6) is None
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) is None
 
 
 @pytest.mark.parametrize(
@@ -570,7 +571,7 @@ def test_other_networks_are_not(arguments, reason, with_gpu):
 def test_a_gpu_is_used_where_torch_is_imported_already(with_gpu, monkeypatch):
     monkeypatch.delitem(sys.modules, "torch")
     assert choice(LARGE) == device.DeviceChoice(None, "torch is not imported")
-    assert device.prediction_device(LARGE, 5000, 10**6) is None
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) is None
     assert "torch" not in sys.modules
 
 
@@ -578,7 +579,7 @@ def test_without_a_gpu_kernels_train_and_predict(monkeypatch):
     monkeypatch.delenv("SKRNN_ENGINE", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choice(LARGE) == device.DeviceChoice(None, "torch has no GPU")
-    assert device.prediction_device(LARGE, 5000, 10**6) is None
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) is None
 
 
 def test_a_process_forked_after_the_use_of_a_gpu_cannot_use_it(with_gpu, monkeypatch):
@@ -588,7 +589,7 @@ def test_a_process_forked_after_the_use_of_a_gpu_cannot_use_it(with_gpu, monkeyp
 
 def test_a_small_prediction_does_not_ask_for_a_gpu(with_gpu, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("asked"))
-    assert device.prediction_device(LARGE, 1, 20) is None
+    assert device.prediction_device(LARGE, 1, 20, 20) is None
 
 
 # ---------------------------------------------------------------------- captured calls

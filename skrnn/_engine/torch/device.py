@@ -17,6 +17,8 @@ _SECONDS_PER_STEP, _MULTIPLICATIONS_PER_SECOND = 1e-5, 2e10
 # Time on the CPU from which it is worth to create the context, and to copy the data of a prediction.
 _SECONDS_OF_A_FIT, _SECONDS_OF_A_PREDICTION = 1.0, 0.02
 
+_FITS_ANY_GPU = 2**27  # bytes
+
 
 @dataclass(frozen=True)
 class DeviceChoice:
@@ -111,14 +113,14 @@ def training_device(
     from skrnn._engine.torch.optimizers import optimizer_reason
 
     reason = network_reason(spec) or optimizer_reason(optimizer) or loss_reason(loss)
-    if reason is None and choice.device == "cuda":
-        reason = _memory_reason(n_numbers)
     if reason is None and not chosen_engine() and not _gains(spec, batch_size, n_steps, _SECONDS_OF_A_FIT):
         reason = "the batches or the data are too small to gain from a GPU"
+    if reason is None and choice.device == "cuda":
+        reason = _memory_reason(n_numbers)
     return choice if reason is None else DeviceChoice(None, reason)
 
 
-def prediction_device(spec: NetworkSpec, n_samples: int, n_steps: int) -> str | None:
+def prediction_device(spec: NetworkSpec, n_samples: int, n_steps: int, n_numbers: int) -> str | None:
     """Return the device on which torch predicts, or None.
 
     Parameters
@@ -128,13 +130,17 @@ def prediction_device(spec: NetworkSpec, n_samples: int, n_steps: int) -> str | 
     n_samples : int
     n_steps : int
         Number of time steps of all sequences.
+    n_numbers : int
+        Size of the data.
     """
     # Whether there is a GPU is asked last, because the answer takes longer than a small prediction.
     may_gain = "torch" in sys.modules and _gains(spec, n_samples, n_steps // 3, _SECONDS_OF_A_PREDICTION)
     if not chosen_engine() and not may_gain:
         return None
     choice = device_of_process()
-    return choice.device if choice.device is not None and network_reason(spec) is None else None
+    if choice.device is None or network_reason(spec) is not None:
+        return None
+    return None if choice.device == "cuda" and _memory_reason(n_numbers) is not None else choice.device
 
 
 def _gains(spec, batch_size, n_steps, least_seconds):
@@ -149,8 +155,10 @@ def _memory_reason(n_numbers):
     """Return the reason why the data do not fit the memory of the GPU, or None."""
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
     size = 8 * n_numbers
+    if size <= _FITS_ANY_GPU:  # the question takes time, and creates the context of the process
+        return None
+    free, _ = torch.cuda.mem_get_info()
     if size < free / 2:
         return None
     return f"the data take {size / 2**30:.1f} GiB, of {free / 2**30:.1f} GiB of free memory of the GPU"
