@@ -9,6 +9,7 @@ fails is reported, and the others continue.
 import argparse
 import contextlib
 import json
+import logging
 import math
 import os
 import statistics
@@ -82,6 +83,18 @@ def precision(name):
         torch.set_float32_matmul_precision("highest")
 
 
+@contextlib.contextmanager
+def captures(least_replays):
+    """Capture steps as CUDA graphs from this number of replays on."""
+    from skrnn._engine.torch import session
+
+    before, session._MIN_REPLAYS = session._MIN_REPLAYS, least_replays
+    try:
+        yield
+    finally:
+        session._MIN_REPLAYS = before
+
+
 def ms(seconds):
     return round(1e3 * seconds, 3)
 
@@ -150,7 +163,7 @@ def works(results):
                 for key, setting in (("skrnn_ms", "highest"), ("skrnn_tf32_ms", "high")):
                     with engine("torch"), precision(setting), EpochTimes(TorchTraining) as times:
                         seconds, fitted = timed(1, _fit, cell, name, X, y, 10 + n_epochs)
-                    row[key] = ms(times.median(n_epochs))
+                    row[key], row["graphs"] = ms(times.median(n_epochs)), times.n_graphs
                     if setting == "highest":
                         row["fit_s"], row["fit_epochs"] = round(seconds, 3), 10 + n_epochs
                         row["last_loss"] = fitted.history_["loss"][-1]
@@ -176,7 +189,7 @@ def equality(results):
                 loss = fitted.history_["loss"][-1]
                 row["cpu_fit_s"] = round(seconds, 2)
                 for setting in ("highest", "high"):
-                    with engine("torch"), precision(setting):
+                    with engine("torch"), precision(setting), captures(0):
                         fitted = _fit(cell, name, X, y, epochs)
                         difference = np.abs(fitted.predict(some) - expected).max()
                     row[f"difference_{setting}"] = float(difference)
@@ -225,13 +238,27 @@ def padding(results):
                 results.add(**row, difference=float(difference), epoch_ms=ms(times.median(10)))
 
 
+def graphs(results):
+    """Largest difference of weights with and without captured steps, for two shapes of batches and with dropout."""
+    X, y = (array[:-48] for array in data_of("generic"))
+    for cell in CELLS:
+        for params in ({}, {"dropout": 0.2}, {"optimizer": "rmsprop", "optimizer__clipnorm": 0.1}):
+            with results.attempt(part="graphs", cell=cell, **params), engine("torch"):
+                weights = []
+                for least in (0, 10**9):
+                    with captures(least):
+                        weights.append(_fit(cell, "generic", X, y, 6, **params)._state.weights)
+                difference = max(np.abs(a - b).max() for a, b in zip(*weights, strict=True) if a.dtype.kind == "f")
+                results.add(part="graphs", cell=cell, difference=float(difference), **params)
+
+
 def bits(results):
     """Equal seeds have to give equal bits."""
-    X, y = data_of("generic")
+    X, y = (array[:-48] for array in data_of("generic"))
     for cell in CELLS:
         for params in ({}, {"dropout": 0.2}, {"units": (64, 32), "bidirectional": True}):
             with results.attempt(part="bits", cell=cell), engine("torch"):
-                states = [_fit(cell, "generic", X, y, 12, **params)._state.weights for _ in range(2)]
+                states = [_fit(cell, "generic", X, y, 30, **params)._state.weights for _ in range(2)]
                 is_equal = all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
                 results.add(part="bits", cell=cell, equal=is_equal, **params)
 
@@ -343,7 +370,7 @@ def long_ratio(results):
         results.add(part="long", gru_over_lstm=ratios)
 
 
-_ALL = machine, works, long_ratio, equality, bits, padding, validation, prediction, grid, jax
+_ALL = machine, works, long_ratio, equality, graphs, bits, padding, validation, prediction, grid, jax
 PARTS = {part.__name__: part for part in _ALL}
 
 
@@ -362,6 +389,9 @@ def main():
         GRID.update(units=(4,), batch_size=(8,), n_timesteps=(5, 6))
     elif not torch.cuda.is_available():
         raise SystemExit("torch detects no GPU.")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("skrnn").setLevel(logging.DEBUG)
+    logging.getLogger("skrnn").addFilter(lambda record: "capture" in record.getMessage())
     results = Results(given.json, given.minutes)
     for name in given.parts.split(","):
         if results.is_late:

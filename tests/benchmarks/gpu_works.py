@@ -45,7 +45,7 @@ class EpochTimes:
     """Seconds of each epoch of the fits in a ``with`` block, from the end of an epoch to the end of the next."""
 
     def __init__(self, training):
-        self.training, self.stamps = training, []
+        self.training, self.stamps, self.n_graphs = training, [], 0
 
     def __enter__(self):
         self.train = train = self.training.train
@@ -53,6 +53,7 @@ class EpochTimes:
         def timed(training, epoch):
             loss = train(training, epoch)
             self.stamps.append(time.perf_counter())
+            self.n_graphs = sum(step._graph is not None for step in getattr(training, "_steps", {}).values())
             return loss
 
         self.training.train = timed
