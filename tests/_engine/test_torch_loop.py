@@ -281,6 +281,26 @@ def test_callbacks_are_called_with_the_weights_and_may_change_the_rate(X, y, fit
     assert len(set(sums[1])) == 3
 
 
+def test_validation_is_computed_once_per_epoch(X, y, fit, monkeypatch):
+    from skrnn._engine.torch.training import Evaluation
+
+    starts, start = [], Evaluation.start
+    monkeypatch.setattr(Evaluation, "start", lambda self: (starts.append(self), start(self))[1])
+    fit("torch", "GRURegressor", X, y, validation_split=0.25, epochs=4)
+    assert len(starts) == 4
+
+
+def test_weights_that_a_callback_sets_before_validation_are_validated(X, y, fit):
+    class Zeros(keras.callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
+
+    params = {"validation_split": 0.25, "dtype": "float64"}
+    fits = [fit(e, "GRURegressor", X, y, callbacks=[Zeros()], **params) for e in ("native", "torch")]
+    assert_same(fits, rtol=1e-8, atol=1e-9)
+    assert fits[1].history_["val_loss"] == pytest.approx([np.mean(y[30:] ** 2)] * 3)
+
+
 def test_fits_continue_with_either_engine(X, y, monkeypatch):
     predictions = []
     for engines in (("native", "native"), ("native", "torch"), ("torch", "native"), ("torch", "torch")):
