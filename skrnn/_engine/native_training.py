@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,11 @@ class NativeTraining:
         slots = [self.architecture.unpack(packed) for packed in self._slots]
         variables = self._optimizer.with_slots(self._variables, slots, 0)
         return [*self.architecture.unpack(self._weights), *self._others, *variables]
+
+    def snapshot(self) -> Callable[[], list[Any]]:
+        """Copy the current values; return a function that returns them."""
+        values = self.values()
+        return lambda: values
 
     def train(self, epoch: int) -> float:
         """Train for one epoch, and return the mean loss."""

@@ -11,6 +11,7 @@ from skrnn._engine.keras_dtype_policy import default_dtype_policy
 from skrnn._engine.keras_loop import predict_with_keras
 from skrnn._engine.native_pass import outputs_of
 from skrnn._engine.network import assign, build_network, network_variables
+from skrnn._engine.torch.device import prediction_device
 
 # Packed weights of trained states that still exist, so that predicting row by row packs them once.
 _PACKED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -19,6 +20,11 @@ _PACKED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 def predict(spec, state, sequences, *, mask_layer):
     """Return outputs of a trained network: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)."""
     if fallback_reason(spec) is None:
+        device = prediction_device(spec, len(sequences), int(sequences.lengths.sum()), sequences.values.size)
+        if device is not None:
+            from skrnn._engine.torch.prediction import torch_outputs
+
+            return torch_outputs(spec, state, sequences, device)
         return outputs_of(architecture_of(spec), packed_weights(spec, state), sequences)
     with default_dtype_policy():
         return predict_with_keras(spec, state.weights, sequences, mask_layer)

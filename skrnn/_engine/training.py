@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
@@ -15,8 +17,9 @@ from skrnn._engine.keras_loop import fit_with_keras
 from skrnn._engine.memory_error import memory_error
 from skrnn._engine.missing_targets import any_missing, check_metrics_of_missing
 from skrnn._engine.native.cache import kernel_hash
-from skrnn._engine.native_loop import fit_natively, native_parts
+from skrnn._engine.native_loop import NativeParts, fit_natively, native_parts
 from skrnn._engine.saved_fit import SavedFit
+from skrnn._engine.torch.device import training_device
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan, fit_identity
 from skrnn._engine.training_record import TrainingRecord
@@ -47,8 +50,10 @@ def train(
     if has_missing:
         check_metrics_of_missing(plan.metrics, dataset.targets.values.shape[1], plan.name)
     parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
+    if not isinstance(parts, str):
+        parts = _on_device(parts, plan, dataset, validation)
     if plan.checkpoint is not None:
-        engine = "keras" if isinstance(parts, str) else kernel_hash()
+        engine = "keras" if isinstance(parts, str) else _engine_version(parts)
         record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))
     if record.result is None:
         remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
@@ -59,6 +64,27 @@ def train(
             record.progress.close()
     assert record.result is not None
     return record.result, record
+
+
+def _engine_version(parts):
+    """Return what distinguishes results of kernels, or of torch, from those of other versions."""
+    return kernel_hash() if parts.device is None else f"torch {version('torch')} {parts.device}"
+
+
+def _on_device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> NativeParts:
+    """Return the parts with the device of torch if it trains, and log the engine."""
+    data = [d for d in (dataset, validation) if d is not None]
+    choice = training_device(
+        plan.spec,
+        parts.optimizer,
+        parts.loss,
+        batch_size=plan.batch_size,
+        n_steps=plan.epochs * int(dataset.sequences.lengths.sum()),
+        n_numbers=sum(d.sequences.values.size + d.targets.values.size for d in data),
+    )
+    engine = "native kernels" if choice.device is None else f"torch on {choice.label}"
+    logger.debug("%s trains by %s: %s", plan.name, engine, choice.reason)
+    return replace(parts, device=choice.device)
 
 
 def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None) -> Any:

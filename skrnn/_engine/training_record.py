@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +32,8 @@ class TrainingRecord:
         Index of the best epoch, counted from the first epoch of this fit.
     best_loss : float
         Validation loss of that epoch.
-    best_state : TrainedState or None
-        State after that epoch, with early stopping.
+    best_state : TrainedState, callable or None
+        State after that epoch, with early stopping, or a function that copies it from a device.
     file : SavedFit or None
         Checkpoint file.
     saved : dict or None
@@ -48,7 +49,7 @@ class TrainingRecord:
     n_epochs: int = 0
     best_epoch: int = -1
     best_loss: float = np.inf
-    best_state: TrainedState | None = None
+    best_state: TrainedState | Callable[[], TrainedState] | None = None
     file: SavedFit | None = None
     saved: dict[str, Any] | None = None
     callbacks: list[Any] = field(default_factory=list)
@@ -79,10 +80,11 @@ class TrainingRecord:
     def save(self, state):
         """Write the checkpoint file."""
         assert self.file is not None
+        self.best_state = _on_host(self.best_state)
         self.file.write(
             {
                 "finished": self.result is not None,
-                "state": vars(state),
+                "state": vars(_on_host(state)),
                 "history": self.history,
                 "n_epochs": self.n_epochs,
                 "best_epoch": self.best_epoch,
@@ -99,7 +101,8 @@ class TrainingRecord:
         ----------
         logs : dict of str to float
         get_state : callable
-            Returns the current `TrainedState`; it is only called where the state is kept.
+            Returns the current `TrainedState`, or a function that copies it from a device; it is only called where the
+            state is kept.
         stop_requested : bool
             Whether a callback has stopped training.
         """
@@ -124,13 +127,20 @@ class TrainingRecord:
 
     def end(self, state):
         """Set the result, the best state or else the last one, and save or remove the checkpoint file."""
-        self.result = state if self.best_state is None else self.best_state
-        if not all(np.isfinite(weight).all() for weight in self.result.weights):
+        self.best_state = _on_host(self.best_state)
+        result: TrainedState = _on_host(state if self.best_state is None else self.best_state)
+        self.result = result
+        if not all(np.isfinite(weight).all() for weight in result.weights):
             raise ValueError(_divergence_message(self.plan, "weights", "NaN or infinite", self.best_epoch))
         if self.file is not None and self.file.keep:
             self.save(self.result)
         elif self.file is not None:
             self.file.remove()
+
+
+def _on_host(state):
+    """Return a state, copied from a device if it is not yet."""
+    return state() if callable(state) else state
 
 
 def _divergence_message(plan, diverged, value, epoch):

@@ -23,7 +23,7 @@ from skrnn._engine.distribution_losses import (
     outputs_per_target,
     point_predictions,
 )
-from skrnn._engine.fallback import fallback_reason
+from skrnn._engine.fallback import chosen_engine, fallback_reason
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
 from skrnn._estimators.parameters import as_quantiles
@@ -255,7 +255,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
         """Predict blocks of steps, each from the ones before it, by native kernels; None where they cannot."""
         spec = self._spec
-        if spec.return_sequences or fallback_reason(spec) is not None:
+        if spec.return_sequences or fallback_reason(spec) is not None or chosen_engine() == "torch":
             return None
         if outputs_per_target(self._targets.loss) > 1:  # kernels feed the outputs back
             return None
