@@ -21,6 +21,7 @@ from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import learned_frequencies, locate_rows_to_append
 from skrnn._forecasting.model import default_if_none, model_of
 from skrnn._forecasting.panel import sorted_rows
+from skrnn._forecasting.parameters import check_no_booleans
 from skrnn._forecasting.reading import check_missing, read_new_rows, read_training_rows, read_weights
 from skrnn._forecasting.window_layout import check_not_classifier
 
@@ -46,8 +47,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
     window : int, default=20
         Number of past values that each prediction uses.
     lags : sequence of int, default=None
-        Lags that each prediction uses instead of the last `window` values, such as ``[1, 2, 24]``, where 1 is the
-        present value. Only for estimators that take flat rows.
+        Lags that each prediction uses instead of the last `window` values, in any order, such as ``[1, 2, 24]``, where
+        1 is the present value. Only for estimators that take flat rows.
     output_steps : int, default=1
         Number of steps that the regressor predicts at once. Longer forecasts are made in blocks of `output_steps`. If
         the last block exceeds the covariates that are passed, the last row of covariates is repeated.
@@ -56,7 +57,9 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         `differencing`. A transformer, such as ``FunctionTransformer(np.log, np.exp)``, is applied before it. If None,
         `y` is not transformed.
     differencing : int, sequence of int or None, default=None
-        Lags of the differences that are predicted instead of the values, such as 1 or ``(1, 12)``.
+        Lags of the differences that are predicted instead of the values, such as 1 or ``(1, 12)``. Predicted
+        differences are added to the value `lag` steps before. If it is missing, it is replaced by the last value at a
+        multiple of `lag` steps before, or, if there is none, by the mean of the last `lag` values.
     window_scaling : {"last", "mean", "standard"} or None, default="last"
         Scaling of each window by itself, undone in its predictions: its last value or its mean is subtracted [2]_, or
         it is standardized [3]_, with a variance that is increased by 1% of that of the series. Longer forecasts scale
@@ -212,7 +215,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             Values of the series, in time order; NaN where missing. If `X` has no index, the times of the rows are taken
             from that of `y`. Recurrent estimators leave missing values out of the loss; other estimators are fitted on
             the windows that are followed by complete values. In a window, a missing value is replaced by the last one
-            before it, or by zero, and there is a column of indicators.
+            before it, or by zero, and there is a column of indicators. A difference is missing if one of its two values
+            is.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows to predict, passed to the estimator as `sample_weight`. A prediction of several steps
             has the mean of their weights.
@@ -234,6 +238,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         """
         with unchanged_on_failure(self):
             check_not_classifier(self.estimator)
+            check_no_booleans(self)
             rows, self._schema = read_training_rows(self, X, y)
             panel, labels, weights = sorted_rows(rows, read_weights(sample_weight, len(rows.values)))
             model = model_of(self, self._schema)

@@ -79,7 +79,11 @@ def locate(labels, known):
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
         series = labels.series.tolist()[labels.codes[row]]
-        raise ValueError(f"Row {row} of X belongs to series {series!r}, which SequenceForecaster was not fitted on.")
+        raise ValueError(
+            f"Row {row} of X belongs to series {series!r}, which SequenceForecaster was not fitted on. For a new "
+            "series, pass its values to predict as history. In cross-validation, pass cv=PanelTimeSeriesSplit(...), "
+            "which splits all series at the same times: TimeSeriesSplit splits the rows of a DataFrame in their order."
+        )
     has_times = comparable(known.labels.time, labels.time)
     positions = _known_positions(labels, codes, known) if has_times else np.full(len(codes), -1)
     steps_ahead = _steps_ahead(codes, positions < 0)

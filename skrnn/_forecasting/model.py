@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,16 @@ from skrnn._common.state import stored_as
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.covariate_transform import CovariateBlock
 from skrnn._forecasting.panel import PreparedPanel
+from skrnn._forecasting.parameters import lags_of_differences, lags_to_select
 from skrnn._forecasting.target_transform import TargetTransform
-from skrnn._forecasting.window_layout import WindowLayout, category_parameter, layout_of, weight_parameter
+from skrnn._forecasting.window_layout import (
+    SET_ON_FORECASTER,
+    WindowLayout,
+    category_parameter,
+    layout_of,
+    own_categories,
+    weight_parameter,
+)
 from skrnn._forecasting.windows import training_pairs
 
 
@@ -141,8 +148,10 @@ class Model:
         FittedModel
         """
         estimator = clone(default_if_none(self.estimator))
-        parameter = category_parameter(estimator)
-        n_categories = self.columns.n_categories
+        parameter, n_categories = category_parameter(estimator), self.columns.n_categories
+        own = own_categories(estimator)
+        if parameter is not None and own is not None and n_categories.any():
+            raise ValueError(SET_ON_FORECASTER.format(own=own))
         n_known = np.concatenate([n_categories[~self.columns.is_past], np.zeros(self.n_calendar, dtype=int)])
         n_past, one_hot = n_categories[self.columns.is_past], parameter is None
         known, past = (
@@ -170,32 +179,21 @@ def model_of(forecaster, schema):
     schema : Schema
         Of the rows to fit on.
     """
-    differencing = forecaster.differencing
     calendar = schema.calendar
     return Model(
         estimator=forecaster.estimator,
         target_transformer=forecaster.target_transformer,
         covariate_transformer=forecaster.covariate_transformer,
         window_scaling=forecaster.window_scaling,
-        differencing=() if differencing is None else _as_lags(differencing, "differencing"),
+        differencing=lags_of_differences(forecaster.differencing),
         per_series=forecaster.per_series,
         window=forecaster.window,
         output_steps=forecaster.output_steps,
-        lags=None if forecaster.lags is None else _as_lags(forecaster.lags, "lags"),
+        lags=lags_to_select(forecaster.lags),
         pads_short=forecaster.padding == "auto",
         columns=schema.columns,
         n_calendar=0 if calendar is None else len(calendar.get_feature_names_out()),
     )
-
-
-def _as_lags(lags, parameter):
-    """Return lags as a tuple of positive ints."""
-    given = [lags] if isinstance(lags, Integral) else list(lags)
-    if not given or not all(isinstance(lag, Integral) and int(lag) >= 1 for lag in given):
-        raise ValueError(
-            f"The {parameter!r} parameter of SequenceForecaster must contain ints of at least 1. Got {lags!r} instead."
-        )
-    return tuple(int(lag) for lag in given)
 
 
 def default_if_none(estimator):
@@ -204,11 +202,14 @@ def default_if_none(estimator):
 
 
 def _fit(estimator, X, y, weights, target_transformer):
-    """Fit an estimator; an error that standardized targets may have caused says so."""
+    """Fit an estimator; an error that parameters of the forecaster may have caused says so."""
     arguments = {} if weights is None else {weight_parameter(estimator): weights}
     try:
         estimator.fit(X, y, **arguments)
     except ValueError as error:
+        own = own_categories(estimator)
+        if own is not None and "categorical" in str(error).lower():
+            raise ValueError(f"{SET_ON_FORECASTER.format(own=own)} The estimator raised: {error}") from error
         mentions_sign = any(word in str(error).lower() for word in ("negative", "positive", "valid range"))
         if isinstance(target_transformer, str) and (np.asarray(y) < 0).any() and mentions_sign:
             raise ValueError(

@@ -63,7 +63,8 @@ def predict_rows_repeatedly(model, known, covariates, location, n_times, predict
 def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=predict_block):
     """Predict rows of a panel from the true values before them; (n_rows, n_outputs) in the units of ``y``.
 
-    Rows without a value before them are predicted by the mean of the fitted rows of their series.
+    Rows without a value before them, also if all values before them are missing that a difference would be added to,
+    are predicted by the mean of the fitted rows of their series.
 
     Parameters
     ----------
@@ -89,11 +90,13 @@ def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=
     has_difference = n_before >= 0
     origins = np.maximum(positions - 1, 0)  # the first row has none, and needs none without differences
     same_series = np.where(prepared.codes[origins] == codes, origins, positions)
-    values[has_difference] = model.target.inverse_transform(
-        steps[has_difference], prepared, same_series[has_difference]
-    )[:, 0]
-    if not has_difference.all():
-        values[~has_difference] = _means(panel.y, panel, n_fitted)[codes[~has_difference]]
+    known_origins = same_series[has_difference]
+    values[has_difference] = model.target.inverse_transform(steps[has_difference], prepared, known_origins)[:, 0]
+    is_unknown = is_first[:, None] & np.isnan(steps[:, 0])
+    is_unknown[has_difference] |= ~model.target.can_invert(prepared, known_origins)
+    is_unknown[~has_difference] = True
+    if is_unknown.any():
+        values[is_unknown] = _means(panel.y, panel, n_fitted)[codes][is_unknown]
     return values
 
 

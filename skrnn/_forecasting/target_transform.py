@@ -133,6 +133,11 @@ class TargetTransform:
         paths = undo_differences(paths, prepared.levels, origins, self.lags)
         return self.without_differences(paths, codes)
 
+    def can_invert(self, prepared, origins):
+        """Return whether values before the differences of the step after each origin are known: (n, n_outputs)."""
+        zeros = np.zeros((len(origins), 1, prepared.n_outputs))
+        return ~np.isnan(undo_differences(zeros, prepared.levels, origins, self.lags))[:, 0]
+
     def without_differences(self, values, codes):
         """Return values of shape (n, ..., n_outputs), before differencing, in the units of ``y``."""
         return self._by_transformer("inverse_transform", values, codes)

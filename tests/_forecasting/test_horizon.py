@@ -1,0 +1,85 @@
+"""Number of steps of a forecast, or the time until which it is made, of one or of several series."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.tree import DecisionTreeRegressor
+
+from skrnn import CalendarFeatures, SequenceForecaster
+
+DAYS = pd.date_range("2024-01-01", periods=60)
+
+
+def forecaster(estimator=None, **params):
+    return SequenceForecaster(estimator or Ridge(), **{"window": 3, **params})
+
+
+def ragged(ends, index=DAYS):
+    """Series of different lengths, with their names and times in the index."""
+    parts = [pd.MultiIndex.from_product([[name], index[:end]], names=["shop", "time"]) for name, end in ends.items()]
+    y = np.random.default_rng(0).normal(size=sum(ends.values())).cumsum()
+    return pd.Series(y, parts[0].append(parts[1:]))
+
+
+@pytest.mark.parametrize(
+    ("index", "until"),
+    [
+        (pd.RangeIndex(60), 33),
+        (pd.RangeIndex(100, 220, 2), 166),
+        (pd.Index(range(7, 67)), 40),
+        (pd.timedelta_range("0h", periods=60, freq="h"), pd.Timedelta("33h")),
+    ],
+    ids=["rows", "even numbers", "numbers", "durations"],
+)
+def test_until_a_number(index, until):
+    y = pd.Series(np.random.default_rng(0).normal(size=30).cumsum(), index[:30])
+    fitted = forecaster().fit(None, y)
+    pd.testing.assert_series_equal(fitted.forecast(until=until), fitted.forecast(4))
+    assert fitted.forecast(until=until).index[-1] == until
+    with pytest.raises(ValueError, match="must be a time of the index after the ends of all series"):
+        fitted.forecast(until=index[29])
+
+
+def test_until_a_number_between_two_rows_or_of_another_kind():
+    fitted = forecaster().fit(None, pd.Series(np.arange(30.0), range(0, 60, 2)))
+    with pytest.raises(ValueError, match="until=61 must be a time of the index after the ends"):
+        fitted.forecast(until=61)
+    with pytest.raises(ValueError, match="until must be a time like those of the fitted index"):
+        fitted.forecast(until="2024-03-01")
+
+
+@pytest.mark.parametrize("index", [DAYS, pd.RangeIndex(10, 70), DAYS.to_period("D")], ids=["dates", "ints", "periods"])
+def test_every_series_is_continued_until_the_time(index):
+    ends = {"a": 30, "b": 25, "c": 28}
+    fitted = forecaster(groups="shop").fit(None, ragged(ends, index))
+    forecast, longer = fitted.forecast(until=index[32]), fitted.forecast(8)
+    assert forecast.index.names == ["shop", "time"]
+    assert len(forecast) == 3 + 8 + 5
+    for name, end in ends.items():
+        assert forecast[name].index.tolist() == index[end:33].tolist()
+        assert_allclose(forecast[name], longer[name].iloc[: 33 - end])
+
+
+def test_a_calendar_of_series_that_end_at_different_times():
+    """The calendar decides the value: Mondays are 7, other days 0."""
+    index = ragged({"a": 35, "b": 28}).index
+    y = pd.Series(7.0 * (index.get_level_values("time").day_of_week == 0), index)
+    calendar = CalendarFeatures(features=("weekday",))
+    tree = DecisionTreeRegressor(random_state=0)
+    fitted = forecaster(tree, groups="shop", calendar=calendar, target_transformer=None, window_scaling=None)
+    forecast = fitted.fit(None, y).forecast(until=DAYS[44])
+    expected = 7.0 * (forecast.index.get_level_values("time").day_of_week == 0)
+    assert_allclose(forecast, expected)
+    assert len(forecast) == 10 + 17
+
+
+def test_until_after_an_update_and_of_a_history():
+    fitted = forecaster(LinearRegression(), groups="shop").fit(None, ragged({"a": 30, "b": 25}))
+    later = pd.Series(0.5, pd.MultiIndex.from_product([["b"], DAYS[25:31]], names=["shop", "time"]))
+    forecast = fitted.update(None, later).forecast(until=DAYS[33])
+    assert forecast["a"].index.tolist() == DAYS[30:34].tolist()
+    assert forecast["b"].index.tolist() == DAYS[31:34].tolist()
+    other = fitted.forecast(until=DAYS[33], history=ragged({"c": 20}))
+    assert other.groupby("shop").size().to_dict() == {"a": 4, "b": 3, "c": 14}
