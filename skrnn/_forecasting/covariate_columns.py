@@ -91,6 +91,21 @@ class CovariateColumns:
             features[:, self.is_past] = np.nan
         return features
 
+    def check_order(self, features):
+        """Raise for columns in another order than in fit whose labels are not strings.
+
+        Labels that are strings are compared by scikit-learn, which ignores all other labels.
+        """
+        names = self.names if isinstance(features, pd.DataFrame) else None
+        if names is None or all(isinstance(name, str) for name in names):
+            return
+        given = tuple(features.columns)
+        if given != names and len(given) == len(names) and set(given) == set(names):
+            raise ValueError(
+                f"X has the columns {list(given)}, but {_NAME} was fitted on {list(names)}. Pass them in "
+                "the same order."
+            )
+
     def encoded(self, features, *, past_is_known):
         """Return `X` with codes instead of categories; a category that `fit` did not see has the next free code."""
         if all(found is None for found in self.categories) or _shape(features)[1:] != (len(self.categories),):
@@ -101,7 +116,9 @@ class CovariateColumns:
                 continue
             column = _column(features, position)
             _check_complete(column, position if self.names is None else self.names[position])
-            codes = pd.Index(found).get_indexer(pd.Index(np.asarray(column)))
+            values = np.asarray(column)
+            codes = pd.Index(found).get_indexer(pd.Index(values))
+            _check_types(values[codes < 0], found, position if self.names is None else self.names[position])
             codes = np.where(codes < 0, len(found), codes).astype(np.float64)
             if isinstance(features, pd.DataFrame):
                 features.isetitem(position, codes)
@@ -155,6 +172,17 @@ def _categories(column, label):
         return np.sort(found)
     except TypeError:
         return found
+
+
+def _check_types(unknown, found, label):
+    """Raise for unknown categories that differ from known ones in their type only, such as '1' from 1."""
+    known = {str(category): category for category in found} if len(unknown) else {}
+    for category in pd.unique(unknown):
+        if str(category) in known:
+            raise ValueError(
+                f"Column {label!r} of X contains the category {category!r} of type {type(category).__name__}, but fit "
+                f"saw {known[str(category)]!r} of type {type(known[str(category)]).__name__}. Pass the same type."
+            )
 
 
 def _check_complete(column, label):

@@ -65,7 +65,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         it is standardized [3]_, with a variance that is increased by 1% of that of the series. Longer forecasts scale
         each block of `output_steps` anew, predictions included. If None, windows are not scaled.
     per_series : bool, default=True
-        Whether `target_transformer` is fitted on each series of `groups` by itself, or on all of them.
+        Whether `target_transformer` is fitted on each series of `groups` by itself, or on all of them. If "standard", a
+        series without values is standardized like all of them together.
     covariate_transformer : "standard", transformer or None, default="standard"
         Transformation of the covariates that are numbers. If "standard", they are standardized.
     past_covariates : list of hashable, default=None
@@ -231,7 +232,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         ValueError
             If a series, or with ``padding="auto"`` each of them, has too few rows; if `X` contains NaN, except in
             past covariates, or `X` or `y` infinity; if they differ in length or index; if times do not increase within
-            a series; if `estimator` is a classifier, or a parameter is invalid.
+            a series; if `target_transformer` returns NaN or infinity for values of `y`; if `estimator` is a
+            classifier, or a parameter is invalid.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse; if `groups` is
             not hashable, or the name of a series is not hashable; if the estimator does not take `sample_weight`.

@@ -45,12 +45,13 @@ class ForecastsMixin:
             Covariates of the steps to predict, in time order within each series. Rows of an array, and rows with an
             index that continues the fitted one, are the steps after the end of the series, predicted recursively. Rows
             of the fitted index are predicted one step ahead, from the true values before them and the covariates that
-            are passed; rows without a value before them by the mean of their series. If an index of dates has no frequency, the distance of a row from the previous one may be up to
-            twice the largest distance between fitted rows. After a fit on an index of numbers, a default index (0, 1,
-            2, ...) is ambiguous: it is accepted for the fitted rows if all of them are passed with the same values, and
-            raises an error otherwise. A warning is emitted if later steps could have the same values: if there are no
-            covariates, or only integers or a repeated pattern. Rows with unordered labels, such as text or several
-            index levels, are treated as the next steps; an error is raised if these labels were seen in fit.
+            are passed; rows without a value before them by the mean of their series. If an index of dates has no
+            frequency, the distance of a row from the previous one may be up to twice the largest distance between
+            fitted rows. After a fit on an index of numbers, a default index (0, 1, 2, ...) is ambiguous: it is accepted
+            for the fitted rows if all of them are passed with the same values, and raises an error otherwise. A warning
+            is emitted if later steps could have the same values: if there are no covariates, or only integers or a
+            repeated pattern. Rows with unordered labels, such as text or several index levels, are treated as the next
+            steps; an error is raised if these labels were seen in fit.
         history : array-like of shape (n_history_rows,) or (n_history_rows, n_outputs), default=None
             Values of other series, which the predictions continue instead of the fitted ones; nothing fitted changes.
             What is fitted on single series, such as their standardization, is fitted on the history.
@@ -130,7 +131,7 @@ class ForecastsMixin:
         history: ArrayLike | None = None,
         history_X: ArrayLike | None = None,
     ) -> NDArray[Any] | pd.Series | pd.DataFrame:
-        """Forecast the steps after the end of the series, if there are no covariates.
+        """Forecast the steps after the end of the series, if no covariates of these steps are required.
 
         Parameters
         ----------
@@ -153,9 +154,10 @@ class ForecastsMixin:
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If the forecaster was fitted with covariates other than those of `calendar`; if `steps` is not a positive
-            int; if not exactly one of `steps` and `until` is given; if `until` is not after the end of a series, or the
-            fitted index has no frequency.
+            If the forecaster was fitted with covariates other than those of `calendar` and `past_covariates`; if there
+            are past covariates, and more than `output_steps` steps; if `steps` is not a positive int; if not exactly
+            one of `steps` and `until` is given; if `until` is not after the end of a series, or the fitted index has no
+            frequency.
 
         Examples
         --------
@@ -175,7 +177,7 @@ class ForecastsMixin:
         """
         check_is_fitted(self, "_model")
         series = continued_series(self, history, history_X)
-        n_steps = n_steps_of(steps, until, series.known, self.n_features_in_)
+        n_steps = n_steps_of(steps, until, series.known, self.n_features_in_ - self._schema.columns.n_past)
         index = series.schema.index_of_forecast(int(n_steps.max()), series.known)
         values, index = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
         return series.schema.as_forecast(values, index)

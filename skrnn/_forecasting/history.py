@@ -95,7 +95,11 @@ def continued_series(forecaster, history, history_X):
 
 
 def _check_lengths(panel, labels, model, forecaster):
-    """Raise if a series of the history has too few rows."""
+    """Raise if a series of the history has too few rows, or none with a value."""
+    for code, values in enumerate(np.split(panel.y, panel.bounds()[1:-1])):
+        if len(values) and np.isnan(values).all(axis=0).any():
+            which = "" if len(labels.series) == 1 else f", series {labels.series.tolist()[code]!r},"
+            raise ValueError(f"history{which} contains only NaN, so that there is nothing to continue.")
     lengths, n_required = np.diff(panel.bounds()), model.target.n_lost + 1
     if forecaster.padding is None:
         n_required = model.target.n_lost + model.layout.window

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from skrnn._common.frequencies import periods_of
 from skrnn._forecasting.calendar import with_calendar
@@ -21,7 +23,7 @@ def n_steps_of(steps, until, known, n_covariates):
     until : timestamp, period, number or None
     known : KnownRows
     n_covariates : int
-        Number of columns of `X` seen in fit. A forecast requires their values, unless there are none.
+        Number of columns of `X` that are known in advance. A forecast requires their values, unless there are none.
     """
     if (steps is None) == (until is None):
         raise ValueError(
@@ -59,10 +61,14 @@ def _n_steps_until(until, known):
     ends = end.repeat(len(codes))
     before, after = periods_of(time, known.panel.codes, ends, codes, known.frequencies)
     steps = after - before[last_rows]
-    if np.isnan(steps).any() or (steps != np.floor(steps)).any() or steps.min() < 1:
+    is_between = np.isnan(steps) | (steps != np.floor(steps))
+    if isinstance(until, Real) and not isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
+        is_between |= float(until) != float(end[0])  # the dtype of the index has rounded it
+    if is_between.any() or steps.min() < 1:
+        frequency = known.frequencies[int(np.argmax(is_between))]
         raise ValueError(
             f"until={until!r} must be a time of the index after the ends of all series, the last of which is "
-            f"{time[last_rows].max()}."
+            f"{time[last_rows].max()}" + (f", at its frequency {frequency!r}." if is_between.any() else ".")
         )
     return steps.astype(int)
 

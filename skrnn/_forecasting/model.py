@@ -159,6 +159,7 @@ class Model:
             for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
         )
         target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
+        target.check_inverse(panel)
         layout = layout_of(estimator, self.window, self.output_steps, self.window_scaling, self.lags)
         has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
         unfitted = FittedModel(estimator, layout, target, known, past, has_missing)

@@ -263,7 +263,18 @@ def _read_covariates(forecaster, given, groups, columns, reset):
             raise ValueError(f"X has no columns, but {_NAME} is expecting {forecaster.n_features_in_} covariates.")
         return np.empty((given.n_rows, 0)), np.empty((given.n_rows, 0))
     if not reset and not forecaster.n_features_in_:
-        raise ValueError(f"X has columns, shape {np.shape(features)}, but {_NAME} was fitted without covariates.")
+        raise ValueError(
+            f"X has columns, shape {np.shape(features)}, but {_NAME} was fitted without covariates. Pass a DataFrame "
+            "without columns, whose index contains the times of the rows, or call forecast(steps)."
+        )
+    if len(getattr(features, "shape", ())) == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: X has shape {np.shape(features)}. X contains covariates, and y "
+            "the values of the series; without covariates, pass X=None. Reshape your data if it is a single covariate: "
+            "X.to_frame() or X.reshape(-1, 1)."
+        )
+    if not reset:
+        columns.check_order(features)
     features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME)
     covariates = validate_data(forecaster, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
     # Past covariates may have missing values, as the series may, but no infinite ones.
@@ -305,7 +316,10 @@ def check_missing(rows, has_missing):
 def _check_y_passed(y):
     """Raise if `y` is None."""
     if y is None:
-        raise ValueError(f"This {_NAME} estimator requires y to be passed, but the target y is None.")
+        raise ValueError(
+            f"This {_NAME} estimator requires y to be passed, but the target y is None. The values of the series are "
+            "y; without covariates, pass X=None."
+        )
 
 
 def _check_consistent(values, given):

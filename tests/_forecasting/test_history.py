@@ -143,11 +143,14 @@ def test_fitted_series_whose_times_are_of_another_kind_than_those_of_the_history
             r"y has shape \(9, 2\), but SequenceForecaster was fitted on 1 series",
         ),
         ({}, "wave", "must be array-like"),
+        ({"fits_missing": True}, np.full(9, np.nan), "history contains only NaN"),
     ],
 )
 def test_invalid_histories(params, history, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        forecaster(**params).fit(None, series()).forecast(3, history=history)
+        y = series()
+        y[7] = np.nan if params.pop("fits_missing", False) else y[7]
+        forecaster(**params).fit(None, y).forecast(3, history=history)
 
 
 def test_a_short_history_is_padded():

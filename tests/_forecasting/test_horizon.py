@@ -46,6 +46,13 @@ def test_until_a_number_between_two_rows_or_of_another_kind():
     fitted = forecaster().fit(None, pd.Series(np.arange(30.0), range(0, 60, 2)))
     with pytest.raises(ValueError, match="until=61 must be a time of the index after the ends"):
         fitted.forecast(until=61)
+    for until in (61.5, 62.5):
+        with pytest.raises(ValueError, match=r"must be a time of the index .* is 58, at its frequency 2"):
+            fitted.forecast(until=until)
+    assert len(fitted.forecast(until=62.0)) == 2
+    business = forecaster().fit(None, pd.Series(np.arange(30.0), pd.bdate_range("2024-01-01", periods=30)))
+    with pytest.raises(ValueError, match=r"2024-02-18.* must be a time of the index .*, at its frequency 'B'"):
+        business.forecast(until="2024-02-18")
     with pytest.raises(ValueError, match="until must be a time like those of the fitted index"):
         fitted.forecast(until="2024-03-01")
 
