@@ -24,6 +24,7 @@ from skrnn._forecasting.panel import sorted_rows
 from skrnn._forecasting.parameters import check_no_booleans
 from skrnn._forecasting.reading import check_missing, read_new_rows, read_training_rows, read_weights
 from skrnn._forecasting.window_layout import check_not_classifier
+from skrnn._preprocessing.calendar import CalendarFeatures
 
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
@@ -158,7 +159,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         "covariate_transformer": [StrOptions({"standard"}), HasMethods(["fit", "transform"]), None],
         "past_covariates": ["array-like", None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-        "calendar": [HasMethods(["fit", "_from_index"]), None],
+        "calendar": [CalendarFeatures, None],
         "padding": [StrOptions({"auto"}), None],
         "groups": "no_validation",  # any label of a column or a level
         "calibration_size": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="neither"), None],
