@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -36,25 +35,29 @@ class CovariateColumns:
     categories: tuple[Any, ...]
 
     @classmethod
-    def learn(cls, features, past_covariates, categorical_features):
+    def learn(cls, features, past_covariates, categorical_features, groups=None):
         """Return the columns of the `X` passed to `fit`.
 
         Parameters
         ----------
         features : DataFrame or ndarray of shape (n_rows, n_columns), or None
+            `X` without the column of `groups`.
         past_covariates, categorical_features : list of labels, "from_dtype" or None
+        groups : hashable, default=None
+            Label of the column or index level that identifies the series; for arrays the number of a column.
         """
         shape = _shape(features)
         n_columns = shape[1] if len(shape) == 2 else 0
         names = tuple(features.columns) if isinstance(features, pd.DataFrame) else None
         is_past = np.zeros(n_columns, dtype=bool)
-        is_past[_positions(past_covariates, names, n_columns, "past_covariates")] = True
+        given = names if names is not None else _numbers(n_columns, groups)
+        is_past[_positions(past_covariates, given, "past_covariates", groups)] = True
         is_categorical = np.zeros(n_columns, dtype=bool)
         if isinstance(categorical_features, str):
             dtypes = () if names is None else features.dtypes
             is_categorical[[isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes]] = True
         else:
-            is_categorical[_positions(categorical_features, names, n_columns, "categorical_features")] = True
+            is_categorical[_positions(categorical_features, given, "categorical_features", groups)] = True
         categories = tuple(
             _categories(_column(features, position), position if names is None else names[position])
             if is_categorical[position]
@@ -137,8 +140,25 @@ def _in_order(features, names):
     return features[list(names)] if set(features.columns) == set(names) else features
 
 
-def _positions(labels, names, n_columns, parameter):
-    """Return the positions of the columns that a parameter names, by label or, for arrays, by number."""
+def _numbers(n_columns, groups):
+    """Return the numbers that the columns of an array have in `X`, with the column of the series."""
+    if groups is None or not n_columns:
+        return tuple(range(n_columns))
+    return tuple(number for number in range(n_columns + 1) if number != groups % (n_columns + 1))
+
+
+def _positions(labels, given, parameter, groups):
+    """Return the positions of the columns that a parameter names, out of those given.
+
+    Parameters
+    ----------
+    labels : list of hashable or None
+    given : tuple of hashable
+        Labels of the columns of a DataFrame, or numbers of those of an array.
+    parameter : str
+    groups : hashable
+        As in `CovariateColumns.learn`.
+    """
     if labels is None:
         return []
     if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
@@ -147,16 +167,19 @@ def _positions(labels, names, n_columns, parameter):
         )
     positions = []
     for label in labels:
-        if names is not None and label in names:
-            positions.append(names.index(label))
-        elif names is None and isinstance(label, Integral) and 0 <= int(label) < n_columns:
-            positions.append(int(label))
-        else:
-            choices = ", ".join(repr(name) for name in (range(n_columns) if names is None else names)[:10])
+        # In a mask of columns, True would be column 1.
+        is_mask = isinstance(label, (bool, np.bool_)) and not any(isinstance(name, bool) for name in given)
+        if label in given and not is_mask:
+            positions.append(given.index(label))
+            continue
+        choices = ", ".join(repr(name) for name in given[:10])
+        choices = f"Choose from {choices}." if given else "X has no columns."
+        if groups is not None and label == groups:
             raise ValueError(
-                f"{parameter} contains {label!r}, which is not a column of X. "
-                + (f"Choose from {choices}." if n_columns else "X has no columns.")
+                f"{parameter} contains {label!r}, which identifies the series and is not a covariate. Pass a copy of "
+                "it under another name to use it as one."
             )
+        raise ValueError(f"{parameter} contains {label!r}, which is not a column of X. {choices}")
     return positions
 
 

@@ -72,8 +72,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         Transformation of the covariates that are numbers. If "standard", they are standardized.
     past_covariates : list of hashable, default=None
         Columns of `X` that are known up to the present only, such as measurements: column labels, or column numbers of
-        arrays. Predictions never read the values of the steps to predict, and a DataFrame need not contain them.
-        Forecasts of more than `output_steps` steps are not possible.
+        arrays, counted with the column of `groups`. Predictions never read the values of the steps to predict, and a
+        DataFrame need not contain them. Forecasts of more than `output_steps` steps are not possible.
     categorical_features : list of hashable, "from_dtype" or None, default="from_dtype"
         Columns of `X` that contain categories, or those of categorical dtype. An estimator with a parameter
         `categorical_features` is passed codes and their positions, any other one indicator column per category.

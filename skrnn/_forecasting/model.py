@@ -131,7 +131,11 @@ class Model:
             raise ValueError(
                 f"y has {lengths[at]} sample(s){which}, but {shown} require{'s' * (len(given) == 1)} at least "
                 f"{n_required}. Pass a longer series"
-                + ("." if self.pads_short else ", decrease window, or set padding='auto'.")
+                + (
+                    "."
+                    if self.pads_short
+                    else f", decrease {'window' if self.lags is None else 'lags'}, or set padding='auto'."
+                )
             )
 
     def fit(self, panel, weights=None):
@@ -211,6 +215,11 @@ def _fit(estimator, X, y, weights, target_transformer):
         own = own_categories(estimator)
         if own is not None and "categorical" in str(error).lower():
             raise ValueError(f"{SET_ON_FORECASTER.format(own=own)} The estimator raised: {error}") from error
+        if np.ndim(y) == 2 and "1d array" in str(error).lower():
+            raise ValueError(
+                f"The estimator predicts one number, but {y.shape[1]} are required: output_steps times the columns of "
+                f"y. Wrap it, as in MultiOutputRegressor({type(estimator).__name__}()). The estimator raised: {error}"
+            ) from error
         mentions_sign = any(word in str(error).lower() for word in ("negative", "positive", "valid range"))
         if isinstance(target_transformer, str) and (np.asarray(y) < 0).any() and mentions_sign:
             raise ValueError(

@@ -95,7 +95,9 @@ def read_training_rows(forecaster, X, y):
     given = _with_labels(X, y, groups)
     labels = given.labels
     unordered_labels = labels_within_series(given.index, labels.codes) if labels.time is None else None
-    columns = CovariateColumns.learn(given.features, forecaster.past_covariates, forecaster.categorical_features)
+    columns = CovariateColumns.learn(
+        given.features, forecaster.past_covariates, forecaster.categorical_features, groups
+    )
     covariates, past = _read_covariates(forecaster, given, groups, columns, reset=True)
     values = _read_values(given.y)
     _check_consistent(values, given)

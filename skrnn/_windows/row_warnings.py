@@ -109,7 +109,7 @@ def warn_of_gap(labels, caller, remedy):
 def are_dates_as_text(index):
     """Return True for an index of text that consists of dates with the year first."""
     is_text = not isinstance(index, pd.MultiIndex) and index.inferred_type == "string"
-    return bool(is_text and len(index) and index.str.match(r"\d{4}-\d{2}(-\d{2}|$)").all())
+    return bool(is_text and len(index) and index.str.match(r"\d{4}([-/.])\d{2}(\1\d{2}|$)").all())
 
 
 def warn_of_unsorted_text(index, codes, caller, parameter):

@@ -9,7 +9,9 @@ from conftest import RAW
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, QuantileTransformer
+from sklearn.svm import SVR
 from test_covariates import Recorder
 
 from skrnn import PanelTimeSeriesSplit, SequenceForecaster
@@ -126,6 +128,40 @@ def test_categories_of_another_type():
     with pytest.raises(ValueError, match=r"Column 'code' of X contains the category '1' of type str, but fit saw .*1"):
         fitted.predict(later)
     assert_allclose(fitted.predict(later.astype(float)), fitted.predict(later.astype(int)))
+
+
+@pytest.mark.parametrize("groups", [0, 1, -1, 2])
+def test_numbers_of_columns_are_those_of_x(groups):
+    """Arrays have the column of the series among the others."""
+    X, y = data()
+    place = groups % 3
+    table = np.insert(X.to_numpy(), place, np.repeat([1, 2], 30), axis=1)
+    past = [0, 1, 2]
+    past.remove(place)
+    named = forecaster(groups="shop", past_covariates=["wind"])
+    frame = X.assign(shop=np.repeat([1, 2], 30)).reset_index(drop=True)
+    expected = named.fit(frame, y.to_numpy()).estimator_.coef_
+    fitted = forecaster(groups=groups, past_covariates=[past[1]]).fit(table, y.to_numpy())
+    assert_allclose(fitted.estimator_.coef_, expected)
+    for parameter in ("past_covariates", "categorical_features"):
+        with pytest.raises(ValueError, match=f"{parameter} contains False, which (is not a col|identifies)"):
+            forecaster(groups=groups, **{parameter: [False, True, False]}).fit(table, y.to_numpy())
+        with pytest.raises(ValueError, match=f"{parameter} contains {place}, which identifies the series|not a column"):
+            forecaster(groups=groups, **{parameter: [place]}).fit(table, y.to_numpy())
+        with pytest.raises(ValueError, match=f"{parameter} contains 'shop', which identifies the series and is not a"):
+            forecaster(groups="shop", **{parameter: ["shop"]}).fit(frame, y.to_numpy())
+
+
+def test_an_estimator_of_one_number():
+    _, y = data()
+    for params, values in (({"output_steps": 2}, y), ({}, pd.DataFrame({"a": y, "b": 2 * y}))):
+        with pytest.raises(ValueError, match=r"predicts one number, but 2 are .* MultiOutputRegressor\(SVR\(\)\)"):
+            forecaster(SVR(), **params).fit(None, values)
+        assert np.isfinite(forecaster(MultiOutputRegressor(SVR()), **params).fit(None, values).forecast(3)).all(
+            axis=None
+        )
+    with pytest.raises(ValueError, match=r"lags=\[1, 99\] .* require at least 100\. .*, decrease lags, or set padding"):
+        forecaster(lags=[1, 99], padding=None).fit(None, y)
 
 
 # ---------------------------------------------------------------------- cross-validation

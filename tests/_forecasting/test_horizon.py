@@ -69,6 +69,27 @@ def test_every_series_is_continued_until_the_time(index):
         assert_allclose(forecast[name], longer[name].iloc[: 33 - end])
 
 
+@pytest.mark.parametrize("layout", ["%Y%m", "%Y%m%d"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_dates_as_integers_are_not_counted_on(grouped, layout):
+    """The month after 202212 is 202301, and not 202213."""
+    dates = pd.period_range("2020-01", periods=42, freq="M") if layout == "%Y%m" else DAYS[:42]
+    numbers = dates.strftime(layout).astype(int)
+    index, asked = numbers[:36], numbers[36:]
+    if grouped:
+        index, asked = (
+            pd.MultiIndex.from_product([["a"], part], names=["shop", "time"]) for part in (index, numbers[36:])
+        )
+    y = np.random.default_rng(0).normal(size=36).cumsum()
+    fitted = forecaster(groups="shop" if grouped else None).fit(None, pd.Series(y, index))
+    forecast = fitted.forecast(6)
+    assert forecast.index.get_level_values(-1).tolist() == [1, 2, 3, 4, 5, 6]
+    assert_allclose(fitted.predict(pd.DataFrame(index=asked)), forecast)
+    # Other integers are counted on over a gap.
+    counted = forecaster().fit(None, pd.Series(y, [*range(10, 30), *range(32, 48)]))
+    assert counted.forecast(1).index.tolist() == [48]
+
+
 def test_a_calendar_of_series_that_end_at_different_times():
     """The calendar decides the value: Mondays are 7, other days 0."""
     index = ragged({"a": 35, "b": 28}).index

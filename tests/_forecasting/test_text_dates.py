@@ -39,9 +39,12 @@ def test_a_warning_and_the_forecast_of_the_rows_in_their_order():
     assert dated.index[0] == pd.Timestamp("2024-01-31")
 
 
-def test_text_that_is_not_in_order():
-    y = series()[::-1]
-    message = r"row 1 \('2024-01-29'\) does not come after row 0 \('2024-01-30'\)"
+@pytest.mark.parametrize("separator", "-/.")
+def test_text_that_is_not_in_order(separator):
+    y = series(TEXT.str.replace("-", separator))[::-1]
+    message = (
+        rf"row 1 \('2024{separator}01{separator}29'\) does not come after row 0 \('2024{separator}01{separator}30'\)"
+    )
     with pytest.warns(UserWarning, match=message) as caught:
         forecaster().fit(None, y)
     assert len(caught) == 1 and caught[0].filename == __file__
