@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABCMeta
 from collections.abc import Callable
 from copy import copy
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from skrnn._common.typing import fit_context
 from skrnn._data.input_schema import InputSchema, learn_schema
 from skrnn._data.layout_warnings import warn_of_layout
 from skrnn._data.targets import make_targets, outputs_as_list, valid_in_layout
-from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.keras_batches import keras_inputs
 from skrnn._engine.loss_targets import REAL_NUMBERS, check_loss, check_missing_targets
@@ -30,10 +28,10 @@ from skrnn._engine.network import NetworkSpec
 from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
-from skrnn._engine.training_plan import TrainingPlan
 from skrnn._estimators.html import Model, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
+from skrnn._estimators.training_plan import seed_of, training_plan
 from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
 from skrnn._estimators.weights import (
     check_total,
@@ -213,6 +211,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         return data, self._targets.read(y, data)
 
     def _resolved_loss(self):
+        """Return the loss that the parameters describe."""
         return self.loss
 
     def _check_loss(self, y, sequences):
@@ -249,7 +248,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         """Train the network, and set the fitted attributes."""
         name = type(self).__name__
         if not resumes:
-            self._seed = _seed(self.random_state)
+            self._seed = seed_of(self.random_state)
         spec = network_spec(self, self._schema, self._targets)
         if resumes and spec != self._spec:
             raise ValueError(
@@ -257,33 +256,14 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
                 "changed since it was fitted. Call fit with warm_start=False."
             )
         first_epoch = self.n_iter_ if resumes else 0
-        callbacks, checkpoint = without_checkpoint(self.callbacks, name)
-        if checkpoint is not None and not resumes and not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"{checkpoint!r} can only resume a fit of {name} with a known seed. Set random_state to an int. Got "
-                f"{self.random_state!r} instead."
-            )
-        plan = TrainingPlan(
-            name=name,
-            spec=spec,
-            optimizer=self.optimizer,
-            loss=self._targets.output()[2],
-            metrics=self.metrics,
-            callbacks=callbacks,
-            routed=self._routed_for_keras(),
-            seed=self._seed,
-            mask_layer=self._mask_layer(),
-            batch_size=len(training) if self.batch_size is None else min(self.batch_size, len(training)),
-            shuffle=self.shuffle,
+        plan = training_plan(
+            self,
+            spec,
+            len(training),
+            state=self._state if resumes else None,
             epochs=epochs,
             first_epoch=first_epoch,
             partial=partial,
-            early_stopping=self.early_stopping and not partial,
-            patience=self.patience,
-            min_delta=self.min_delta,
-            verbose=int(self.verbose),
-            state=self._state if resumes else None,
-            checkpoint=None if partial else checkpoint,
         )
         self._state, record = train(plan, training, validation)
         self._spec = spec
@@ -403,15 +383,6 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _seed(random_state):
-    """Return a seed for a random state; for None it comes from the operating system, not from a global state."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(np.iinfo(np.int32).max))
-    return int(random_state)
 
 
 def _concatenated(history, new, n_before, n_new):

@@ -23,6 +23,7 @@ from skrnn._forecasting.model import default_if_none, model_of
 from skrnn._forecasting.panel import sorted_rows
 from skrnn._forecasting.parameters import check_no_booleans
 from skrnn._forecasting.reading import check_missing, read_new_rows, read_training_rows, read_weights
+from skrnn._forecasting.warm_start import check_same_data, check_warm_start
 from skrnn._forecasting.window_layout import check_not_classifier
 from skrnn._preprocessing.calendar import CalendarFeatures
 
@@ -87,7 +88,11 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         series, and each forecast starts after the end of its series. If None, all rows belong to one series.
     calibration_size : int, float or None, default=None
         Number (int) or fraction (float) of the last rows of each series to hold out. The errors of a regressor that is
-        fitted without them calibrate :meth:`predict_interval`. If None, prediction intervals are not available.
+        fitted without them calibrate :meth:`predict_interval`. If None, intervals are available for networks that
+        predict distributions only.
+    warm_start : bool, default=False
+        Whether `fit` continues the training of the estimator of the previous fit, whose own `warm_start` must be True,
+        with the transformers that are not those of single series. Otherwise, a new clone is fitted.
 
     Attributes
     ----------
@@ -111,17 +116,21 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
 
     Notes
     -----
-    Intervals are computed by split conformal prediction [1]_: the forecast plus and minus the quantile of the absolute
-    residuals on the held-out rows, at the same number of steps ahead. Their coverage is guaranteed if these and future
-    residuals are exchangeable, which is not the case for non-stationary series. The forecast is that of a regressor
-    fitted again on all rows, which is usually more accurate than the calibrated one. Residuals are computed for up to
-    half as many steps ahead as rows were held out. For steps further ahead, and for steps with too few residuals for
-    the coverage, the width of the last interval available is used.
+    Intervals are computed by split conformal prediction [1]_: the forecast plus and minus a quantile of the absolute
+    errors on the held-out rows, at the same number of steps ahead. Their coverage is guaranteed if these and future
+    errors are exchangeable, which is not the case for non-stationary series. The forecast is that of a regressor fitted
+    again on all rows, which is usually more accurate than the calibrated one. Errors are computed for up to half as
+    many steps ahead as rows were held out. For steps further ahead, and for steps with too few errors for the coverage,
+    the quantile of the last step with enough of them is used.
 
-    With `groups`, quantiles are computed per series, separately below and above the forecast if there are enough
-    residuals of both. As the bias for a series may change in the second fit, bounds are placed around the forecast of
-    the calibrated regressor, and the prediction is not necessarily in the middle. A series with too few residuals for
-    the coverage uses those of all series, each relative to the mean and the spread of its series.
+    If the estimator is a network that predicts quantiles, or a normal distribution, the interval between its outermost
+    quantiles (5% and 95% of a normal distribution) is widened or narrowed instead, by a quantile of the distances of
+    true values from it [4]_.
+
+    With `groups`, the errors of all series are used together: each is divided by a scale of its series, the mean
+    absolute difference between neighboring values before the held-out rows, or the spread of the window if
+    ``window_scaling="standard"``, and quantiles are multiplied by that of the series to predict. The interval of a
+    series that was constant is its forecast.
 
     References
     ----------
@@ -132,6 +141,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
        Conference on Artificial Intelligence 37 (2023), 11121-11128.
     .. [3] T. Kim, J. Kim, Y. Tae, C. Park, J.-H. Choi and J. Choo, "Reversible Instance Normalization for Accurate
        Time-Series Forecasting against Distribution Shift", ICLR (2022).
+    .. [4] Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile Regression", Advances in Neural Information
+       Processing Systems 32 (2019).
 
     Examples
     --------
@@ -163,6 +174,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         "padding": [StrOptions({"auto"}), None],
         "groups": "no_validation",  # any label of a column or a level
         "calibration_size": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="neither"), None],
+        "warm_start": ["boolean"],
     }
 
     transformer_: BaseEstimator | list[BaseEstimator] | None
@@ -187,6 +199,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         padding: str | None = "auto",
         groups: Hashable = None,
         calibration_size: float | None = None,
+        warm_start: bool = False,
     ) -> None:
         self.estimator = estimator
         self.window = window
@@ -203,6 +216,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         self.padding = padding
         self.groups = groups
         self.calibration_size = calibration_size
+        self.warm_start = warm_start
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self: Forecaster, X: ArrayLike | None, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Forecaster:
@@ -242,13 +256,18 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         with unchanged_on_failure(self):
             check_not_classifier(self.estimator)
             check_no_booleans(self)
-            rows, self._schema = read_training_rows(self, X, y)
+            start, calibrated = self._models_to_continue()
+            rows, schema = read_training_rows(self, X, y)
+            if start is not None:
+                check_same_data(schema, self._schema)
+                check_missing(rows, start.has_missing)
+            self._schema = schema
             panel, labels, weights = sorted_rows(rows, read_weights(sample_weight, len(rows.values)))
             model = model_of(self, self._schema)
             model.check_lengths(panel, None if self.groups is None else labels.series)
             has_groups = self.groups is not None
-            self._calibration = calibrate(model, panel, weights, self.calibration_size, has_groups=has_groups)
-            self._model = model.fit(panel, weights)
+            self._calibration = calibrate(model, panel, weights, self.calibration_size, calibrated)
+            self._model = model.fit(panel, weights, start)
             self.estimator_ = self._model.estimator
             transformers = list(self._model.target.transformers) or [None]
             self.transformer_ = transformers if has_groups and self.per_series and transformers[0] else transformers[0]
@@ -299,6 +318,15 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         check_missing(rows, self._model.has_missing)
         self._known = self._known.appended(rows, location.codes)
         return self
+
+    def _models_to_continue(self):
+        """Return the fitted model, and the calibrated one, whose training `fit` continues; None for a new one."""
+        if not self.warm_start:
+            return None, None
+        check_warm_start(default_if_none(self.estimator))
+        if not hasattr(self, "_model"):
+            return None, None
+        return self._model, None if self._calibration is None else self._calibration.model
 
     def _sk_visual_block_(self):
         """Return the parts that scikit-learn shows in HTML: the fitted ones, if there are any."""

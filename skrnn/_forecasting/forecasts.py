@@ -182,8 +182,20 @@ class ForecastsMixin:
         values, index = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
         return series.schema.as_forecast(values, index)
 
-    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> NDArray[Any]:
-        """Predict intervals that contain the true values with a given probability, by split conformal prediction.
+    def predict_interval(
+        self,
+        X: ArrayLike,
+        coverage: float = 0.9,
+        *,
+        history: ArrayLike | None = None,
+        history_X: ArrayLike | None = None,
+    ) -> NDArray[Any]:
+        """Predict intervals that contain the true values with a given probability.
+
+        With `calibration_size`, these are conformal prediction intervals, see the Notes of the class. Without it, they
+        are those that the estimator predicts: the quantiles of a normal distribution, or the outermost quantiles of a
+        network, which must be those of levels ``(1 - coverage) / 2`` and ``(1 + coverage) / 2``; steps beyond
+        `output_steps` have the quantiles of 500 sample paths.
 
         Parameters
         ----------
@@ -191,19 +203,23 @@ class ForecastsMixin:
             Covariates of the steps to predict, see :meth:`predict`.
         coverage : float in (0, 1), default=0.9
             Probability that the true value of a step lies between its bounds.
+        history, history_X : array-like, default=None
+            Other series to continue instead of the fitted ones, see :meth:`predict`.
 
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_rows, 2, n_outputs)
-            Lower and upper bound of each step, in the units of `y`.
+            Lower and upper bound of each step, in the units of `y`. Without calibration, NaN for rows without a value
+            before them.
 
         Raises
         ------
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If `calibration_size` was None in fit, or left too few rows for `coverage`; if `coverage` is not a number
-            between 0 and 1; if `X` is not accepted by :meth:`predict`.
+            If `calibration_size` was None in fit and the estimator does not predict these intervals, or left too few
+            rows for `coverage`; if `coverage` is not a number between 0 and 1; if `X` or the history is not accepted by
+            :meth:`predict`.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 
@@ -222,9 +238,10 @@ class ForecastsMixin:
                [ 55., 129.]])
         """
         check_is_fitted(self, "_model")
-        check_coverage(coverage, self._calibration)
-        covariates, location = self._read_and_locate(X, continued_series(self, None, None))
-        bounds = predict_bounds(self._calibration, coverage, self._model, self._known, covariates, location)
+        check_coverage(coverage, self.estimator_, self._calibration)
+        series = continued_series(self, history, history_X)
+        covariates, location = self._read_and_locate(X, series)
+        bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
         return self._schema.in_shape_of_y(bounds)
 
     def sample(
@@ -232,12 +249,16 @@ class ForecastsMixin:
         X: ArrayLike,
         n_samples: int = 100,
         random_state: int | np.random.RandomState | None = None,
+        *,
+        history: ArrayLike | None = None,
+        history_X: ArrayLike | None = None,
     ) -> NDArray[Any]:
         """Draw sample paths of the rows of `X`.
 
         A network with ``loss="gaussian"``, or with several quantiles, is sampled step by step: each drawn block of
-        `output_steps` is an input of the next one. For other estimators, the residuals of a random forecast origin of
-        the calibration are added to the forecast. Within a block, draws are independent.
+        `output_steps` is an input of the next one. Within a block, draws are independent. For other estimators, the
+        errors of a random forecast origin of the calibration are added to the forecast; with `groups`, it is one of any
+        series, and its errors are multiplied by the ratio of the scales of both series.
 
         Parameters
         ----------
@@ -247,6 +268,8 @@ class ForecastsMixin:
             Number of paths.
         random_state : int, RandomState or None, default=None
             Determines the draws. Pass an int for reproducible results.
+        history, history_X : array-like, default=None
+            Other series to continue instead of the fitted ones, see :meth:`predict`.
 
         Returns
         -------
@@ -259,7 +282,7 @@ class ForecastsMixin:
             If the forecaster is not fitted.
         ValueError
             If the estimator predicts no distribution and `calibration_size` was None in fit; if `n_samples` is not a
-            positive int; if `X` is not accepted by :meth:`predict`.
+            positive int; if `X` or the history is not accepted by :meth:`predict`.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 
@@ -275,9 +298,10 @@ class ForecastsMixin:
         """
         check_is_fitted(self, "_model")
         check_n_samples(n_samples)
-        covariates, location = self._read_and_locate(X, continued_series(self, None, None))
+        series = continued_series(self, history, history_X)
+        covariates, location = self._read_and_locate(X, series)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
-        paths = sample_paths(self._model, self._known, self._calibration, covariates, location, n_samples, rng)
+        paths = sample_paths(series, self._calibration, covariates, location, n_samples, rng)
         return self._schema.in_shape_of_y(paths)
 
     def _read_and_locate(self, X, series, warns=True):

@@ -27,6 +27,8 @@ class Continued:
     model : FittedModel
     known : KnownRows
     schema : Schema
+    fitted_numbers : ndarray of int, shape (n_series,)
+        Number of each series among the fitted ones; -1 for those of the history.
     left_out : Index or None, default=None
         Fitted series that cannot be continued together with a history, because its times are of another kind.
     """
@@ -34,6 +36,7 @@ class Continued:
     model: FittedModel
     known: KnownRows
     schema: Schema
+    fitted_numbers: NDArray[Any]
     left_out: Any = None
 
     def check_series(self, labels):
@@ -67,7 +70,8 @@ def continued_series(forecaster, history, history_X):
     ValueError
         If the history is too short, has other columns than the fitted series, or NaN where these have none.
     """
-    fitted = Continued(forecaster._model, forecaster._known, forecaster._schema)
+    known = forecaster._known
+    fitted = Continued(forecaster._model, known, forecaster._schema, np.arange(known.panel.n_series))
     if history is None:
         if history_X is not None:
             raise ValueError("history_X contains the covariates of a history, but history is None. Pass both.")
@@ -83,15 +87,16 @@ def continued_series(forecaster, history, history_X):
     panel, labels, _ = sorted_rows(rows, None)
     _check_lengths(panel, labels, model, forecaster)
     known = KnownRows.of_fit(panel, labels, learned_frequencies(rows.labels), rows.unordered_labels)
-    target, left_out = model.target.of_series(panel), None
+    target, joined, left_out = model.target.of_series(panel), np.empty(0, dtype=int), None
     if schema.groups is not None:
         others = np.flatnonzero(~fitted.known.labels.series.isin(labels.series))
         if not _can_be_joined(fitted.known.labels.time, labels.time):
             left_out = fitted.known.labels.series[others]
         elif len(others):
-            known = _joined(known, fitted.known, others)
+            joined, known = others, _joined(known, fitted.known, others)
             target = target.with_series_of(model.target, others)
-    return Continued(replace(model, target=target), known, schema, left_out)
+    numbers = np.concatenate([np.full(panel.n_series, -1), joined])
+    return Continued(replace(model, target=target), known, schema, numbers, left_out)
 
 
 def _check_lengths(panel, labels, model, forecaster):

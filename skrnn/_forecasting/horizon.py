@@ -100,4 +100,5 @@ def forecast_all(model, known, calendar, n_steps, index):
         codes, steps_ahead, index = codes[is_asked], steps_ahead[is_asked], index[is_asked]
     times = index.get_level_values(-1) if index.nlevels > 1 else index
     covariates = with_calendar(np.empty((len(codes), 0)), calendar, times)
-    return continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0], index
+    values = continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0, 0]
+    return values, index

@@ -1,8 +1,9 @@
-"""Prediction intervals by split conformal prediction: residuals of rows that were held out, and their quantiles."""
+"""Prediction intervals by split conformal prediction: errors on rows that were held out, and their quantiles."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -12,104 +13,154 @@ from numpy.typing import NDArray
 from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import silenced
+from skrnn._forecasting.distributions import has_distribution, interval_levels, predict_distribution
+from skrnn._forecasting.error_scales import mean_absolute_differences, scales_at
 from skrnn._forecasting.model import FittedModel
-from skrnn._forecasting.recursion import predict_one_step_ahead, predict_paths, predict_rows
+from skrnn._forecasting.recursion import predict_block, predict_paths, predict_values_of_rows
+from skrnn._forecasting.sampling import draw_rows
 
-# Residuals are computed from evenly spaced forecast origins: at most 500 per series and about 5000 in total, but at
-# least 100 per series.
-_MAX_ORIGINS, _MAX_TOTAL, _MIN_ORIGINS = 500, 5000, 100
+# Errors are computed from evenly spaced forecast origins: at most 500 per series and about 5000 in total, but at least
+# 10 per series.
+_MAX_ORIGINS, _MAX_TOTAL, _MIN_ORIGINS = 500, 5000, 10
 _STEPS_AT_ONCE = 2**18  # past and predicted steps of the origins that are forecast together: a few MB per covariate
-
-
-@stored_as("residuals")
-@dataclass(frozen=True, eq=False)
-class Residuals:
-    """Residuals of forecasts from many forecast origins: true values minus forecasts.
-
-    Parameters
-    ----------
-    errors : ndarray of shape (n_steps, n_origins, n_outputs)
-        Residuals by number of steps ahead, in the units of ``y``; NaN beyond the end of a series.
-    codes : ndarray of int, shape (n_origins,)
-        Number of the series of each origin, sorted.
-    centers, scales : ndarray of shape (n_series, n_outputs)
-        Mean and spread of the residuals of each series, by which residuals of different series are standardized.
-    """
-
-    errors: NDArray[Any]
-    codes: NDArray[Any]
-    centers: NDArray[Any]
-    scales: NDArray[Any]
-
-    def by_number(self, codes):
-        """Yield the residuals of all series with the same number of origins, and the positions of these in `codes`.
-
-        The residuals have shape (n_steps, n_origins, n_positions * n_outputs).
-        """
-        first = np.searchsorted(self.codes, codes)
-        counts = np.searchsorted(self.codes, codes, side="right") - first
-        for count in np.unique(counts):
-            positions = np.flatnonzero(counts == count)
-            errors = self.errors[:, first[positions] + np.arange(count)[:, None]]  # (n_steps, n_origins, n, n_outputs)
-            yield errors.reshape(*errors.shape[:2], -1), positions
-
-    def standardized(self):
-        """Return the standardized residuals of all series; NaN for a series without residuals."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            errors = (self.errors - self.centers[self.codes]) / self.scales[self.codes]
-        return np.where(np.isfinite(errors), errors, np.nan)
+_NORMAL_COVERAGE = 0.9  # of the intervals of a normal distribution that are calibrated, for any coverage
+_N_PATHS = 500  # for intervals of several steps that are not calibrated
 
 
 @stored_as("calibration")
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Residuals on rows that were held out.
+    """Errors of forecasts from many forecast origins, on rows that were held out.
 
     Parameters
     ----------
-    residuals : Residuals
-    model : FittedModel or None
-        Model whose forecasts the intervals are placed around; None for the model that was fitted on all rows.
+    errors : ndarray of shape (n_steps, n_origins, n_outputs)
+        True values minus forecasts, by number of steps ahead, in the units of ``y``; NaN beyond the end of a series.
+    scores : ndarray of shape (n_steps, n_origins, n_outputs)
+        Distance of the true value from the predicted interval, negative inside: that of the forecast itself for
+        estimators that predict no interval.
+    scales : ndarray of shape (n_origins, n_outputs)
+        Scales of these errors, relative to `unit`.
+    series_scales : ndarray of shape (n_series, n_outputs)
+        Mean absolute differences between neighboring values of each fitted series; 0 for constant series of a panel.
+    unit : ndarray of shape (n_outputs,)
+        Largest one of these scales, so that those of a single series are exactly 1.
+    model : FittedModel
+        Model that made the forecasts.
     """
 
-    residuals: Residuals
-    model: FittedModel | None
+    errors: NDArray[Any]
+    scores: NDArray[Any]
+    scales: NDArray[Any]
+    series_scales: NDArray[Any]
+    unit: NDArray[Any]
+    model: FittedModel
+
+    def scales_of(self, series, location):
+        """Return the relative scales of the errors of located rows: (n_rows, n_outputs).
+
+        Parameters
+        ----------
+        series : Continued
+        location : Location
+        """
+        panel, is_fitted = series.known.panel, series.fitted_numbers >= 0
+        scales = np.empty((panel.n_series, len(self.unit)))
+        scales[is_fitted] = self.series_scales[series.fitted_numbers[is_fitted]]
+        if not is_fitted.all():
+            scales[~is_fitted] = mean_absolute_differences(panel, np.diff(panel.bounds()))[~is_fitted]
+        return scales_at(series.model, series.model.prepare(panel), location.origins(panel), scales) / self.unit
+
+    def relative(self, values):
+        """Return errors or scores divided by the scales of their origins; NaN where these are zero."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.scales > 0, values / self.scales, np.nan)
 
 
-def check_coverage(coverage: float, calibration: Calibration | None) -> None:
-    """Raise if the coverage is invalid, or there is no calibration."""
+def check_coverage(coverage: float, estimator: Any, calibration: Calibration | None) -> None:
+    """Raise if the coverage is invalid, or the estimator predicts no interval of this coverage without calibration."""
     if not isinstance(coverage, Real) or not 0 < coverage < 1:
         raise ValueError(f"coverage must be a number between 0 and 1. Got {coverage!r} instead.")
-    if calibration is None:
+    if calibration is not None:
+        return
+    remedy = "set calibration_size, for example to 0.2, and fit again." + see("forecasting", "prediction-intervals")
+    if not has_distribution(estimator):
         raise ValueError(
-            "predict_interval requires residuals of rows that were held out: set calibration_size, for example to 0.2, "
-            "and fit again." + see("forecasting", "prediction-intervals")
+            "predict_interval requires errors on rows that were held out, or a network that predicts a distribution, "
+            f"such as GRURegressor(loss='gaussian'): {remedy}"
+        )
+    levels, expected = interval_levels(estimator), ((1 - coverage) / 2, (1 + coverage) / 2)
+    if levels is not None and not np.allclose(levels, expected, rtol=0, atol=1e-9):
+        raise ValueError(
+            f"The estimator predicts quantiles of levels {levels[0]} to {levels[1]}, but coverage={coverage} requires "
+            f"{expected[0]:.6g} to {expected[1]:.6g}. For other intervals, {remedy}"
         )
 
 
-def predict_bounds(calibration, coverage, model, known, covariates, location):
+def predict_bounds(calibration, coverage, series, covariates, location):
     """Return lower and upper bounds of located rows: (n_rows, 2, n_outputs).
 
     Parameters
     ----------
-    calibration : Calibration
+    calibration : Calibration or None
+        None for the intervals that the estimator predicts.
     coverage : float
-    model : FittedModel
-        Fitted on all rows.
-    known : KnownRows
+    series : Continued
     covariates : ndarray of shape (n_rows, n_covariates)
     location : Location
     """
-    values = predict_rows(calibration.model or model, known, covariates, location)
-    series, number = np.unique(location.codes, return_inverse=True)
-    residuals = calibration.residuals
-    residuals = replace(residuals, errors=residuals.errors[: location.steps_ahead.max(initial=1)])
-    offsets = conformal_bounds(residuals, coverage, series, signed=calibration.model is not None)
-    return values[:, None] + offsets[number, np.clip(location.steps_ahead, 1, offsets.shape[1]) - 1]
+    model, known = series.model, series.known
+    if calibration is None:
+        return _bounds_not_calibrated(coverage, model, known, covariates, location)
+    predict, n_values = _interval_function(model.estimator)
+    values = predict_values_of_rows(model, known, covariates, location, predict, n_values=n_values)[:, 0]
+    bounds = _sorted_bounds(values)
+    widening = conformal_quantiles(calibration.relative(calibration.scores), coverage)
+    steps = np.clip(location.steps_ahead, 1, len(widening)) - 1
+    offsets = widening[steps] * calibration.scales_of(series, location)
+    lower, upper = bounds[0] - offsets, bounds[1] + offsets
+    middle = (bounds[0] + bounds[1]) / 2  # of an interval that is narrowed by more than its width
+    return np.stack([np.where(lower > upper, middle, of) for of in (lower, upper)], axis=1)
 
 
-def calibrate(model, panel, weights, size, *, has_groups):
-    """Return the residuals of forecasts of the last rows of each series, by a model that is fitted without them.
+def _bounds_not_calibrated(coverage, model, known, covariates, location):
+    """Return the bounds that an estimator predicts; those of steps beyond a block are quantiles of sample paths."""
+    predict, n_values = _interval_function(model.estimator, coverage)
+    values = predict_values_of_rows(model, known, covariates, location, predict, n_values=n_values)[:, 0]
+    bounds = _sorted_bounds(values)
+    # The quantiles of a sum of differences are not the sums of their quantiles.
+    n_direct = min([model.layout.output_steps, *model.target.lags])
+    if len(model.target.lags) > 1:
+        n_direct = 1
+    is_later = location.steps_ahead > n_direct
+    if is_later.any():
+        paths = draw_rows(model, known, covariates, location, _N_PATHS, np.random.default_rng(0))
+        levels = ((1 - coverage) / 2, (1 + coverage) / 2)
+        bounds[:, is_later] = np.quantile(paths[:, is_later], levels, axis=0)
+    return bounds.swapaxes(0, 1)
+
+
+def _interval_function(estimator, coverage=_NORMAL_COVERAGE):
+    """Return the function that predicts a forecast, and its bounds if there are any, and their number."""
+    return (partial(_predict_interval, coverage), 3) if has_distribution(estimator) else (predict_block, 1)
+
+
+def _predict_interval(coverage, model, windows, n_outputs):
+    """Predict the centers, lower and upper bounds of the steps after windows, as `predict_block` does."""
+    predicted = predict_distribution(model.estimator, windows.X)
+    shape = (-1, model.layout.output_steps, n_outputs)
+    values = (predicted.center, *predicted.interval(coverage))
+    return np.stack([windows.unscaled(of.reshape(shape)) for of in values])
+
+
+def _sorted_bounds(values):
+    """Return lower and upper bounds, (2, ...), of values (1, ...) or (3, ...): an inverse may have exchanged them."""
+    bounds = np.stack([values[0], values[0]]) if len(values) == 1 else values[1:]
+    return np.sort(bounds, axis=0)
+
+
+def calibrate(model, panel, weights, size, start=None):
+    """Return the errors of forecasts of the last rows of each series, by a model that is fitted without them.
 
     Parameters
     ----------
@@ -120,9 +171,8 @@ def calibrate(model, panel, weights, size, *, has_groups):
         Weights of the rows to predict.
     size : int, float or None
         Number or fraction of the rows of each series to hold out; None for no calibration.
-    has_groups : bool
-        Whether rows belong to several series. Then the intervals are placed around the forecasts of the calibrated
-        model: its bias for a series may differ from that of a model fitted on all rows.
+    start : FittedModel, default=None
+        Model that is fitted further.
 
     Returns
     -------
@@ -140,7 +190,7 @@ def calibrate(model, panel, weights, size, *, has_groups):
     n_held_out = _numbers_of_held_out(lengths, size, model.n_required_of_each)
     is_fitted = panel.positions_in_series() < (lengths - n_held_out)[panel.codes]
     with silenced():  # the fit on all rows, which follows, emits the same warnings
-        fitted = model.fit(panel.subset(is_fitted), None if weights is None else weights[is_fitted])
+        fitted = model.fit(panel.subset(is_fitted), None if weights is None else weights[is_fitted], start)
     max_origins = min(_MAX_ORIGINS, max(_MAX_TOTAL // len(lengths), _MIN_ORIGINS))
     origins = np.concatenate(
         [
@@ -148,16 +198,16 @@ def calibrate(model, panel, weights, size, *, has_groups):
             for end, n in zip(bounds[1:], n_held_out, strict=True)
         ]
     )
-    n_steps = max(int(n_held_out.max()) // 2, 1)  # there are few residuals of steps further ahead
+    n_steps = max(int(n_held_out.max()) // 2, 1)  # there are few errors of steps further ahead
     if fitted.n_past:
         n_steps = min(n_steps, fitted.layout.output_steps)
     prepared = fitted.prepare(panel)
-    errors = _errors_from(origins, fitted, panel, prepared, n_steps)
-    centers, scales = np.zeros((len(lengths), errors.shape[2])), np.ones((len(lengths), errors.shape[2]))
-    if len(lengths) > 1:
-        centers, scales = _centers_and_scales(fitted, panel, prepared)
-    residuals = Residuals(errors, panel.codes[origins], centers, scales)
-    return Calibration(residuals, fitted if has_groups else None)
+    errors, scores = _errors_from(origins, fitted, panel, prepared, n_steps)
+    series_scales = mean_absolute_differences(panel, lengths - n_held_out)
+    series_scales[:, ~(series_scales > 0).any(axis=0)] = 1.0
+    unit = series_scales.max(axis=0)
+    scales = scales_at(fitted, prepared, origins, series_scales) / unit
+    return Calibration(errors, scores, scales, series_scales, unit, fitted)
 
 
 def _numbers_of_held_out(lengths, size, n_required):
@@ -175,100 +225,52 @@ def _numbers_of_held_out(lengths, size, n_required):
 
 
 def _errors_from(origins, model, panel, prepared, n_steps):
-    """Return the residuals of forecasts from some origins, (n_steps, n_origins, n_outputs), in blocks of origins."""
+    """Return errors and scores of forecasts from some origins: two arrays of shape (n_steps, n_origins, n_outputs)."""
     window, bounds, blocks = model.layout.window, panel.bounds(), []
+    predict, _ = _interval_function(model.estimator)
     n_at_once = max(_STEPS_AT_ONCE // (window + n_steps), _MAX_ORIGINS)
     for block in np.array_split(origins, -(-len(origins) // n_at_once)):
         last_rows = bounds[panel.codes[block] + 1][:, None] - 1
         ahead = block[:, None] + np.arange(1, n_steps + 1)
         covariates = prepared.covariates[np.minimum(ahead, last_rows)]
-        predicted = predict_paths(model, prepared, block, covariates, n_steps)
-        errors = panel.y[np.minimum(ahead, last_rows)] - predicted
-        errors[ahead > last_rows] = np.nan
-        blocks.append(errors.swapaxes(0, 1))
-    return np.concatenate(blocks, axis=1)
+        predicted = predict_paths(model, prepared, block, covariates, n_steps, predict)
+        lower, upper = _sorted_bounds(predicted)
+        true_values = panel.y[np.minimum(ahead, last_rows)]
+        true_values[ahead > last_rows] = np.nan
+        errors, scores = true_values - predicted[0], np.maximum(lower - true_values, true_values - upper)
+        blocks.append([errors.swapaxes(0, 1), scores.swapaxes(0, 1)])
+    return [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
 
 
-def _centers_and_scales(model, panel, prepared):
-    """Return the mean and the spread of the residuals of each series, (n_series, n_outputs).
+def conformal_quantiles(scores, coverage):
+    """Return the quantiles of the scores of each step: (n_steps, n_outputs).
 
-    These are residuals one step ahead of all its rows, because those held out may be too few. The spread is at least
-    the mean difference between neighboring rows, because an estimator may reproduce the rows that it was fitted on.
-    """
-    bounds, rows = panel.bounds(), np.arange(len(panel))
-    n_before = np.minimum(model.layout.window, np.diff(bounds)[panel.codes] - prepared.n_lost - 2)
-    rows = rows[prepared.n_usable(rows) - 1 >= np.maximum(n_before, 1)]
-    predicted = predict_one_step_ahead(model, panel, prepared, np.diff(bounds), rows)
-    errors = panel.y[rows] - predicted
-    centers, scales = np.empty((2, panel.n_series, panel.y.shape[1]))
-    parts = np.searchsorted(rows, bounds)  # rows are sorted, as codes are
-    for code in range(len(scales)):
-        of_series = errors[parts[code] : parts[code + 1]]
-        centers[code] = _mean(of_series)
-        # A new residual is further from the mean of n residuals, by this factor, than these are from their own mean.
-        factor = np.sqrt((len(of_series) + 1) / max(len(of_series) - 1, 1))
-        difference = _mean(np.abs(np.diff(panel.y[bounds[code] : bounds[code + 1]], axis=0)))
-        scales[code] = factor * np.maximum(_mean(np.abs(of_series - centers[code])), difference)
-    return centers, scales
-
-
-def _mean(values):
-    """Return the mean of the values of each column that are not NaN, 0 if there are none."""
-    is_valid = ~np.isnan(values)
-    return np.where(is_valid, values, 0.0).sum(axis=0) / np.maximum(is_valid.sum(axis=0), 1)
-
-
-def conformal_bounds(residuals, coverage, codes, *, signed=False):
-    """Return the bounds of prediction intervals relative to forecasts: (len(codes), n_steps, 2, n_outputs).
-
-    Each series has quantiles of its own residuals. If these are too few at some number of steps ahead, the standardized
-    residuals of all series are used; if these are too few, too, the bounds of the step before.
+    Of n scores it is the k-th smallest, k = ceil((n + 1) * coverage). Steps with too few scores have the quantile of
+    the step before.
 
     Parameters
     ----------
-    residuals : Residuals
+    scores : ndarray of shape (n_steps, n_origins, n_outputs)
+        NaN where there is none.
     coverage : float
-    codes : ndarray of int
-        Numbers of the series.
-    signed : bool, default=False
-        Whether residuals below and above the forecast have separate quantiles, if there are enough of both.
+
+    Raises
+    ------
+    ValueError
+        If there are too few scores one step ahead.
     """
-    codes, (n_steps, _, n_outputs) = np.asarray(codes), residuals.errors.shape
-    bounds = np.empty((len(codes), n_steps, 2, n_outputs))
-    for errors, positions in residuals.by_number(codes):
-        of_series = _quantiles(errors, coverage, signed).reshape(n_steps, 2, len(positions), n_outputs)
-        bounds[positions] = of_series.transpose(2, 0, 1, 3)
-    if len(residuals.scales) > 1 and np.isnan(bounds).any():
-        pooled = _quantiles(residuals.standardized(), coverage, signed)
-        centers, scales = (of[codes][:, None, None] for of in (residuals.centers, residuals.scales))
-        bounds = np.where(np.isnan(bounds), centers + pooled * scales, bounds)
-    if np.isnan(bounds[:, 0]).any():
-        raise ValueError(
-            f"coverage={coverage} requires at least {_ceil(coverage / (1 - coverage)):.0f} residuals, but "
-            f"calibration_size left {residuals.errors.shape[1]}. Increase it and fit again, or lower coverage."
-        )
-    steps = np.arange(n_steps).reshape(-1, 1, 1)
-    last = np.maximum.accumulate(np.where(np.isnan(bounds), 0, steps), axis=1)
-    return np.take_along_axis(bounds, last, axis=1)
-
-
-def _quantiles(errors, coverage, signed):
-    """Return lower and upper quantiles of the residuals of each step, (n_steps, 2, n_outputs); NaN for too few."""
-    counts = (~np.isnan(errors)).sum(axis=1)
+    counts = (~np.isnan(scores)).sum(axis=1)
     ranks = _ceil((counts + 1) * coverage).astype(int)
-    absolute = _of_rank(np.abs(errors), np.where(ranks <= counts, ranks, 0))
-    bounds = np.stack([-absolute, absolute], axis=1)
-    if not signed:
-        return bounds
-    n_beyond = -_ceil(-(counts + 1) * (1 - coverage) / 2).astype(int)  # residuals beyond each bound
-    lower, upper = (_of_rank(errors, np.where(n_beyond > 0, rank, 0)) for rank in (n_beyond, counts + 1 - n_beyond))
-    return np.where(n_beyond[:, None] > 0, np.stack([lower, upper], axis=1), bounds)
-
-
-def _of_rank(values, ranks):
-    """Return the k-th smallest value along axis 1, for ranks of shape (n_steps, n_outputs); NaN for a rank of 0."""
-    at = np.maximum(ranks, 1) - 1
-    return np.where(ranks > 0, np.take_along_axis(np.sort(values, axis=1), at[:, None], axis=1)[:, 0], np.nan)
+    is_enough = ranks <= counts
+    if not is_enough[0].all():
+        raise ValueError(
+            f"coverage={coverage} requires at least {_ceil(coverage / (1 - coverage)):.0f} errors, but "
+            f"calibration_size left {counts[0].min()}. Increase it and fit again, or lower coverage."
+        )
+    at = np.where(is_enough, ranks, 1) - 1
+    quantiles = np.take_along_axis(np.sort(scores, axis=1), at[:, None], axis=1)[:, 0]
+    last = np.maximum.accumulate(np.where(is_enough, np.arange(len(scores))[:, None], 0), axis=0)
+    return np.take_along_axis(quantiles, last, axis=0)
 
 
 def _ceil(number):

@@ -38,6 +38,11 @@ class Location:
     steps_ahead: NDArray[Any]
     positions: NDArray[Any]
 
+    def origins(self, panel):
+        """Return the position of the last row of a panel that the prediction of each row is based on."""
+        ends = panel.bounds()[1:] - 1
+        return np.where(self.steps_ahead > 0, ends[self.codes], panel.rows_before(self.positions))
+
 
 def locate_rows_to_predict(rows, known, has_groups, warns):
     """Return the location of rows to predict; raise or warn if their index is ambiguous.

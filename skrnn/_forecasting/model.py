@@ -15,6 +15,7 @@ from skrnn._forecasting.covariate_transform import CovariateBlock
 from skrnn._forecasting.panel import PreparedPanel
 from skrnn._forecasting.parameters import lags_of_differences, lags_to_select
 from skrnn._forecasting.target_transform import TargetTransform
+from skrnn._forecasting.warm_start import check_same_model, continued_estimator
 from skrnn._forecasting.window_layout import (
     SET_ON_FORECASTER,
     WindowLayout,
@@ -138,7 +139,7 @@ class Model:
                 )
             )
 
-    def fit(self, panel, weights=None):
+    def fit(self, panel, weights=None, start=None):
         """Fit clones of the estimator and of the transformers on a panel in the units of ``y``.
 
         Parameters
@@ -146,32 +147,43 @@ class Model:
         panel : Panel
         weights : ndarray of shape (n_rows,), default=None
             Weights of the rows to predict.
+        start : FittedModel, default=None
+            Model whose estimator is fitted further, with the transformers that belong to all series.
 
         Returns
         -------
         FittedModel
         """
-        estimator = clone(default_if_none(self.estimator))
+        given = default_if_none(self.estimator)
+        layout = layout_of(given, self.window, self.output_steps, self.window_scaling, self.lags)
+        if start is None:
+            estimator = clone(given)
+        else:
+            check_same_model(self, layout, start)
+            estimator = continued_estimator(given, start.estimator)
         parameter, n_categories = category_parameter(estimator), self.columns.n_categories
-        own = own_categories(estimator)
+        own = own_categories(given)
         if parameter is not None and own is not None and n_categories.any():
             raise ValueError(SET_ON_FORECASTER.format(own=own))
         n_known = np.concatenate([n_categories[~self.columns.is_past], np.zeros(self.n_calendar, dtype=int)])
         n_past, one_hot = n_categories[self.columns.is_past], parameter is None
-        known, past = (
-            CovariateBlock.fit(columns, n, self.covariate_transformer, one_hot=one_hot)
-            for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
-        )
-        target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
-        target.check_inverse(panel)
-        layout = layout_of(estimator, self.window, self.output_steps, self.window_scaling, self.lags)
-        has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
+        if start is None:
+            known, past = (
+                CovariateBlock.fit(columns, n, self.covariate_transformer, one_hot=one_hot)
+                for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
+            )
+            target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
+            target.check_inverse(panel)
+            has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
+        else:
+            known, past, has_missing = start.known, start.past, start.has_missing
+            target = start.target.of_series(panel)
         unfitted = FittedModel(estimator, layout, target, known, past, has_missing)
         prepared = unfitted.prepare(panel)
         if parameter is not None and n_categories.any():
             estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
         X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
-        _fit(estimator, X, y, weights, self.target_transformer)
+        _fit(estimator, X, y, weights, self.target_transformer, own)
         return unfitted
 
 
@@ -206,13 +218,12 @@ def default_if_none(estimator):
     return GRURegressor() if estimator is None else estimator
 
 
-def _fit(estimator, X, y, weights, target_transformer):
+def _fit(estimator, X, y, weights, target_transformer, own):
     """Fit an estimator; an error that parameters of the forecaster may have caused says so."""
     arguments = {} if weights is None else {weight_parameter(estimator): weights}
     try:
         estimator.fit(X, y, **arguments)
     except ValueError as error:
-        own = own_categories(estimator)
         if own is not None and "categorical" in str(error).lower():
             raise ValueError(f"{SET_ON_FORECASTER.format(own=own)} The estimator raised: {error}") from error
         if np.ndim(y) == 2 and "1d array" in str(error).lower():

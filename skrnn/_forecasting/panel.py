@@ -39,6 +39,11 @@ class BySeries:
         """Position of each row within its series: (n_rows,)."""
         return np.arange(len(self)) - self.bounds()[self.codes]
 
+    def rows_before(self, positions):
+        """Return the row before each of some rows; the row itself if it is the first one of its series."""
+        before = np.maximum(positions - 1, 0)
+        return np.where(self.codes[before] == self.codes[positions], before, positions)
+
 
 @stored_as("panel")
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skrnn._estimators.base import BaseRecurrent
@@ -9,9 +11,13 @@ from skrnn._forecasting.windows import dense_windows, observed_before, windows_a
 
 
 def predict_block(model, windows, n_outputs):
-    """Predict the steps after windows, in the units of the estimator: (n_windows, output_steps, n_outputs)."""
+    """Predict the steps after windows, in the units of the estimator.
+
+    Functions like this one return an array of shape (n_values, n_windows, output_steps, n_outputs). The first value of
+    a step is an input of the next block; others, such as quantiles, are not.
+    """
     predicted = np.asarray(model.estimator.predict(windows.X), dtype=np.float64)
-    return windows.unscaled(predicted.reshape(len(predicted), model.layout.output_steps, n_outputs))
+    return windows.unscaled(predicted.reshape(len(predicted), model.layout.output_steps, n_outputs))[None]
 
 
 def predict_rows(model, known, covariates, location):
@@ -30,41 +36,49 @@ def predict_rows(model, known, covariates, location):
     -------
     ndarray of shape (n_rows, n_outputs)
     """
-    return predict_rows_repeatedly(model, known, covariates, location, 1, predict_block)[0]
+    return predict_values_of_rows(model, known, covariates, location, predict_block)[0, 0]
 
 
-def predict_rows_repeatedly(model, known, covariates, location, n_times, predict):
-    """Predict rows several times, with a function of windows that may be random: (n_times, n_rows, n_outputs).
+def predict_values_of_rows(model, known, covariates, location, predict, *, n_values=1, n_times=1):
+    """Predict rows with a function of windows, which may be random: (n_values, n_times, n_rows, n_outputs).
 
     Parameters
     ----------
     model, known, covariates, location
         As in `predict_rows`.
-    n_times : int
     predict : callable
-        Function of the model, `Windows` and the number of outputs, as `predict_block`.
+        Function of the model, `Windows` and the number of outputs, such as `predict_block`.
+    n_values : int, default=1
+        Number of values that it returns for a step.
+    n_times : int, default=1
+        Number of times that the rows are predicted.
     """
     is_known, is_later = location.steps_ahead == 0, location.steps_ahead > 0
     panel = known.panel.with_covariates(location.positions[is_known], covariates[is_known])
     prepared = model.prepare(panel)
-    values = np.empty((n_times, len(covariates), panel.y.shape[1]))
+    n_outputs = panel.y.shape[1]
+    rows, parts = [], []
     if is_known.any():
         positions = np.tile(location.positions[is_known], n_times)
-        known_values = predict_one_step_ahead(model, panel, prepared, known.n_fitted, positions, predict)
-        values[:, is_known] = known_values.reshape(n_times, -1, values.shape[2])
+        values = predict_one_step_ahead(model, panel, prepared, known.n_fitted, positions, predict, n_values)
+        parts.append(values.reshape(n_values, n_times, -1, n_outputs))
+        rows.append(np.flatnonzero(is_known))
     if is_later.any():
         codes, steps_ahead = location.codes[is_later], location.steps_ahead[is_later]
-        values[:, is_later] = continue_series(
-            model, prepared, covariates[is_later], codes, steps_ahead, n_times=n_times, predict=predict
+        parts.append(
+            continue_series(model, prepared, covariates[is_later], codes, steps_ahead, n_times=n_times, predict=predict)
         )
-    return values
+        rows.append(np.flatnonzero(is_later))
+    if not parts:
+        return np.empty((n_values, n_times, 0, n_outputs))
+    return np.concatenate(parts, axis=2)[:, :, np.argsort(np.concatenate(rows))]
 
 
-def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=predict_block):
-    """Predict rows of a panel from the true values before them; (n_rows, n_outputs) in the units of ``y``.
+def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=predict_block, n_values=1):
+    """Predict rows of a panel from the true values before them: (n_values, n_rows, n_outputs) in the units of ``y``.
 
-    Rows without a value before them, also if all values before them are missing that a difference would be added to,
-    are predicted by the mean of the fitted rows of their series.
+    The first value of rows without a value before them, also if all values before them are missing that a difference
+    would be added to, is the mean of the fitted rows of their series, others are NaN.
 
     Parameters
     ----------
@@ -75,33 +89,38 @@ def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=
         Number of rows at the start of each series that the model was fitted on.
     positions : ndarray of int, shape (n_rows,)
     predict : callable, default=predict_block
+    n_values : int, default=1
+        Number of values that it returns for a step.
     """
     n_outputs, codes = prepared.n_outputs, prepared.codes[positions]
     n_before = prepared.n_usable(positions) - 1  # -1 for rows without a difference
-    steps = np.empty((len(positions), 1, n_outputs))
-    has_window = n_before > 0
-    if has_window.any():
-        windows = windows_at(model, prepared, positions[has_window] - 1)
-        steps[has_window] = predict(model, windows, n_outputs)[:, :1]
-    is_first = n_before <= 0
-    if is_first.any():
-        steps[is_first] = _means(prepared.y, prepared, n_fitted)[codes[is_first]][:, None]
-    values = np.empty((len(positions), n_outputs))
-    has_difference = n_before >= 0
-    origins = np.maximum(positions - 1, 0)  # the first row has none, and needs none without differences
-    same_series = np.where(prepared.codes[origins] == codes, origins, positions)
-    known_origins = same_series[has_difference]
-    values[has_difference] = model.target.inverse_transform(steps[has_difference], prepared, known_origins)[:, 0]
-    is_unknown = is_first[:, None] & np.isnan(steps[:, 0])
-    is_unknown[has_difference] |= ~model.target.can_invert(prepared, known_origins)
-    is_unknown[~has_difference] = True
-    if is_unknown.any():
-        values[is_unknown] = _means(panel.y, panel, n_fitted)[codes][is_unknown]
+    values = np.full((n_values, len(positions), n_outputs), np.nan)
+    origins = prepared.rows_before(positions)
+
+    def invert(steps, rows):
+        return model.target.inverse_transform(steps, prepared, origins[rows])[:, 0]
+
+    rows = np.flatnonzero(n_before > 0)
+    if len(rows):
+        windows = windows_at(model, prepared, origins[rows])
+        for value, steps in zip(values, predict(model, windows, n_outputs), strict=True):
+            value[rows] = invert(steps[:, :1], rows)
+    rows = np.flatnonzero(n_before == 0)
+    if len(rows):
+        values[0, rows] = invert(_means(prepared.y, prepared, n_fitted)[codes[rows]][:, None], rows)
+    rows = np.flatnonzero(n_before < 0)
+    if len(rows):
+        values[0, rows] = _means(panel.y, panel, n_fitted)[codes[rows]]
+    rows = np.flatnonzero(n_before >= 0)
+    if model.target.lags and len(rows):
+        is_unknown = np.isnan(values[0]) & (n_before == 0)[:, None]
+        is_unknown[rows] |= ~model.target.can_invert(prepared, origins[rows])
+        values[0, is_unknown] = _means(panel.y, panel, n_fitted)[codes][is_unknown]
     return values
 
 
 def continue_series(model, prepared, covariates, codes, steps_ahead, *, n_times=1, predict=predict_block):
-    """Predict steps after the ends of series, in any order, in the units of ``y``: (n_times, n_rows, n_outputs).
+    """Predict steps after the ends of series in the units of ``y``: (n_values, n_times, n_rows, n_outputs).
 
     Parameters
     ----------
@@ -114,7 +133,7 @@ def continue_series(model, prepared, covariates, codes, steps_ahead, *, n_times=
     n_times : int, default=1
         Number of times that the steps are predicted.
     predict : callable, default=predict_block
-        As in `predict_rows_repeatedly`.
+        As in `predict_values_of_rows`.
     """
     series, row = np.unique(codes, return_inverse=True)
     n_steps = int(steps_ahead.max())
@@ -127,7 +146,7 @@ def continue_series(model, prepared, covariates, codes, steps_ahead, *, n_times=
     later = np.take_along_axis(later, upto[..., None], axis=1)
     origins = np.tile(prepared.bounds()[series + 1] - 1, n_times)
     paths = predict_paths(model, prepared, origins, np.tile(later, (n_times, 1, 1)), n_steps, predict)
-    return paths.reshape(n_times, len(series), n_steps, -1)[:, row, steps_ahead - 1]
+    return paths.reshape(len(paths), n_times, len(series), n_steps, -1)[:, :, row, steps_ahead - 1]
 
 
 def check_horizon(model, n_steps):
@@ -153,11 +172,11 @@ def predict_paths(model, prepared, origins, covariates, n_steps, predict=predict
         Covariates of the steps to predict, in the units of the model.
     n_steps : int
     predict : callable, default=predict_block
-        As in `predict_rows_repeatedly`.
+        As in `predict_values_of_rows`.
 
     Returns
     -------
-    ndarray of shape (n, n_steps, n_outputs)
+    ndarray of shape (n_values, n, n_steps, n_outputs)
         Forecasts, in the units of ``y``.
     """
     layout = model.layout
@@ -167,34 +186,37 @@ def predict_paths(model, prepared, origins, covariates, n_steps, predict=predict
     before = prepared.covariates[np.maximum(origins[:, None] + np.arange(1 - layout.window, 1), 0)]
     covariates = np.concatenate([before, covariates, repeated], axis=1)
     observed = observed_before(prepared, origins, layout.window)
-    steps = None
+    steps: Any = None
     is_plain = layout.scaling is None and observed.shape[2] == prepared.n_outputs and not np.isnan(observed).any()
     if is_plain and predict is predict_block and isinstance(model.estimator, BaseRecurrent):
         # Networks of skrnn have kernels for the whole recursion, with a few exceptions, for which they return None.
         steps = model.estimator._closed_loop(observed, covariates, layout.output_steps, n_blocks)
+        steps = None if steps is None else steps[None]
     if steps is None:
         lengths = np.minimum(prepared.n_usable(origins), layout.window)
         spreads = model.target.spreads[prepared.codes[origins]]
         steps = _predict_block_by_block(
             model, predict, observed, lengths, covariates, prepared.n_outputs, spreads, n_blocks
         )
-    return model.target.inverse_transform(steps[:, :n_steps], prepared, origins)
+    return np.stack([model.target.inverse_transform(of_value[:, :n_steps], prepared, origins) for of_value in steps])
 
 
 def _predict_block_by_block(model, predict, observed, lengths, covariates, n_outputs, spreads, n_blocks):
-    """Return blocks of predictions, each with one call of a function of windows: (n, n_steps, n_outputs)."""
+    """Return blocks of predictions, each with one call of a function of windows: (n_values, n, n_steps, n_outputs)."""
     layout = model.layout
     window, output_steps = layout.window, layout.output_steps
     n, _, n_observed = observed.shape
     # The indicators of predicted values are zero: they are not missing.
     timeline = np.concatenate([observed, np.zeros((n, n_blocks * output_steps, n_observed))], axis=1)
+    blocks = []
     for first in range(0, n_blocks * output_steps, output_steps):
         now = first + window
         ahead = covariates[:, (first + output_steps if layout.takes_3d else now) : now + output_steps]
         n_rows = np.minimum(lengths + first, window)
         windows = dense_windows(layout, timeline[:, first:now], n_rows, ahead, n_outputs, spreads)
-        timeline[:, now : now + output_steps, :n_outputs] = predict(model, windows, n_outputs)
-    return timeline[:, window:, :n_outputs]
+        blocks.append(predict(model, windows, n_outputs))
+        timeline[:, now : now + output_steps, :n_outputs] = blocks[-1][0]
+    return np.concatenate(blocks, axis=2)
 
 
 def _means(values, panel, n_fitted):

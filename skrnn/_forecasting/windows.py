@@ -129,7 +129,7 @@ def windows_at(model, prepared, origins):
     )
     if layout.scaling is None:
         return Windows(sequences, None, None)
-    centers, scales = _statistics(layout, prepared, origins, spreads)
+    centers, scales = statistics_of_windows(layout.scaling, layout.window, prepared, origins, spreads)
     return Windows(replace(sequences, shifts=centers, scales=scales), centers, scales)
 
 
@@ -188,14 +188,17 @@ def _without_missing(values):
     return np.where(last < 0, 0.0, np.take_along_axis(values, np.maximum(last, 0), axis=1))
 
 
-def _statistics(layout, prepared, origins, spreads):
-    """Return centers and scales of windows without missing values, computed in blocks of windows."""
-    if layout.scaling == LAST:
+def statistics_of_windows(kind, window, prepared, origins, spreads):
+    """Return centers and scales of the windows that end at some rows, computed in blocks of windows.
+
+    If `kind` is "last", the values of these rows must not be missing.
+    """
+    if kind == LAST:
         return window_statistics(prepared.y[origins][:, None], LAST, spreads)
     centers, scales = np.empty((2, len(origins), prepared.n_outputs))
-    n_at_once = max(_NUMBERS_AT_ONCE // (layout.window * prepared.n_outputs), 1)
+    n_at_once = max(_NUMBERS_AT_ONCE // (window * prepared.n_outputs), 1)
     for first in range(0, len(origins), n_at_once):
         block = slice(first, first + n_at_once)
-        observed = observed_before(prepared, origins[block], layout.window)[..., : prepared.n_outputs]
-        centers[block], scales[block] = window_statistics(observed, layout.scaling, spreads[block])
+        observed = observed_before(prepared, origins[block], window)[..., : prepared.n_outputs]
+        centers[block], scales[block] = window_statistics(observed, kind, spreads[block])
     return centers, scales

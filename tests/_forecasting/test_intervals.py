@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skrnn import SequenceForecaster
-from skrnn._forecasting.intervals import Residuals, conformal_bounds
+from skrnn._forecasting.intervals import conformal_quantiles
 
 WINDOW = 2
 
@@ -97,7 +97,7 @@ def test_quantiles_by_hand(size, n_held, output_steps):
         assert_allclose(widths(fitted, 10, coverage), expected)
     # Residuals are known of half as many steps as rows were held out: those beyond get the last width.
     assert_allclose(widths(fitted, 14, 0.5)[9:], quantile(errors[9], 0.5))
-    # 0.95 needs 19 residuals, which two steps have.
+    # 0.95 needs 19 errors, which two steps have.
     expected = [quantile(errors[0], 0.95), *[quantile(errors[1], 0.95)] * 5]
     assert expected[1] == max(errors[1])
     assert_allclose(widths(fitted, 6, 0.95), expected)
@@ -163,39 +163,77 @@ def rows_of(name, first, end):
     return pd.DataFrame(index=pd.MultiIndex.from_product([[name], range(first, end)], names=["series", "row"]))
 
 
-@pytest.mark.parametrize("size", [24, 0.4])
-def test_each_series_has_quantiles_of_its_own(size):
+def pooled_by_hand(series, size, n_steps, scale_of=None):
+    """Scores of a linear regression in a closed loop, of all series together, by number of steps ahead; and scales."""
+    fitted = {name: y[: len(y) - (size if size >= 1 else int(len(y) * size))] for name, y in series.items()}
+    rows = [(y[now - WINDOW : now], y[now]) for y in fitted.values() for now in range(WINDOW, len(y))]
+    model = LinearRegression().fit([window for window, _ in rows], [target for _, target in rows])
+    scales = {name: np.abs(np.diff(y)).mean() for name, y in fitted.items()}
+    scores = [[] for _ in range(n_steps)]
+    for name, y in series.items():
+        for origin in range(len(fitted[name]), len(y)):
+            values = [*y[origin - WINDOW : origin]]
+            for ahead in range(min(n_steps, len(y) - origin)):
+                values.append(model.predict([values[-WINDOW:]])[0])
+                scale = scales[name] if scale_of is None else scale_of(y[origin - WINDOW : origin], name)
+                scores[ahead].append(abs(y[origin + ahead] - values[-1]) / scale)
+    return scores, scales
+
+
+@pytest.mark.parametrize("size", [6, 0.4])
+def test_series_share_scores_relative_to_their_scales(size):
     lengths = {"a": 60, "b": 90}
     series = {name: (1 + n_rows / 10) * autoregression(n_rows, n_rows) for name, n_rows in lengths.items()}
-    n_leading_padding = {name: n_rows - (24 if size == 24 else round(0.4 * n_rows)) for name, n_rows in lengths.items()}
-    rows = [(y[now - 2 : now], y[now]) for name, y in series.items() for now in range(2, n_leading_padding[name])]
-    model = LinearRegression().fit([window for window, _ in rows], [target for _, target in rows])
+    scores, scales = pooled_by_hand(series, size, 3)
+    if size == 6:
+        assert [len(of_step) for of_step in scores] == [12, 10, 8]
     fitted = forecaster(groups="series", calibration_size=size).fit(*panel(series))
     for name, y in series.items():
-        errors = sorted(y[now] - model.predict([y[now - 2 : now]])[0] for now in range(n_leading_padding[name], len(y)))
-        (bounds,) = fitted.predict_interval(rows_of(name, len(y), len(y) + 1), 0.8)
-        # Around the forecast of the estimator that was calibrated, so many smaller and larger errors are left out.
-        left_out = int((len(errors) + 1) * 0.1)
-        forecast = model.predict([y[-2:]])[0]
-        assert_allclose(bounds, [forecast + errors[left_out - 1], forecast + errors[-left_out]])
-    # 0.95 leaves none out on either side of 24 or 36: the largest absolute error of as many as it needs.
-    y, absolute = series["a"], []
-    for now in range(n_leading_padding["a"], 60):
-        absolute.append(abs(y[now] - model.predict([y[now - 2 : now]])[0]))
-    (bounds,) = fitted.predict_interval(rows_of("a", 60, 61), 0.95)
-    assert_allclose(bounds, model.predict([y[-2:]])[0] + np.array([-1, 1]) * quantile(absolute, 0.95))
+        bounds = fitted.predict_interval(rows_of(name, len(y), len(y) + 3), 0.8)
+        expected = [quantile(of_step, 0.8) * scales[name] for of_step in scores]
+        assert_allclose(bounds.mean(axis=1), fitted.forecast(3)[name])  # of the estimator fitted on all rows
+        assert_allclose((bounds[:, 1] - bounds[:, 0]) / 2, expected)
+        (known,) = fitted.predict_interval(rows_of(name, 20, 21), 0.8)  # one step ahead of the row before
+        assert_allclose(known[1] - known[0], 2 * expected[0])
+    if size == 6:  # 0.9 requires 9 scores, which two steps have
+        (*_, (low, high)) = fitted.predict_interval(rows_of("a", 60, 63), 0.9)
+        assert_allclose((high - low) / 2, quantile(scores[1], 0.9) * scales["a"])
 
 
-@pytest.mark.parametrize("estimator", [Ridge(), Ridge(fit_intercept=False)], ids=["biased", "not biased"])
+def test_scales_of_windows():
+    """With standardized windows, the scale of a score is the spread of the window that its forecast starts from."""
+    series = {"a": 3 * autoregression(60), "b": 40 * autoregression(80, 1)}
+    params = {"window_scaling": "standard", "target_transformer": "standard", "groups": "series"}
+    fitted = forecaster(calibration_size=12, **params).fit(*panel(series))
+    calibrated = forecaster(**params).fit(*panel({name: y[:-12] for name, y in series.items()}))
+    known = panel({name: y[:-12] for name, y in series.items()})
+    scores = []
+    for ahead in range(12):
+        for name, y in series.items():
+            n = len(y) - 12 + ahead
+            (predicted,) = calibrated.predict(rows_of(name, n, n + 1))
+            scores.append(abs(y[n] - predicted) / spread_of_window(y[n - WINDOW : n], y[: len(y) - 12]))
+            calibrated.update(rows_of(name, n, n + 1), y[n : n + 1])
+    assert len(known[1]) == 116
+    for name, y in series.items():
+        ((low, high),) = fitted.predict_interval(rows_of(name, len(y), len(y) + 1), 0.7)
+        assert_allclose((high - low) / 2, quantile(scores, 0.7) * spread_of_window(y[-WINDOW:], y))
+
+
+def spread_of_window(window, fitted):
+    """Standard deviation of a window, with a variance that is increased by 1% of that of the fitted series."""
+    return np.sqrt(window.var() + 0.01 * fitted.var())
+
+
 @pytest.mark.parametrize("n_columns", [None, 2])
 @pytest.mark.parametrize("size", [300, 0.5])
-def test_coverage_of_each_of_two_scales(size, n_columns, estimator):
+def test_coverage_of_each_of_two_scales(size, n_columns):
     scales = {"small": np.array([1.0, 50.0])[: n_columns or 1], "large": np.full(n_columns or 1, 1000.0)}
     inside, widths = {"small": [], "large": []}, {"small": [], "large": []}
-    for seed in range(8):
+    for seed in range(24):
         rng = np.random.default_rng(seed)
         series = {name: scale * rng.normal(size=(720, len(scale))) for name, scale in scales.items()}
-        fitted = forecaster(estimator, groups="series", calibration_size=size)
+        fitted = SequenceForecaster(Ridge(), window=WINDOW, window_scaling=None, groups="series", calibration_size=size)
         X, y = panel({name: y[:600] for name, y in series.items()})
         fitted.fit(X, y if n_columns else y[:, 0])
         for name, y in series.items():
@@ -210,20 +248,15 @@ def test_coverage_of_each_of_two_scales(size, n_columns, estimator):
         assert_allclose(np.mean(widths[name], axis=0), 2 * 1.645 * scale, rtol=0.1)
 
 
-@pytest.mark.parametrize("bias", [0.0, 100.0])
 @pytest.mark.parametrize("size", [6, 0.3])
-def test_coverage_of_a_series_with_few_rows(size, bias):
-    class Biased(Ridge):
-        def predict(self, X):
-            return super().predict(X) + bias
-
+def test_coverage_of_a_series_with_few_rows(size):
     inside = {"small": [], "large": [], "short": []}
     scales = {"small": 1.0, "large": 1000.0, "short": 30.0}
     for seed in range(25):
         rng = np.random.default_rng(seed)
         ends = {"small": 300, "large": 300, "short": 15}
         series = {name: scale * rng.normal(size=ends[name] + 60) for name, scale in scales.items()}
-        fitted = forecaster(Biased(fit_intercept=False), groups="series", calibration_size=size)
+        fitted = SequenceForecaster(Ridge(), window=WINDOW, groups="series", calibration_size=size)
         fitted.fit(*panel({name: y[: ends[name]] for name, y in series.items()}))
         for name, y in series.items():
             low, high = fitted.predict_interval(rows_of(name, ends[name], ends[name] + 60), 0.8).T
@@ -232,33 +265,28 @@ def test_coverage_of_a_series_with_few_rows(size, bias):
         assert abs(np.mean(shares) - 0.8) < 0.06, name
 
 
-def test_bounds_of_a_panel_in_the_units_of_y():
+def test_bounds_of_a_panel_after_update_and_in_other_units():
     series = {name: 100 + scale * autoregression(90, scale) for name, scale in (("a", 3), ("b", 40))}
-    past = panel({name: y[:80] for name, y in series.items()})
-    plain = forecaster(groups="series", calibration_size=30).fit(*past)
+    past = {name: y[:80] for name, y in series.items()}
+    plain = forecaster(groups="series", calibration_size=30).fit(*panel(past))
     scaled = forecaster(groups="series", calibration_size=30, target_transformer=StandardScaler(), per_series=False)
-    scaled.fit(*past)
+    scaled.fit(*panel(past))
     for fitted in (plain, scaled):
         fitted.update(rows_of("b", 80, 85), series["b"][80:85])
-    n_leading_padding = {name: y[:50] for name, y in series.items()}
-    model = LinearRegression().fit(
-        [y[now - 2 : now] for y in n_leading_padding.values() for now in range(2, 50)],
-        np.concatenate([y[2:] for y in n_leading_padding.values()]),
-    )
-    errors = np.sort(series["b"][50:80] - model.predict([series["b"][now - 2 : now] for now in range(50, 80)]))
-    # Rows of the series, one that was appended, and the next step: around the forecast of what was fitted on the heads.
+    scores, scales = pooled_by_hand(past, 30, 1)
+    # Rows of the series, one that was appended, and the next step: the scale remains that of the fit.
     for row in (60, 83, 85):
-        (bounds,) = plain.predict_interval(rows_of("b", row, row + 1), 0.8)
-        forecast = model.predict([series["b"][row - 2 : row]])[0]
-        assert_allclose(bounds, forecast + errors[[2, -3]])
+        ((low, high),) = plain.predict_interval(rows_of("b", row, row + 1), 0.8)
+        assert_allclose((high - low) / 2, quantile(scores[0], 0.8) * scales["b"])
+        assert_allclose((high + low) / 2, plain.predict(rows_of("b", row, row + 1))[0])
     # A linear regression is the same in any units.
     rows = pd.concat([rows_of("a", 70, 84), rows_of("b", 80, 89)])
     assert_allclose(scaled.predict_interval(rows, 0.8), plain.predict_interval(rows, 0.8))
 
 
 @pytest.mark.parametrize("coverage", [0.6, 0.9])
-def test_bounds_of_a_series_do_not_depend_on_what_else_is_asked_for(coverage):
-    lengths = {"a": 60, "b": 30, "c": 60, "d": 21, "e": 30}  # of some there are too few residuals for 0.9
+def test_bounds_of_a_series_do_not_depend_on_the_other_rows(coverage):
+    lengths = {"a": 60, "b": 30, "c": 60, "d": 21, "e": 30}
     series = {
         name: np.column_stack([autoregression(n, i), 9 * autoregression(n)])
         for i, (name, n) in enumerate(lengths.items())
@@ -274,20 +302,65 @@ def test_bounds_of_a_series_do_not_depend_on_what_else_is_asked_for(coverage):
     assert len({tuple(np.round(of[:, 1, 0] - of[:, 0, 0], 6)) for of in alone.values()}) == 5
 
 
-def test_too_few_residuals_of_all_series():
+def test_too_few_errors_of_all_series():
     series = {name: autoregression(30, seed) for seed, name in enumerate("ab")}
     fitted = forecaster(groups="series", calibration_size=3).fit(*panel(series))
-    with pytest.raises(ValueError, match=r"^coverage=0.9 requires at least 9 residuals, but calibration_size left 6\."):
+    with pytest.raises(ValueError, match=r"^coverage=0.9 requires at least 9 errors, but calibration_size left 6\."):
         fitted.predict_interval(rows_of("a", 30, 31), 0.9)
-    (low, high), *_ = fitted.predict_interval(rows_of("a", 30, 32), 0.8)  # 6 scaled residuals of both
+    (low, high), *_ = fitted.predict_interval(rows_of("a", 30, 32), 0.8)  # 6 errors of both
     assert low < fitted.forecast(1)["a"].item() < high
 
 
 def test_a_constant_series_in_a_panel():
-    series = {"flat": np.full(12, 5.0), "noise": autoregression(200)}
-    fitted = forecaster(LinearRegression(), groups="series", calibration_size=0.25).fit(*panel(series))
-    bounds = fitted.predict_interval(rows_of("flat", 12, 16), 0.8)  # 3 residuals
-    assert np.isfinite(bounds).all() and (bounds[:, 0] <= bounds[:, 1]).all()
+    series = {"flat": np.full(12, 5.0), "late": np.r_[np.full(30, 3.0), 3, 4, 3, 4, 5, 4], "noise": autoregression(200)}
+    fitted = forecaster(groups="series", calibration_size=6).fit(*panel(series))
+    assert_allclose(
+        fitted.predict_interval(rows_of("flat", 12, 16), 0.8).T, np.tile(fitted.forecast(4)["flat"], (2, 1))
+    )
+    # A series that begins to vary in the rows held out has the scale of these.
+    ((low, high),) = fitted.predict_interval(rows_of("late", 36, 37), 0.8)
+    scale = np.abs(np.diff(series["late"])).mean()
+    assert_allclose(
+        (high - low) / np.subtract(*fitted.predict_interval(rows_of("noise", 200, 201), 0.8)[0][::-1]),
+        scale / np.abs(np.diff(series["noise"][:194])).mean(),
+    )
+
+
+def test_missing_values_have_no_errors():
+    y = autoregression(80)
+    y[[70, 75]] = np.nan
+    fitted = forecaster(calibration_size=20).fit(None, y)
+    expected = r"^coverage=0.95 requires at least 19 errors, but calibration_size left 18\."
+    with pytest.raises(ValueError, match=expected):
+        fitted.predict_interval(steps(1), 0.95)
+    assert np.isfinite(fitted.predict_interval(steps(3), 0.9)).all()
+
+
+@pytest.mark.parametrize("groups", [None, "series"])
+def test_intervals_and_paths_of_a_history(groups):
+    """Those of a series that was fitted, in other units: everything scales with its values."""
+    y = 50 + autoregression(120)
+    if groups is None:
+        X, times, asked = None, None, steps(4)
+        fitted = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=40).fit(X, y)
+    else:
+        X, times = panel({"a": y, "b": 7 * y[::-1]})
+        fitted = SequenceForecaster(Ridge(), window=WINDOW, groups=groups, calibration_size=40).fit(X, times)
+        asked = rows_of("new", 120, 124)
+    # The scale of a history is that of all its rows.
+    before = np.abs(np.diff(y[:80])).mean() / np.abs(np.diff(y)).mean()
+    past = {} if groups is None else {"history_X": panel({"new": y})[0]}
+    bounds = fitted.predict_interval(asked, 0.8, history=y, **past)
+    own = fitted.predict_interval(steps(4) if groups is None else rows_of("a", 120, 124), 0.8)
+    assert_allclose(bounds.mean(axis=1), own.mean(axis=1))
+    assert_allclose(np.diff(bounds) * before, np.diff(own))
+    thousand = fitted.predict_interval(asked, 0.8, history=1000 * y, **past)
+    assert_allclose(thousand, 1000 * bounds)
+    paths = fitted.sample(asked, 30, random_state=0, history=y, **past)
+    assert_allclose(fitted.sample(asked, 30, random_state=0, history=1000 * y, **past), 1000 * paths)
+    assert paths.std(axis=0).min() > 0.1
+    with pytest.raises(ValueError, match="history_X contains the covariates of a history, but history is None"):
+        fitted.predict_interval(asked, 0.8, history_X=steps(120))
 
 
 def test_many_origins_are_thinned_out():
@@ -298,22 +371,19 @@ def test_many_origins_are_thinned_out():
     assert_allclose(widths(fitted, 1, 0.9), quantile([errors[at] for at in kept], 0.9))
 
 
-def bounds_of(errors, coverage):
-    """Lower and upper bound of one step of one series."""
-    errors = np.asarray(errors)[None, :, None]
-    residuals = Residuals(errors, np.zeros(errors.shape[1], dtype=int), np.zeros((1, 1)), np.ones((1, 1)))
-    return conformal_bounds(residuals, coverage, [0])[0, 0, :, 0].tolist()
-
-
 def test_rank_is_not_a_matter_of_rounding():
-    residuals = np.arange(1.0, 100)  # 99 of them: 1, 2, ... 99
+    scores = np.arange(1.0, 100)  # 99 of them: 1, 2, ... 99
     assert 100 * 0.07 > 7  # in floating point
-    assert bounds_of(residuals, 0.07) == [-7, 7]
-    assert bounds_of(residuals, 0.071) == [-8, 8]
-    assert bounds_of(residuals, 0.99) == [-99, 99]
-    with pytest.raises(ValueError, match=r"^coverage=0.9 requires at least 9 residuals, but calibration_size left 8\."):
-        bounds_of(residuals[:8], 0.9)
-    assert bounds_of(residuals[:9], 0.9) == [-9, 9]
+
+    def of(scores, coverage):
+        return conformal_quantiles(scores[None, :, None], coverage).item()
+
+    assert of(scores, 0.07) == 7
+    assert of(scores, 0.071) == 8
+    assert of(scores, 0.99) == 99
+    with pytest.raises(ValueError, match=r"^coverage=0.9 requires at least 9 errors, but calibration_size left 8\."):
+        of(scores[:8], 0.9)
+    assert of(scores[:9], 0.9) == 9
 
 
 # ---------------------------------------------------------------- errors
@@ -322,8 +392,8 @@ def test_rank_is_not_a_matter_of_rounding():
 @pytest.mark.parametrize(
     ("params", "coverage", "message"),
     [
-        ({}, 0.9, "predict_interval requires residuals of rows that were held out: set calibration_size"),
-        ({"calibration_size": 8}, 0.9, "^coverage=0.9 requires at least 9 residuals, but calibration_size left 8"),
+        ({}, 0.9, "predict_interval requires errors on rows that were held out, or a network .*: set calibration_size"),
+        ({"calibration_size": 8}, 0.9, "^coverage=0.9 requires at least 9 errors, but calibration_size left 8"),
         ({"calibration_size": 8}, 1.0, "^coverage must be a number between 0 and 1. Got 1.0"),
         ({"calibration_size": 8}, 0, "^coverage must be a number between 0 and 1. Got 0"),
         ({"calibration_size": 8}, "most", "^coverage must be a number between 0 and 1. Got 'most'"),

@@ -25,7 +25,7 @@ def test_paths_add_the_residuals_of_one_origin():
     fitted = SequenceForecaster(LinearRegression(), window=WINDOW, calibration_size=20, **RAW).fit(None, y)
     paths = fitted.sample(steps(4), n_samples=50, random_state=0)
     residuals = paths - fitted.predict(steps(4))
-    errors = fitted._calibration.residuals.errors[:4, :, 0].T  # (n_origins, 4)
+    errors = fitted._calibration.errors[:4, :, 0].T  # (n_origins, 4)
     model = LinearRegression().fit(np.lib.stride_tricks.sliding_window_view(y[:59], WINDOW), y[WINDOW:60])
     assert_allclose(errors[0, 0], y[60] - model.predict([y[57:60]])[0])
     for residual in residuals:

@@ -1,0 +1,75 @@
+"""Training plan of an estimator: its parameters, its network, and the state to continue from."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+
+from skrnn._engine.checkpoint import without_checkpoint
+from skrnn._engine.training_plan import TrainingPlan
+
+
+def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, partial):
+    """Return the plan to train the network of an estimator.
+
+    Parameters
+    ----------
+    estimator : BaseRecurrent
+        Its targets, its seed and its schema are known.
+    spec : NetworkSpec
+    n_samples : int
+        Number of training samples.
+    state : TrainedState or None
+        State to continue from.
+    epochs : int
+        Largest number of epochs.
+    first_epoch : int
+        Number of epochs trained by earlier fits.
+    partial : bool
+        Whether the data are only a part of the training data.
+
+    Raises
+    ------
+    ValueError
+        If a checkpoint could not resume the fit, because its seed is not known.
+    """
+    name = type(estimator).__name__
+    callbacks, checkpoint = without_checkpoint(estimator.callbacks, name)
+    if checkpoint is not None and state is None and not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            f"{checkpoint!r} can only resume a fit of {name} with a known seed. Set random_state to an int. Got "
+            f"{estimator.random_state!r} instead."
+        )
+    batch_size = estimator.batch_size
+    return TrainingPlan(
+        name=name,
+        spec=spec,
+        optimizer=estimator.optimizer,
+        loss=estimator._targets.output()[2],
+        metrics=estimator.metrics,
+        callbacks=callbacks,
+        routed=estimator._routed_for_keras(),
+        seed=estimator._seed,
+        mask_layer=estimator._mask_layer(),
+        batch_size=n_samples if batch_size is None else min(batch_size, n_samples),
+        shuffle=estimator.shuffle,
+        epochs=epochs,
+        first_epoch=first_epoch,
+        partial=partial,
+        early_stopping=estimator.early_stopping and not partial,
+        patience=estimator.patience,
+        min_delta=estimator.min_delta,
+        verbose=int(estimator.verbose),
+        state=state,
+        checkpoint=None if partial else checkpoint,
+    )
+
+
+def seed_of(random_state):
+    """Return a seed for a random state; for None it comes from the operating system, not from a global state."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(random_state)
