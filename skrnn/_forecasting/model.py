@@ -171,7 +171,7 @@ class Model:
         if parameter is not None and n_categories.any():
             estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
         X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
-        _fit(estimator, X, y, weights, self.target_transformer)
+        _fit(estimator, X, y, weights, self.target_transformer, own)
         return unfitted
 
 
@@ -206,13 +206,12 @@ def default_if_none(estimator):
     return GRURegressor() if estimator is None else estimator
 
 
-def _fit(estimator, X, y, weights, target_transformer):
+def _fit(estimator, X, y, weights, target_transformer, own):
     """Fit an estimator; an error that parameters of the forecaster may have caused says so."""
     arguments = {} if weights is None else {weight_parameter(estimator): weights}
     try:
         estimator.fit(X, y, **arguments)
     except ValueError as error:
-        own = own_categories(estimator)
         if own is not None and "categorical" in str(error).lower():
             raise ValueError(f"{SET_ON_FORECASTER.format(own=own)} The estimator raised: {error}") from error
         if np.ndim(y) == 2 and "1d array" in str(error).lower():

@@ -93,8 +93,14 @@ def test_categories_of_both():
 
 def test_other_errors_of_an_estimator_with_categories_are_its_own():
     class Failing(Recorder):
+        message = "The device is busy."
+
         def fit(self, X, y, sample_weight=None):
-            raise ValueError("The device is busy.")
+            raise ValueError(self.message)
 
     with pytest.raises(ValueError, match=r"^The device is busy\.$"):
         forecaster(Failing(categorical_features=[4], three_d=False)).fit(*data())
+    # Positions that the forecaster has set are not those of the user.
+    Failing.message = "Too many categorical features."
+    with pytest.raises(ValueError, match=r"^Too many categorical features\.$"):
+        forecaster(Failing(three_d=False), categorical_features=["code"]).fit(*data())
