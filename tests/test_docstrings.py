@@ -178,6 +178,7 @@ WORDS = {
     timedelta: {"timedelta"},
     np.timedelta64: {"timedelta"},
     skrnn.Checkpoint: {"Checkpoint"},
+    skrnn.CalendarFeatures: {"CalendarFeatures"},
 }
 # What these let pass may be called otherwise as well: a float may be an int, a callable a class.
 OPEN = (Real, callable, "array-like", HasMethods)

@@ -80,6 +80,8 @@ def _inferred_despite_gaps(time):
     if len(steps) < 2:
         return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
     regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
+    if _are_dates_as_integers(time_values(time)):
+        return None
     if regular.all() or regular.mean() < _NEARLY_ALL or _repeats(time):
         return None
     ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])  # of runs of rows without a gap
@@ -90,6 +92,17 @@ def _inferred_despite_gaps(time):
         return None
     numbers = _count(time, time[np.zeros(len(time), dtype=int)], frequency)
     return frequency if not np.isnan(numbers).any() and (np.diff(numbers) == 1).mean() >= _NEARLY_ALL else None
+
+
+def _are_dates_as_integers(values):
+    """Return True for integers such as 202312 or 20231231: the step after 202312 is 202401, not 202313."""
+    if values.dtype.kind not in "iu":
+        return False
+    last = values % 100
+    months = (last >= 1) & (last <= 12) & (values >= 100_000) & (values < 300_000)
+    middle = values // 100 % 100
+    days = (last >= 1) & (last <= 31) & (middle >= 1) & (middle <= 12) & (values >= 10**7) & (values < 3 * 10**7)
+    return bool(months.all() or days.all())
 
 
 def frequencies_of(labels):
