@@ -15,7 +15,13 @@ from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.covariate_transform import CovariateBlock
 from skrnn._forecasting.panel import PreparedPanel
 from skrnn._forecasting.target_transform import TargetTransform
-from skrnn._forecasting.window_layout import WindowLayout, category_parameter, layout_of, weight_parameter
+from skrnn._forecasting.window_layout import (
+    WindowLayout,
+    category_parameter,
+    computes_in_float32,
+    layout_of,
+    weight_parameter,
+)
 from skrnn._forecasting.windows import training_pairs
 
 
@@ -157,6 +163,9 @@ class Model:
         if parameter is not None and n_categories.any():
             estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
         X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
+        if computes_in_float32(estimator):
+            with np.errstate(over="ignore"):  # the estimator rejects overflow as infinity
+                y = y.astype(np.float32)
         _fit(estimator, X, y, weights, self.target_transformer)
         return unfitted
 
