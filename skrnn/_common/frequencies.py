@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _DAY = np.timedelta64(1, "D")
 # Fractions of the steps of a series that must be one period of a frequency, for a frequency of another series of the
 # panel, and for one inferred from the series itself.
 _MOST, _NEARLY_ALL = 0.5, 0.9
+_ROWS_AT_ONCE = 2**16  # of a panel, so that the numbers of their periods take little memory
 
 
 def frequency_of(time):
@@ -305,6 +307,19 @@ def _may_be_regular(time, codes, bounds):
 
 def _agreement(time, codes, which, frequency):
     """Return which of some series lie on periods of a frequency, and the fraction of their steps of one period."""
+    bounds = np.searchsorted(codes, np.arange(len(which) + 1, dtype=codes.dtype))
+    new_block = np.flatnonzero(np.diff(bounds[:-1] // _ROWS_AT_ONCE)) + 1
+    on_grid, fractions = [], []
+    for first, end in pairwise([0, *new_block.tolist(), len(which)]):
+        rows = slice(bounds[first], bounds[end])
+        of_block = _agreement_of_block(time[rows], codes[rows] - codes.dtype.type(first), which[first:end], frequency)
+        on_grid.append(of_block[0])
+        fractions.append(of_block[1])
+    return np.concatenate(on_grid), np.concatenate(fractions)
+
+
+def _agreement_of_block(time, codes, which, frequency):
+    """Return what `_agreement` does, for series whose rows are processed together."""
     n_series = len(which)
     rows = np.flatnonzero(which[codes])
     first = np.searchsorted(codes, np.arange(n_series))

@@ -95,9 +95,14 @@ class RowLabels:
     time: pd.Index | None
     is_pandas: bool
 
+    @property
+    def is_sorted(self):
+        """Whether the rows are sorted by series."""
+        return bool((self.codes[1:] >= self.codes[:-1]).all())
+
     def by_series(self):
         """Return the positions of the rows, sorted by series; the order within a series is kept."""
-        if (self.codes[1:] >= self.codes[:-1]).all():
+        if self.is_sorted:
             return np.arange(len(self.codes), dtype=positions_dtype(len(self.codes)))
         return np.argsort(self.codes, kind="stable").astype(positions_dtype(len(self.codes)))
 

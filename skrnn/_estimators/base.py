@@ -34,11 +34,12 @@ from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.training_plan import seed_of, training_plan
 from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
 from skrnn._estimators.weights import (
-    check_total,
+    check_totals,
     class_weighted,
     loss_weights,
     relative,
     resolved_class_weight,
+    samples_with_weight,
     without_missing,
 )
 
@@ -149,6 +150,19 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
+        training, validation = self._training_data(X, y, sample_weight, validation_data, resumes, classes, partial)
+        check_totals(training, validation, name)
+        if self.early_stopping and not partial and validation is None:
+            raise ValueError(
+                f"early_stopping=True requires a validation set, but {name} got validation_split="
+                f"{self.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
+                "and y_val to fit."
+            )
+        self._train(training, validation, resumes=resumes, epochs=epochs, partial=partial)
+
+    def _training_data(self, X, y, sample_weight, validation_data, resumes, classes, partial):
+        """Read the data passed to `fit`; return the training set, and the validation set or None."""
+        name = type(self).__name__
         data, y = self._read_again(X, y) if resumes else self._learn(X, y, classes, partial)
         self._check_loss(y, data.sequences)
         # Weights of partial_fit are absolute: those of the other parts of the data are unknown.
@@ -157,28 +171,14 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         class_weight = resolved_class_weight(getattr(self, "class_weight", None), y, weights)
         weights = without_missing(class_weighted(weights, y, class_weight), y)
         training = self._dataset(data.sequences, y, weights if partial else relative(weights))
-        kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))  # samples with zero weight are ignored
+        kept = samples_with_weight(weights)
         if not partial:
-            self._targets.check_trainable(y[kept], data.sequences.take(kept))
-        early_stopping = self.early_stopping and not partial
-        validation = None
-        if validation_data is not None:
-            validation = self._validation_dataset(validation_data, class_weight)
-        if validation_data is not None or partial:
-            training = training.take(kept) if len(kept) < len(training) else training
-        else:
-            training, validation = split_dataset(
-                training, y, kept, self._targets, self.validation_split, early_stopping, name
-            )
-        check_total(training, "training", name)
-        check_total(validation, "validation", name)
-        if early_stopping and validation is None:
-            raise ValueError(
-                f"early_stopping=True requires a validation set, but {name} got validation_split="
-                f"{self.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
-                "and y_val to fit."
-            )
-        self._train(training, validation, resumes=resumes, epochs=epochs, partial=partial)
+            rows = kept if len(kept) < len(y) else slice(None)
+            self._targets.check_trainable(y[rows], data.sequences.take(rows))
+        if validation_data is None and not partial:
+            return split_dataset(training, y, kept, self._targets, self.validation_split, self.early_stopping, name)
+        given = None if validation_data is None else self._validation_dataset(validation_data, class_weight)
+        return training.take(kept) if len(kept) < len(training) else training, given
 
     def _learn(self, X, y, classes, partial):
         """Learn the layout of `X` and the kind of `y`; return both as they were read."""

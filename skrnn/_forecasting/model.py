@@ -20,6 +20,7 @@ from skrnn._forecasting.window_layout import (
     SET_ON_FORECASTER,
     WindowLayout,
     category_parameter,
+    computes_in_float32,
     layout_of,
     own_categories,
     weight_parameter,
@@ -183,6 +184,9 @@ class Model:
         if parameter is not None and n_categories.any():
             estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
         X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
+        if computes_in_float32(estimator):
+            with np.errstate(over="ignore"):  # the estimator rejects overflow as infinity
+                y = y.astype(np.float32)
         _fit(estimator, X, y, weights, self.target_transformer, own)
         return unfitted
 

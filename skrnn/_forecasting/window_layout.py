@@ -73,6 +73,12 @@ def layout_of(estimator, window, output_steps, scaling=None, lags=None):
     )
 
 
+def computes_in_float32(estimator):
+    """Return whether an estimator, or the last step of a Pipeline, is a network that converts targets to float32."""
+    network = _last_step(estimator)
+    return isinstance(network, BaseRecurrent) and network.dtype == "float32"
+
+
 def check_not_classifier(estimator):
     """Raise for a classifier, and for a Pipeline, a search or another wrapper of one."""
     if estimator is not None and is_classifier(estimator):

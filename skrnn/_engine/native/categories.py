@@ -11,7 +11,7 @@ import numpy as np
 from skrnn._engine.native.compiling import kernel
 from skrnn._engine.native.dropout import is_drawn, key_of_row
 from skrnn._engine.native.epoch import shard_of
-from skrnn._engine.native.gather import length_of
+from skrnn._engine.native.gather import length_of, sample_number, sample_of, scaled_value
 from skrnn._engine.native.memory_layout import padded_size
 from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at, singles_at
 from skrnn._engine.native.recurrent import offset_at
@@ -22,7 +22,6 @@ from skrnn._engine.native.tables import (
     DROPOUT_KEY,
     EMBEDDING,
     EMBEDDING_GRADIENT,
-    LENGTHS,
     N_CATEGORY,
     N_CODES,
     N_FEATURES,
@@ -30,13 +29,10 @@ from skrnn._engine.native.tables import (
     N_SCALED,
     NUMBERS,
     NUMERIC,
-    ORDER,
     REPLACEMENT,
     REPLACEMENT_STREAM,
     ROW_STRIDE,
-    SCALES,
     SHARDS,
-    SHIFTS,
     SINGLE,
     STARTS,
     STRIDE,
@@ -56,17 +52,17 @@ from skrnn._engine.native.tables import (
 @kernel("FNNNIFN")
 def gather_categories(w, net, job, steps, first, x, tokens):
     """Copy the time steps for rows of the order to packed rows, and the offsets of their table rows to ``tokens``."""
-    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
+    stride, f = job[STRIDE], net[N_FEATURES]
     column_stride, is_single = job[COLUMN_STRIDE], job[VALUES_KIND] == SINGLE
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
     n_numeric, numeric = net[N_NUMERIC], ints_at(net[NUMERIC])
     n_categories, categories = net[TOKENS_PER_STEP], ints_at(net[CATEGORIES])
-    n_scaled, shifts, scales = job[N_SCALED], doubles_at(job[SHIFTS]), doubles_at(job[SCALES])
-    tables, rate = at(w, net[EMBEDDING]), doubles_at(job[NUMBERS])[REPLACEMENT]
+    n_scaled, tables, rate = job[N_SCALED], at(w, net[EMBEDDING]), doubles_at(job[NUMBERS])[REPLACEMENT]
     for i in range(steps[1]):
-        sample = order[first + i]
+        sample = sample_of(job, first + i)
+        start = sample_number(job, STARTS, sample)
         for t in range(length_of(job, sample)):
-            source = (starts[sample] + stride * t) * job[ROW_STRIDE]
+            source = (start + stride * t) * job[ROW_STRIDE]
             row = offset_at(steps, t) + i
             to = at(x, row * f)
             for k in range(n_numeric):
@@ -75,9 +71,9 @@ def gather_categories(w, net, job, steps, first, x, tokens):
             if n_scaled > 0:
                 for k in range(n_numeric):
                     if numeric[k] < n_scaled:
-                        index, scaled = source + numeric[k] * column_stride, sample * n_scaled + numeric[k]
+                        index = source + numeric[k] * column_stride
                         value = np.float64(singles[index]) if is_single else doubles[index]
-                        to[k] = (value - shifts[scaled]) / scales[scaled]
+                        to[k] = scaled_value(job, value, sample * n_scaled + numeric[k])
             to = at(to, n_numeric)
             of_row = key_of_row(job[DROPOUT_KEY], sample, REPLACEMENT_STREAM, t)
             for k in range(n_categories):
@@ -97,8 +93,7 @@ def gather_categories(w, net, job, steps, first, x, tokens):
 @kernel("FNNNI")
 def sum_category_gradients(w, net, job, batch, part):
     """Sum the gradients of a part of the tables over a batch, in the order of the rows."""
-    order, lengths, row = ints_at(job[ORDER]), ints_at(job[LENGTHS]), padded_size(net[N_FEATURES])
-    total, most = floats_at(w, job[EMBEDDING_GRADIENT]), job[TOKENS_PER_SHARD]
+    row, most, total = padded_size(net[N_FEATURES]), job[TOKENS_PER_SHARD], floats_at(w, job[EMBEDDING_GRADIENT])
     n_categories, categories = net[TOKENS_PER_STEP], ints_at(net[CATEGORIES])
     for s in range(batch[SHARDS]):
         first, m = shard_of(batch, s)
@@ -106,7 +101,7 @@ def sum_category_gradients(w, net, job, batch, part):
         gradients = at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * row)
         n_packed = 0
         for i in range(m):
-            n_packed += lengths[order[first + i]]
+            n_packed += length_of(job, sample_of(job, first + i))
         begin = net[N_NUMERIC]
         for k in range(n_categories):
             category = at(categories, k * N_CATEGORY)

@@ -10,6 +10,7 @@ import math
 
 from skrnn._engine.native.atomics import atomic_add, atomic_load, pause, sleep_microseconds
 from skrnn._engine.native.compiling import CallableAt, inlined, kernel
+from skrnn._engine.native.gather import length_of, sample_of
 from skrnn._engine.native.memory_layout import lay_out_memory, padded_size
 from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at
 from skrnn._engine.native.shard import (
@@ -40,7 +41,6 @@ from skrnn._engine.native.tables import (
     HYPER,
     LANES,
     LAST,
-    LENGTHS,
     LOSSES,
     MEMORY_ADDRESS,
     N_BATCH,
@@ -55,7 +55,6 @@ from skrnn._engine.native.tables import (
     NUMBERS,
     OFFSETS_ADDRESS,
     OPTIMIZER,
-    ORDER,
     PARTS_DONE,
     PARTS_TAKEN,
     PASS,
@@ -116,15 +115,14 @@ def shard_of(batch, s):
 @kernel("FNNNI")
 def sum_token_gradients(w, net, job, batch, part):
     """Sum the gradients of a part of the embedding over a batch, in the order of the rows."""
-    order, lengths, f = ints_at(job[ORDER]), ints_at(job[LENGTHS]), net[N_FEATURES]
-    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), padded_size(f), job[TOKENS_PER_SHARD]
+    row, most, total = padded_size(net[N_FEATURES]), job[TOKENS_PER_SHARD], floats_at(w, job[EMBEDDING_GRADIENT])
     for s in range(batch[SHARDS]):
         first, m = shard_of(batch, s)
         tokens = at(ints_at(job[TOKENS]), s * most)
         gradients = at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * row)
         n_packed = 0
         for i in range(m):
-            n_packed += lengths[order[first + i]]
+            n_packed += length_of(job, sample_of(job, first + i))
         for r in range(n_packed):
             if tokens[r] % TOKEN_PARTS == part:
                 to = at(total, tokens[r] * net[EMBEDDING_ROW])

@@ -9,6 +9,8 @@ from skrnn._engine.native.gather import (
     gather_gradient,
     gather_targets,
     length_of,
+    position_of,
+    sample_of,
     scatter_outputs,
     tabulate,
 )
@@ -58,11 +60,9 @@ from skrnn._engine.native.tables import (
     N_LAYERS,
     N_STREAMS,
     NUMBERS,
-    ORDER,
     OUT,
     OUT_GRADIENT,
     OUT_ROW,
-    POSITIONS,
     RECORDS,
     RECURRENT,
     RECURRENT_T,
@@ -106,7 +106,7 @@ def transpose_weights(w, net, offsets, memory):
 @kernel("FNNNIIINF")
 def collect(w, net, job, steps, first, k, drops, offsets, memory):
     """Write the outputs of a recurrent layer: states of all or the last time steps, both directions, with dropout."""
-    order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
+    numbers = doubles_at(job[NUMBERS])
     of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
     up, kept = layer_of(net, k, 0)[WIDTH], at(memory, offsets[SCRATCH])
@@ -114,7 +114,7 @@ def collect(w, net, job, steps, first, k, drops, offsets, memory):
     for direction in range(net[DIRECTIONS]):
         states = at(memory, offsets_of_direction(net, offsets, k, direction)[STATES])
         for i in range(m):
-            length = length_of(job, order[first + i])
+            length = length_of(job, sample_of(job, first + i))
             for t in range(length if every else 1):
                 step = (length - 1 - t if direction else t) if every else length - 1
                 source = at(states, (m + offset_at(steps, step) + i) * up)
@@ -123,9 +123,9 @@ def collect(w, net, job, steps, first, k, drops, offsets, memory):
                     to[j] = source[j]
     if drops:
         for i in range(m):
-            for t in range(length_of(job, order[first + i]) if every else 1):
+            for t in range(length_of(job, sample_of(job, first + i)) if every else 1):
                 to = at(out, ((offset_at(steps, t) if every else 0) + i) * row)
-                position = positions[first + i]
+                position = position_of(job, first + i)
                 draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     to[j] = to[j] * kept[j]
@@ -134,17 +134,17 @@ def collect(w, net, job, steps, first, k, drops, offsets, memory):
 @kernel("FNNNIINF")
 def distribute(w, net, job, steps, first, k, offsets, memory):
     """Convert the gradient of a layer's outputs to those of the states of each direction, the reverse of `collect`."""
-    order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
+    numbers = doubles_at(job[NUMBERS])
     of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
     up, kept = layer_of(net, k, 0)[WIDTH], at(memory, offsets[SCRATCH])
     gradient = at(memory, of_layer[OUT_GRADIENT])
     for i in range(m):
-        length = length_of(job, order[first + i])
+        length = length_of(job, sample_of(job, first + i))
         for t in range(length if every else 1):
             source = at(gradient, ((offset_at(steps, t) if every else 0) + i) * row)
             if net[DROPS]:
-                position = positions[first + i]
+                position = position_of(job, first + i)
                 draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     source[j] = source[j] * kept[j]
@@ -168,7 +168,7 @@ def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
 
     ``keeps`` is 1 in training: records are stored, and dropout is applied.
     """
-    stop, numbers, positions = ints_at(job[STOP]), doubles_at(job[NUMBERS]), ints_at(job[POSITIONS])
+    stop, numbers = ints_at(job[STOP]), doubles_at(job[NUMBERS])
     tabulate(w, job, first, m, steps)
     n_packed = offset_at(steps, steps[0])
     lay_out_memory(w, net, n_packed, m, keeps, offsets)
@@ -188,10 +188,9 @@ def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
                 for i in range(m):
                     for j in range(u, up):
                         kept[i * up + j] = 0.0
-                    stream = k * N_STREAMS + 1 + direction
-                    draw_kept(
-                        at(kept, i * up), job[DROPOUT_KEY], positions[first + i], stream, 0, u, numbers[STATE_DROPOUT]
-                    )
+                    stream, position = k * N_STREAMS + 1 + direction, position_of(job, first + i)
+                    rate = numbers[STATE_DROPOUT]
+                    draw_kept(at(kept, i * up), job[DROPOUT_KEY], position, stream, 0, u, rate)
             stopped = forward_layer(
                 w, net, layer, steps, source, row, at(memory, of_direction[STATES]),
                 at(memory, of_direction[RECORDS]), scratch, record, kept, stop,

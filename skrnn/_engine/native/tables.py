@@ -37,13 +37,14 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
     BATCHES, N_BATCHES, TARGETS, TARGET_COLUMNS, WEIGHTS, TARGET_STARTS, OUTPUTS, OUTPUT_STARTS, N_OUTPUTS, LOSS,
     WRT_LOGITS, LOSS_PARAMETERS, LOSSES, GRADIENTS, SLOTS, OPTIMIZER, HYPER, PIECES, N_PIECES, CLIPPING,
     SQUARES, DIVISORS, DROPOUT_KEY, EMBEDDING_GRADIENT, TOKENS, TOKEN_GRADIENTS, TOKENS_PER_SHARD, NUMBERS,
-    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, HALF_OF_SHARD, SHIFTS, SCALES, N_SCALED, N_JOB,
-) = range(49)  # fmt: skip
+    PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, HALF_OF_SHARD, SHIFTS, SCALES, N_SCALED, IS_WIDE, N_JOB,
+) = range(50)  # fmt: skip
 # PASS: which pass a call makes over N_BATCHES batches from FIRST_BATCH on, one of the values below. Forward and
 # backward passes are separate calls for a loss without a kernel, which needs the outputs of a whole batch: each shard
 # then has its own memory, whose addresses are in a row of SHARD_MEMORIES, and HALF_OF_SHARD is the address of the
 # kernel. BATCHES: one row per batch, with its first sample, its end, and its number of shards. NUMBERS: float64, see
-# below.
+# below. IS_WIDE: whether the tables with one number per sample (STARTS, LENGTHS, ORDER, POSITIONS, TARGET_STARTS,
+# OUTPUT_STARTS) contain int64 instead of int32. POSITIONS: 0 if they are those of the rows. SCALES: 0 if all are 1.
 FIRST, LAST, SHARDS, N_BATCH = range(4)
 CLIP, DROPOUT, STATE_DROPOUT, REPLACEMENT, N_NUMBERS = range(5)
 PIECE_START, PIECE_SIZE, PIECE_VARIABLE, N_PIECE = range(4)
