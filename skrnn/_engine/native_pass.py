@@ -45,9 +45,12 @@ class Job:
         self.table[tables.VALUES_KIND] = _KINDS[values.dtype.name]
         self.table[[tables.ROW_STRIDE, tables.COLUMN_STRIDE]] = np.array(values.strides) // values.itemsize
         self.table[tables.STRIDE] = sequences.step
-        self.lengths = np.ascontiguousarray(sequences.lengths, np.int64)
+        n_timesteps = np.ascontiguousarray(sequences.lengths, np.int64)
+        patch_size = architecture.spec.patch_size
+        self.lengths = n_timesteps if patch_size == 1 else -(-n_timesteps // patch_size)  # in steps, which are patches
         self.set(tables.STARTS, np.ascontiguousarray(sequences.starts, np.int64))
         self.set(tables.LENGTHS, self.lengths)
+        self.set(tables.N_TIMESTEPS, n_timesteps)
         if sequences.shifts is not None and sequences.scales is not None:
             self.set(tables.SHIFTS, np.ascontiguousarray(sequences.shifts, np.float64))
             self.set(tables.SCALES, np.ascontiguousarray(sequences.scales, np.float64))

@@ -31,6 +31,7 @@ from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
 from skrnn._engine.training_plan import TrainingPlan
+from skrnn._estimators.first_data import check_first_data
 from skrnn._estimators.html import Model, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
@@ -195,11 +196,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         )
         warn_of_layout(data, self._schema, name)
         per_step = bool(self.return_sequences)
-        if len(data) < 2 and not (partial or per_step):
-            raise ValueError(
-                f"Found array with 1 sample (n_samples=1) while {name} requires at least 2 in fit. Use partial_fit for "
-                "single samples."
-            )
+        check_first_data(self, data.sequences, partial)
         self._targets, y = self._targets_class.learn(
             y, data, per_step=per_step, loss=self._resolved_loss(), dtype=self.dtype, name=name, classes=classes
         )
@@ -353,7 +350,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         data = self._schema.read(self, X)
-        return keras_inputs(data.sequences, np.arange(len(data)), self._schema.has_tokens)
+        return keras_inputs(data.sequences, np.arange(len(data)), self._schema.has_tokens, None, self._spec.patch_size)
 
     @property
     def model_(self) -> keras.Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skrnn._engine.native.atomics import atomic_add, atomic_load
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.gather import length_of
+from skrnn._engine.native.gather import n_timesteps_of
 from skrnn._engine.native.memory_layout import dense_of, offsets_of_dense
 from skrnn._engine.native.pointers import at, floats_at, ints_at
 from skrnn._engine.native.shard import forward
@@ -34,7 +34,7 @@ def append(w, net, job, first, m, output_steps, offsets, memory):
     n_series, outputs = n_outputs // output_steps, at(memory, offsets_of_dense(net, offsets, last)[AFTER])
     for i in range(m):
         sample = order[first + i]
-        source, to = at(outputs, i * width), at(values, (starts[sample] + length_of(job, sample)) * row)
+        source, to = at(outputs, i * width), at(values, (starts[sample] + n_timesteps_of(job, sample)) * row)
         for step in range(output_steps):
             for k in range(n_series):
                 to[step * row + k * column] = source[step * n_series + k]

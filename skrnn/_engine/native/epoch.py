@@ -59,6 +59,8 @@ from skrnn._engine.native.tables import (
     PARTS_DONE,
     PARTS_TAKEN,
     PASS,
+    PATCH_SIZE,
+    PATCH_STRIDE,
     PIECE_SIZE,
     PIECE_START,
     PIECE_VARIABLE,
@@ -116,20 +118,30 @@ def shard_of(batch, s):
 @kernel("FNNNI")
 def sum_token_gradients(w, net, job, batch, part):
     """Sum the gradients of a part of the embedding over a batch, in the order of the rows."""
-    order, lengths, f = ints_at(job[ORDER]), ints_at(job[LENGTHS]), net[N_FEATURES]
-    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), padded_size(f), job[TOKENS_PER_SHARD]
+    order, lengths, patch_size = ints_at(job[ORDER]), ints_at(job[LENGTHS]), net[PATCH_SIZE]
+    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), padded_size(net[N_FEATURES]), job[TOKENS_PER_SHARD]
+    f = net[PATCH_STRIDE]
     for s in range(batch[SHARDS]):
         first, m = shard_of(batch, s)
-        tokens = at(ints_at(job[TOKENS]), s * most)
+        tokens = at(ints_at(job[TOKENS]), s * most * patch_size)
         gradients = at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * row)
         n_packed = 0
         for i in range(m):
             n_packed += lengths[order[first + i]]
+        if patch_size == 1:
+            for r in range(n_packed):
+                if tokens[r] % TOKEN_PARTS == part:
+                    to = at(total, tokens[r] * net[EMBEDDING_ROW])
+                    for k in range(0, row, LANES):
+                        vstore(to, k, vload(to, k) + vload(gradients, r * row + k))
+            continue
         for r in range(n_packed):
-            if tokens[r] % TOKEN_PARTS == part:
-                to = at(total, tokens[r] * net[EMBEDDING_ROW])
-                for k in range(0, row, LANES):
-                    vstore(to, k, vload(to, k) + vload(gradients, r * row + k))
+            for position in range(patch_size):
+                token = tokens[r * patch_size + position]
+                if token >= 0 and token % TOKEN_PARTS == part:
+                    to, source = at(total, token * net[EMBEDDING_ROW]), at(gradients, r * row + position * f)
+                    for k in range(f):
+                        to[k] += source[k]
 
 
 @inlined

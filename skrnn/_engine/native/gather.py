@@ -23,10 +23,13 @@ from skrnn._engine.native.tables import (
     N_FEATURES,
     N_OUTPUTS,
     N_SCALED,
+    N_TIMESTEPS,
     ORDER,
     OUTPUT_GRADIENTS,
     OUTPUT_STARTS,
     OUTPUTS,
+    PATCH_SIZE,
+    PATCH_STRIDE,
     ROW_STRIDE,
     SCALES,
     SHIFTS,
@@ -45,8 +48,27 @@ from skrnn._engine.native.vectors import vload, vstore
 
 @inlined
 def length_of(job, sample):
-    """Return the number of time steps of a sample."""
+    """Return the number of steps of a sample: time steps, or patches of them."""
     return ints_at(job[LENGTHS])[sample]
+
+
+@inlined
+def n_timesteps_of(job, sample):
+    """Return the number of time steps of a sample."""
+    return ints_at(job[N_TIMESTEPS])[sample]
+
+
+@inlined
+def n_filled_of(net, job, sample):
+    """Return the number of time steps that are missing at the start of the first patch of a sample."""
+    return length_of(job, sample) * net[PATCH_SIZE] - n_timesteps_of(job, sample)
+
+
+@inlined
+def fill_step(to, f):
+    """Fill a missing time step of the first patch with zeros."""
+    for k in range(f):
+        to[k] = 0.0
 
 
 @kernel("FNIIN")
@@ -68,43 +90,56 @@ def tabulate(w, job, first, m, steps):
 @kernel("FNNNIFN")
 def gather_inputs(w, net, job, steps, first, x, tokens):
     """Copy the time steps for rows of the order to packed rows of `N_FEATURES` numbers; ``tokens`` is not used."""
-    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
+    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[PATCH_STRIDE]
     row_stride, column_stride, kind = job[ROW_STRIDE], job[COLUMN_STRIDE], job[VALUES_KIND]
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
     n_scaled, shifts, scales = job[N_SCALED], doubles_at(job[SHIFTS]), doubles_at(job[SCALES])
     for i in range(steps[1]):
         sample = order[first + i]
-        for t in range(length_of(job, sample)):
-            row = (starts[sample] + stride * t) * row_stride
-            to = at(x, (offset_at(steps, t) + i) * f)
-            if kind == SINGLE:
-                for k in range(f):
-                    to[k] = singles[row + k * column_stride]
-            elif kind == DOUBLE:
-                for k in range(f):
-                    to[k] = doubles[row + k * column_stride]
-            for k in range(n_scaled):
-                index, scaled = row + k * column_stride, sample * n_scaled + k
-                value = np.float64(singles[index]) if kind == SINGLE else doubles[index]
-                to[k] = (value - shifts[scaled]) / scales[scaled]
+        n_filled = n_filled_of(net, job, sample)
+        for patch in range(length_of(job, sample)):
+            of_patch = at(x, (offset_at(steps, patch) + i) * net[N_FEATURES])
+            for position in range(net[PATCH_SIZE]):
+                t, to = patch * net[PATCH_SIZE] + position - n_filled, at(of_patch, position * f)
+                if t < 0:
+                    fill_step(to, f)
+                    continue
+                row = (starts[sample] + stride * t) * row_stride
+                if kind == SINGLE:
+                    for k in range(f):
+                        to[k] = singles[row + k * column_stride]
+                elif kind == DOUBLE:
+                    for k in range(f):
+                        to[k] = doubles[row + k * column_stride]
+                for k in range(n_scaled):
+                    index, scaled = row + k * column_stride, sample * n_scaled + k
+                    value = np.float64(singles[index]) if kind == SINGLE else doubles[index]
+                    to[k] = (value - shifts[scaled]) / scales[scaled]
 
 
 @kernel("FNNNIFN")
 def gather_tokens(w, net, job, steps, first, x, tokens):
-    """Copy the embedded tokens for rows of the order to packed rows, and the token ids to ``tokens``."""
-    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[N_FEATURES]
+    """Copy the embedded tokens for rows of the order to packed rows, and the token ids to ``tokens``, -1 for none."""
+    order, starts, stride, f = ints_at(job[ORDER]), ints_at(job[STARTS]), job[STRIDE], net[PATCH_STRIDE]
     row_stride, kind, table = job[ROW_STRIDE], job[VALUES_KIND], at(w, net[EMBEDDING])
     narrow, wide = narrow_ints_at(job[VALUES]), ints_at(job[VALUES])
     for i in range(steps[1]):
         sample = order[first + i]
-        for t in range(length_of(job, sample)):
-            index = (starts[sample] + stride * t) * row_stride
-            token = narrow[index] if kind == INT32 else wide[index]
-            row = offset_at(steps, t) + i
-            tokens[row] = token
-            to, source = at(x, row * f), at(table, token * net[EMBEDDING_ROW])
-            for k in range(f):
-                to[k] = source[k]
+        n_filled = n_filled_of(net, job, sample)
+        for patch in range(length_of(job, sample)):
+            row = offset_at(steps, patch) + i
+            for position in range(net[PATCH_SIZE]):
+                t, to = patch * net[PATCH_SIZE] + position - n_filled, at(x, row * net[N_FEATURES] + position * f)
+                if t < 0:
+                    fill_step(to, f)
+                    tokens[row * net[PATCH_SIZE] + position] = -1
+                    continue
+                index = (starts[sample] + stride * t) * row_stride
+                token = narrow[index] if kind == INT32 else wide[index]
+                tokens[row * net[PATCH_SIZE] + position] = token
+                source = at(table, token * net[EMBEDDING_ROW])
+                for k in range(f):
+                    to[k] = source[k]
 
 
 @inlined
