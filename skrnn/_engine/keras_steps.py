@@ -62,7 +62,8 @@ def _cut(steps, n_features, spec, n_timesteps, name):
         steps = layers.ZeroPadding1D((size - 1, 0), **options)(steps)
         steps = ops.transpose(ops.flip(steps, axis=1), (0, 2, 1))
         steps = ops.extract_sequences(steps, size, size)  # (n_samples, n_features, n_patches, patch_size)
-        steps = ops.transpose(ops.flip(steps, axis=(2, 3)), (0, 2, 3, 1))
+        steps = ops.flip(ops.flip(steps, axis=2), axis=3)  # Keras 3.6 flips one axis at a time
+        steps = ops.transpose(steps, (0, 2, 3, 1))
     return layers.Reshape((-1, size * n_features), dtype=spec.dtype, name=name)(steps)
 
 

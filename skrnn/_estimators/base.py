@@ -325,7 +325,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         ndarray of shape (n_samples, n_timesteps, n_features), or (n_samples, n_timesteps) for token ids
             Valid time steps first, then padded ones, filled with the value that the first layer of ``model_`` masks.
             For univariate sequences, one per row of `X`, n_features is 1. Codes of categorical features below the
-            largest one that did not occur in the training data are -1, which the network treats as unknown.
+            largest one that did not occur in the training data are -1, which the network treats as unknown. With
+            `patch_size` above 1, and lengths that differ or token ids, n_timesteps is rounded up to whole patches, and
+            the padded time steps that the first patch of a sequence lacks come before its valid ones.
 
         Raises
         ------

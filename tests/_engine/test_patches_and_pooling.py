@@ -66,7 +66,9 @@ def test_outputs_equal_plain_numpy(cell, network):
 
 @networks
 @pytest.mark.parametrize("ragged", [True, False], ids=["ragged", "equal lengths"])
-@pytest.mark.parametrize(("cell", "dtype"), [("gru", "float32"), ("lstm", "float64")])
+@pytest.mark.parametrize(
+    ("cell", "dtype"), [("gru", "float32"), pytest.param("lstm", "float64", marks=pytest.mark.slow)]
+)
 def test_outputs_and_gradients_equal_keras(cell, dtype, ragged, network, replaced_fraction):
     replaced_fraction(0.0)
     problem = Problem(spec_of(cell=cell, dtype=dtype, **NETWORKS[network]), 12, 7, ragged)

@@ -278,6 +278,7 @@ def test_a_fit_that_resumes_needs_the_same_patches(X, y):
         regressor.set_params(patch_size=4, pooling="mean").fit(X, y)
 
 
+@needs_kernels
 def test_longer_patches_are_fewer_steps():
     """The first of 400 time steps decides: it is too far from the output for steps of one time step."""
     rng = np.random.default_rng(0)

@@ -79,6 +79,7 @@ def test_one_time_step_is_pooled_to_itself(X, y):
     assert_array_equal(predictions[2], predictions[0])
 
 
+@needs_kernels
 def test_a_mean_counts_events_anywhere_in_a_long_sequence():
     rng = np.random.default_rng(0)
     X = (rng.random(size=(300, 200)) < rng.uniform(0.0, 0.3, size=(300, 1))).astype(float)
