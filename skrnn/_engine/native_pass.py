@@ -51,7 +51,12 @@ class Job:
         self.table[tables.STRIDE] = sequences.step
         self._positions_dtype = positions_dtype(max(len(values), len(sequences), sequences.n_timesteps, n_rows))
         self.table[tables.IS_WIDE] = self._positions_dtype == np.int64
-        self.lengths = self.set_positions(tables.LENGTHS, sequences.lengths)
+        n_timesteps = self.set_positions(tables.N_TIMESTEPS, sequences.lengths)
+        patch_size, self.lengths = architecture.spec.patch_size, n_timesteps
+        if patch_size > 1:
+            self.lengths = self.set_positions(tables.LENGTHS, -(-n_timesteps // patch_size))  # in steps: patches
+        else:
+            self.table[tables.LENGTHS] = self.table[tables.N_TIMESTEPS]
         self.set_positions(tables.STARTS, sequences.starts)
         if sequences.shifts is not None and sequences.scales is not None:
             self.set(tables.SHIFTS, np.ascontiguousarray(sequences.shifts, np.float64))

@@ -42,6 +42,8 @@ def fitted_model(spec, weights, mask_layer, n_timesteps=None):
     """Return a new stock ``keras.Model`` with trained weights, with a static time axis if a length is given."""
     import keras
 
+    if spec.embedding is not None and n_timesteps is not None:
+        n_timesteps += -n_timesteps % spec.patch_size  # as `keras_inputs` arranges token ids
     with default_dtype_policy():
         model = build_network(spec, None, mask=mask_layer, n_timesteps=n_timesteps)
         # Keras exports only models that have been called. A symbolic call is enough and computes nothing; a call with

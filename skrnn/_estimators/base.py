@@ -28,6 +28,7 @@ from skrnn._engine.network import NetworkSpec
 from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
+from skrnn._estimators.first_data import check_first_data
 from skrnn._estimators.html import Model, network_block
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
@@ -193,11 +194,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         )
         warn_of_layout(data, self._schema, name)
         per_step = bool(self.return_sequences)
-        if len(data) < 2 and not (partial or per_step):
-            raise ValueError(
-                f"Found array with 1 sample (n_samples=1) while {name} requires at least 2 in fit. Use partial_fit for "
-                "single samples."
-            )
+        check_first_data(self, data.sequences, partial)
         self._targets, y = self._targets_class.learn(
             y, data, per_step=per_step, loss=self._resolved_loss(), dtype=self.dtype, name=name, classes=classes
         )
@@ -308,7 +305,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         ndarray of shape (n_samples, n_timesteps, n_features), or (n_samples, n_timesteps) for token ids
             Valid time steps first, then padded ones, filled with the value that the first layer of ``model_`` masks.
             For univariate sequences, one per row of `X`, n_features is 1. Codes of categorical features below the
-            largest one that did not occur in the training data are -1, which the network treats as unknown.
+            largest one that did not occur in the training data are -1, which the network treats as unknown. With
+            `patch_size` above 1, and lengths that differ or token ids, n_timesteps is rounded up to whole patches, and
+            the padded time steps that the first patch of a sequence lacks come before its valid ones.
 
         Raises
         ------
@@ -333,7 +332,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         data = self._schema.read(self, X)
-        return keras_inputs(data.sequences, np.arange(len(data)), self._schema.has_tokens)
+        return keras_inputs(data.sequences, np.arange(len(data)), self._schema.has_tokens, None, self._spec.patch_size)
 
     @property
     def model_(self) -> keras.Model:

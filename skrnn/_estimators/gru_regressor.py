@@ -44,6 +44,18 @@ class GRURegressor(BaseRecurrentRegressor):
         Whether to predict one output per time step. If True, `y` and the predictions have shape (n_samples,
         n_timesteps) or (n_samples, n_timesteps, n_outputs), and padded time steps contribute neither to the loss nor to
         `score`.
+    patch_size : int, default=1
+        Number of consecutive time steps that the recurrent layers read as one step, as the segments of [LL23]_ and the
+        patches of [NN23]_: n valid time steps of f features become ceil(n / patch_size) steps of patch_size * f
+        features. Patches end at the last valid time step, and time steps that the first one lacks are zero. Token ids
+        and categorical features are embedded first. The fit is several times as fast for long sequences, whose first
+        time steps are fewer steps away from the output. It must not exceed the length of the longest sequence in `fit`,
+        and must be 1 with ``return_sequences=True``.
+    pooling : {"last", "mean", "max"}, default="last"
+        Outputs of the last recurrent layer that the dense layers get: those of the last step ("last"), or the mean or
+        the maximum of each unit over all valid steps. In a bidirectional layer, "last" is the last output of each
+        direction, and the other two are computed of both directions at each step. The dropout of the layer acts on the
+        result. Must be "last" with ``return_sequences=True``.
     embedding_dim : int or None, default=None
         Dimension of the token embedding. If given, `X` contains token ids and has shape (n_samples, n_timesteps). Id 0
         is padding, which is masked, and id 1 represents unknown tokens. If None, `X` is not embedded.
@@ -151,6 +163,9 @@ class GRURegressor(BaseRecurrentRegressor):
     .. [1] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
        translation", EMNLP 2014.
     .. [KB78] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46(1), 1978.
+    .. [LL23] S. Lin et al., "SegRNN: Segment recurrent neural network for long-term time series forecasting",
+       arXiv:2308.11200, 2023.
+    .. [NN23] Y. Nie et al., "A time series is worth 64 words: Long-term forecasting with transformers", ICLR 2023.
     .. [NW94] D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability distribution",
        ICNN 1994.
 
@@ -187,6 +202,8 @@ class GRURegressor(BaseRecurrentRegressor):
         recurrent_dropout: float = 0.0,
         dense_units: int | Sequence[int] = (),
         return_sequences: bool = False,
+        patch_size: int = 1,
+        pooling: Literal["last", "mean", "max"] = "last",
         embedding_dim: int | None = None,
         n_tokens: int | None = None,
         categorical_features: ArrayLike | None = None,
@@ -214,6 +231,8 @@ class GRURegressor(BaseRecurrentRegressor):
         self.recurrent_dropout = recurrent_dropout
         self.dense_units = dense_units
         self.return_sequences = return_sequences
+        self.patch_size = patch_size
+        self.pooling = pooling
         self.embedding_dim = embedding_dim
         self.n_tokens = n_tokens
         self.categorical_features = categorical_features

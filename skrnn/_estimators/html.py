@@ -47,6 +47,10 @@ def network_summary(estimator):
     if spec.categories:
         n = len(spec.categories)
         layers.insert(0, f"embedding{'s' if n > 1 else ''} of {n} categorical feature{'s' if n > 1 else ''}")
+    if spec.patch_size > 1:
+        layers.insert(-1, f"patches of {spec.patch_size} time steps")
+    if spec.pooling != "last":
+        layers.append({"mean": "mean", "max": "maximum"}[spec.pooling] + " over time")
     if spec.dense_units:
         layers.append(f"dense with {_joined(spec.dense_units)} units")
     # The states of random generators, which are integers, are no parameters.

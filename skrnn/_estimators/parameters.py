@@ -28,6 +28,8 @@ class ParametersMixin(BaseEstimator):
         "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
         "dense_units": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "return_sequences": ["boolean"],
+        "patch_size": [Interval(Integral, 1, None, closed="left")],
+        "pooling": [StrOptions({"last", "mean", "max"})],
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
         "n_tokens": [Interval(Integral, 2, None, closed="left"), None],
         "categorical_features": ["array-like", None],

@@ -6,7 +6,7 @@ import numpy as np
 
 from skrnn._engine.native.atomics import atomic_add, atomic_load
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.gather import length_of, sample_number, sample_of
+from skrnn._engine.native.gather import n_timesteps_of, sample_number, sample_of
 from skrnn._engine.native.memory_layout import dense_of, offsets_of_dense
 from skrnn._engine.native.pointers import at, floats_at, ints_at, narrow_ints_at
 from skrnn._engine.native.shard import forward
@@ -36,7 +36,7 @@ def append(w, net, job, first, m, output_steps, offsets, memory):
     n_series, outputs = n_outputs // output_steps, at(memory, offsets_of_dense(net, offsets, last)[AFTER])
     for i in range(m):
         sample = sample_of(job, first + i)
-        end = sample_number(job, STARTS, sample) + length_of(job, sample)
+        end = sample_number(job, STARTS, sample) + n_timesteps_of(job, sample)
         source, to = at(outputs, i * width), at(values, end * row)
         for step in range(output_steps):
             for k in range(n_series):

@@ -24,10 +24,13 @@ from skrnn._engine.native.tables import (
     N_FEATURES,
     N_OUTPUTS,
     N_SCALED,
+    N_TIMESTEPS,
     ORDER,
     OUTPUT_GRADIENTS,
     OUTPUT_STARTS,
     OUTPUTS,
+    PATCH_SIZE,
+    PATCH_STRIDE,
     POSITIONS,
     ROW_STRIDE,
     SCALES,
@@ -67,7 +70,7 @@ def position_of(job, row):
 
 @inlined
 def length_of(job, sample):
-    """Return the number of time steps of a sample."""
+    """Return the number of steps of a sample: time steps, or patches of them."""
     return sample_number(job, LENGTHS, sample)
 
 
@@ -76,6 +79,25 @@ def scaled_value(job, value, position):
     """Return a value with the shift and the scale at a position of their tables."""
     shifted = value - doubles_at(job[SHIFTS])[position]
     return shifted / doubles_at(job[SCALES])[position] if job[SCALES] != 0 else shifted
+
+
+@inlined
+def n_timesteps_of(job, sample):
+    """Return the number of time steps of a sample."""
+    return sample_number(job, N_TIMESTEPS, sample)
+
+
+@inlined
+def n_filled_of(net, job, sample):
+    """Return the number of time steps that are missing at the start of the first patch of a sample."""
+    return length_of(job, sample) * net[PATCH_SIZE] - n_timesteps_of(job, sample)
+
+
+@inlined
+def fill_step(to, f):
+    """Fill a missing time step of the first patch with zeros."""
+    for k in range(f):
+        to[k] = 0.0
 
 
 @kernel("FNIIN")
@@ -96,45 +118,58 @@ def tabulate(w, job, first, m, steps):
 @kernel("FNNNIFN")
 def gather_inputs(w, net, job, steps, first, x, tokens):
     """Copy the time steps for rows of the order to packed rows of `N_FEATURES` numbers; ``tokens`` is not used."""
-    stride, f = job[STRIDE], net[N_FEATURES]
+    stride, f = job[STRIDE], net[PATCH_STRIDE]
     row_stride, column_stride, kind = job[ROW_STRIDE], job[COLUMN_STRIDE], job[VALUES_KIND]
     singles, doubles = singles_at(job[VALUES]), doubles_at(job[VALUES])
     n_scaled = job[N_SCALED]
     for i in range(steps[1]):
         sample = sample_of(job, first + i)
         start = sample_number(job, STARTS, sample)
-        for t in range(length_of(job, sample)):
-            row = (start + stride * t) * row_stride
-            to = at(x, (offset_at(steps, t) + i) * f)
-            if kind == SINGLE:
-                for k in range(f):
-                    to[k] = singles[row + k * column_stride]
-            elif kind == DOUBLE:
-                for k in range(f):
-                    to[k] = doubles[row + k * column_stride]
-            for k in range(n_scaled):
-                index = row + k * column_stride
-                value = np.float64(singles[index]) if kind == SINGLE else doubles[index]
-                to[k] = scaled_value(job, value, sample * n_scaled + k)
+        n_filled = n_filled_of(net, job, sample)
+        for patch in range(length_of(job, sample)):
+            of_patch = at(x, (offset_at(steps, patch) + i) * net[N_FEATURES])
+            for position in range(net[PATCH_SIZE]):
+                t, to = patch * net[PATCH_SIZE] + position - n_filled, at(of_patch, position * f)
+                if t < 0:
+                    fill_step(to, f)
+                    continue
+                row = (start + stride * t) * row_stride
+                if kind == SINGLE:
+                    for k in range(f):
+                        to[k] = singles[row + k * column_stride]
+                elif kind == DOUBLE:
+                    for k in range(f):
+                        to[k] = doubles[row + k * column_stride]
+                for k in range(n_scaled):
+                    index, scaled = row + k * column_stride, sample * n_scaled + k
+                    value = np.float64(singles[index]) if kind == SINGLE else doubles[index]
+                    to[k] = scaled_value(job, value, scaled)
 
 
 @kernel("FNNNIFN")
 def gather_tokens(w, net, job, steps, first, x, tokens):
-    """Copy the embedded tokens for rows of the order to packed rows, and the token ids to ``tokens``."""
-    stride, f = job[STRIDE], net[N_FEATURES]
+    """Copy the embedded tokens for rows of the order to packed rows, and the token ids to ``tokens``, -1 for none."""
+    stride, f = job[STRIDE], net[PATCH_STRIDE]
     row_stride, kind, table = job[ROW_STRIDE], job[VALUES_KIND], at(w, net[EMBEDDING])
     narrow, wide = narrow_ints_at(job[VALUES]), ints_at(job[VALUES])
     for i in range(steps[1]):
         sample = sample_of(job, first + i)
         start = sample_number(job, STARTS, sample)
-        for t in range(length_of(job, sample)):
-            index = (start + stride * t) * row_stride
-            token = narrow[index] if kind == INT32 else wide[index]
-            row = offset_at(steps, t) + i
-            tokens[row] = token
-            to, source = at(x, row * f), at(table, token * net[EMBEDDING_ROW])
-            for k in range(f):
-                to[k] = source[k]
+        n_filled = n_filled_of(net, job, sample)
+        for patch in range(length_of(job, sample)):
+            row = offset_at(steps, patch) + i
+            for position in range(net[PATCH_SIZE]):
+                t, to = patch * net[PATCH_SIZE] + position - n_filled, at(x, row * net[N_FEATURES] + position * f)
+                if t < 0:
+                    fill_step(to, f)
+                    tokens[row * net[PATCH_SIZE] + position] = -1
+                    continue
+                index = (start + stride * t) * row_stride
+                token = narrow[index] if kind == INT32 else wide[index]
+                tokens[row * net[PATCH_SIZE] + position] = token
+                source = at(table, token * net[EMBEDDING_ROW])
+                for k in range(f):
+                    to[k] = source[k]
 
 
 @inlined

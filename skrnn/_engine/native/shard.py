@@ -17,7 +17,9 @@ from skrnn._engine.native.gather import (
 from skrnn._engine.native.memory_layout import (
     at_every_step,
     below_dense,
+    copies_gradient,
     dense_of,
+    is_pooled,
     is_state,
     lay_out_memory,
     layer_of,
@@ -63,6 +65,8 @@ from skrnn._engine.native.tables import (
     OUT,
     OUT_GRADIENT,
     OUT_ROW,
+    POOL,
+    POOL_BACK,
     RECORDS,
     RECURRENT,
     RECURRENT_T,
@@ -81,6 +85,7 @@ from skrnn._engine.native.tables import (
 )
 
 _gather, _reverse, _distribute = CallableAt("FNNNIFN"), CallableAt("FNNIFIF"), CallableAt("FNNNIINF")
+_pool, _pool_back = CallableAt("FNNIFIFI"), CallableAt("FNNIFIIFIFIF")
 _loss = CallableAt("FFFFFIIIIIdD", "d")
 
 
@@ -105,7 +110,7 @@ def transpose_weights(w, net, offsets, memory):
 
 @kernel("FNNNIIINF")
 def collect(w, net, job, steps, first, k, drops, offsets, memory):
-    """Write the outputs of a recurrent layer: states of all or the last time steps, both directions, with dropout."""
+    """Write the outputs of a recurrent layer: states of all or the last steps, or pooled ones, with dropout."""
     numbers = doubles_at(job[NUMBERS])
     of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
@@ -113,6 +118,9 @@ def collect(w, net, job, steps, first, k, drops, offsets, memory):
     out = at(memory, of_layer[OUT])
     for direction in range(net[DIRECTIONS]):
         states = at(memory, offsets_of_direction(net, offsets, k, direction)[STATES])
+        if is_pooled(net, k):
+            _pool(net[POOL], w, job, steps, first, at(states, m * up), up, at(out, direction * u), row)
+            continue
         for i in range(m):
             length = length_of(job, sample_of(job, first + i))
             for t in range(length if every else 1):
@@ -148,12 +156,20 @@ def distribute(w, net, job, steps, first, k, offsets, memory):
                 draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     source[j] = source[j] * kept[j]
+            if is_pooled(net, k):
+                continue
             for direction in range(net[DIRECTIONS]):
                 step = length - 1 - t if direction else t
                 to = at(memory, offsets_of_direction(net, offsets, k, direction)[STATE_GRADIENT])
                 to = at(to, ((offset_at(steps, step) if every else 0) + i) * up)
                 for j in range(up):
                     to[j] = source[direction * u + j] if j < u else 0.0
+    for direction in range(net[DIRECTIONS] if is_pooled(net, k) else 0):
+        of_direction = offsets_of_direction(net, offsets, k, direction)
+        _pool_back(
+            net[POOL_BACK], w, job, steps, first, at(memory, of_direction[STATES] + m * up), up, u,
+            at(memory, of_direction[STATE_GRADIENT]), direction, at(gradient, direction * u), row, kept,
+        )  # fmt: skip
 
 
 @inlined
@@ -281,7 +297,7 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
         )  # fmt: skip
     for k in range(n_layers - 1, -1, -1):
         of_layer = offsets_of_layer(net, offsets, k)
-        copies = net[DIRECTIONS] == 2 or net[DROPS]
+        copies = copies_gradient(net, k)
         if copies:
             _distribute(net[DISTRIBUTE], w, net, job, steps, first, k, offsets, memory)
         row = row_of_inputs(net, k)
@@ -297,7 +313,8 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
             to = at(memory, of_direction[BACKWARDS_GRADIENT]) if direction else below
             stopped = backward_layer(
                 grad, net, layer_of(net, k, direction), steps, inputs, row, at(memory, of_direction[STATES]),
-                at(memory, of_direction[RECORDS]), incoming, 1 if at_every_step(net, k) else 0, to, below_row,
+                at(memory, of_direction[RECORDS]), incoming, 1 if at_every_step(net, k) or is_pooled(net, k) else 0, to,
+                below_row,
                 at(memory, of_direction[KERNEL_T]), at(memory, of_direction[RECURRENT_T]), scratch,
                 at(memory, of_direction[KEPT]), net[DROPS_STATE], stop,
             )  # fmt: skip
