@@ -48,7 +48,7 @@ class NetworkSpec:
 MASK_VALUE = float(np.finfo(np.float32).min)
 
 
-def build_network(spec, seed, *, mask="layer", n_timesteps=None):
+def build_network(spec, seed, *, mask="layer", n_timesteps=None, name="recurrent_network"):
     """Build the network with fresh weights.
 
     Parameters
@@ -61,6 +61,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
         Whether a stock masking layer finds the masked time steps in the input.
     n_timesteps : int or None, default=None
         Static length of the time axis, which some export formats need.
+    name : str, default="recurrent_network"
 
     Returns
     -------
@@ -94,7 +95,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
-    network = keras.Model(inputs, outputs, name="recurrent_network")
+    network = keras.Model(inputs, outputs, name=name)
     if seed is not None and not callable(spec.cell):
         assign(network_variables(network), fresh_values(signature(network), seed))
     return network

@@ -46,7 +46,7 @@ def train(
     has_missing = any_missing(dataset, validation)
     if has_missing:
         check_metrics_of_missing(plan.metrics, dataset.targets.values.shape[1], plan.name)
-    parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
+    parts = _parts(plan, dataset, has_missing)
     if plan.checkpoint is not None:
         engine = "keras" if isinstance(parts, str) else kernel_hash()
         record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))
@@ -59,6 +59,17 @@ def train(
             record.progress.close()
     assert record.result is not None
     return record.result, record
+
+
+def uses_keras(plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> bool:
+    """Return whether Keras, or a callback, takes part in training, so that fits cannot run in threads."""
+    parts = _parts(plan, dataset, any_missing(dataset, validation))
+    return bool(plan.callbacks) or isinstance(parts, str) or parts.uses_keras
+
+
+def _parts(plan, dataset, has_missing):
+    """Return what native kernels train with, or the reason to fall back to Keras."""
+    return fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
 
 
 def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None) -> Any:
