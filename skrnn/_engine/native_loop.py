@@ -14,6 +14,7 @@ from skrnn._engine.dataset import Dataset
 from skrnn._engine.distribution_losses import DistributionLoss, outputs_per_target, point_predictions
 from skrnn._engine.keras_compile import resolved_loss
 from skrnn._engine.keras_loss import KerasLoss, depends_on_padding, keras_loss_reason
+from skrnn._engine.keras_metrics import KerasMetrics
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
 from skrnn._engine.missing_targets import loss_without_missing
@@ -34,6 +35,11 @@ class NativeParts:
     loss: NativeLoss | KerasLoss
     metrics: list[Any]
     device: str | None = None
+
+    @property
+    def uses_keras(self) -> bool:
+        """Whether Keras computes the loss or a metric."""
+        return isinstance(self.loss, KerasLoss) or any(isinstance(metric, KerasMetrics) for metric in self.metrics)
 
 
 def native_parts(plan: TrainingPlan, targets: Targets, *, has_missing: bool) -> NativeParts | str:

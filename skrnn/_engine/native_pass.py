@@ -13,7 +13,7 @@ from skrnn._engine.architecture import Architecture, aligned_zeros
 from skrnn._engine.dataset import sample_order
 from skrnn._engine.native import tables
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._engine.threads import n_threads, run_in_threads
+from skrnn._engine.threads import n_threads, raise_if_stopped, run_in_threads
 
 _KINDS = {"float32": tables.SINGLE, "float64": tables.DOUBLE, "int32": tables.INT32, "int64": tables.INT64}
 # Numbers of multiplications: about half a millisecond of work, and about ten milliseconds, which a signal may wait.
@@ -153,6 +153,7 @@ class Workers:
 
     def run(self, weights: NDArray[Any]) -> None:
         """Run the kernel with the given weights."""
+        raise_if_stopped()
         job = self._job
         fixed = weights, job.architecture.table, job.table
 

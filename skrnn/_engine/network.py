@@ -51,7 +51,7 @@ class NetworkSpec:
         return self.n_features + sum(dim - 1 for _, _, dim in self.categories)
 
 
-def build_network(spec, seed, *, mask="layer", n_timesteps=None):
+def build_network(spec, seed, *, mask="layer", n_timesteps=None, name="recurrent_network"):
     """Build the network with fresh weights.
 
     Parameters
@@ -64,6 +64,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
         Whether a stock masking layer finds the masked time steps in the input.
     n_timesteps : int or None, default=None
         Static length of the time axis, which some export formats need.
+    name : str, default="recurrent_network"
 
     Returns
     -------
@@ -105,7 +106,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
-    network = keras.Model(inputs, outputs, name="recurrent_network")
+    network = keras.Model(inputs, outputs, name=name)
     if seed is not None and not callable(spec.cell):
         assign(network_variables(network), fresh_values(signature(network), seed))
     return network

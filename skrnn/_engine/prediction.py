@@ -38,16 +38,35 @@ def packed_weights(spec, state):
     return packed
 
 
-def fitted_model(spec, weights, mask_layer, n_timesteps=None):
-    """Return a new stock ``keras.Model`` with trained weights, with a static time axis if a length is given."""
+def fitted_model(spec, states, mask_layer, n_timesteps=None):
+    """Return a new stock ``keras.Model`` of a trained network, or of the mean of several.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    states : list of TrainedState
+        States of networks of the same architecture.
+    mask_layer : {"layer", None}
+        How the model finds masked time steps, as in `build_network`.
+    n_timesteps : int or None, default=None
+        Static length of the time axis.
+    """
     import keras
 
     if spec.embedding is not None and n_timesteps is not None:
         n_timesteps += -n_timesteps % spec.patch_size  # as `keras_inputs` arranges token ids
+    names = ["recurrent_network"] if len(states) == 1 else [f"member_{k}" for k in range(len(states))]
     with default_dtype_policy():
-        model = build_network(spec, None, mask=mask_layer, n_timesteps=n_timesteps)
+        networks = [build_network(spec, None, mask=mask_layer, n_timesteps=n_timesteps, name=name) for name in names]
+        model = networks[0]
+        if len(networks) > 1:
+            [first] = model.inputs
+            inputs = keras.layers.Input(first.shape[1:], dtype=first.dtype, name=first.name)
+            average = keras.layers.Average(dtype=spec.dtype, name="average")
+            model = keras.Model(inputs, average([network(inputs) for network in networks]), name="recurrent_networks")
         # Keras exports only models that have been called. A symbolic call is enough and computes nothing; a call with
         # data would take time, and advance the generators of recurrent dropout.
         model(keras.KerasTensor(model.input_shape, dtype=model.inputs[0].dtype))
-        assign(network_variables(model), weights)
+        for network, state in zip(networks, states, strict=True):
+            assign(network_variables(network), state.weights)
     return model

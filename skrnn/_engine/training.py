@@ -49,9 +49,12 @@ def train(
     has_missing = any_missing(dataset, validation)
     if has_missing:
         check_metrics_of_missing(plan.metrics, dataset.targets.values.shape[1], plan.name)
-    parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
+    parts = _parts(plan, dataset, has_missing)
     if not isinstance(parts, str):
-        parts = _on_device(parts, plan, dataset, validation)
+        choice = _device(parts, plan, dataset, validation)
+        engine = "native kernels" if choice.device is None else f"torch on {choice.label}"
+        logger.debug("%s trains by %s: %s", plan.name, engine, choice.reason)
+        parts = replace(parts, device=choice.device)
     if plan.checkpoint is not None:
         engine = "keras" if isinstance(parts, str) else _engine_version(parts)
         record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))
@@ -66,15 +69,28 @@ def train(
     return record.result, record
 
 
+def needs_all_cores(plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> bool:
+    """Return whether Keras, a callback or torch takes part in training, so that fits cannot run in threads."""
+    parts = _parts(plan, dataset, any_missing(dataset, validation))
+    if plan.callbacks or isinstance(parts, str) or parts.uses_keras:
+        return True
+    return _device(parts, plan, dataset, validation).device is not None
+
+
+def _parts(plan, dataset, has_missing):
+    """Return what native kernels train with, or the reason to fall back to Keras."""
+    return fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
+
+
 def _engine_version(parts):
     """Return what distinguishes results of kernels, or of torch, from those of other versions."""
     return kernel_hash() if parts.device is None else f"torch {version('torch')} {parts.device}"
 
 
-def _on_device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> NativeParts:
-    """Return the parts with the device of torch if it trains, and log the engine."""
+def _device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> Any:
+    """Return the device of torch that trains, None for native kernels, and the reason."""
     data = [d for d in (dataset, validation) if d is not None]
-    choice = training_device(
+    return training_device(
         plan.spec,
         parts.optimizer,
         parts.loss,
@@ -82,9 +98,6 @@ def _on_device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validat
         n_steps=plan.epochs * int(dataset.sequences.lengths.sum()),
         n_numbers=sum(d.sequences.values.size + d.targets.values.size for d in data),
     )
-    engine = "native kernels" if choice.device is None else f"torch on {choice.label}"
-    logger.debug("%s trains by %s: %s", plan.name, engine, choice.reason)
-    return replace(parts, device=choice.device)
 
 
 def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None) -> Any:

@@ -30,6 +30,7 @@ from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
 from skrnn._estimators.first_data import check_first_data
 from skrnn._estimators.html import Model, network_block
+from skrnn._estimators.members import mean_outputs, members_of, train_members
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.training_plan import seed_of, training_plan
@@ -63,6 +64,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     n_iter_: int
     best_epoch_: int
     n_outputs_: int
+    members_: list[Any]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     _schema: InputSchema  # what fit has learned of X
@@ -159,7 +161,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
                 f"{self.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
                 "and y_val to fit."
             )
-        self._train(training, validation, resumes=resumes, epochs=epochs, partial=partial)
+        train_members(self, training, validation, resumes=resumes, epochs=epochs, partial=partial)
 
     def _training_data(self, X, y, sample_weight, validation_data, resumes, classes, partial):
         """Read the data passed to `fit`; return the training set, and the validation set or None."""
@@ -242,7 +244,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             ) from error
 
     def _train(self, training, validation, *, resumes, epochs, partial):
-        """Train the network, and set the fitted attributes."""
+        """Train one network, set the fitted attributes, and return the record of the fit."""
         name = type(self).__name__
         if not resumes:
             self._seed = seed_of(self.random_state)
@@ -270,18 +272,25 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         self.n_iter_ = first_epoch + record.n_epochs
         self.best_epoch_ = first_epoch + record.best_epoch
         self.n_outputs_ = spec.n_outputs
+        return record
 
     # ------------------------------------------------------------------ prediction
 
     def _outputs(self, X):
-        """Return the outputs of the network in the layout of `X`, NaN at padded time steps, and `X` as it was read."""
+        """Return the outputs in the layout of `X`, NaN at padded time steps, and `X` as it was read."""
+        outputs, data = self._outputs_of_members(X)
+        return mean_outputs(outputs), data
+
+    def _outputs_of_members(self, X):
+        """Return a list of the outputs of each member, as `_outputs` averages them, and `X` as it was read."""
         check_is_fitted(self)
         data = self._schema.read(self, X)
         sequences = data.sequences
         remedy = "Cut the sequences into shorter windows, or fit with fewer units."
+        states, mask_layer = [member._state for member in members_of(self)], self._mask_layer()
         with memory_error(type(self).__name__, min(PREDICTED_AT_ONCE, len(data)), sequences.n_timesteps, remedy):
-            outputs = predict(self._spec, self._state, sequences, mask_layer=self._mask_layer())
-        return sequences.to_layout(outputs, np.nan) if self._targets.per_step else outputs, data
+            outputs = [predict(self._spec, state, sequences, mask_layer=mask_layer) for state in states]
+        return [sequences.to_layout(of, np.nan) for of in outputs] if self._targets.per_step else outputs, data
 
     def _in_layout(self, predictions, data):
         """Return predictions for the time steps of a list of sequences as such a list."""
@@ -338,6 +347,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     def model_(self) -> keras.Model:
         """Trained network as a ``keras.Model`` with built-in Keras layers only, created on first access.
 
+        With ``n_members > 1``, it consists of the networks of all members and the average of their outputs.
         It can be exported, for example to ONNX. For 2-D `X`, the length of its time axis is fixed.
 
         Raises
@@ -349,12 +359,13 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call fit first.")
         if "_model" not in vars(self):
             n_timesteps = self.n_features_in_ if self._schema.n_dimensions == 2 else None
-            self._model = fitted_model(self._spec, self._state.weights, self._mask_layer(), n_timesteps)
+            states = [member._state for member in members_of(self)]
+            self._model = fitted_model(self._spec, states, self._mask_layer(), n_timesteps)
         return self._model
 
     def _n_parameters(self):
-        """Return the number of trained weights."""
-        return sum(weights.size for weights in self._state.weights if weights.dtype.kind == "f")
+        """Return the number of trained weights of all members."""
+        return sum(weights.size for m in members_of(self) for weights in m._state.weights if weights.dtype.kind == "f")
 
     # ------------------------------------------------------------------ for scikit-learn
 

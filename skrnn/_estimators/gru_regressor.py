@@ -79,7 +79,8 @@ class GRURegressor(BaseRecurrentRegressor):
         `predict_quantiles`. "gaussian" is the negative log-likelihood of a normal distribution [NW94]_, averaged over
         outputs: the network has a mean and a scale per output, which ``predict(X, return_std=True)`` returns. The first
         half of the columns of ``model_``'s output are the means, the second half numbers s, for which the standard
-        deviation is softplus(s) + 0.001. Keras computes a custom loss from the outputs of each batch.
+        deviation is softplus(s) + 0.001; with ``n_members > 1`` both are averages, and s does not contain the
+        disagreement of the members. Keras computes a custom loss from the outputs of each batch.
     quantile : float in (0, 1), or tuple of such floats, default=0.5
         Quantile or quantiles to estimate. Only used if ``loss="quantile"``. Several quantiles must be strictly
         increasing and contain 0.5; then `predict` returns the medians, and `predict_quantiles` all of them. In the
@@ -106,6 +107,14 @@ class GRURegressor(BaseRecurrentRegressor):
         Number of epochs without improvement after which early stopping ends training. 0 is treated as 1.
     min_delta : float, default=0.0
         Minimum decrease of the validation loss that counts as an improvement.
+    n_members : int, default=1
+        Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
+        mean of their predictions. The seeds derive from `random_state`; that of the first member is
+        the seed of an estimator with one network. Members are trained side by side on the available cores, with results
+        that do not depend on their number, except where training uses Keras or `callbacks` other than a `Checkpoint`:
+        then they are trained one after the other, with the same instances of callbacks. With `early_stopping`, each
+        member stops by itself, on the same validation data. With ``verbose``, the progress line is that of the first
+        member, and one line follows for each member.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
@@ -132,13 +141,20 @@ class GRURegressor(BaseRecurrentRegressor):
     model_ : keras.Model
         Trained network, with built-in Keras layers only: the file that ``est.model_.save("m.keras")`` writes can be
         loaded where skrnn is not installed. `model_input` returns the array to pass to it. The model is a copy;
-        training it does not change the predictions of the estimator.
+        training it does not change the predictions of the estimator. With ``n_members > 1``, it contains the networks
+        of all members, and its output is the average of theirs.
+    members_ : list of estimators
+        Fitted estimators with ``n_members=1``, whose `random_state` is the seed of the member. Only available if
+        ``n_members > 1``.
     history_ : dict of str to list of float
-        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``.
+        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``. With ``n_members >
+        1``, the means over the members that were trained in the epoch.
     n_iter_ : int
-        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`.
+        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`. With
+        ``n_members > 1``, the largest number of all members.
     best_epoch_ : int
-        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch.
+        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch. With
+        ``n_members > 1``, the largest index of all members.
     n_outputs_ : int
         Number of units of the output layer.
     n_features_in_ : int
@@ -218,6 +234,7 @@ class GRURegressor(BaseRecurrentRegressor):
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
+        n_members: int = 1,
         callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | Checkpoint | type | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -247,6 +264,7 @@ class GRURegressor(BaseRecurrentRegressor):
         self.early_stopping = early_stopping
         self.patience = patience
         self.min_delta = min_delta
+        self.n_members = n_members
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state

@@ -43,6 +43,7 @@ class ParametersMixin(BaseEstimator):
         "early_stopping": ["boolean"],
         "patience": [Interval(Integral, 0, None, closed="left")],
         "min_delta": [Interval(Real, 0, None, closed="left")],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, dict, HasMethods(["on_epoch_end"]), type, Checkpoint, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],

@@ -105,6 +105,14 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         Number of epochs without improvement after which early stopping ends training. 0 is treated as 1.
     min_delta : float, default=0.0
         Minimum decrease of the validation loss that counts as an improvement.
+    n_members : int, default=1
+        Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
+        mean of their class probabilities. The seeds derive from `random_state`; that of the first member is
+        the seed of an estimator with one network. Members are trained side by side on the available cores, with results
+        that do not depend on their number, except where training uses Keras or `callbacks` other than a `Checkpoint`:
+        then they are trained one after the other, with the same instances of callbacks. With `early_stopping`, each
+        member stops by itself, on the same validation data. With ``verbose``, the progress line is that of the first
+        member, and one line follows for each member.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
@@ -133,13 +141,20 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     model_ : keras.Model
         Trained network, with built-in Keras layers only: the file that ``est.model_.save("m.keras")`` writes can be
         loaded where skrnn is not installed. `model_input` returns the array to pass to it. The model is a copy;
-        training it does not change the predictions of the estimator.
+        training it does not change the predictions of the estimator. With ``n_members > 1``, it contains the networks
+        of all members, and its output is the average of theirs.
+    members_ : list of estimators
+        Fitted estimators with ``n_members=1``, whose `random_state` is the seed of the member. Only available if
+        ``n_members > 1``.
     history_ : dict of str to list of float
-        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``.
+        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``. With ``n_members >
+        1``, the means over the members that were trained in the epoch.
     n_iter_ : int
-        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`.
+        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`. With
+        ``n_members > 1``, the largest number of all members.
     best_epoch_ : int
-        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch.
+        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch. With
+        ``n_members > 1``, the largest index of all members.
     n_outputs_ : int
         Number of units of the output layer.
     n_features_in_ : int
@@ -211,6 +226,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
+        n_members: int = 1,
         callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | Checkpoint | type | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -241,6 +257,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         self.early_stopping = early_stopping
         self.patience = patience
         self.min_delta = min_delta
+        self.n_members = n_members
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state
