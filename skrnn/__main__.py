@@ -26,7 +26,7 @@ REQUIRED = (
     "pandas",
     "joblib",
 )
-OPTIONAL = ("matplotlib", "distributed", "skops")
+OPTIONAL = ("torch", "matplotlib", "distributed", "skops")
 # Prefixes of variables that change how networks run. Not all variables that start with TF_ are TensorFlow's.
 VARIABLES = (
     "SKRNN_",
@@ -122,17 +122,22 @@ def _version(name):
 
 def _machine():
     """Yield lines about the cores, the engine, the processor and the cache folders of kernels."""
-    from skrnn._engine.fallback import process_reason
+    from skrnn._engine.fallback import chosen_engine, process_reason
     from skrnn._engine.native.cache import cache_folder, host_target
     from skrnn._engine.native.library import LIBRARIES
     from skrnn._engine.threads import n_threads
+    from skrnn._engine.torch.device import device_of_process
 
     yield f"cores         {joblib.cpu_count()} for this process, {n_threads()} threads per fit"
     reason = process_reason()
     if reason is not None:
         yield f"engine        Keras's built-in training loop, because {reason}"
         return
-    yield "engine        native kernels"
+    if chosen_engine() == "torch":
+        choice = device_of_process()
+        yield f"engine        torch {_version('torch')} on {choice.label}, because the environment sets {choice.reason}"
+    else:
+        yield "engine        native kernels"
     yield f"processor     {host_target()[0]}"
     for dtype in LIBRARIES:
         yield f"kernels       {cache_folder(dtype) or 'not cached, as no folder is writable'}"

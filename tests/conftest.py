@@ -4,6 +4,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from importlib.util import find_spec
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported: its C++ parts log to standard error
 
@@ -45,6 +46,12 @@ from skrnn._engine.native.library import LIBRARIES
 
 LIBRARIES[sys.argv[1]].compile_all()
 """
+
+
+def pytest_configure(config):
+    """Collect no doctests of the modules that import torch if it is not installed, since it is optional."""
+    if find_spec("torch") is None:
+        config.option.ignore = [*(config.option.ignore or []), "skrnn/_engine/torch"]
 
 
 def pytest_sessionstart(session):

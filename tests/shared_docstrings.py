@@ -24,7 +24,7 @@ SOURCES = {
 }
 
 # Entries that differ from those of the source on purpose.
-PARTICULAR = {"recurrent_classifier": {"return_sequences", "loss", "metrics", "validation_split"}}
+PARTICULAR = {"recurrent_classifier": {"return_sequences", "loss", "metrics", "validation_split", "n_members"}}
 
 
 def read_modules():

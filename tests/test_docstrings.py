@@ -178,6 +178,7 @@ WORDS = {
     timedelta: {"timedelta"},
     np.timedelta64: {"timedelta"},
     skrnn.Checkpoint: {"Checkpoint"},
+    skrnn.CalendarFeatures: {"CalendarFeatures"},
 }
 # What these let pass may be called otherwise as well: a float may be an int, a callable a class.
 OPEN = (Real, callable, "array-like", HasMethods)
@@ -278,8 +279,8 @@ def _fitted():
     scores = pd.DataFrame({"estimator": ["gru"], "test_score": [0.5]})
     forecaster = skrnn.SequenceForecaster(LinearRegression(), window=2, target_transformer=StandardScaler())
     return {
-        "GRURegressor": lambda: make("GRURegressor").fit(rows, y),
-        "GRUClassifier": lambda: make("GRUClassifier").fit(rows, y > 5),
+        "GRURegressor": lambda: make("GRURegressor", n_members=2).fit(rows, y),
+        "GRUClassifier": lambda: make("GRUClassifier", n_members=2).fit(rows, y > 5),
         "SequenceForecaster": lambda: forecaster.fit(rows, y),
         "CalendarFeatures": lambda: skrnn.CalendarFeatures(["month"]).fit(
             rows.set_axis(pd.date_range("2024", periods=12))

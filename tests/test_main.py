@@ -52,6 +52,15 @@ def test_the_report_says_why_kernels_do_not_run():
     assert "kernels" not in text
 
 
+@pytest.mark.slow
+def test_the_report_names_the_device_of_torch():
+    torch = pytest.importorskip("torch", reason="Is about torch, which is optional and not installed.")
+    status, text = report(SKRNN_ENGINE="torch")
+    assert status == 0, text
+    line = f"engine        torch {version('torch')} on the CPU, because the environment sets SKRNN_ENGINE=torch"
+    assert (line in text) or torch.cuda.is_available()
+
+
 def test_a_check_that_raises_is_reported(monkeypatch, capsys):
     def checks():
         yield True, "learns"
@@ -78,7 +87,7 @@ def test_an_unknown_engine_is_no_bug_to_report():
     status, text = report(SKRNN_ENGINE="foo")
     assert status == 1
     assert text.splitlines()[-1] == (
-        "The environment variable SKRNN_ENGINE must be one of keras, native, or not be set. Got 'foo' instead."
+        "The environment variable SKRNN_ENGINE must be one of keras, native, torch, or not be set. Got 'foo' instead."
     )
     assert "SKRNN_ENGINE=foo" in text  # the versions and variables are printed nevertheless
     assert "FAILED" not in text and "report" not in text

@@ -273,6 +273,8 @@ def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, 
     codes = np.concatenate([Xa, np.where(Xa[..., :1] > 0, 2.0, np.abs(Xa[..., :1]) // 2)], axis=2)  # NaN where padded
     of_codes = GRURegressor(3, categorical_features=[2], bidirectional=True, epochs=1, random_state=0).fit(codes, y)
     deep = GRURegressor((3, 2), bidirectional=True, dropout=0.1, dense_units=2, epochs=1, random_state=0)
+    of_patches = GRURegressor(3, patch_size=2, pooling="max", bidirectional=True, epochs=1, random_state=0).fit(Xa, y)
+    of_means = GRURegressor(3, patch_size=2, pooling="mean", epochs=1, random_state=0).fit(Xa, y)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKRNN_ENGINE", "keras")  # who trained a network does not matter here
         deep.fit(Xa, y)
@@ -282,6 +284,8 @@ def test_saved_model_predicts_the_same_where_skrnn_cannot_be_imported(tmp_path, 
         "padded": (fitted, Xa, fitted.predict(Xa)),
         "tokens": (of_tokens, tokens, of_tokens.predict_proba(tokens)[:, 1]),
         "codes": (of_codes, codes, of_codes.predict(codes)),
+        "patches": (of_patches, Xa, of_patches.predict(Xa)),
+        "means": (of_means, Xa, of_means.predict(Xa)),
         "deep": (deep, Xa, of_deep),
     }
     for name, (estimator, inputs, _) in cases.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _DAY = np.timedelta64(1, "D")
 # Fractions of the steps of a series that must be one period of a frequency, for a frequency of another series of the
 # panel, and for one inferred from the series itself.
 _MOST, _NEARLY_ALL = 0.5, 0.9
+_ROWS_AT_ONCE = 2**16  # of a panel, so that the numbers of their periods take little memory
 
 
 def frequency_of(time):
@@ -80,6 +82,8 @@ def _inferred_despite_gaps(time):
     if len(steps) < 2:
         return int(np.gcd.reduce(steps)) or time.freq.n if isinstance(time, pd.PeriodIndex) else None
     regular = steps <= 1.5 * np.sort(steps)[len(steps) // 2]
+    if _are_dates_as_integers(time_values(time)):
+        return None
     if regular.all() or regular.mean() < _NEARLY_ALL or _repeats(time):
         return None
     ends = np.concatenate([[-1], np.flatnonzero(~regular), [len(steps)]])  # of runs of rows without a gap
@@ -90,6 +94,17 @@ def _inferred_despite_gaps(time):
         return None
     numbers = _count(time, time[np.zeros(len(time), dtype=int)], frequency)
     return frequency if not np.isnan(numbers).any() and (np.diff(numbers) == 1).mean() >= _NEARLY_ALL else None
+
+
+def _are_dates_as_integers(values):
+    """Return True for integers such as 202312 or 20231231: the step after 202312 is 202401, not 202313."""
+    if values.dtype.kind not in "iu":
+        return False
+    last = values % 100
+    months = (last >= 1) & (last <= 12) & (values >= 100_000) & (values < 300_000)
+    middle = values // 100 % 100
+    days = (last >= 1) & (last <= 31) & (middle >= 1) & (middle <= 12) & (values >= 10**7) & (values < 3 * 10**7)
+    return bool(months.all() or days.all())
 
 
 def frequencies_of(labels):
@@ -292,6 +307,19 @@ def _may_be_regular(time, codes, bounds):
 
 def _agreement(time, codes, which, frequency):
     """Return which of some series lie on periods of a frequency, and the fraction of their steps of one period."""
+    bounds = np.searchsorted(codes, np.arange(len(which) + 1, dtype=codes.dtype))
+    new_block = np.flatnonzero(np.diff(bounds[:-1] // _ROWS_AT_ONCE)) + 1
+    on_grid, fractions = [], []
+    for first, end in pairwise([0, *new_block.tolist(), len(which)]):
+        rows = slice(bounds[first], bounds[end])
+        of_block = _agreement_of_block(time[rows], codes[rows] - codes.dtype.type(first), which[first:end], frequency)
+        on_grid.append(of_block[0])
+        fractions.append(of_block[1])
+    return np.concatenate(on_grid), np.concatenate(fractions)
+
+
+def _agreement_of_block(time, codes, which, frequency):
+    """Return what `_agreement` does, for series whose rows are processed together."""
     n_series = len(which)
     rows = np.flatnonzero(which[codes])
     first = np.searchsorted(codes, np.arange(n_series))

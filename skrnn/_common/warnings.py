@@ -18,6 +18,7 @@ _FOLDS = ("sklearn.model_selection._validation", "skrnn._model_selection.compare
 _SCORERS = ("sklearn.metrics._scorer",)
 
 _SILENCED: ContextVar[bool] = ContextVar("_SILENCED", default=False)
+_COLLECTED: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("_COLLECTED", default=None)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -26,6 +27,10 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     In a worker of joblib or Dask there may be no such line. Then it is attributed to the caller of this function.
     """
     if _SILENCED.get():
+        return
+    collected = _COLLECTED.get()
+    if collected is not None:
+        collected.append((message, category))
         return
     warnings.warn(message, category, stacklevel=_level_of_user(sys._getframe()))
 
@@ -48,6 +53,17 @@ def silenced() -> Iterator[None]:
         yield
     finally:
         _SILENCED.reset(token)
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[tuple[str, type[Warning]]]]:
+    """Collect the warnings of skrnn in this thread, messages and categories, instead of emitting them."""
+    found: list[tuple[str, type[Warning]]] = []
+    token = _COLLECTED.set(found)
+    try:
+        yield found
+    finally:
+        _COLLECTED.reset(token)
 
 
 def in_cross_validation() -> bool:

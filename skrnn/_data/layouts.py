@@ -20,6 +20,8 @@ from skrnn._data.sequences import Sequences
 
 _AXES = ("sample", "time step", "feature")
 
+_CHECKED_AT_ONCE = 2**16  # samples, as tables of int64 of all samples may take more memory than the rows
+
 TRANSPOSE_EACH = "[sequence.T for sequence in X]"
 
 
@@ -116,18 +118,20 @@ def _check_bounds(sequences, name):
             f"The starts, lengths and n_leading_padding of Sequences must be arrays of integers, one per sample, for "
             f"{name}. Got shapes {shapes}."
         )
-    starts, lengths, n_leading_padding = (array.astype(np.int64) for array in arrays)
-    n_rows, ends = len(sequences.values), starts + sequences.step * (lengths - 1)
-    wrong = (lengths < 1) | (n_leading_padding < 0) | (n_leading_padding + lengths > sequences.n_timesteps)
-    wrong |= (np.minimum(starts, ends) < 0) | (np.maximum(starts, ends) >= n_rows)
-    if wrong.any():
-        sample = int(np.argmax(wrong))
-        raise ValueError(
-            f"Sample {sample} of X starts at row {starts[sample]}, with {lengths[sample]} valid time step(s) "
-            f"{sequences.step} row(s) apart, after {n_leading_padding[sample]} padded one(s). {name} takes Sequences "
-            f"with at least one valid time step, which lie within their {n_rows} rows and {sequences.n_timesteps} time "
-            "steps."
-        )
+    n_rows = len(sequences.values)
+    for first in range(0, len(sequences), _CHECKED_AT_ONCE):
+        starts, lengths, n_leading_padding = (a[first : first + _CHECKED_AT_ONCE].astype(np.int64) for a in arrays)
+        ends = starts + sequences.step * (lengths - 1)
+        wrong = (lengths < 1) | (n_leading_padding < 0) | (n_leading_padding + lengths > sequences.n_timesteps)
+        wrong |= (np.minimum(starts, ends) < 0) | (np.maximum(starts, ends) >= n_rows)
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise ValueError(
+                f"Sample {first + at} of X starts at row {starts[at]}, with {lengths[at]} valid time step(s) "
+                f"{sequences.step} row(s) apart, after {n_leading_padding[at]} padded one(s). {name} takes Sequences "
+                f"with at least one valid time step, which lie within their {n_rows} rows and "
+                f"{sequences.n_timesteps} time steps."
+            )
 
 
 def _check_scales(sequences, name):
@@ -152,14 +156,19 @@ def _check_range(sequences, dtype, name):
         return
     n_scaled = sequences.shifts.shape[1]
     with np.errstate(over="ignore"):
-        largest = np.abs(sequences.values).max(axis=0, initial=0, where=np.isfinite(sequences.values))
-        largest[:n_scaled] += np.abs(sequences.shifts).max(axis=0)
+        largest = _largest(sequences.values, np.isfinite(sequences.values))
+        largest[:n_scaled] += _largest(sequences.shifts, True)
         largest[:n_scaled] /= sequences.scales.min(axis=0)
         if (largest <= np.finfo(dtype).max).all():
             return
         # Only a bound was exceeded, perhaps by rows of no sequence: the values themselves decide.
         applied = sequences.with_applied_scales()
     without_padding(replace(applied, values=_cast(applied.values, dtype)), applied.values, dtype, name)
+
+
+def _largest(values, where):
+    """Return the largest absolute value of each column, without a copy of the values."""
+    return np.maximum(values.max(axis=0, initial=0, where=where), -values.min(axis=0, initial=0, where=where))
 
 
 def sequences_from_list(X, dtype, name):

@@ -67,9 +67,10 @@ def column_or_level(X, label, parameter):
     if is_level or (isinstance(label, Integral) and -n_levels <= int(label) < n_levels):
         return index.get_level_values(label), False
     names = ", ".join(repr(name) for name in [*columns, *(n for n in level_names if n is not None)][:10])
+    names = f"Choose from {names}." if names else "X has neither columns nor named levels."
     if index is None:
-        raise ValueError(f"{parameter}={label!r} is not a column of X. Choose from {names}. {NO_INDEX}")
-    raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index. Choose from {names}.")
+        raise ValueError(f"{parameter}={label!r} is not a column of X. {names} {NO_INDEX}")
+    raise ValueError(f"{parameter}={label!r} is neither a column of X nor a level of its index. {names}")
 
 
 @stored_as("row labels")
@@ -94,9 +95,14 @@ class RowLabels:
     time: pd.Index | None
     is_pandas: bool
 
+    @property
+    def is_sorted(self):
+        """Whether the rows are sorted by series."""
+        return bool((self.codes[1:] >= self.codes[:-1]).all())
+
     def by_series(self):
         """Return the positions of the rows, sorted by series; the order within a series is kept."""
-        if (self.codes[1:] >= self.codes[:-1]).all():
+        if self.is_sorted:
             return np.arange(len(self.codes), dtype=positions_dtype(len(self.codes)))
         return np.argsort(self.codes, kind="stable").astype(positions_dtype(len(self.codes)))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skrnn._common.frames import as_pandas
 from skrnn._data.checks import NUMBERS, check_array_like
+from skrnn._data.row_labels import positions_dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def make_targets(values, sequences, weights, per_step):
     """
     n_samples = len(sequences)
     if not per_step:
-        return Targets(values, weights, np.arange(n_samples), per_step)
+        return Targets(values, weights, np.arange(n_samples, dtype=positions_dtype(n_samples)), per_step)
     starts = np.arange(n_samples) * sequences.n_timesteps + sequences.n_leading_padding
     return Targets(values.reshape(-1, values.shape[-1]), weights.reshape(-1), starts, per_step)
 

@@ -109,6 +109,7 @@ class Architecture:
         n_inputs = spec.n_inputs
         table[[tables.N_LAYERS, tables.DIRECTIONS, tables.EVERY_STEP]] = n_layers, directions, spec.return_sequences
         table[[tables.N_DENSE, tables.N_FEATURES]] = n_dense, n_inputs
+        table[[tables.PATCH_SIZE, tables.PATCH_STRIDE]] = spec.patch_size, spec.n_inputs_per_time_step
         table[[tables.GATES, tables.RECORD, tables.SLOPES]] = cell.gates, cell.record, cell.slopes
         table[[tables.INPUT_SLOPES, tables.SEPARATE]] = cell.input_slopes, cell.separate
         table[[tables.DROPS, tables.DROPS_STATE]] = spec.dropout > 0, spec.recurrent_dropout > 0
@@ -125,7 +126,7 @@ class Architecture:
         table[tables.EMBEDDING] = -1
         if spec.embedding is not None:
             table[tables.EMBEDDING], table[tables.EMBEDDING_ROW] = self._size, padded(spec.embedding[1])
-            table[tables.TOKENS_PER_STEP] = 1
+            table[tables.TOKENS_PER_STEP] = spec.patch_size
             self._add_table(0, *spec.embedding)
         if spec.categories:
             self._add_categories(table)
@@ -184,7 +185,8 @@ class Architecture:
         for variable, (column, n_rows, dim) in enumerate(spec.categories):
             self._categories[variable] = column, n_rows - 1, self._size - first, padded(dim), dim
             self._add_table(variable, n_rows, dim)
-        table[[tables.EMBEDDING, tables.TOKENS_PER_STEP]] = first, len(spec.categories)
+        table[[tables.EMBEDDING, tables.N_CATEGORIES]] = first, len(spec.categories)
+        table[tables.TOKENS_PER_STEP] = spec.patch_size * len(spec.categories)
         table[[tables.N_NUMERIC, tables.NUMERIC]] = len(self._numeric), self._numeric.ctypes.data
         table[tables.CATEGORIES] = self._categories.ctypes.data
 
@@ -227,7 +229,9 @@ class Architecture:
             kernels |= {tables.GATHER: "gather_categories", tables.SUM_TOKENS: "sum_category_gradients"}
         if spec.bidirectional:
             kernels |= {tables.REVERSE: "reverse", tables.ADD_REVERSED: "add_reversed"}
-        if spec.bidirectional or spec.dropout:
+        if spec.pooling != "last":
+            kernels |= {tables.POOL: f"pool_{spec.pooling}", tables.POOL_BACK: f"pool_{spec.pooling}_back"}
+        if spec.bidirectional or spec.dropout or spec.pooling != "last":
             kernels[tables.DISTRIBUTE] = "distribute"
         return kernels
 
@@ -253,7 +257,7 @@ class Architecture:
         return [array[0] if k in self._vectors else array for k, array in enumerate(arrays)]
 
     def work_per_step(self) -> int:
-        """Return the approximate number of multiplications per time step of one sequence, forward and backward."""
+        """Return the approximate number of multiplications per step of one sequence, forward and backward."""
         sizes = self.table[tables.N_HEAD :].reshape(-1, tables.N_ROW)[: self.n_layers * self.directions]
         return int(
             3 * self._cell.gates * (sizes[:, tables.WIDTH] * (sizes[:, tables.INPUTS] + sizes[:, tables.UNITS])).sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skrnn._engine.callbacks import callback_list, has_validation_hooks, report_loss
 from skrnn._engine.fallback import ENGINE_VARIABLE
@@ -13,6 +13,9 @@ from skrnn._engine.keras_metrics import built_metrics, metric_list
 from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.network import assign
 from skrnn._engine.training_plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from skrnn._engine.torch.training import TorchTraining
 
 
 class CallbackModel:
@@ -39,7 +42,7 @@ class CallbackModel:
         self._logs: Any = None
         self._configuration: Any = None  # of the compiled network, until the first step
 
-    def begin(self, training: NativeTraining, n_batches: int) -> int:
+    def begin(self, training: NativeTraining | TorchTraining, n_batches: int) -> int:
         """Call ``on_train_begin``; return the initial epoch if a callback has set one, else 0."""
         import keras
 

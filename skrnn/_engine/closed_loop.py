@@ -62,8 +62,7 @@ def closed_loop(
 def _continue(architecture, weights, windows, output_steps, n_blocks):
     """Write the predictions into the rows of the table that follow each window."""
     n, job = len(windows), Job(architecture, windows)
-    job.set(tables.ORDER, np.arange(n))
-    job.set(tables.POSITIONS, job.array(tables.ORDER))
+    job.set_positions(tables.ORDER, np.arange(n))
     job.set(tables.SYNC, np.zeros(tables.N_COUNTS, np.int64))
     job.table[tables.N_SAMPLES] = n
     # The results do not depend on how many series are computed at once: a row of a product depends on no other row.

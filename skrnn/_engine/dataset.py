@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._data.row_labels import positions_dtype
 from skrnn._data.sequences import Sequences
 from skrnn._data.targets import Targets
 
@@ -57,7 +58,10 @@ class Dataset:
 
 def sample_order(n_samples: int, shuffle_seed: int | Sequence[int] | None) -> NDArray[Any]:
     """Return the order of the samples in a pass: unchanged if the seed is None, else shuffled."""
-    return np.arange(n_samples) if shuffle_seed is None else np.random.default_rng(shuffle_seed).permutation(n_samples)
+    order = np.arange(n_samples, dtype=positions_dtype(n_samples))
+    if shuffle_seed is not None:
+        np.random.default_rng(shuffle_seed).shuffle(order)
+    return order
 
 
 def batch_order(n_samples: int, batch_size: int, shuffle_seed: int | Sequence[int] | None = None) -> list[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Whether native kernels or Keras's built-in loop run a network, determined without importing Keras."""
+"""Whether Keras's built-in loop or another engine runs a network, determined without importing Keras."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from skrnn._engine.cells import CELLS
 
-ENGINE_VARIABLE = "SKRNN_ENGINE"  # "keras" for Keras's built-in loop, "native" for kernels on the CPU
-_ENGINES = ("keras", "native")
+# "keras" for Keras's built-in loop, "native" for kernels on the CPU, "torch" for torch, on a GPU if there is one
+ENGINE_VARIABLE = "SKRNN_ENGINE"
+_ENGINES = ("keras", "native", "torch")
 
 
 def fallback_reason(spec: Any) -> str | None:
-    """Return the reason why Keras trains and predicts with a network, or None if native kernels do."""
+    """Return the reason why Keras trains and predicts with a network, or None if native kernels or torch do."""
     if callable(spec.cell):
         return "the cell is a callable"
     if CELLS[spec.cell].native is None:
@@ -22,19 +23,31 @@ def fallback_reason(spec: Any) -> str | None:
     return process_reason()
 
 
-def process_reason():
-    """Return the reason why Keras runs all networks of this process, or None."""
+def chosen_engine() -> str:
+    """Return the engine that the environment sets, or "" if it does not.
+
+    Raises
+    ------
+    ValueError
+        If there is no such engine.
+    """
     engine = os.environ.get(ENGINE_VARIABLE, "")
     if engine and engine not in _ENGINES:
         raise ValueError(
             f"The environment variable {ENGINE_VARIABLE} must be one of {', '.join(_ENGINES)}, or not be set. Got "
             f"{engine!r} instead."
         )
+    return engine
+
+
+def process_reason():
+    """Return the reason why Keras runs all networks of this process, or None."""
+    engine = chosen_engine()
     if engine == "keras":
         return f"the environment sets {ENGINE_VARIABLE}=keras"
     if n_replicas() > 1:
         return "a strategy of tf.distribute is in scope"
-    if engine != "native" and has_gpu():
+    if not engine and has_gpu():
         return "TensorFlow has a GPU"
     return None
 

@@ -9,15 +9,27 @@ from numpy.typing import NDArray
 
 from skrnn._data.sequences import Sequences
 from skrnn._engine.dataset import Dataset
-from skrnn._engine.network import MASK_VALUE
+from skrnn._engine.keras_steps import MASK_VALUE
 
 
 def keras_inputs(
-    sequences: Sequences, indices: NDArray[Any], tokens: bool, n_timesteps: int | None = None
+    sequences: Sequences, indices: NDArray[Any], tokens: bool, n_timesteps: int | None = None, patch_size: int = 1
 ) -> NDArray[Any]:
-    """Return the input of the stock network: valid time steps first, then those that its masking layer finds."""
+    """Return the input of the stock network: valid time steps first, then those that its masking layer finds.
+
+    If lengths differ, or for token ids, sequences fill patches: masked time steps come before the first valid one if
+    the length is not a multiple of ``patch_size``. All masked patches still come last, which cuDNN requires.
+    """
+    n_timesteps = sequences.n_timesteps if n_timesteps is None else n_timesteps
+    fills_patches = patch_size > 1 and (tokens or (sequences.lengths < n_timesteps).any())
+    n_timesteps += -n_timesteps % patch_size if fills_patches else 0
     values = sequences.gather(indices, n_timesteps)
     is_padding = ~sequences.valid(indices, n_timesteps)
+    if fills_patches:
+        lengths = sequences.lengths[indices][:, None]
+        steps = np.arange(n_timesteps) - (-lengths % patch_size)
+        values = np.take_along_axis(values, np.maximum(steps, 0)[..., None], axis=1)
+        is_padding = (steps < 0) | (steps >= lengths)
     if tokens:
         return np.where(is_padding, 0, values[..., 0])
     if is_padding.any():
@@ -26,7 +38,13 @@ def keras_inputs(
 
 
 def keras_batch(
-    dataset: Dataset, samples: NDArray[Any], scale: float, dtype: str, tokens: bool, n_devices: int = 1
+    dataset: Dataset,
+    samples: NDArray[Any],
+    scale: float,
+    dtype: str,
+    tokens: bool,
+    n_devices: int = 1,
+    patch_size: int = 1,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return sequences, targets and weights of one batch for Keras.
 
@@ -44,6 +62,8 @@ def keras_batch(
     n_devices : int, default=1
         Number of devices that share the batch. Each gets the same number of samples, some of zero weight, because Keras
         averages over the devices.
+    patch_size : int, default=1
+        Number of time steps per step of the network.
     """
     n_samples = len(samples)
     samples = np.pad(samples, (0, -n_samples % n_devices), constant_values=-1)
@@ -52,4 +72,5 @@ def keras_batch(
     targets, weights = dataset.targets.gather(samples, is_valid)
     weights = weights * (len(samples) / n_samples * scale)
     weights[samples < 0] = 0
-    return keras_inputs(dataset.sequences, samples, tokens, n_timesteps), targets, weights.astype(dtype)
+    inputs = keras_inputs(dataset.sequences, samples, tokens, n_timesteps, patch_size)
+    return inputs, targets, weights.astype(dtype)

@@ -57,7 +57,7 @@ def fit_with_keras(
     values = plan.starting_values(lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
     assign(training_variables(model), values)
     # Keras calls `batch` in another thread, where no tf.distribute strategy is in scope: look it up here.
-    batch_format = plan.spec.dtype, plan.spec.embedding is not None, n_replicas()
+    batch_format = plan.spec.dtype, plan.spec.embedding is not None, n_replicas(), plan.spec.patch_size
     first_epoch = plan.first_epoch + record.n_epochs
 
     def restore():
@@ -224,7 +224,8 @@ def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str 
     """Return outputs of a trained network."""
     predictor, tokens, n = _predictor(spec, mask_layer), spec.embedding is not None, len(sequences)
     parts = np.split(np.arange(n), np.arange(_SAMPLES_AT_ONCE, n, _SAMPLES_AT_ONCE))
-    return np.concatenate([predictor.predict(weights, keras_inputs(sequences, part, tokens)) for part in parts])
+    arrays = (keras_inputs(sequences, part, tokens, patch_size=spec.patch_size) for part in parts)
+    return np.concatenate([predictor.predict(weights, inputs) for inputs in arrays])
 
 
 @lru_cache(maxsize=16)

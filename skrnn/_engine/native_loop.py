@@ -1,4 +1,4 @@
-"""Training loop of native kernels: epochs, validation, metrics and callbacks."""
+"""Training loop of native kernels and of torch: epochs, validation, metrics and callbacks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from skrnn._engine.dataset import Dataset
 from skrnn._engine.distribution_losses import DistributionLoss, outputs_per_target, point_predictions
 from skrnn._engine.keras_compile import resolved_loss
 from skrnn._engine.keras_loss import KerasLoss, depends_on_padding, keras_loss_reason
+from skrnn._engine.keras_metrics import KerasMetrics
 from skrnn._engine.losses import NativeLoss, check_loss_arguments, native_loss
 from skrnn._engine.metrics import make_metrics
 from skrnn._engine.missing_targets import loss_without_missing
@@ -28,11 +29,17 @@ from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_vali
 
 @dataclass(frozen=True)
 class NativeParts:
-    """Optimizer, loss and metrics for training by kernels."""
+    """Optimizer, loss and metrics for training by kernels, or by torch on a device."""
 
     optimizer: NativeOptimizer
     loss: NativeLoss | KerasLoss
     metrics: list[Any]
+    device: str | None = None
+
+    @property
+    def uses_keras(self) -> bool:
+        """Whether Keras computes the loss or a metric."""
+        return isinstance(self.loss, KerasLoss) or any(isinstance(metric, KerasMetrics) for metric in self.metrics)
 
 
 def native_parts(plan: TrainingPlan, targets: Targets, *, has_missing: bool) -> NativeParts | str:
@@ -115,9 +122,12 @@ def fit_natively(
     training = _training(parts, plan, dataset)
     training.load(_starting_values(parts, plan, variables))
 
-    def current_state():
-        values = training.values()
+    def state_of(values):
         return TrainedState(values[: len(variables)], values[len(variables) :], parts.optimizer.name)
+
+    def current_state():
+        snapshot = training.snapshot()
+        return lambda: state_of(snapshot())
 
     first_epoch, metrics = plan.first_epoch + record.n_epochs, _EpochMetrics(parts.metrics, plan.loss, dataset)
     held_out = None
@@ -155,22 +165,24 @@ def fit_natively(
             break
     if hooks is not None:
         hooks.end()
-    return current_state()
+    return state_of(training.values())
 
 
 def _training(parts, plan, dataset):
-    """Return the native training on the data of a plan."""
-    return NativeTraining(
-        architecture_of(plan.spec),
-        parts.optimizer,
-        parts.loss,
-        dataset,
-        mean_weight=plan.mean_weight(dataset),
-        batch_size=plan.batch_size,
-        seed=plan.seed,
-        shuffle=plan.shuffle,
-        keeps_outputs=bool(parts.metrics),
-    )
+    """Return the training on the data of a plan, by kernels or by torch."""
+    arguments = architecture_of(plan.spec), parts.optimizer, parts.loss, dataset
+    options = {
+        "mean_weight": plan.mean_weight(dataset),
+        "batch_size": plan.batch_size,
+        "seed": plan.seed,
+        "shuffle": plan.shuffle,
+        "keeps_outputs": bool(parts.metrics),
+    }
+    if parts.device is None:
+        return NativeTraining(*arguments, **options)
+    from skrnn._engine.torch.training import TorchTraining
+
+    return TorchTraining(*arguments, **options, device=parts.device, epochs=plan.epochs)
 
 
 def _starting_values(parts, plan, variables):

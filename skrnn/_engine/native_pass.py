@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._data.row_labels import positions_dtype
 from skrnn._data.sequences import Sequences
 from skrnn._engine.architecture import Architecture, aligned_zeros
+from skrnn._engine.dataset import sample_order
 from skrnn._engine.native import tables
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._engine.threads import n_threads, run_in_threads
+from skrnn._engine.threads import n_threads, raise_if_stopped, run_in_threads
 
 _KINDS = {"float32": tables.SINGLE, "float64": tables.DOUBLE, "int32": tables.INT32, "int64": tables.INT64}
 # Numbers of multiplications: about half a millisecond of work, and about ten milliseconds, which a signal may wait.
@@ -26,9 +28,11 @@ class Job:
     ----------
     architecture : Architecture
     sequences : Sequences
+    n_rows : int, default=0
+        Number of rows of targets or outputs.
     """
 
-    def __init__(self, architecture: Architecture, sequences: Sequences) -> None:
+    def __init__(self, architecture: Architecture, sequences: Sequences, n_rows: int = 0) -> None:
         self.architecture = architecture
         self._arrays: dict[int, NDArray[Any]] = {}
         self.table = np.zeros(tables.N_JOB, np.int64)
@@ -45,12 +49,19 @@ class Job:
         self.table[tables.VALUES_KIND] = _KINDS[values.dtype.name]
         self.table[[tables.ROW_STRIDE, tables.COLUMN_STRIDE]] = np.array(values.strides) // values.itemsize
         self.table[tables.STRIDE] = sequences.step
-        self.lengths = np.ascontiguousarray(sequences.lengths, np.int64)
-        self.set(tables.STARTS, np.ascontiguousarray(sequences.starts, np.int64))
-        self.set(tables.LENGTHS, self.lengths)
+        self._positions_dtype = positions_dtype(max(len(values), len(sequences), sequences.n_timesteps, n_rows))
+        self.table[tables.IS_WIDE] = self._positions_dtype == np.int64
+        n_timesteps = self.set_positions(tables.N_TIMESTEPS, sequences.lengths)
+        patch_size, self.lengths = architecture.spec.patch_size, n_timesteps
+        if patch_size > 1:
+            self.lengths = self.set_positions(tables.LENGTHS, -(-n_timesteps // patch_size))  # in steps: patches
+        else:
+            self.table[tables.LENGTHS] = self.table[tables.N_TIMESTEPS]
+        self.set_positions(tables.STARTS, sequences.starts)
         if sequences.shifts is not None and sequences.scales is not None:
             self.set(tables.SHIFTS, np.ascontiguousarray(sequences.shifts, np.float64))
-            self.set(tables.SCALES, np.ascontiguousarray(sequences.scales, np.float64))
+            if (sequences.scales != 1).any():
+                self.set(tables.SCALES, np.ascontiguousarray(sequences.scales, np.float64))
             self.table[tables.N_SCALED] = sequences.shifts.shape[1]
         self.set(tables.NUMBERS, self.numbers)
         self.set(tables.STOP, self.stop)
@@ -59,6 +70,12 @@ class Job:
         """Write the address of an array into the table, and keep a reference to the array."""
         self._arrays[column] = array
         self.table[column] = array.ctypes.data
+
+    def set_positions(self, column: int, array: NDArray[Any]) -> NDArray[Any]:
+        """Set one number per sample, such as a position, in the dtype that kernels read; return the array in it."""
+        array = np.ascontiguousarray(array, self._positions_dtype)
+        self.set(column, array)
+        return array
 
     def array(self, column: int) -> NDArray[Any]:
         """Return the array whose address is in a column of the table."""
@@ -136,6 +153,7 @@ class Workers:
 
     def run(self, weights: NDArray[Any]) -> None:
         """Run the kernel with the given weights."""
+        raise_if_stopped()
         job = self._job
         fixed = weights, job.architecture.table, job.table
 
@@ -159,12 +177,13 @@ def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Seq
     """Return outputs: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at masked time steps."""
     architecture.load()
     spec, n = architecture.spec, len(sequences)
-    job = Job(architecture, sequences)
-    steps = (sequences.n_timesteps,) if spec.return_sequences else ()
+    n_steps = sequences.n_timesteps if spec.return_sequences else 1
+    job = Job(architecture, sequences, n * n_steps)
+    steps = (n_steps,) if spec.return_sequences else ()
     outputs = np.zeros((n, *steps, spec.n_outputs), spec.dtype)
     workers = prepare_evaluation(job)
     job.set(tables.OUTPUTS, outputs)
-    job.set(tables.OUTPUT_STARTS, np.arange(n) * (sequences.n_timesteps if spec.return_sequences else 1))
+    job.set_positions(tables.OUTPUT_STARTS, np.arange(n) * n_steps)
     workers.run(weights)
     return outputs
 
@@ -172,10 +191,9 @@ def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Seq
 def prepare_evaluation(job: Job) -> Workers:
     """Set a job up to compute the outputs of all samples, longest first, and return its workers."""
     n = len(job.lengths)
-    order = np.argsort(-job.lengths, kind="stable") if (job.lengths != job.lengths[0]).any() else np.arange(n)
+    order = np.argsort(-job.lengths, kind="stable") if (job.lengths != job.lengths[0]).any() else sample_order(n, None)
     n_blocks = -(-n // tables.PREDICTED_AT_ONCE)
-    job.set(tables.ORDER, order)
-    job.set(tables.POSITIONS, order)
+    job.set_positions(tables.ORDER, order)
     job.set(tables.LOSSES, np.zeros(n_blocks))
     job.set(tables.SYNC, np.zeros(tables.N_COUNTS, np.int64))
     job.table[[tables.N_SAMPLES, tables.N_OUTPUTS]] = n, job.architecture.spec.n_outputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class NativeTraining:
         self.architecture, self._optimizer, self._loss, self._batch_size = architecture, optimizer, loss, batch_size
         self._seed, self._shuffle, self._mean_weight, self._dataset = seed, shuffle, mean_weight, dataset
         spec, n = architecture.spec, len(dataset)
-        job = self._job = Job(architecture, dataset.sequences)
+        job = self._job = Job(architecture, dataset.sequences, len(dataset.targets.values))
         self._order = ShardOrder(job.lengths, batch_size, architecture.work_per_step())
         batches = self._order.batches
         self.n_batches, self._n_samples = len(batches), n
@@ -120,13 +121,19 @@ class NativeTraining:
         variables = self._optimizer.with_slots(self._variables, slots, 0)
         return [*self.architecture.unpack(self._weights), *self._others, *variables]
 
+    def snapshot(self) -> Callable[[], list[Any]]:
+        """Copy the current values; return a function that returns them."""
+        values = self.values()
+        return lambda: values
+
     def train(self, epoch: int) -> float:
         """Train for one epoch, and return the mean loss."""
         job = self._job
         in_order = sample_order(self._n_samples, [self._seed, epoch] if self._shuffle else None)
         order, positions = self._order.of_epoch(in_order)
-        job.set(tables.ORDER, order)
-        job.set(tables.POSITIONS, positions)
+        job.set_positions(tables.ORDER, order)
+        if positions is not None:
+            job.set_positions(tables.POSITIONS, positions)
         job.set(tables.HYPER, self._optimizer.hyper(self._variables, self.n_batches))
         spec = self.architecture.spec
         if spec.dropout or spec.recurrent_dropout or spec.categories:
@@ -147,7 +154,9 @@ class NativeTraining:
         job.set(tables.OUTPUT_GRADIENTS, gradients)
         job.table[tables.N_BATCHES] = 1
         for b, (first, last, _) in enumerate(self._order.batches):
-            samples = order[first:last][np.argsort(positions[first:last])]
+            samples = order[first:last]
+            if positions is not None:
+                samples = samples[np.argsort(positions[first:last])]
             job.table[[tables.FIRST_BATCH, tables.PASS]] = b, tables.FORWARD
             self._workers.run(self._weights)
             rows, y, weights = _batch_of(self._dataset, samples)
@@ -193,7 +202,7 @@ class Evaluation:
         *,
         keeps_outputs: bool,
     ) -> None:
-        job = self._job = Job(architecture, dataset.sequences)
+        job = self._job = Job(architecture, dataset.sequences, len(dataset.targets.values))
         _set_targets(job, dataset, loss)
         self._batch_size = batch_size
         self._workers, self._weights, self._loss, self._dataset = prepare_evaluation(job), weights, loss, dataset
@@ -233,7 +242,7 @@ def _set_targets(job, dataset, loss):
     spec, targets = job.architecture.spec, dataset.targets
     job.set(tables.TARGETS, np.ascontiguousarray(targets.values, spec.dtype))
     job.set(tables.WEIGHTS, np.ascontiguousarray(targets.weights, spec.dtype))
-    job.set(tables.TARGET_STARTS, np.ascontiguousarray(targets.starts, np.int64))
+    job.set_positions(tables.TARGET_STARTS, targets.starts)
     job.table[tables.TARGET_COLUMNS] = targets.values.shape[1]
     if isinstance(loss, NativeLoss):
         job.set(tables.LOSS_PARAMETERS, np.array([*loss.parameters, 0.0]))

@@ -13,6 +13,7 @@ from skrnn._common.state import stored_as
 from skrnn._data.categories import numeric_columns
 from skrnn._engine.cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
+from skrnn._engine.keras_steps import MASK_VALUE, patched, pooled, valid_steps
 from skrnn._engine.tensorflow_process import clear_kernel_cache
 
 
@@ -34,21 +35,23 @@ class NetworkSpec:
     output_activation: str | None
     dtype: str
     categories: tuple[tuple[int, int, int], ...] = ()  # (column, n_rows, embedding_dim) of each categorical feature
+    patch_size: int = 1  # time steps per step of the recurrent layers
+    pooling: str = "last"  # or "mean" or "max"
 
     @property
     def n_inputs(self):
-        """Number of inputs of the first recurrent layer per time step."""
+        """Number of inputs of the first recurrent layer per step."""
+        return self.patch_size * self.n_inputs_per_time_step
+
+    @property
+    def n_inputs_per_time_step(self):
+        """Number of inputs of the first recurrent layer that each time step contributes."""
         if self.embedding is not None:
             return self.embedding[1]
         return self.n_features + sum(dim - 1 for _, _, dim in self.categories)
 
 
-# Value of masked time steps in the input of ``model_``, which never occurs in data. It is a float32 number also in
-# float64, because Keras's masking layer compares in float32.
-MASK_VALUE = float(np.finfo(np.float32).min)
-
-
-def build_network(spec, seed, *, mask="layer", n_timesteps=None):
+def build_network(spec, seed, *, mask="layer", n_timesteps=None, name="recurrent_network"):
     """Build the network with fresh weights.
 
     Parameters
@@ -61,6 +64,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
         Whether a stock masking layer finds the masked time steps in the input.
     n_timesteps : int or None, default=None
         Static length of the time axis, which some export formats need.
+    name : str, default="recurrent_network"
 
     Returns
     -------
@@ -75,7 +79,7 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
         hidden = keras.layers.Embedding(
             *spec.embedding,
             embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
-            mask_zero=mask == "layer",
+            mask_zero=mask == "layer" and spec.patch_size == 1,
             dtype=spec.dtype,
             name="embedding",
         )(inputs)
@@ -83,18 +87,26 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None):
         hidden = inputs = keras.layers.Input((n_timesteps, spec.n_features), dtype=spec.dtype, name="sequences")
         if spec.categories:
             hidden = _with_embeddings(inputs, spec, seeds, mask)
-        if mask == "layer":
-            hidden = keras.layers.Masking(mask_value=MASK_VALUE, dtype=spec.dtype, name="masking")(hidden)
+    is_valid = None
+    if mask == "layer" and (spec.patch_size > 1 or spec.pooling == "max"):
+        is_valid = valid_steps(inputs, hidden, spec)
+    if spec.patch_size > 1:
+        hidden, is_valid = patched(hidden, is_valid, spec, n_timesteps)
+    if mask == "layer" and (spec.embedding is None or spec.patch_size > 1):
+        hidden = keras.layers.Masking(mask_value=MASK_VALUE, dtype=spec.dtype, name="masking")(hidden)
     for depth, units in enumerate(spec.units):
-        every_step = spec.return_sequences or depth < len(spec.units) - 1
+        is_pooled = spec.pooling != "last" and depth == len(spec.units) - 1
+        every_step = spec.return_sequences or is_pooled or depth < len(spec.units) - 1
         hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden)
+        if is_pooled:
+            hidden = pooled(hidden, is_valid, spec)
         if spec.dropout:
             layer = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
             hidden = layer(hidden)
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
-    network = keras.Model(inputs, outputs, name="recurrent_network")
+    network = keras.Model(inputs, outputs, name=name)
     if seed is not None and not callable(spec.cell):
         assign(network_variables(network), fresh_values(signature(network), seed))
     return network

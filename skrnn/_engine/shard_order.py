@@ -39,7 +39,7 @@ class ShardOrder:
         shards = np.array([_n_shards(end - start, work) for start, end in zip(starts, ends, strict=True)])
         self.batches = np.stack([starts, ends, shards], axis=1)
         self.max_shard_size = int((-(-(ends - starts) // shards)).max())
-        self._dealt, self._unsorted = None, np.arange(n)
+        self._dealt = None
         if (lengths != lengths[0]).any():
             self._batch_of = np.arange(n) // batch_size
             rank = np.arange(n) - starts[self._batch_of]
@@ -47,9 +47,12 @@ class ShardOrder:
             self._dealt = np.lexsort((rank // n_shards, rank % n_shards, self._batch_of))
 
     def of_epoch(self, order):
-        """Return the samples of an epoch in the order of the shards, and the position of each in the given order."""
+        """Return the samples of an epoch in the order of the shards, and the position of each in the given order.
+
+        The positions are None if the order is the given one.
+        """
         if self._dealt is None:
-            return order, self._unsorted
+            return order, None
         positions = np.lexsort((-self._lengths[order], self._batch_of))[self._dealt]
         return order[positions], positions
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
@@ -15,8 +17,9 @@ from skrnn._engine.keras_loop import fit_with_keras
 from skrnn._engine.memory_error import memory_error
 from skrnn._engine.missing_targets import any_missing, check_metrics_of_missing
 from skrnn._engine.native.cache import kernel_hash
-from skrnn._engine.native_loop import fit_natively, native_parts
+from skrnn._engine.native_loop import NativeParts, fit_natively, native_parts
 from skrnn._engine.saved_fit import SavedFit
+from skrnn._engine.torch.device import training_device
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan, fit_identity
 from skrnn._engine.training_record import TrainingRecord
@@ -46,9 +49,14 @@ def train(
     has_missing = any_missing(dataset, validation)
     if has_missing:
         check_metrics_of_missing(plan.metrics, dataset.targets.values.shape[1], plan.name)
-    parts = fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
+    parts = _parts(plan, dataset, has_missing)
+    if not isinstance(parts, str):
+        choice = _device(parts, plan, dataset, validation)
+        engine = "native kernels" if choice.device is None else f"torch on {choice.label}"
+        logger.debug("%s trains by %s: %s", plan.name, engine, choice.reason)
+        parts = replace(parts, device=choice.device)
     if plan.checkpoint is not None:
-        engine = "keras" if isinstance(parts, str) else kernel_hash()
+        engine = "keras" if isinstance(parts, str) else _engine_version(parts)
         record.resume_from(SavedFit(plan.checkpoint, plan.name, [engine, fit_identity(plan, dataset, validation)]))
     if record.result is None:
         remedy = "Lower batch_size or units, or cut the sequences into shorter windows."
@@ -59,6 +67,37 @@ def train(
             record.progress.close()
     assert record.result is not None
     return record.result, record
+
+
+def needs_all_cores(plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> bool:
+    """Return whether Keras, a callback or torch takes part in training, so that fits cannot run in threads."""
+    parts = _parts(plan, dataset, any_missing(dataset, validation))
+    if plan.callbacks or isinstance(parts, str) or parts.uses_keras:
+        return True
+    return _device(parts, plan, dataset, validation).device is not None
+
+
+def _parts(plan, dataset, has_missing):
+    """Return what native kernels train with, or the reason to fall back to Keras."""
+    return fallback_reason(plan.spec) or native_parts(plan, dataset.targets, has_missing=has_missing)
+
+
+def _engine_version(parts):
+    """Return what distinguishes results of kernels, or of torch, from those of other versions."""
+    return kernel_hash() if parts.device is None else f"torch {version('torch')} {parts.device}"
+
+
+def _device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> Any:
+    """Return the device of torch that trains, None for native kernels, and the reason."""
+    data = [d for d in (dataset, validation) if d is not None]
+    return training_device(
+        plan.spec,
+        parts.optimizer,
+        parts.loss,
+        batch_size=plan.batch_size,
+        n_steps=plan.epochs * int(dataset.sequences.lengths.sum()),
+        n_numbers=sum(d.sequences.values.size + d.targets.values.size for d in data),
+    )
 
 
 def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Dataset, validation: Dataset | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,10 +32,12 @@ class TrainingRecord:
         Index of the best epoch, counted from the first epoch of this fit.
     best_loss : float
         Validation loss of that epoch.
-    best_state : TrainedState or None
-        State after that epoch, with early stopping.
+    best_state : TrainedState, callable or None
+        State after that epoch, with early stopping, or a function that copies it from a device.
     file : SavedFit or None
         Checkpoint file.
+    files : list of SavedFit
+        All checkpoint files, of a fit that trains twice.
     saved : dict or None
         Content of that file when the fit began.
     callbacks : list
@@ -48,8 +51,9 @@ class TrainingRecord:
     n_epochs: int = 0
     best_epoch: int = -1
     best_loss: float = np.inf
-    best_state: TrainedState | None = None
+    best_state: TrainedState | Callable[[], TrainedState] | None = None
     file: SavedFit | None = None
+    files: list[SavedFit] = field(default_factory=list)
     saved: dict[str, Any] | None = None
     callbacks: list[Any] = field(default_factory=list)
     result: TrainedState | None = None
@@ -60,6 +64,7 @@ class TrainingRecord:
     def resume_from(self, file):
         """Set the checkpoint file, and resume from its content if it exists."""
         self.file, self.saved = file, file.read()
+        self.files.append(file)
         if self.saved is None:
             return
         for name in ("history", "n_epochs", "best_epoch", "best_loss"):
@@ -79,10 +84,11 @@ class TrainingRecord:
     def save(self, state):
         """Write the checkpoint file."""
         assert self.file is not None
+        self.best_state = _on_host(self.best_state)
         self.file.write(
             {
                 "finished": self.result is not None,
-                "state": vars(state),
+                "state": vars(_on_host(state)),
                 "history": self.history,
                 "n_epochs": self.n_epochs,
                 "best_epoch": self.best_epoch,
@@ -99,7 +105,8 @@ class TrainingRecord:
         ----------
         logs : dict of str to float
         get_state : callable
-            Returns the current `TrainedState`; it is only called where the state is kept.
+            Returns the current `TrainedState`, or a function that copies it from a device; it is only called where the
+            state is kept.
         stop_requested : bool
             Whether a callback has stopped training.
         """
@@ -132,13 +139,20 @@ class TrainingRecord:
 
     def end(self, state):
         """Set the result, the best state or else the last one, and save or remove the checkpoint file."""
-        self.result = state if self.best_state is None else self.best_state
-        if not all(np.isfinite(weight).all() for weight in self.result.weights):
+        self.best_state = _on_host(self.best_state)
+        result: TrainedState = _on_host(state if self.best_state is None else self.best_state)
+        self.result = result
+        if not all(np.isfinite(weight).all() for weight in result.weights):
             raise ValueError(_divergence_message(self.plan, "weights", "NaN or infinite", self.best_epoch))
         if self.file is not None and self.file.keep:
             self.save(self.result)
         elif self.file is not None:
             self.file.remove()
+
+
+def _on_host(state):
+    """Return a state, copied from a device if it is not yet."""
+    return state() if callable(state) else state
 
 
 def _divergence_message(plan, diverged, value, epoch):

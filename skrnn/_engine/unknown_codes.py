@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._data.categories import UNKNOWN_CODE
+from skrnn._engine.keras_steps import MASK_VALUE
 from skrnn._engine.native.tables import REPLACEMENT_STREAM
 
 REPLACED_FRACTION = 0.01
@@ -32,7 +33,7 @@ def replace_codes(inputs: NDArray[Any], columns: Sequence[int], key: int, sample
     Parameters
     ----------
     inputs : ndarray of shape (n_samples, n_timesteps, n_features)
-        Valid time steps first. Those that are masked are not changed.
+        Masked time steps are not changed. They may come before the first valid one, from which time steps are counted.
     columns : sequence of int
         Positions of the categorical features.
     key : int
@@ -42,7 +43,8 @@ def replace_codes(inputs: NDArray[Any], columns: Sequence[int], key: int, sample
     """
     of_sample = _mixed(np.uint64(key), np.asarray(samples))
     of_stream = _mixed(of_sample, np.array([REPLACEMENT_STREAM]))
-    of_step = _mixed(of_stream[:, None], np.arange(inputs.shape[1]))
+    first = (inputs[..., columns[0]] != MASK_VALUE).argmax(axis=1)
+    of_step = _mixed(of_stream[:, None], np.arange(inputs.shape[1]) - first[:, None])
     threshold = np.uint64(REPLACED_FRACTION * 2.0**24)
     for k, column in enumerate(columns):
         codes = inputs[..., column]

@@ -29,18 +29,21 @@ from skrnn._engine.prediction import fitted_model, predict
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
 from skrnn._estimators.convergence import warn_of_convergence
-from skrnn._estimators.early_stopping import check_refit_full, train_with_early_stopping, warn_of_few_samples
+from skrnn._estimators.early_stopping import check_refit_full, check_validation, train_with_early_stopping
+from skrnn._estimators.first_data import check_first_data
 from skrnn._estimators.html import Model, network_block
+from skrnn._estimators.members import mean_outputs, members_of, train_members
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.training_plan import seed_of, training_plan
 from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
 from skrnn._estimators.weights import (
-    check_total,
+    check_totals,
     class_weighted,
     loss_weights,
     relative,
     resolved_class_weight,
+    samples_with_weight,
     without_missing,
 )
 
@@ -63,6 +66,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     n_iter_: int
     best_epoch_: int
     n_outputs_: int
+    members_: list[Any]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     _schema: InputSchema  # what fit has learned of X
@@ -155,6 +159,16 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
+        data = self._training_data(X, y, sample_weight, validation_data, resumes, classes, partial)
+        training, validation, _ = data
+        check_totals(training, validation, name)
+        if self.early_stopping and not partial:
+            check_validation(self, validation)
+        train_members(self, *data, resumes=resumes, epochs=epochs, partial=partial)
+
+    def _training_data(self, X, y, sample_weight, validation_data, resumes, classes, partial):
+        """Read the data passed to `fit`; return training and validation set, and all samples for `refit_full`."""
+        name = type(self).__name__
         data, y = self._read_again(X, y) if resumes else self._learn(X, y, classes, partial)
         self._check_loss(y, data.sequences)
         # Weights of partial_fit are absolute: those of the other parts of the data are unknown.
@@ -163,33 +177,18 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         class_weight = resolved_class_weight(getattr(self, "class_weight", None), y, weights)
         weights = without_missing(class_weighted(weights, y, class_weight), y)
         training = self._dataset(data.sequences, y, weights if partial else relative(weights))
-        kept = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))  # samples with zero weight are ignored
+        kept = samples_with_weight(weights)
         if not partial:
-            self._targets.check_trainable(y[kept], data.sequences.take(kept))
-        early_stopping = self.early_stopping and not partial
-        validation = all_samples = None
-        if self.refit_full and not partial:
-            check_refit_full(self, has_validation_data=validation_data is not None)
-        if validation_data is not None:
-            validation = self._validation_dataset(validation_data, class_weight)
-        if validation_data is not None or partial:
-            training = training.take(kept) if len(kept) < len(training) else training
-        else:
-            all_samples = training.take(kept) if early_stopping and self.refit_full else None
-            training, validation = split_dataset(
-                training, y, kept, self._targets, self.validation_split, early_stopping, name
-            )
-        check_total(training, "training", name)
-        check_total(validation, "validation", name)
-        if early_stopping and validation is None:
-            raise ValueError(
-                f"early_stopping=True requires a validation set, but {name} got validation_split="
-                f"{self.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
-                "and y_val to fit."
-            )
-        if early_stopping:
-            warn_of_few_samples(validation, self._targets.n_exclusive_classes, name)
-        self._train(training, validation, all_samples, resumes=resumes, epochs=epochs, partial=partial)
+            rows = kept if len(kept) < len(y) else slice(None)
+            self._targets.check_trainable(y[rows], data.sequences.take(rows))
+            if self.refit_full:
+                check_refit_full(self, has_validation_data=validation_data is not None)
+        kept_training = training.take(kept) if len(kept) < len(training) else training
+        if validation_data is None and not partial:
+            parts = split_dataset(training, y, kept, self._targets, self.validation_split, self.early_stopping, name)
+            return *parts, kept_training if self.refit_full else None
+        given = None if validation_data is None else self._validation_dataset(validation_data, class_weight)
+        return kept_training, given, None
 
     def _learn(self, X, y, classes, partial):
         """Learn the layout of `X` and the kind of `y`; return both as they were read."""
@@ -204,11 +203,7 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         )
         warn_of_layout(data, self._schema, name)
         per_step = bool(self.return_sequences)
-        if len(data) < 2 and not (partial or per_step):
-            raise ValueError(
-                f"Found array with 1 sample (n_samples=1) while {name} requires at least 2 in fit. Use partial_fit for "
-                "single samples."
-            )
+        check_first_data(self, data.sequences, partial)
         self._targets, y = self._targets_class.learn(
             y, data, per_step=per_step, loss=self._resolved_loss(), dtype=self.dtype, name=name, classes=classes
         )
@@ -256,9 +251,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             ) from error
 
     def _train(self, training, validation, all_samples, *, resumes, epochs, partial):
-        """Train the network, and set the fitted attributes.
+        """Train one network, set the fitted attributes, and return the record of the fit.
 
-        If `all_samples` is not None, it is trained again on these after early stopping.
+        If `all_samples` is not None, the network is trained again on these after early stopping.
         """
         name = type(self).__name__
         if not resumes:
@@ -291,18 +286,25 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         self.n_iter_ = first_epoch + record.n_epochs
         self.best_epoch_ = first_epoch + record.best_epoch
         self.n_outputs_ = spec.n_outputs
+        return record
 
     # ------------------------------------------------------------------ prediction
 
     def _outputs(self, X):
-        """Return the outputs of the network in the layout of `X`, NaN at padded time steps, and `X` as it was read."""
+        """Return the outputs in the layout of `X`, NaN at padded time steps, and `X` as it was read."""
+        outputs, data = self._outputs_of_members(X)
+        return mean_outputs(outputs), data
+
+    def _outputs_of_members(self, X):
+        """Return a list of the outputs of each member, as `_outputs` averages them, and `X` as it was read."""
         check_is_fitted(self)
         data = self._schema.read(self, X)
         sequences = data.sequences
         remedy = "Cut the sequences into shorter windows, or fit with fewer units."
+        states, mask_layer = [member._state for member in members_of(self)], self._mask_layer()
         with memory_error(type(self).__name__, min(PREDICTED_AT_ONCE, len(data)), sequences.n_timesteps, remedy):
-            outputs = predict(self._spec, self._state, sequences, mask_layer=self._mask_layer())
-        return sequences.to_layout(outputs, np.nan) if self._targets.per_step else outputs, data
+            outputs = [predict(self._spec, state, sequences, mask_layer=mask_layer) for state in states]
+        return [sequences.to_layout(of, np.nan) for of in outputs] if self._targets.per_step else outputs, data
 
     def _in_layout(self, predictions, data):
         """Return predictions for the time steps of a list of sequences as such a list."""
@@ -326,7 +328,9 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         ndarray of shape (n_samples, n_timesteps, n_features), or (n_samples, n_timesteps) for token ids
             Valid time steps first, then padded ones, filled with the value that the first layer of ``model_`` masks.
             For univariate sequences, one per row of `X`, n_features is 1. Codes of categorical features below the
-            largest one that did not occur in the training data are -1, which the network treats as unknown.
+            largest one that did not occur in the training data are -1, which the network treats as unknown. With
+            `patch_size` above 1, and lengths that differ or token ids, n_timesteps is rounded up to whole patches, and
+            the padded time steps that the first patch of a sequence lacks come before its valid ones.
 
         Raises
         ------
@@ -351,12 +355,13 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         data = self._schema.read(self, X)
-        return keras_inputs(data.sequences, np.arange(len(data)), self._schema.has_tokens)
+        return keras_inputs(data.sequences, np.arange(len(data)), self._schema.has_tokens, None, self._spec.patch_size)
 
     @property
     def model_(self) -> keras.Model:
         """Trained network as a ``keras.Model`` with built-in Keras layers only, created on first access.
 
+        With ``n_members > 1``, it consists of the networks of all members and the average of their outputs.
         It can be exported, for example to ONNX. For 2-D `X`, the length of its time axis is fixed.
 
         Raises
@@ -368,12 +373,13 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call fit first.")
         if "_model" not in vars(self):
             n_timesteps = self.n_features_in_ if self._schema.n_dimensions == 2 else None
-            self._model = fitted_model(self._spec, self._state.weights, self._mask_layer(), n_timesteps)
+            states = [member._state for member in members_of(self)]
+            self._model = fitted_model(self._spec, states, self._mask_layer(), n_timesteps)
         return self._model
 
     def _n_parameters(self):
-        """Return the number of trained weights."""
-        return sum(weights.size for weights in self._state.weights if weights.dtype.kind == "f")
+        """Return the number of trained weights of all members."""
+        return sum(weights.size for m in members_of(self) for weights in m._state.weights if weights.dtype.kind == "f")
 
     # ------------------------------------------------------------------ for scikit-learn
 

@@ -28,17 +28,22 @@ def check_refit_full(estimator, *, has_validation_data):
         )
 
 
-def warn_of_few_samples(validation, n_classes, name):
-    """Warn if early stopping compares epochs on too few samples.
+def check_validation(estimator, validation):
+    """Raise if there is no validation set for early stopping, and warn if it has too few samples.
 
     Parameters
     ----------
-    validation : Dataset
-    n_classes : int or None
-        Number of classes if each sample has one of several, else None.
-    name : str
-        Class name of the estimator.
+    estimator : BaseRecurrent
+        Its targets are known.
+    validation : Dataset or None
     """
+    name, n_classes = type(estimator).__name__, estimator._targets.n_exclusive_classes
+    if validation is None:
+        raise ValueError(
+            f"early_stopping=True requires a validation set, but {name} got validation_split="
+            f"{estimator.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
+            "and y_val to fit."
+        )
     n_samples, reason = len(validation), None
     if n_samples < _MIN_SAMPLES:
         reason = f"{n_samples} validation samples"
@@ -71,7 +76,7 @@ def train_with_early_stopping(plan, training, validation, all_samples, batch_siz
     state : TrainedState
         After the second training.
     record : TrainingRecord
-        Of the first one.
+        Of the first one; its files are those of both.
     """
     checkpoint = plan.checkpoint
     if checkpoint is not None:  # so that a fit that is interrupted in the second training does not repeat the first
@@ -80,10 +85,10 @@ def train_with_early_stopping(plan, training, validation, all_samples, batch_siz
     n_steps = (record.best_epoch + 1) * -(-len(training) // plan.batch_size)
     size = len(all_samples) if batch_size is None else min(batch_size, len(all_samples))
     epochs = max(round(n_steps / -(-len(all_samples) // size)), 1)
-    state, _ = train(
-        replace(plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint),
-        all_samples,
-    )
+    plan = replace(plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint)
+    state, second = train(plan, all_samples)
+    record.files.extend(second.files)
     if checkpoint is not None and not checkpoint.keep:
-        record.file.remove()
+        for file in record.files:
+            file.remove()
     return state, record

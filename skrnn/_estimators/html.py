@@ -47,14 +47,19 @@ def network_summary(estimator):
     if spec.categories:
         n = len(spec.categories)
         layers.insert(0, f"embedding{'s' if n > 1 else ''} of {n} categorical feature{'s' if n > 1 else ''}")
+    if spec.patch_size > 1:
+        layers.insert(-1, f"patches of {spec.patch_size} time steps")
+    if spec.pooling != "last":
+        layers.append({"mean": "mean", "max": "maximum"}[spec.pooling] + " over time")
     if spec.dense_units:
         layers.append(f"dense with {_joined(spec.dense_units)} units")
-    # The states of random generators, which are integers, are no parameters.
-    n_parameters = sum(weight.size for weight in estimator._state.weights if weight.dtype.kind == "f")
+    n_members = len(getattr(estimator, "members_", ()))
+    if n_members:
+        layers.insert(0, f"mean of {n_members} networks")
     epochs = f"{estimator.n_iter_} epoch{'s' if estimator.n_iter_ > 1 else ''}"
     if estimator.best_epoch_ < estimator.n_iter_ - 1:
         epochs += f", weights of epoch {estimator.best_epoch_ + 1}"
-    return f"{', '.join(layers)}; {n_parameters:,} parameters; {epochs}"
+    return f"{', '.join(layers)}; {estimator._n_parameters():,} parameters; {epochs}"
 
 
 def _joined(units):

@@ -42,6 +42,8 @@ def network_spec(estimator, schema, targets):
         output_activation=activation,
         dtype=estimator.dtype,
         categories=_tables(estimator.categorical_features, schema, name),
+        patch_size=int(estimator.patch_size),
+        pooling=estimator.pooling,
     )
 
 

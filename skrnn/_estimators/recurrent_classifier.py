@@ -48,6 +48,18 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     return_sequences : bool, default=False
         Whether to predict one output per time step. If True, `y` and the predictions have shape (n_samples,
         n_timesteps), and padded time steps contribute neither to the loss nor to `score`.
+    patch_size : int, default=1
+        Number of consecutive time steps that the recurrent layers read as one step, as the segments of [LL23]_ and the
+        patches of [NN23]_: n valid time steps of f features become ceil(n / patch_size) steps of patch_size * f
+        features. Patches end at the last valid time step, and time steps that the first one lacks are zero. Token ids
+        and categorical features are embedded first. The fit is several times as fast for long sequences, whose first
+        time steps are fewer steps away from the output. It must not exceed the length of the longest sequence in `fit`,
+        and must be 1 with ``return_sequences=True``.
+    pooling : {"last", "mean", "max"}, default="last"
+        Outputs of the last recurrent layer that the dense layers get: those of the last step ("last"), or the mean or
+        the maximum of each unit over all valid steps. In a bidirectional layer, "last" is the last output of each
+        direction, and the other two are computed of both directions at each step. The dropout of the layer acts on the
+        result. Must be "last" with ``return_sequences=True``.
     embedding_dim : int or None, default=None
         Dimension of the token embedding. If given, `X` contains token ids and has shape (n_samples, n_timesteps). Id 0
         is padding, which is masked, and id 1 represents unknown tokens. If None, `X` is not embedded.
@@ -100,6 +112,14 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     refit_full : bool, default=False
         Whether to train again on all samples after early stopping, including those held out, with as many gradient
         steps as the best epoch had taken. `history_` remains that of the training that was stopped.
+    n_members : int, default=1
+        Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
+        mean of their class probabilities. The seeds derive from `random_state`; that of the first member is
+        the seed of an estimator with one network. Members are trained side by side on the available cores, with results
+        that do not depend on their number, except where training uses Keras or `callbacks` other than a `Checkpoint`:
+        then they are trained one after the other, with the same instances of callbacks. With `early_stopping`, each
+        member stops by itself, on the same validation data. With ``verbose``, the progress line is that of the first
+        member, and one line follows for each member.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
@@ -128,13 +148,20 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     model_ : keras.Model
         Trained network, with built-in Keras layers only: the file that ``est.model_.save("m.keras")`` writes can be
         loaded where skrnn is not installed. `model_input` returns the array to pass to it. The model is a copy;
-        training it does not change the predictions of the estimator.
+        training it does not change the predictions of the estimator. With ``n_members > 1``, it contains the networks
+        of all members, and its output is the average of theirs.
+    members_ : list of estimators
+        Fitted estimators with ``n_members=1``, whose `random_state` is the seed of the member. Only available if
+        ``n_members > 1``.
     history_ : dict of str to list of float
-        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``.
+        Loss and metrics of each epoch, by name. The names of validation values start with ``val_``. With ``n_members >
+        1``, the means over the members that were trained in the epoch.
     n_iter_ : int
-        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`.
+        Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`. With
+        ``n_members > 1``, the largest number of all members.
     best_epoch_ : int
-        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch.
+        Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch. With
+        ``n_members > 1``, the largest index of all members.
     n_outputs_ : int
         Number of units of the output layer.
     n_features_in_ : int
@@ -158,6 +185,9 @@ class RecurrentClassifier(BaseRecurrentClassifier):
        translation", EMNLP 2014.
     .. [2] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997.
     .. [3] J. L. Elman, "Finding structure in time", Cognitive Science 14(2), 1990.
+    .. [LL23] S. Lin et al., "SegRNN: Segment recurrent neural network for long-term time series forecasting",
+       arXiv:2308.11200, 2023.
+    .. [NN23] Y. Nie et al., "A time series is worth 64 words: Long-term forecasting with transformers", ICLR 2023.
 
     Examples
     --------
@@ -187,6 +217,8 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         recurrent_dropout: float = 0.0,
         dense_units: int | Sequence[int] = (),
         return_sequences: bool = False,
+        patch_size: int = 1,
+        pooling: Literal["last", "mean", "max"] = "last",
         embedding_dim: int | None = None,
         n_tokens: int | None = None,
         categorical_features: ArrayLike | None = None,
@@ -203,6 +235,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         patience: int = 10,
         min_delta: float = 0.0,
         refit_full: bool = False,
+        n_members: int = 1,
         callbacks: Sequence[Any] | dict[str, Any] | keras.callbacks.Callback | Checkpoint | type | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -217,6 +250,8 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         self.recurrent_dropout = recurrent_dropout
         self.dense_units = dense_units
         self.return_sequences = return_sequences
+        self.patch_size = patch_size
+        self.pooling = pooling
         self.embedding_dim = embedding_dim
         self.n_tokens = n_tokens
         self.categorical_features = categorical_features
@@ -233,6 +268,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         self.patience = patience
         self.min_delta = min_delta
         self.refit_full = refit_full
+        self.n_members = n_members
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state

@@ -23,9 +23,10 @@ from skrnn._engine.distribution_losses import (
     outputs_per_target,
     point_predictions,
 )
-from skrnn._engine.fallback import fallback_reason
+from skrnn._engine.fallback import chosen_engine, fallback_reason
 from skrnn._engine.prediction import packed_weights
 from skrnn._estimators.base import BaseRecurrent
+from skrnn._estimators.members import mean_outputs, std_of_outputs
 from skrnn._estimators.parameters import as_quantiles
 from skrnn._estimators.regression_targets import RegressionTargets
 
@@ -67,7 +68,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             Sequences in the layout of the training data.
         return_std : bool, default=False
             Whether to also return the standard deviation of each prediction. Only available if the estimator was fitted
-            with ``loss="gaussian"``.
+            with ``loss="gaussian"`` or ``n_members > 1``.
 
         Returns
         -------
@@ -78,7 +79,11 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             of the same lengths. With ``loss="quantile"``, the predictions are the quantile, or the medians if there are
             several; with ``loss="gaussian"``, the means.
         y_std : ndarray
-            Standard deviations, in the same shape. Only returned if ``return_std=True``.
+            Standard deviations, in the same shape. Only returned if ``return_std=True``. With ``loss="gaussian"``, the
+            standard deviation of the predicted distribution. With ``n_members > 1``, the standard deviation of the
+            predictions of the members, as in ``np.std`` (``ddof=0``): their disagreement, without the noise of the
+            targets. With both, the standard deviation of the mixture of the distributions of all members, ``sqrt(mean
+            of std_k**2 + variance of mean_k)`` [1]_.
 
         Raises
         ------
@@ -86,9 +91,14 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             If the estimator is not fitted.
         ValueError
             If the layout or number of features of `X` differs from the training data, or if it contains invalid values;
-            with ``return_std=True``, if the estimator was fitted with another loss than "gaussian".
+            with ``return_std=True``, if the estimator was fitted with another loss than "gaussian" and ``n_members=1``.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+
+        References
+        ----------
+        .. [1] B. Lakshminarayanan, A. Pritzel and C. Blundell, "Simple and scalable predictive uncertainty estimation
+           using deep ensembles", NeurIPS 2017.
 
         Examples
         --------
@@ -101,12 +111,13 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         >>> mean.shape, std.shape
         ((80,), (80,))
         """
-        loss = self._loss_of_fit("gaussian", "return_std=True") if return_std else None
-        outputs, data = self._outputs(X)
-        y = self._in_layout(self._targets.decode(outputs), data)
-        if loss is None:
+        if return_std and not hasattr(self, "members_"):
+            self._loss_of_fit("gaussian", "return_std=True", " or n_members > 1")
+        outputs, data = self._outputs_of_members(X)
+        y = self._in_layout(self._targets.decode(mean_outputs(outputs)), data)
+        if not return_std:
             return y
-        return y, self._in_layout(self._targets.in_shape(loss.std(outputs)), data)
+        return y, self._in_layout(self._targets.in_shape(std_of_outputs(self._targets.loss, outputs)), data)
 
     def predict_quantiles(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the quantiles of the target values, of an estimator that was fitted with ``loss="quantile"``.
@@ -158,14 +169,15 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         outputs, data = self._outputs(X)
         return self._in_layout(self._targets.in_shape(loss.sorted(outputs)), data)
 
-    def _loss_of_fit(self, required, request):
+    def _loss_of_fit(self, required, request, alternative=""):
         """Return the `DistributionLoss` of the fit; raise if it is not the one that a request requires."""
         check_is_fitted(self)
         loss = self._targets.loss
         if not isinstance(loss, DISTRIBUTION_LOSSES[required]):
             fitted = {cls: name for name, cls in DISTRIBUTION_LOSSES.items()}.get(type(loss), loss)
             raise ValueError(
-                f"{request} requires loss={required!r}, but this {type(self).__name__} was fitted with loss={fitted!r}."
+                f"{request} requires loss={required!r}{alternative}, but this {type(self).__name__} was fitted with "
+                f"loss={fitted!r}."
             )
         return loss
 
@@ -254,8 +266,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
 
     def _closed_loop(self, seen, covariates, output_steps, n_blocks):
         """Predict blocks of steps, each from the ones before it, by native kernels; None where they cannot."""
+        if hasattr(self, "members_"):  # each block is predicted from the mean of their predictions
+            return None
         spec = self._spec
-        if spec.return_sequences or fallback_reason(spec) is not None:
+        if spec.return_sequences or fallback_reason(spec) is not None or chosen_engine() == "torch":
             return None
         if outputs_per_target(self._targets.loss) > 1:  # kernels feed the outputs back
             return None

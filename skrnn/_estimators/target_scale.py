@@ -23,7 +23,8 @@ def warn_of_unscaled_target(y, loss, name):
     if len(columns) < _MIN_ROWS or loss_name(loss) in SCALE_FREE:
         return
     n_valid = len(columns) - np.isnan(columns).sum(axis=0)
-    columns = np.where(n_valid > 0, columns, 0)
+    if not n_valid.all():
+        columns = np.where(n_valid > 0, columns, 0)
     mean = np.atleast_1d(np.nanmean(columns, axis=0, dtype=np.float64))
     std = np.atleast_1d(np.nanstd(columns, axis=0, dtype=np.float64))
     unscaled = (std > _LARGEST_STD) | (std < _SMALLEST_RATIO * np.abs(mean))

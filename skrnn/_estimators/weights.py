@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from skrnn._data.checks import check_sample_weights
+from skrnn._data.row_labels import positions_dtype
 from skrnn._data.targets import valid_in_layout
 
 
@@ -19,7 +20,7 @@ def loss_weights(sample_weight: Any, sequences: Any, per_step: bool, dtype: str,
     Of shape (n_samples,), or (n_samples, n_timesteps).
     """
     weights = check_sample_weights(sample_weight, len(sequences), dtype, name)
-    weights = np.ones(len(sequences), dtype=dtype) if weights is None else weights
+    weights = np.broadcast_to(np.dtype(dtype).type(1), len(sequences)) if weights is None else weights
     return np.where(valid_in_layout(sequences), weights[:, None], weights.dtype.type(0)) if per_step else weights
 
 
@@ -69,16 +70,24 @@ def without_missing(weights: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     return weights
 
 
+def samples_with_weight(weights: NDArray[Any]) -> NDArray[Any]:
+    """Return the positions of the samples with non-zero weight; the others are ignored."""
+    positions = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
+    return positions.astype(positions_dtype(len(weights)))
+
+
 def relative(weights: NDArray[Any]) -> NDArray[Any]:
     """Return weights divided by their mean: only ratios matter, and tiny or huge weights would be lost in float32."""
-    non_zero = weights[weights > 0]
+    has_weight = weights > 0
+    non_zero = weights if has_weight.all() else weights[has_weight]
     return weights / non_zero.mean(dtype=np.float64) if len(non_zero) else weights
 
 
-def check_total(dataset: Any, part: str, name: str) -> None:
+def check_totals(training: Any, validation: Any, name: str) -> None:
     """Raise if no term of a dataset has a non-zero weight, so that its loss is undefined."""
-    if dataset is not None and not (len(dataset) and dataset.mean_weight):
-        raise ValueError(
-            f"The {part} data of {name} have zero total weight, so that their loss is undefined. Check sample_weight, "
-            "class_weight, validation_split and missing targets."
-        )
+    for part, dataset in (("training", training), ("validation", validation)):
+        if dataset is not None and not (len(dataset) and dataset.mean_weight):
+            raise ValueError(
+                f"The {part} data of {name} have zero total weight, so that their loss is undefined. Check "
+                "sample_weight, class_weight, validation_split and missing targets."
+            )

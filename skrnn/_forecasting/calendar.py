@@ -38,5 +38,6 @@ def _check_dates(time):
     if not isinstance(time, (pd.DatetimeIndex, pd.PeriodIndex)):
         raise ValueError(
             "calendar requires rows with an index of dates or periods, or new rows whose dates follow from the "
-            "frequency of the fitted index. Pass X or y with such an index, or set calendar=None."
+            "frequency of the fitted index. Pass X or y with such an index (pd.to_datetime converts text to dates), or "
+            "set calendar=None."
         )

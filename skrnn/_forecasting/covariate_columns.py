@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -36,25 +35,29 @@ class CovariateColumns:
     categories: tuple[Any, ...]
 
     @classmethod
-    def learn(cls, features, past_covariates, categorical_features):
+    def learn(cls, features, past_covariates, categorical_features, groups=None):
         """Return the columns of the `X` passed to `fit`.
 
         Parameters
         ----------
         features : DataFrame or ndarray of shape (n_rows, n_columns), or None
+            `X` without the column of `groups`.
         past_covariates, categorical_features : list of labels, "from_dtype" or None
+        groups : hashable, default=None
+            Label of the column or index level that identifies the series; for arrays the number of a column.
         """
         shape = _shape(features)
         n_columns = shape[1] if len(shape) == 2 else 0
         names = tuple(features.columns) if isinstance(features, pd.DataFrame) else None
         is_past = np.zeros(n_columns, dtype=bool)
-        is_past[_positions(past_covariates, names, n_columns, "past_covariates")] = True
+        given = names if names is not None else _numbers(n_columns, groups)
+        is_past[_positions(past_covariates, given, "past_covariates", groups)] = True
         is_categorical = np.zeros(n_columns, dtype=bool)
         if isinstance(categorical_features, str):
             dtypes = () if names is None else features.dtypes
             is_categorical[[isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes]] = True
         else:
-            is_categorical[_positions(categorical_features, names, n_columns, "categorical_features")] = True
+            is_categorical[_positions(categorical_features, given, "categorical_features", groups)] = True
         categories = tuple(
             _categories(_column(features, position), position if names is None else names[position])
             if is_categorical[position]
@@ -91,6 +94,21 @@ class CovariateColumns:
             features[:, self.is_past] = np.nan
         return features
 
+    def check_order(self, features):
+        """Raise for columns in another order than in fit whose labels are not strings.
+
+        Labels that are strings are compared by scikit-learn, which ignores all other labels.
+        """
+        names = self.names if isinstance(features, pd.DataFrame) else None
+        if names is None or all(isinstance(name, str) for name in names):
+            return
+        given = tuple(features.columns)
+        if given != names and len(given) == len(names) and set(given) == set(names):
+            raise ValueError(
+                f"X has the columns {list(given)}, but {_NAME} was fitted on {list(names)}. Pass them in "
+                "the same order."
+            )
+
     def encoded(self, features, *, past_is_known):
         """Return `X` with codes instead of categories; a category that `fit` did not see has the next free code."""
         if all(found is None for found in self.categories) or _shape(features)[1:] != (len(self.categories),):
@@ -101,7 +119,9 @@ class CovariateColumns:
                 continue
             column = _column(features, position)
             _check_complete(column, position if self.names is None else self.names[position])
-            codes = pd.Index(found).get_indexer(pd.Index(np.asarray(column)))
+            values = np.asarray(column)
+            codes = pd.Index(found).get_indexer(pd.Index(values))
+            _check_types(values[codes < 0], found, position if self.names is None else self.names[position])
             codes = np.where(codes < 0, len(found), codes).astype(np.float64)
             if isinstance(features, pd.DataFrame):
                 features.isetitem(position, codes)
@@ -120,8 +140,25 @@ def _in_order(features, names):
     return features[list(names)] if set(features.columns) == set(names) else features
 
 
-def _positions(labels, names, n_columns, parameter):
-    """Return the positions of the columns that a parameter names, by label or, for arrays, by number."""
+def _numbers(n_columns, groups):
+    """Return the numbers that the columns of an array have in `X`, with the column of the series."""
+    if groups is None or not n_columns:
+        return tuple(range(n_columns))
+    return tuple(number for number in range(n_columns + 1) if number != groups % (n_columns + 1))
+
+
+def _positions(labels, given, parameter, groups):
+    """Return the positions of the columns that a parameter names, out of those given.
+
+    Parameters
+    ----------
+    labels : list of hashable or None
+    given : tuple of hashable
+        Labels of the columns of a DataFrame, or numbers of those of an array.
+    parameter : str
+    groups : hashable
+        As in `CovariateColumns.learn`.
+    """
     if labels is None:
         return []
     if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
@@ -130,16 +167,19 @@ def _positions(labels, names, n_columns, parameter):
         )
     positions = []
     for label in labels:
-        if names is not None and label in names:
-            positions.append(names.index(label))
-        elif names is None and isinstance(label, Integral) and 0 <= int(label) < n_columns:
-            positions.append(int(label))
-        else:
-            choices = ", ".join(repr(name) for name in (range(n_columns) if names is None else names)[:10])
+        # In a mask of columns, True would be column 1.
+        is_mask = isinstance(label, (bool, np.bool_)) and not any(isinstance(name, bool) for name in given)
+        if label in given and not is_mask:
+            positions.append(given.index(label))
+            continue
+        choices = ", ".join(repr(name) for name in given[:10])
+        choices = f"Choose from {choices}." if given else "X has no columns."
+        if groups is not None and label == groups:
             raise ValueError(
-                f"{parameter} contains {label!r}, which is not a column of X. "
-                + (f"Choose from {choices}." if n_columns else "X has no columns.")
+                f"{parameter} contains {label!r}, which identifies the series and is not a covariate. Pass a copy of "
+                "it under another name to use it as one."
             )
+        raise ValueError(f"{parameter} contains {label!r}, which is not a column of X. {choices}")
     return positions
 
 
@@ -155,6 +195,17 @@ def _categories(column, label):
         return np.sort(found)
     except TypeError:
         return found
+
+
+def _check_types(unknown, found, label):
+    """Raise for unknown categories that differ from known ones in their type only, such as '1' from 1."""
+    known = {str(category): category for category in found} if len(unknown) else {}
+    for category in pd.unique(unknown):
+        if str(category) in known:
+            raise ValueError(
+                f"Column {label!r} of X contains the category {category!r} of type {type(category).__name__}, but fit "
+                f"saw {known[str(category)]!r} of type {type(known[str(category)]).__name__}. Pass the same type."
+            )
 
 
 def _check_complete(column, label):

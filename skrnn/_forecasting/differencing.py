@@ -36,7 +36,7 @@ def difference(values, positions, lags):
 
 
 def undo_differences(paths, levels, origins, lags):
-    """Return the values after some rows from forecasts of their differences: (n_origins, n_steps, n_outputs).
+    """Return the values after some rows from forecasts of their differences.
 
     Parameters
     ----------
@@ -47,14 +47,32 @@ def undo_differences(paths, levels, origins, lags):
     origins : ndarray of int, shape (n_origins,)
         Rows with at least ``sum(lags)`` rows of their series up to and including them.
     lags : tuple of int
+
+    Returns
+    -------
+    ndarray of shape (n_origins, n_steps, n_outputs)
+        NaN if all of the last `lag` values up to the origin are missing.
     """
     for lag, level in zip(reversed(lags), reversed(levels), strict=True):
-        known = level[origins[:, None] + np.arange(1 - lag, 1)]
+        known = _complete(level[origins[:, None] + np.arange(1 - lag, 1)])
         timeline = np.concatenate([known, paths], axis=1)
         for step in range(paths.shape[1]):
             timeline[:, lag + step] += timeline[:, step]
         paths = timeline[:, lag:]
     return paths
+
+
+def _complete(known):
+    """Return the values up to each origin, (n_origins, lag, n_outputs), with the mean of the others for missing ones.
+
+    Only later values than these were known at the origin, so that no forecast depends on a value after its origin.
+    """
+    is_missing = np.isnan(known)
+    if not is_missing.any():
+        return known
+    counts = (~is_missing).sum(axis=1, keepdims=True)
+    means = np.where(is_missing, 0.0, known).sum(axis=1, keepdims=True) / np.maximum(counts, 1)
+    return np.where(is_missing & (counts > 0), means, known)
 
 
 def _without_gaps(values, positions, lag):

@@ -41,8 +41,7 @@ def scales_at(model, prepared, origins, series_scales):
     scales = series_scales[codes]
     if model.layout.scaling != STANDARD or model.target.transformers:  # whose units are not those of y
         return scales
-    spreads = model.target.spreads[codes]
-    _, of_windows = statistics_of_windows(STANDARD, model.layout.window, prepared, origins, spreads)
+    _, of_windows = statistics_of_windows(STANDARD, model, prepared, origins)
     return np.where(scales > 0, of_windows * model.target.scales[codes], scales)
 
 

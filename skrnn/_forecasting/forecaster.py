@@ -21,9 +21,11 @@ from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import learned_frequencies, locate_rows_to_append
 from skrnn._forecasting.model import default_if_none, model_of
 from skrnn._forecasting.panel import sorted_rows
+from skrnn._forecasting.parameters import check_no_booleans
 from skrnn._forecasting.reading import check_missing, read_new_rows, read_training_rows, read_weights
 from skrnn._forecasting.warm_start import check_same_data, check_warm_start
 from skrnn._forecasting.window_layout import check_not_classifier
+from skrnn._preprocessing.calendar import CalendarFeatures
 
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
@@ -47,8 +49,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
     window : int, default=20
         Number of past values that each prediction uses.
     lags : sequence of int, default=None
-        Lags that each prediction uses instead of the last `window` values, such as ``[1, 2, 24]``, where 1 is the
-        present value. Only for estimators that take flat rows.
+        Lags that each prediction uses instead of the last `window` values, in any order, such as ``[1, 2, 24]``, where
+        1 is the present value. Only for estimators that take flat rows.
     output_steps : int, default=1
         Number of steps that the regressor predicts at once. Longer forecasts are made in blocks of `output_steps`. If
         the last block exceeds the covariates that are passed, the last row of covariates is repeated.
@@ -57,19 +59,22 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         `differencing`. A transformer, such as ``FunctionTransformer(np.log, np.exp)``, is applied before it. If None,
         `y` is not transformed.
     differencing : int, sequence of int or None, default=None
-        Lags of the differences that are predicted instead of the values, such as 1 or ``(1, 12)``.
+        Lags of the differences that are predicted instead of the values, such as 1 or ``(1, 12)``. Predicted
+        differences are added to the value `lag` steps before. If it is missing, it is replaced by the last value at a
+        multiple of `lag` steps before, or, if there is none, by the mean of the last `lag` values.
     window_scaling : {"last", "mean", "standard"} or None, default="last"
         Scaling of each window by itself, undone in its predictions: its last value or its mean is subtracted [2]_, or
         it is standardized [3]_, with a variance that is increased by 1% of that of the series. Longer forecasts scale
         each block of `output_steps` anew, predictions included. If None, windows are not scaled.
     per_series : bool, default=True
-        Whether `target_transformer` is fitted on each series of `groups` by itself, or on all of them.
+        Whether `target_transformer` is fitted on each series of `groups` by itself, or on all of them. If "standard", a
+        series without values is standardized like all of them together.
     covariate_transformer : "standard", transformer or None, default="standard"
         Transformation of the covariates that are numbers. If "standard", they are standardized.
     past_covariates : list of hashable, default=None
         Columns of `X` that are known up to the present only, such as measurements: column labels, or column numbers of
-        arrays. Predictions never read the values of the steps to predict, and a DataFrame need not contain them.
-        Forecasts of more than `output_steps` steps are not possible.
+        arrays, counted with the column of `groups`. Predictions never read the values of the steps to predict, and a
+        DataFrame need not contain them. Forecasts of more than `output_steps` steps are not possible.
     categorical_features : list of hashable, "from_dtype" or None, default="from_dtype"
         Columns of `X` that contain categories, or those of categorical dtype. An estimator with a parameter
         `categorical_features` is passed codes and their positions, any other one indicator column per category.
@@ -165,7 +170,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         "covariate_transformer": [StrOptions({"standard"}), HasMethods(["fit", "transform"]), None],
         "past_covariates": ["array-like", None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-        "calendar": [HasMethods(["fit", "_from_index"]), None],
+        "calendar": [CalendarFeatures, None],
         "padding": [StrOptions({"auto"}), None],
         "groups": "no_validation",  # any label of a column or a level
         "calibration_size": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="neither"), None],
@@ -226,7 +231,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             Values of the series, in time order; NaN where missing. If `X` has no index, the times of the rows are taken
             from that of `y`. Recurrent estimators leave missing values out of the loss; other estimators are fitted on
             the windows that are followed by complete values. In a window, a missing value is replaced by the last one
-            before it, or by zero, and there is a column of indicators.
+            before it, or by zero, and there is a column of indicators. A difference is missing if one of its two values
+            is.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows to predict, passed to the estimator as `sample_weight`. A prediction of several steps
             has the mean of their weights.
@@ -241,13 +247,15 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         ValueError
             If a series, or with ``padding="auto"`` each of them, has too few rows; if `X` contains NaN, except in
             past covariates, or `X` or `y` infinity; if they differ in length or index; if times do not increase within
-            a series; if `estimator` is a classifier, or a parameter is invalid.
+            a series; if `target_transformer` returns NaN or infinity for values of `y`; if `estimator` is a
+            classifier, or a parameter is invalid.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse; if `groups` is
             not hashable, or the name of a series is not hashable; if the estimator does not take `sample_weight`.
         """
         with unchanged_on_failure(self):
             check_not_classifier(self.estimator)
+            check_no_booleans(self)
             start, calibrated = self._models_to_continue()
             rows, schema = read_training_rows(self, X, y)
             if start is not None:

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._forecasting.history import continued_series
-from skrnn._forecasting.horizon import check_steps, forecast_all, n_steps_of
+from skrnn._forecasting.horizon import forecast_all, n_steps_of
 from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bounds
 from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import locate_rows_to_predict
@@ -45,18 +45,19 @@ class ForecastsMixin:
             Covariates of the steps to predict, in time order within each series. Rows of an array, and rows with an
             index that continues the fitted one, are the steps after the end of the series, predicted recursively. Rows
             of the fitted index are predicted one step ahead, from the true values before them and the covariates that
-            are passed. If an index of dates has no frequency, the distance of a row from the previous one may be up to
-            twice the largest distance between fitted rows. After a fit on an index of numbers, a default index (0, 1,
-            2, ...) is ambiguous: it is accepted for the fitted rows if all of them are passed with the same values, and
-            raises an error otherwise. A warning is emitted if later steps could have the same values: if there are no
-            covariates, or only integers or a repeated pattern. Rows with unordered labels, such as text or several
-            index levels, are treated as the next steps; an error is raised if these labels were seen in fit.
+            are passed; rows without a value before them by the mean of their series. If an index of dates has no
+            frequency, the distance of a row from the previous one may be up to twice the largest distance between
+            fitted rows. After a fit on an index of numbers, a default index (0, 1, 2, ...) is ambiguous: it is accepted
+            for the fitted rows if all of them are passed with the same values, and raises an error otherwise. A warning
+            is emitted if later steps could have the same values: if there are no covariates, or only integers or a
+            repeated pattern. Rows with unordered labels, such as text or several index levels, are treated as the next
+            steps; an error is raised if these labels were seen in fit.
         history : array-like of shape (n_history_rows,) or (n_history_rows, n_outputs), default=None
             Values of other series, which the predictions continue instead of the fitted ones; nothing fitted changes.
             What is fitted on single series, such as their standardization, is fitted on the history.
         history_X : array-like of shape (n_history_rows, n_covariates), default=None
             Covariates of the history, if there are any. With `groups`, the history names its series as `X` does; fitted
-            series that are not part of it are continued from their ends.
+            series that are not part of it are continued from their ends, if its index is of the fitted kind.
 
         Returns
         -------
@@ -130,21 +131,21 @@ class ForecastsMixin:
         history: ArrayLike | None = None,
         history_X: ArrayLike | None = None,
     ) -> NDArray[Any] | pd.Series | pd.DataFrame:
-        """Forecast the steps after the end of the series, if there are no covariates.
+        """Forecast the steps after the end of the series, if no covariates of these steps are required.
 
         Parameters
         ----------
         steps : int, default=None
             Number of steps; with `groups`, number of steps per series.
         until : timestamp, period or number, default=None
-            Time of the last step to forecast, instead of `steps`. Series that end at different times are all continued
-            by as many steps as the one that ends first.
+            Time of the last step to forecast, instead of `steps`. Each series is continued until this time, so that
+            series that end earlier have more steps.
         history, history_X : array-like, default=None
             Other series to continue instead of the fitted ones, see :meth:`predict`.
 
         Returns
         -------
-        ndarray, Series or DataFrame of shape (steps,) or (steps, n_outputs)
+        ndarray, Series or DataFrame of shape (n_steps,) or (n_steps, n_outputs)
             Forecast, in the units of `y`. If the fitted `y` was a pandas object, the forecast is one as well, and its
             index continues the fitted one. With `groups`, it is always pandas, indexed by series and time or step.
 
@@ -153,9 +154,10 @@ class ForecastsMixin:
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If the forecaster was fitted with covariates other than those of `calendar`; if `steps` is not a positive
-            int; if not exactly one of `steps` and `until` is given; if `until` is not after the end of a series, or the
-            fitted index has no frequency.
+            If the forecaster was fitted with covariates other than those of `calendar` and `past_covariates`; if there
+            are past covariates, and more than `output_steps` steps; if `steps` is not a positive int; if not exactly
+            one of `steps` and `until` is given; if `until` is not after the end of a series, or the fitted index has no
+            frequency.
 
         Examples
         --------
@@ -175,10 +177,9 @@ class ForecastsMixin:
         """
         check_is_fitted(self, "_model")
         series = continued_series(self, history, history_X)
-        n_steps = n_steps_of(steps, until, series.known)
-        check_steps(n_steps, n_covariates=self.n_features_in_)
-        index = series.schema.index_of_forecast(n_steps, series.known)
-        values = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
+        n_steps = n_steps_of(steps, until, series.known, self.n_features_in_ - self._schema.columns.n_past)
+        index = series.schema.index_of_forecast(int(n_steps.max()), series.known)
+        values, index = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
         return series.schema.as_forecast(values, index)
 
     def predict_interval(
@@ -306,4 +307,5 @@ class ForecastsMixin:
     def _read_and_locate(self, X, series, warns=True):
         """Return the covariates of rows to predict, and the location of these rows relative to the known ones."""
         rows = read_rows_to_predict(self, X, series.schema, series.known)
+        series.check_series(rows.labels)
         return rows.covariates, locate_rows_to_predict(rows, series.known, series.schema.groups is not None, warns)

@@ -29,18 +29,35 @@ class Continued:
     schema : Schema
     fitted_numbers : ndarray of int, shape (n_series,)
         Number of each series among the fitted ones; -1 for those of the history.
+    left_out : Index or None, default=None
+        Fitted series that cannot be continued together with a history, because its times are of another kind.
     """
 
     model: FittedModel
     known: KnownRows
     schema: Schema
     fitted_numbers: NDArray[Any]
+    left_out: Any = None
+
+    def check_series(self, labels):
+        """Raise for rows to predict of fitted series that cannot be continued together with the history."""
+        is_left_out = np.zeros(len(labels.series), dtype=bool)
+        if self.left_out is not None:
+            is_left_out = labels.series.isin(self.left_out)
+        if is_left_out.any():
+            name = labels.series[is_left_out].tolist()[0]
+            raise ValueError(
+                f"X contains the series {name!r}, which is not part of the history, and the fitted series {name!r} has "
+                "times of another kind than the history. Pass a history with an index of the fitted kind, or predict "
+                "the fitted series without a history."
+            )
 
 
 def continued_series(forecaster, history, history_X):
     """Return the series that a forecast continues: the fitted ones, or those of a history.
 
-    With groups, fitted series that the history does not contain are continued from their ends.
+    With groups, fitted series that the history does not contain are continued from their ends, if their times are of
+    the same kind.
 
     Parameters
     ----------
@@ -70,18 +87,24 @@ def continued_series(forecaster, history, history_X):
     panel, labels, _ = sorted_rows(rows, None)
     _check_lengths(panel, labels, model, forecaster)
     known = KnownRows.of_fit(panel, labels, learned_frequencies(rows.labels), rows.unordered_labels)
-    target, others = model.target.of_series(panel), np.empty(0, dtype=int)
+    target, joined, left_out = model.target.of_series(panel), np.empty(0, dtype=int), None
     if schema.groups is not None:
-        others = _other_series(fitted.known, labels)
-        if len(others):
-            known = _joined(known, fitted.known, others)
+        others = np.flatnonzero(~fitted.known.labels.series.isin(labels.series))
+        if not _can_be_joined(fitted.known.labels.time, labels.time):
+            left_out = fitted.known.labels.series[others]
+        elif len(others):
+            joined, known = others, _joined(known, fitted.known, others)
             target = target.with_series_of(model.target, others)
-    numbers = np.concatenate([np.full(panel.n_series, -1), others])
-    return Continued(replace(model, target=target), known, schema, numbers)
+    numbers = np.concatenate([np.full(panel.n_series, -1), joined])
+    return Continued(replace(model, target=target), known, schema, numbers, left_out)
 
 
 def _check_lengths(panel, labels, model, forecaster):
-    """Raise if a series of the history has too few rows."""
+    """Raise if a series of the history has too few rows, or none with a value."""
+    for code, values in enumerate(np.split(panel.y, panel.bounds()[1:-1])):
+        if len(values) and np.isnan(values).all(axis=0).any():
+            which = "" if len(labels.series) == 1 else f", series {labels.series.tolist()[code]!r},"
+            raise ValueError(f"history{which} contains only NaN, so that there is nothing to continue.")
     lengths, n_required = np.diff(panel.bounds()), model.target.n_lost + 1
     if forecaster.padding is None:
         n_required = model.target.n_lost + model.layout.window
@@ -94,11 +117,9 @@ def _check_lengths(panel, labels, model, forecaster):
         )
 
 
-def _other_series(known, labels):
-    """Return the numbers of the known series that a history does not contain and whose times it can be joined with."""
-    if not (comparable(known.labels.time, labels.time) or (known.labels.time is None and labels.time is None)):
-        return np.empty(0, dtype=int)
-    return np.flatnonzero(~known.labels.series.isin(labels.series))
+def _can_be_joined(time, other):
+    """Return True if the times of known rows and of a history are of one kind, or both are unknown."""
+    return comparable(time, other) or (time is None and other is None)
 
 
 def _joined(history, known, others):

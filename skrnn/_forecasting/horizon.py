@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from skrnn._common.frequencies import periods_of
 from skrnn._forecasting.calendar import with_calendar
+from skrnn._forecasting.parameters import is_positive_int
 from skrnn._forecasting.recursion import continue_series
 
 
-def check_steps(steps, n_covariates):
-    """Raise if the number of steps to forecast is invalid, or their covariates are required."""
-    if steps is None:
-        raise ValueError(
-            "forecast requires the number of steps, or the time until which to forecast. Pass one of them."
-        )
-    if not isinstance(steps, Integral) or steps < 1:
-        raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
-    if n_covariates:
-        raise ValueError(
-            f"SequenceForecaster was fitted with {n_covariates} covariates: pass those of the steps to predict to "
-            "predict(X)."
-        )
+def n_steps_of(steps, until, known, n_covariates):
+    """Return the number of steps to forecast of each series, (n_series,), given by either of the two parameters.
 
-
-def n_steps_of(steps, until, known):
-    """Return the number of steps to forecast, given by either of the two parameters."""
+    Parameters
+    ----------
+    steps : int or None
+    until : timestamp, period, number or None
+    known : KnownRows
+    n_covariates : int
+        Number of columns of `X` that are known in advance. A forecast requires their values, unless there are none.
+    """
     if (steps is None) == (until is None):
         raise ValueError(
             "forecast requires either the number of steps, or the time of the last one as until. Got "
             + ("neither." if steps is None else "both.")
         )
-    return steps if until is None else _n_steps_until(until, known)
+    if until is None and not is_positive_int(steps):
+        raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
+    n_steps = np.full(known.panel.n_series, steps) if until is None else _n_steps_until(until, known)
+    if n_covariates:
+        raise ValueError(
+            f"SequenceForecaster was fitted with {n_covariates} covariates: pass those of the steps to predict to "
+            "predict(X)."
+        )
+    return n_steps
 
 
 def _n_steps_until(until, known):
-    """Return the number of steps from the end of the series that ends first until a time."""
+    """Return the number of steps from the end of each series until a time: (n_series,)."""
     time: Any = known.labels.time
     if time is None or None in known.frequencies:
-        raise ValueError(f"until={until!r} requires a fitted index with a frequency. Pass the number of steps instead.")
+        is_text = known.unordered_labels is not None
+        raise ValueError(
+            f"until={until!r} requires a fitted index with a frequency. Pass the number of steps instead"
+            + (", or fit on an index of dates (pd.to_datetime converts text)." if is_text else ".")
+        )
     last_rows = known.panel.bounds()[1:] - 1
     codes = known.panel.codes[last_rows]
     try:
@@ -53,16 +61,20 @@ def _n_steps_until(until, known):
     ends = end.repeat(len(codes))
     before, after = periods_of(time, known.panel.codes, ends, codes, known.frequencies)
     steps = after - before[last_rows]
-    if np.isnan(steps).any() or (steps != np.floor(steps)).any() or steps.min() < 1:
+    is_between = np.isnan(steps) | (steps != np.floor(steps))
+    if isinstance(until, Real) and not isinstance(time, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
+        is_between |= float(until) != float(end[0])  # the dtype of the index has rounded it
+    if is_between.any() or steps.min() < 1:
+        frequency = known.frequencies[int(np.argmax(is_between))]
         raise ValueError(
             f"until={until!r} must be a time of the index after the ends of all series, the last of which is "
-            f"{time[last_rows].max()}."
+            f"{time[last_rows].max()}" + (f", at its frequency {frequency!r}." if is_between.any() else ".")
         )
-    return int(steps.max())
+    return steps.astype(int)
 
 
 def forecast_all(model, known, calendar, n_steps, index):
-    """Forecast the next steps of all series; (n_series * n_steps, n_outputs) in units of ``y``.
+    """Forecast the next steps of all series.
 
     Parameters
     ----------
@@ -70,12 +82,23 @@ def forecast_all(model, known, calendar, n_steps, index):
     known : KnownRows
     calendar : CalendarFeatures or None
         Computes the covariates, if there are any.
-    n_steps : int
-    index : Index of length n_series * n_steps
-        Times of these steps.
+    n_steps : ndarray of int, shape (n_series,)
+    index : Index of length n_series * n_steps.max()
+        Times of the steps of each series, of which those after its last one are left out.
+
+    Returns
+    -------
+    values : ndarray of shape (n_steps.sum(), n_outputs)
+        Forecasts in the units of ``y``.
+    index : Index of length n_steps.sum()
+        Their times.
     """
-    n_series = known.panel.n_series
-    codes, steps_ahead = np.repeat(np.arange(n_series), n_steps), np.tile(np.arange(1, n_steps + 1), n_series)
+    n_series, most = len(n_steps), int(n_steps.max())
+    codes, steps_ahead = np.repeat(np.arange(n_series), most), np.tile(np.arange(1, most + 1), n_series)
+    is_asked = steps_ahead <= n_steps[codes]
+    if not is_asked.all():
+        codes, steps_ahead, index = codes[is_asked], steps_ahead[is_asked], index[is_asked]
     times = index.get_level_values(-1) if index.nlevels > 1 else index
     covariates = with_calendar(np.empty((len(codes), 0)), calendar, times)
-    return continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0, 0]
+    values = continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0, 0]
+    return values, index

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skrnn._common.frequencies import frequencies_of, frequency_of, periods_of
 from skrnn._common.times import as_scalar, comparable, time_values
+from skrnn._common.warnings import in_score
 from skrnn._forecasting.default_index import check_rows_to_append, check_rows_to_predict
 
 # Without a frequency, the next row may lie up to this multiple of the largest distance between known rows after the
@@ -84,7 +85,15 @@ def locate(labels, known):
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
         series = labels.series.tolist()[labels.codes[row]]
-        raise ValueError(f"Row {row} of X belongs to series {series!r}, which SequenceForecaster was not fitted on.")
+        raise ValueError(
+            f"Row {row} of X belongs to series {series!r}, which SequenceForecaster was not fitted on. "
+            + (
+                "Pass cv=PanelTimeSeriesSplit(...), which splits all series at the same times: TimeSeriesSplit splits "
+                "the rows of a DataFrame in their order."
+                if in_score()
+                else "To predict a new series, pass its values as history."
+            )
+        )
     has_times = comparable(known.labels.time, labels.time)
     positions = _known_positions(labels, codes, known) if has_times else np.full(len(codes), -1)
     steps_ahead = _steps_ahead(codes, positions < 0)
@@ -136,7 +145,8 @@ def _known_positions(labels, codes, known):
         why = "lies before the end of the series, but is not one of its rows"
         if (known_times[bounds[codes[row]] : bounds[codes[row] + 1]] == times[row]).any():
             why = "repeats its label more often than the fitted series does"
-        raise ValueError(f"Row {row} of X ({labels.time[row]}) {why}.")
+        remedy = " In cross-validation, pass cv=TimeSeriesSplit(...), so that rows to predict are the last ones."
+        raise ValueError(f"Row {row} of X ({labels.time[row]}) {why}.{remedy if in_score() else ''}")
     return positions
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,18 @@ from skrnn._common.state import stored_as
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.covariate_transform import CovariateBlock
 from skrnn._forecasting.panel import PreparedPanel
+from skrnn._forecasting.parameters import lags_of_differences, lags_to_select
 from skrnn._forecasting.target_transform import TargetTransform
 from skrnn._forecasting.warm_start import check_same_model, continued_estimator
-from skrnn._forecasting.window_layout import WindowLayout, category_parameter, layout_of, weight_parameter
+from skrnn._forecasting.window_layout import (
+    SET_ON_FORECASTER,
+    WindowLayout,
+    category_parameter,
+    computes_in_float32,
+    layout_of,
+    own_categories,
+    weight_parameter,
+)
 from skrnn._forecasting.windows import training_pairs
 
 
@@ -125,7 +133,11 @@ class Model:
             raise ValueError(
                 f"y has {lengths[at]} sample(s){which}, but {shown} require{'s' * (len(given) == 1)} at least "
                 f"{n_required}. Pass a longer series"
-                + ("." if self.pads_short else ", decrease window, or set padding='auto'.")
+                + (
+                    "."
+                    if self.pads_short
+                    else f", decrease {'window' if self.lags is None else 'lags'}, or set padding='auto'."
+                )
             )
 
     def fit(self, panel, weights=None, start=None):
@@ -150,8 +162,10 @@ class Model:
         else:
             check_same_model(self, layout, start)
             estimator = continued_estimator(given, start.estimator)
-        parameter = category_parameter(estimator)
-        n_categories = self.columns.n_categories
+        parameter, n_categories = category_parameter(estimator), self.columns.n_categories
+        own = own_categories(given)
+        if parameter is not None and own is not None and n_categories.any():
+            raise ValueError(SET_ON_FORECASTER.format(own=own))
         n_known = np.concatenate([n_categories[~self.columns.is_past], np.zeros(self.n_calendar, dtype=int)])
         n_past, one_hot = n_categories[self.columns.is_past], parameter is None
         if start is None:
@@ -160,6 +174,7 @@ class Model:
                 for columns, n in ((panel.covariates, n_known), (panel.past, n_past))
             )
             target = TargetTransform.fit(self.target_transformer, self.differencing, panel, per_series=self.per_series)
+            target.check_inverse(panel)
             has_missing = np.isnan(np.concatenate([panel.y, panel.past], axis=1)).any(axis=0)
         else:
             known, past, has_missing = start.known, start.past, start.has_missing
@@ -169,7 +184,10 @@ class Model:
         if parameter is not None and n_categories.any():
             estimator.set_params(**{parameter: _category_positions(unfitted, prepared)})
         X, y, weights = training_pairs(unfitted, prepared, weights, pads_short=self.pads_short)
-        _fit(estimator, X, y, weights, self.target_transformer)
+        if computes_in_float32(estimator):
+            with np.errstate(over="ignore"):  # the estimator rejects overflow as infinity
+                y = y.astype(np.float32)
+        _fit(estimator, X, y, weights, self.target_transformer, own)
         return unfitted
 
 
@@ -182,32 +200,21 @@ def model_of(forecaster, schema):
     schema : Schema
         Of the rows to fit on.
     """
-    differencing = forecaster.differencing
     calendar = schema.calendar
     return Model(
         estimator=forecaster.estimator,
         target_transformer=forecaster.target_transformer,
         covariate_transformer=forecaster.covariate_transformer,
         window_scaling=forecaster.window_scaling,
-        differencing=() if differencing is None else _as_lags(differencing, "differencing"),
+        differencing=lags_of_differences(forecaster.differencing),
         per_series=forecaster.per_series,
         window=forecaster.window,
         output_steps=forecaster.output_steps,
-        lags=None if forecaster.lags is None else _as_lags(forecaster.lags, "lags"),
+        lags=lags_to_select(forecaster.lags),
         pads_short=forecaster.padding == "auto",
         columns=schema.columns,
         n_calendar=0 if calendar is None else len(calendar.get_feature_names_out()),
     )
-
-
-def _as_lags(lags, parameter):
-    """Return lags as a tuple of positive ints."""
-    given = [lags] if isinstance(lags, Integral) else list(lags)
-    if not given or not all(isinstance(lag, Integral) and int(lag) >= 1 for lag in given):
-        raise ValueError(
-            f"The {parameter!r} parameter of SequenceForecaster must contain ints of at least 1. Got {lags!r} instead."
-        )
-    return tuple(int(lag) for lag in given)
 
 
 def default_if_none(estimator):
@@ -215,12 +222,19 @@ def default_if_none(estimator):
     return GRURegressor() if estimator is None else estimator
 
 
-def _fit(estimator, X, y, weights, target_transformer):
-    """Fit an estimator; an error that standardized targets may have caused says so."""
+def _fit(estimator, X, y, weights, target_transformer, own):
+    """Fit an estimator; an error that parameters of the forecaster may have caused says so."""
     arguments = {} if weights is None else {weight_parameter(estimator): weights}
     try:
         estimator.fit(X, y, **arguments)
     except ValueError as error:
+        if own is not None and "categorical" in str(error).lower():
+            raise ValueError(f"{SET_ON_FORECASTER.format(own=own)} The estimator raised: {error}") from error
+        if np.ndim(y) == 2 and "1d array" in str(error).lower():
+            raise ValueError(
+                f"The estimator predicts one number, but {y.shape[1]} are required: output_steps times the columns of "
+                f"y. Wrap it, as in MultiOutputRegressor({type(estimator).__name__}()). The estimator raised: {error}"
+            ) from error
         mentions_sign = any(word in str(error).lower() for word in ("negative", "positive", "valid range"))
         if isinstance(target_transformer, str) and (np.asarray(y) < 0).any() and mentions_sign:
             raise ValueError(

@@ -33,7 +33,7 @@ class BySeries:
 
     def bounds(self):
         """Position of the first row of each series, and the number of rows: (n_series + 1,)."""
-        return np.searchsorted(self.codes, np.arange(self.n_series + 1))
+        return np.searchsorted(self.codes, np.arange(self.n_series + 1, dtype=self.codes.dtype))
 
     def positions_in_series(self):
         """Position of each row within its series: (n_rows,)."""
@@ -66,6 +66,10 @@ class Panel(BySeries):
     covariates: NDArray[Any]
     past: NDArray[Any]
     codes: NDArray[Any]
+
+    def copy(self):
+        """Return the panel with its own values and covariates."""
+        return replace(self, y=self.y.copy(), covariates=self.covariates.copy(), past=self.past.copy())
 
     def subset(self, rows):
         """Return the panel of some of the rows, selected by a mask or by sorted positions."""
@@ -120,7 +124,8 @@ class PreparedPanel(BySeries):
 
     def n_usable(self, rows):
         """Return the number of rows with values that a window ending at each of some rows can have."""
-        return np.maximum(rows - self.bounds()[self.codes[rows]] + 1 - self.n_lost, 0)
+        first_rows = (self.bounds() + self.n_lost).astype(rows.dtype)
+        return np.maximum(rows - first_rows[self.codes[rows]] + 1, 0)
 
 
 def sorted_by_series(panel, labels):
@@ -132,6 +137,8 @@ def sorted_by_series(panel, labels):
         Rows in the order of the labels.
     labels : RowLabels
     """
+    if labels.is_sorted:
+        return panel.copy(), labels  # times are immutable, and may be those of the data
     order = labels.by_series()
     time = None if labels.time is None else labels.time[order]
     panel = panel.subset(order)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._common.frames import index_of
+from skrnn._common.warnings import warn
 from skrnn._data.checks import (
     as_array_or_frame,
     as_float_array,
@@ -32,7 +33,14 @@ from skrnn._forecasting.row_index import (
     rows_with_index_of,
 )
 from skrnn._forecasting.schema import Schema
-from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
+from skrnn._windows.row_warnings import (
+    PASS_GROUPS,
+    are_dates_as_text,
+    to_dates,
+    warn_of_gap,
+    warn_of_panel,
+    warn_of_unsorted_text,
+)
 
 _NAME = "SequenceForecaster"
 
@@ -87,7 +95,9 @@ def read_training_rows(forecaster, X, y):
     given = _with_labels(X, y, groups)
     labels = given.labels
     unordered_labels = labels_within_series(given.index, labels.codes) if labels.time is None else None
-    columns = CovariateColumns.learn(given.features, forecaster.past_covariates, forecaster.categorical_features)
+    columns = CovariateColumns.learn(
+        given.features, forecaster.past_covariates, forecaster.categorical_features, groups
+    )
     covariates, past = _read_covariates(forecaster, given, groups, columns, reset=True)
     values = _read_values(given.y)
     _check_consistent(values, given)
@@ -255,7 +265,18 @@ def _read_covariates(forecaster, given, groups, columns, reset):
             raise ValueError(f"X has no columns, but {_NAME} is expecting {forecaster.n_features_in_} covariates.")
         return np.empty((given.n_rows, 0)), np.empty((given.n_rows, 0))
     if not reset and not forecaster.n_features_in_:
-        raise ValueError(f"X has columns, shape {np.shape(features)}, but {_NAME} was fitted without covariates.")
+        raise ValueError(
+            f"X has columns, shape {np.shape(features)}, but {_NAME} was fitted without covariates. Pass a DataFrame "
+            "without columns, whose index contains the times of the rows, or call forecast(steps)."
+        )
+    if len(getattr(features, "shape", ())) == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: X has shape {np.shape(features)}. X contains covariates, and y "
+            "the values of the series; without covariates, pass X=None. Reshape your data if it is a single covariate: "
+            "X.to_frame() or X.reshape(-1, 1)."
+        )
+    if not reset:
+        columns.check_order(features)
     features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME)
     covariates = validate_data(forecaster, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
     # Past covariates may have missing values, as the series may, but no infinite ones.
@@ -297,7 +318,10 @@ def check_missing(rows, has_missing):
 def _check_y_passed(y):
     """Raise if `y` is None."""
     if y is None:
-        raise ValueError(f"This {_NAME} estimator requires y to be passed, but the target y is None.")
+        raise ValueError(
+            f"This {_NAME} estimator requires y to be passed, but the target y is None. The values of the series are "
+            "y; without covariates, pass X=None."
+        )
 
 
 def _check_consistent(values, given):
@@ -322,10 +346,24 @@ def _as_columns(values):
     return values if values.ndim == 2 else values[:, None]
 
 
+def _warn_of_text(given):
+    """Warn of dates as text: they are not sorted, gaps between them are not found, and forecasts have no dates."""
+    if given.index is None or not are_dates_as_text(given.index):
+        return
+    parameter, codes = "y" if index_of(given.X) is None else "X", given.labels.codes
+    if not warn_of_unsorted_text(given.index, codes, _NAME, parameter):
+        warn(
+            f"{_NAME}: the index of {parameter} contains dates as text, which have no order in time: the rows of a "
+            "series are used in the order in which they are passed, and those of a forecast are numbered. Convert the "
+            f"index to dates ({to_dates(codes, parameter)})."
+        )
+
+
 def _warn_of_rows(given, groups):
     """Warn if consecutive rows are probably of different series, or have a gap in time between them."""
     if groups is None:
         warn_of_panel(given.index, _NAME, PASS_GROUPS)
+    _warn_of_text(given)
     warn_of_gap(
         given.labels,
         _NAME,

@@ -77,7 +77,8 @@ def predict_values_of_rows(model, known, covariates, location, predict, *, n_val
 def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=predict_block, n_values=1):
     """Predict rows of a panel from the true values before them: (n_values, n_rows, n_outputs) in the units of ``y``.
 
-    The first value of rows without a value before them is the mean of the fitted rows of their series, others are NaN.
+    The first value of rows without a value before them, also if all values before them are missing that a difference
+    would be added to, is the mean of the fitted rows of their series, others are NaN.
 
     Parameters
     ----------
@@ -110,6 +111,11 @@ def predict_one_step_ahead(model, panel, prepared, n_fitted, positions, predict=
     rows = np.flatnonzero(n_before < 0)
     if len(rows):
         values[0, rows] = _means(panel.y, panel, n_fitted)[codes[rows]]
+    rows = np.flatnonzero(n_before >= 0)
+    if model.target.lags and len(rows):
+        is_unknown = np.isnan(values[0]) & (n_before == 0)[:, None]
+        is_unknown[rows] |= ~model.target.can_invert(prepared, origins[rows])
+        values[0, is_unknown] = _means(panel.y, panel, n_fitted)[codes][is_unknown]
     return values
 
 

@@ -97,7 +97,9 @@ def check_kind(kind, time, known, fitted_kind, parameter):
     if kind is None or fitted_kind is None or comparable(known_time, time):
         return
     if kind != fitted_kind:
-        remedy = {_TEXT: " (pd.to_datetime converts text to dates)", _NUMBERS: ""}.get(kind, "")
+        remedy = " (pd.to_datetime converts text to dates)" if kind == _TEXT else ""
+        if fitted_kind == _TEXT and kind != _NUMBERS:
+            remedy = ", or fit on dates (pd.to_datetime converts text to dates)"
         raise ValueError(
             f"The index of {parameter} contains {kind}, but SequenceForecaster was fitted on an index of "
             f"{fitted_kind}. Pass an index of the fitted kind{remedy}, or an array, whose rows are the next steps."
@@ -135,5 +137,5 @@ def check_not_known(labels, known, parameter, has_groups):
         raise ValueError(
             f"Row {row} of {parameter} has the label {shown} of a fitted row{which}, but such labels have no order in "
             "time, so it cannot be located in the series. Fit on an index of dates, periods or numbers in increasing "
-            f"order; or pass {array}, whose rows are the next steps."
+            f"order (pd.to_datetime converts text to dates); or pass {array}, whose rows are the next steps."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skrnn._common.state import stored_as
+from skrnn._common.warnings import warn
+from skrnn._data.checks import first_position
 from skrnn._forecasting.differencing import difference, undo_differences
 
 STANDARD = "standard"
+_N_TRIED = 100  # rows that are transformed and transformed back
 
 
 @stored_as("target transform")
@@ -60,13 +64,20 @@ class TargetTransform:
         transformers: tuple[Any, ...] = ()
         if transformer is not None and not is_standardized:
             parts = np.split(panel.y, bounds[1:-1]) if per_series else [panel.y]
-            transformers = tuple(clone(transformer).fit(part) for part in parts)
+            transformers = tuple(_fitted(transformer, part) for part in parts)
         unit = np.ones((panel.n_series, panel.y.shape[1]))
         identity = cls(transformers, lags, np.zeros_like(unit), unit, unit, False, per_series)
         values, _ = identity.transform(panel)
         codes = panel.codes if per_series else np.zeros_like(panel.codes)
         centers, scales = (moment[codes[bounds[:-1]]] for moment in _moments(values, codes))
         spreads = _moments(values, panel.codes)[1]
+        # A series without values has no scale of its own: it is standardized as all series together are.
+        is_empty = np.logical_and.reduceat(np.isnan(values), bounds[:-1])
+        if is_empty.any():
+            of_all = _moments(values, np.zeros_like(panel.codes))
+            centers, scales = (
+                np.where(is_empty, pooled, own) for pooled, own in zip(of_all, (centers, scales), strict=True)
+            )
         if not is_standardized:
             return replace(identity, spreads=spreads)
         scales = np.where(scales > 0, scales, 1.0)
@@ -111,6 +122,8 @@ class TargetTransform:
             In the order of `lags`, as returned by `difference`.
         """
         values = self._by_transformer("transform", panel.y, panel.codes)
+        if self.transformers:
+            _check_finite(panel.y, values)
         values, levels = difference(values, panel.positions_in_series(), self.lags)
         if self.is_standardized:
             values = (values - self.centers[panel.codes]) / self.scales[panel.codes]
@@ -133,6 +146,27 @@ class TargetTransform:
         paths = undo_differences(paths, prepared.levels, origins, self.lags)
         return self.without_differences(paths, codes)
 
+    def check_inverse(self, panel):
+        """Warn if the inverse of the transformers does not return values of a panel, of which some are tried."""
+        rows = np.flatnonzero(~np.isnan(panel.y).any(axis=1))
+        rows = rows[:: max(len(rows) // _N_TRIED, 1)]
+        if not self.transformers or not len(rows):
+            return
+        given, codes = panel.y[rows], panel.codes[rows]
+        returned = self.without_differences(self._by_transformer("transform", given, codes), codes)
+        if not np.allclose(returned, given, rtol=1e-3, atol=1e-3 * np.ptp(given)):
+            at = np.unravel_index(np.argmax(np.abs(returned - given)), given.shape)
+            warn(
+                "SequenceForecaster: inverse_transform of target_transformer is not the inverse of its transform: it "
+                f"returns {returned[at]:g} for the value {given[at]:g} of y, so that forecasts are not in the units of "
+                "y. FunctionTransformer requires inverse_func, for example FunctionTransformer(np.log, np.exp)."
+            )
+
+    def can_invert(self, prepared, origins):
+        """Return whether values before the differences of the step after each origin are known: (n, n_outputs)."""
+        zeros = np.zeros((len(origins), 1, prepared.n_outputs))
+        return ~np.isnan(undo_differences(zeros, prepared.levels, origins, self.lags))[:, 0]
+
     def without_differences(self, values, codes):
         """Return values of shape (n, ..., n_outputs), before differencing, in the units of ``y``."""
         return self._by_transformer("inverse_transform", values, codes)
@@ -151,9 +185,30 @@ class TargetTransform:
         return result
 
 
+def _fitted(transformer, values):
+    """Return a clone of a transformer, fitted on values of shape (n_rows, n_outputs), NaN where missing."""
+    if not np.isnan(values).any():
+        return clone(transformer).fit(values)
+    with warnings.catch_warnings():
+        # FunctionTransformer compares NaN with NaN; `TargetTransform.check_inverse` compares the other values.
+        warnings.filterwarnings("ignore", "The provided functions are not strictly inverse")
+        return clone(transformer).fit(values)
+
+
 def _apply(function, values):
     """Apply a function of rows of shape (n_rows, n_outputs) to values of shape (..., n_outputs)."""
     return np.asarray(function(values.reshape(-1, values.shape[-1])), dtype=np.float64).reshape(values.shape)
+
+
+def _check_finite(given, values):
+    """Raise if a transformer returned NaN or infinity for a value that is not missing."""
+    is_wrong = ~np.isfinite(values) & ~np.isnan(given)
+    if is_wrong.any():
+        at = first_position(is_wrong)
+        raise ValueError(
+            f"target_transformer returned {values[at]} for the value {given[at]} of y, in column {at[1]}. Pass a "
+            "transformer that is defined for all values of y, or values that it is defined for."
+        )
 
 
 def _moments(values, codes):

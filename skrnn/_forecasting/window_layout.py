@@ -12,6 +12,11 @@ from sklearn.utils.validation import has_fit_parameter
 from skrnn._common.state import stored_as
 from skrnn._estimators.base import BaseRecurrent
 
+SET_ON_FORECASTER = (
+    "The estimator was passed {own}. Set categorical_features on SequenceForecaster instead, as columns of X: it "
+    "transforms the other columns, and passes codes and their positions in the windows to the estimator."
+)
+
 
 @stored_as("window layout")
 @dataclass(frozen=True)
@@ -68,6 +73,12 @@ def layout_of(estimator, window, output_steps, scaling=None, lags=None):
     )
 
 
+def computes_in_float32(estimator):
+    """Return whether an estimator, or the last step of a Pipeline, is a network that converts targets to float32."""
+    network = _last_step(estimator)
+    return isinstance(network, BaseRecurrent) and network.dtype == "float32"
+
+
 def check_not_classifier(estimator):
     """Raise for a classifier, and for a Pipeline, a search or another wrapper of one."""
     if estimator is not None and is_classifier(estimator):
@@ -110,6 +121,14 @@ def category_parameter(estimator):
     for name in ("categorical_features", "estimator__categorical_features"):
         if name in parameters:
             return name
+    return None
+
+
+def own_categories(estimator):
+    """Return the parameter of an estimator, or of one inside it, that names categories itself, as text; or None."""
+    for name, value in estimator.get_params(deep=True).items():
+        if name.endswith("categorical_features") and value is not None and not isinstance(value, str):
+            return f"{name}={value!r}"
     return None
 
 

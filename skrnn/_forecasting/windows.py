@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from skrnn._data.row_labels import positions_dtype
 from skrnn._data.sequences import Sequences
 from skrnn._forecasting.window_scaling import LAST, window_statistics
 
@@ -29,11 +31,11 @@ class Windows:
     centers: NDArray[Any] | None
     scales: NDArray[Any] | None
 
-    def scaled(self, values):
-        """Return the values after each window, (n_windows, n_steps, n_outputs), on its scale."""
-        if self.centers is None or self.scales is None:
-            return values
-        return (values - self.centers[:, None]) / self.scales[:, None]
+    def scale(self, values):
+        """Convert the values after each window, (n_windows, n_steps, n_outputs), to its scale, in place."""
+        if self.centers is not None and self.scales is not None:
+            values -= self.centers[:, None]
+            values /= self.scales[:, None]
 
     def unscaled(self, values):
         """Return predictions on the scale of each window in the units of the estimator."""
@@ -67,28 +69,39 @@ def training_pairs(model, prepared, weights, *, pads_short):
     ValueError
         If there is no such window.
     """
-    layout, bounds = model.layout, prepared.bounds()
-    rows, ends = np.arange(len(prepared)), bounds[prepared.codes + 1]
-    n_usable = prepared.n_usable(rows)
-    lengths = (np.diff(bounds) - prepared.n_lost)[prepared.codes]
-    is_short = pads_short & (lengths < layout.window + layout.output_steps)
-    has_window = n_usable >= np.where(is_short, 1, layout.window)
-    origins = np.flatnonzero(has_window & (rows + layout.output_steps < ends))
-    targets = origins[:, None] + np.arange(1, layout.output_steps + 1)
+    layout = model.layout
+    origins = _origins_of_training(prepared, layout, pads_short)
     is_missing = np.isnan(prepared.y)
-    if is_missing.any():
-        missing = is_missing[targets].reshape(len(origins), -1)
-        kept = ~(missing.all(axis=1) if layout.takes_missing else missing.any(axis=1))
-        origins, targets = origins[kept], targets[kept]
+    if len(origins) and is_missing.any():
+        missing = _steps_after(is_missing, origins, layout.output_steps).reshape(len(origins), -1)
+        origins = origins[~(missing.all(axis=1) if layout.takes_missing else missing.any(axis=1))]
     if not len(origins):
         raise ValueError(
             "No window of y is followed by the values to predict: all of them contain NaN, or all series are too "
             "short. Fill missing values, or decrease output_steps."
         )
     windows = windows_at(model, prepared, origins)
-    y = windows.scaled(prepared.y[targets]).reshape(len(origins), -1)
-    weights = None if weights is None else weights[targets].mean(axis=1)
+    y = _steps_after(prepared.y, origins, layout.output_steps)
+    windows.scale(y)
+    y = y.reshape(len(origins), -1)
+    if weights is not None:
+        weights = _steps_after(weights[:, None], origins, layout.output_steps)[..., 0].mean(axis=1)
     return windows.X, y[:, 0] if y.shape[1] == 1 else y, weights
+
+
+def _origins_of_training(prepared, layout, pads_short):
+    """Return the last rows of the windows that are followed by the steps to predict: (n_windows,)."""
+    bounds, dtype = prepared.bounds(), positions_dtype(len(prepared))
+    first_rows, ends = bounds[:-1] + prepared.n_lost, bounds[1:]
+    is_short = pads_short & (ends - first_rows < layout.window + layout.output_steps)
+    first_origins = first_rows + np.where(is_short, 1, layout.window) - 1
+    ranges = zip(first_origins.tolist(), (ends - layout.output_steps).tolist(), strict=True)
+    return np.concatenate([np.arange(first, end, dtype=dtype) for first, end in ranges])
+
+
+def _steps_after(values, origins, n_steps):
+    """Return the values of the steps after each origin, (n_origins, n_steps, n_columns), without a table of rows."""
+    return sliding_window_view(values, n_steps, axis=0).swapaxes(1, 2)[origins + 1]
 
 
 def windows_at(model, prepared, origins):
@@ -109,28 +122,43 @@ def windows_at(model, prepared, origins):
     Windows
     """
     layout, lengths = model.layout, np.minimum(prepared.n_usable(origins), model.layout.window)
-    last_rows = prepared.bounds()[1:][prepared.codes] - 1
-    spreads = model.target.spreads[prepared.codes[origins]]
     if not layout.takes_lazy or prepared.has_missing():
+        last_rows = prepared.bounds()[prepared.codes[origins] + 1] - 1
         first = 1 if not layout.takes_3d else layout.output_steps - layout.window + 1
         ahead = origins[:, None] + np.arange(first, layout.output_steps + 1)
-        ahead = np.clip(ahead, 0, last_rows[origins][:, None])
+        ahead = np.clip(ahead, 0, last_rows[:, None])
         observed = observed_before(prepared, origins, layout.window)
+        spreads = model.target.spreads[prepared.codes[origins]]
         return dense_windows(layout, observed, lengths, prepared.covariates[ahead], prepared.n_outputs, spreads)
-    shifted = prepared.covariates[np.minimum(np.arange(len(prepared)) + layout.output_steps, last_rows)]
+    starts = origins - lengths
+    starts += 1
+    if (lengths == layout.window).all():  # constant tables take no memory
+        lengths = np.broadcast_to(lengths.dtype.type(layout.window), len(origins))
+        n_leading_padding = np.broadcast_to(lengths.dtype.type(0), len(origins))
+    else:
+        n_leading_padding = layout.window - lengths
     sequences = Sequences(
-        values=np.concatenate([prepared.observed, shifted], axis=1),
-        starts=origins - lengths + 1,
+        values=_values_of_windows(prepared, layout.output_steps),
+        starts=starts,
         lengths=lengths,
-        n_leading_padding=layout.window - lengths,
+        n_leading_padding=n_leading_padding,
         step=1,
         n_timesteps=layout.window,
         series=prepared.codes[origins] if prepared.n_series > 1 else None,
     )
     if layout.scaling is None:
         return Windows(sequences, None, None)
-    centers, scales = statistics_of_windows(layout.scaling, layout.window, prepared, origins, spreads)
+    centers, scales = statistics_of_windows(layout.scaling, model, prepared, origins)
     return Windows(replace(sequences, shifts=centers, scales=scales), centers, scales)
+
+
+def _values_of_windows(prepared, output_steps):
+    """Return the observed variables of each row, with the covariates of the row `output_steps` later."""
+    if not prepared.covariates.shape[1]:
+        return prepared.observed
+    last_rows = prepared.bounds()[1:][prepared.codes] - 1
+    shifted = prepared.covariates[np.minimum(np.arange(len(prepared)) + output_steps, last_rows)]
+    return np.concatenate([prepared.observed, shifted], axis=1)
 
 
 def observed_before(prepared, origins, window):
@@ -188,17 +216,20 @@ def _without_missing(values):
     return np.where(last < 0, 0.0, np.take_along_axis(values, np.maximum(last, 0), axis=1))
 
 
-def statistics_of_windows(kind, window, prepared, origins, spreads):
+def statistics_of_windows(kind, model, prepared, origins):
     """Return centers and scales of the windows that end at some rows, computed in blocks of windows.
 
     If `kind` is "last", the values of these rows must not be missing.
     """
     if kind == LAST:
-        return window_statistics(prepared.y[origins][:, None], LAST, spreads)
+        centers = prepared.y[origins]
+        return centers, np.broadcast_to(1.0, centers.shape)
+    window = model.layout.window
     centers, scales = np.empty((2, len(origins), prepared.n_outputs))
     n_at_once = max(_NUMBERS_AT_ONCE // (window * prepared.n_outputs), 1)
     for first in range(0, len(origins), n_at_once):
         block = slice(first, first + n_at_once)
         observed = observed_before(prepared, origins[block], window)[..., : prepared.n_outputs]
-        centers[block], scales[block] = window_statistics(observed, kind, spreads[block])
+        spreads = model.target.spreads[prepared.codes[origins[block]]]
+        centers[block], scales[block] = window_statistics(observed, kind, spreads)
     return centers, scales

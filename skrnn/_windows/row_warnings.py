@@ -106,6 +106,50 @@ def warn_of_gap(labels, caller, remedy):
     )
 
 
+def are_dates_as_text(index):
+    """Return True for an index of text that consists of dates with the year first."""
+    is_text = not isinstance(index, pd.MultiIndex) and index.inferred_type == "string"
+    return bool(is_text and len(index) and index.str.match(r"\d{4}([-/.])\d{2}(\1\d{2}|$)").all())
+
+
+def warn_of_unsorted_text(index, codes, caller, parameter):
+    """Warn of dates as text, year first, that do not increase: the order of other text need not be that of time.
+
+    Parameters
+    ----------
+    index : Index
+    codes : ndarray of int, shape (n_rows,)
+        Number of the series of each row.
+    caller, parameter : str
+        Name of the function or estimator, and of its parameter that has the index.
+
+    Returns
+    -------
+    bool
+        Whether it has warned.
+    """
+    if not are_dates_as_text(index):
+        return False
+    order = np.argsort(codes, kind="stable")
+    labels = index.to_numpy(dtype=object)[order]
+    is_wrong = ~(labels[1:] > labels[:-1]).astype(bool) & (np.diff(codes[order]) == 0)
+    warns = bool(is_wrong.any())
+    if warns:
+        before, row = order[int(np.argmax(is_wrong)) :][:2].tolist()
+        warn(
+            f"{caller}: the index of {parameter} contains dates as text, and row {row} ({index[row]!r}) does not "
+            f"come after row {before} ({index[before]!r}). Convert the index to dates "
+            f"({to_dates(codes, parameter)}), and pass the rows of one series in time order."
+        )
+    return warns
+
+
+def to_dates(codes, parameter):
+    """Return the call of pandas that converts the index of a parameter, or one of its levels, from text to dates."""
+    converts = f"{parameter}.set_axis(pd.to_datetime({parameter}.index))"
+    return converts if not codes.any() else "pd.to_datetime"
+
+
 def _first_gap(labels):
     """Return the rows before and after the first gap of the first series that has one, and the usual distance."""
     time = labels.time

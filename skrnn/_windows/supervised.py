@@ -15,9 +15,8 @@ from sklearn.utils._param_validation import Interval
 from skrnn._common.frames import column_names, is_frame
 from skrnn._common.times import as_times, is_ordered
 from skrnn._common.typing import validate_params
-from skrnn._common.warnings import warn
 from skrnn._data.row_labels import RowLabels, repeated
-from skrnn._windows.row_warnings import warn_of_gap, warn_of_panel
+from skrnn._windows.row_warnings import warn_of_gap, warn_of_panel, warn_of_unsorted_text
 
 
 @overload
@@ -276,7 +275,7 @@ def _number_of_pairs(frame, steps):
 def _check_time_order(index):
     """Raise if an index of an ordered type does not increase from each row to the next; warn of a gap in it."""
     if not is_ordered(index):
-        _warn_of_unsorted_text(index)
+        warn_of_unsorted_text(index, np.zeros(len(index), dtype=np.int8), "make_supervised", "frame")
         return
     time = as_times(index)
     # Comparisons with a missing time are False: it counts as out of order.
@@ -300,18 +299,3 @@ def _check_time_order(index):
         f"({index[row - 1]}). Sort the frame first (frame.sort_index()), or drop an index that does not contain times "
         "(frame.reset_index(drop=True))."
     )
-
-
-def _warn_of_unsorted_text(index):
-    """Warn of dates as text, year first, that do not increase: the order of other text need not be that of time."""
-    if index.inferred_type != "string" or not index.str.match(r"\d{4}-\d{2}(-\d{2}|$)").all():
-        return
-    labels = index.to_numpy(dtype=object)
-    increases = (labels[1:] > labels[:-1]).astype(bool)
-    if not increases.all():
-        row = int(np.argmin(increases)) + 1
-        warn(
-            f"make_supervised: the index of frame contains dates as text, and row {row} ({labels[row]!r}) does not "
-            f"come after row {row - 1} ({labels[row - 1]!r}). Convert the index to dates "
-            "(frame.set_axis(pd.to_datetime(frame.index))), and pass the rows of one series in time order."
-        )

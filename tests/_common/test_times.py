@@ -18,6 +18,7 @@ from skrnn import (
     make_supervised,
     sliding_windows,
 )
+from skrnn._common import frequencies
 from skrnn._common.frequencies import frequencies_of, frequency_of, periods_of
 from skrnn._data.row_labels import split_labels
 from skrnn._model_selection.compare_cells import _timed_fit
@@ -178,9 +179,12 @@ def test_a_daily_and_a_weekly_series_in_one_panel():
         ({"a": MONTHS.to_timestamp(), "b": MONTHS.to_timestamp()[9:10]}, ("MS", "MS")),
     ],
 )
-def test_series_that_tell_nothing_take_the_frequency_of_the_panel(indexes, expected):
+def test_series_that_tell_nothing_take_the_frequency_of_the_panel(indexes, expected, monkeypatch):
     y = panel(**indexes)
     assert frequencies_of(labels_of(y)) == expected
+    with monkeypatch.context() as patch:
+        patch.setattr(frequencies, "_ROWS_AT_ONCE", 1)
+        assert frequencies_of(labels_of(y)) == expected
     # Interleaved rows are the same series.
     mixed = y.iloc[np.argsort(np.concatenate([np.arange(len(index)) for index in indexes.values()]), kind="stable")]
     assert frequencies_of(labels_of(mixed)) == expected

@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skrnn import Sequences, SequenceScaler, SequenceWindower, sliding_windows
+from skrnn._data import layouts
 
 SHUFFLED = KFold(3, shuffle=True, random_state=0)
 
@@ -209,6 +210,7 @@ def test_rows_of_nan_in_a_sequence_are_padded_steps_or_errors(windows, y):
         lazy.predict(replace(windows, values=rows)[2:])
 
 
+@pytest.mark.parametrize("n_at_once", [2, 2**16])
 @pytest.mark.parametrize(
     ("place", "value", "match"),
     [
@@ -221,7 +223,8 @@ def test_rows_of_nan_in_a_sequence_are_padded_steps_or_errors(windows, y):
         ("n_leading_padding", -1, r"after -1 padded one\(s\)"),
     ],
 )
-def test_steps_that_are_not_there_are_refused(place, value, match, series):
+def test_steps_that_are_not_there_are_refused(place, value, match, n_at_once, series, monkeypatch):
+    monkeypatch.setattr(layouts, "_CHECKED_AT_ONCE", n_at_once)
     windows = sliding_windows(series, N_TIMESTEPS)[N_TIMESTEPS:]
     regressor = make("GRURegressor").fit(windows, np.arange(len(windows)))
     array = getattr(windows, place).copy()

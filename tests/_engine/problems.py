@@ -38,6 +38,8 @@ def spec_of(**params):
         "output_activation": None,
         "dtype": "float64",
         "categories": (),
+        "patch_size": 1,
+        "pooling": "last",
     }
     return NetworkSpec(**defaults | params)
 
@@ -166,7 +168,7 @@ class Problem:
         network = build_network(self.spec, None)
         network.set_weights(self.weights)
         samples = np.arange(len(self.dataset))
-        x = keras_inputs(self.sequences, samples, self.spec.embedding is not None)
+        x = keras_inputs(self.sequences, samples, self.spec.embedding is not None, None, self.spec.patch_size)
         x = x.astype(self.spec.dtype if self.spec.embedding is None else "int32")
         targets, weights = self.dataset.targets.gather(samples, self.sequences.valid())
         with tf.GradientTape() as tape:

@@ -65,6 +65,17 @@ def activated(z, name):
     return {"relu": lambda z: np.maximum(z, 0), "sigmoid": sigmoid}[name](z)
 
 
+def patches_of(x, size):
+    """Patches of time steps, the first of which is filled up with zeros at its start."""
+    n_patches = -(-len(x) // size)
+    filled = np.zeros((n_patches * size, x.shape[1]))
+    filled[len(filled) - len(x) :] = x
+    return filled.reshape(n_patches, -1)
+
+
+POOLING = {"last": lambda x: x[-1:], "mean": lambda x: x.mean(axis=0)[None], "max": lambda x: x.max(axis=0)[None]}
+
+
 def outputs_of_sequence(spec, weights, x, kept=None):
     """Outputs of a network for one sequence without padding: of every step, or of the last one.
 
@@ -78,13 +89,15 @@ def outputs_of_sequence(spec, weights, x, kept=None):
         tables = [(x[:, column], next(weights)) for column in columns]
         vectors = [np.array([row_of(table, code) for code in codes]) for codes, table in tables]
         x = np.concatenate([np.delete(x, columns, axis=1), *vectors], axis=1)
+    x = patches_of(x, spec.patch_size)
     for depth in range(len(spec.units)):
         parts = []
         for direction in range(1 + spec.bidirectional):
             arrays = [next(weights) for _ in range(3)]
             outputs = recurrent(spec.cell, x[::-1] if direction else x, arrays, kept.state(depth, direction))
             every_step = spec.return_sequences or depth < len(spec.units) - 1
-            parts.append((outputs[::-1] if direction else outputs) if every_step else outputs[-1:])
+            in_order = outputs[::-1] if direction else outputs
+            parts.append(in_order if every_step else POOLING[spec.pooling](outputs))
         x = np.concatenate(parts, axis=1)
         x = x * kept.outputs(depth, len(x))
     for name in ["relu"] * len(spec.dense_units) + [spec.output_activation]:

@@ -28,6 +28,8 @@ NETWORKS = {
     "rnn": {"cell": "rnn"},
     "stacked": {"cell": "gru", "units": (5, 9), "dense_units": (8,)},
     "bidirectional": {"cell": "lstm", "units": (6, 7), "bidirectional": True},
+    "patches": {"cell": "gru", "patch_size": 2, "pooling": "mean"},
+    "pooled": {"cell": "lstm", "bidirectional": True, "pooling": "max"},
 }
 # Series, covariates and steps of an output.
 SHAPES = {"one": (1, 0, 1), "covariates": (1, 2, 1), "steps": (1, 0, 3), "all": (2, 3, 3)}

@@ -212,7 +212,7 @@ def test_a_gpu_is_for_keras_own_loop_unless_kernels_are_asked_for(X, y, monkeypa
 def test_an_engine_of_another_name_is_refused(X, y, monkeypatch):
     fitted = make("GRURegressor").fit(X, y)
     monkeypatch.setenv("SKRNN_ENGINE", "xla")
-    message = "The environment variable SKRNN_ENGINE must be one of keras, native, or not be set. Got 'xla' instead."
+    message = "SKRNN_ENGINE must be one of keras, native, torch, or not be set. Got 'xla' instead."
     for call in (lambda: make("GRURegressor").fit(X, y), lambda: fitted.predict(X)):
         with pytest.raises(ValueError, match=re.escape(message)):
             call()

@@ -4,12 +4,13 @@ import sys
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from children import VERY_LONG, run
 from conftest import needs_kernels
 from sklearn.pipeline import make_pipeline
 
-from skrnn import GRURegressor, SequenceWindower
+from skrnn import GRURegressor, SequenceForecaster, SequenceWindower
 
 pytestmark = needs_kernels
 
@@ -29,6 +30,22 @@ def test_windows_are_never_materialised(dtype):
     finally:
         tracemalloc.stop()
     assert peak < windows / 4
+
+
+def test_a_fit_on_all_windows_of_a_panel_takes_less_than_three_times_its_rows():
+    n_series, n_rows = 300, 400
+    dates = np.tile(pd.date_range("2020", periods=n_rows), n_series)
+    X = pd.DataFrame({"series": np.repeat(np.arange(n_series), n_rows)}, index=dates)
+    y = np.random.default_rng(0).normal(size=len(X))
+    forecaster = SequenceForecaster(GRURegressor(2, batch_size=64, epochs=1), window=50, groups="series")
+    forecaster.fit(X[:800], y[:800])  # loads the kernels
+    tracemalloc.start()
+    try:
+        forecaster.fit(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * (X.memory_usage().sum() + y.nbytes)
 
 
 SMALL_PROCESS = """

@@ -93,6 +93,18 @@ def test_features_of_any_kind_of_numbers(kind):
     assert_array_equal(problem.outputs(), expected)
 
 
+@pytest.mark.parametrize("params", [{}, {"return_sequences": True, "bidirectional": True, "dropout": 0.5}], ids=str)
+def test_tables_of_samples_may_be_of_either_width(params, monkeypatch):
+    problem = Problem(spec_of(**params), 12, 7)
+    outputs, (loss, gradients) = problem.outputs(), problem.loss_and_gradients(batch_size=5)
+    monkeypatch.setattr(native_pass, "positions_dtype", lambda n_rows: np.int64)
+    assert_array_equal(problem.outputs(), outputs)
+    wide_loss, wide_gradients = problem.loss_and_gradients(batch_size=5)
+    assert wide_loss == loss
+    for wide, narrow in zip(wide_gradients, gradients, strict=True):
+        assert_array_equal(wide, narrow)
+
+
 @pytest.mark.parametrize("params", [{}, {"return_sequences": True, "bidirectional": True}, DEEP], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_values_equal_those_of_plain_numpy(cell, params):

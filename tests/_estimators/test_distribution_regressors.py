@@ -408,7 +408,8 @@ def test_predictions_of_another_loss(X, y):
         regressor = make("GRURegressor", loss=loss).fit(X, y)
         with pytest.raises(
             ValueError,
-            match=f"return_std=True requires loss='gaussian', but this GRURegressor was fitted with loss='{loss}'.",
+            match=f"return_std=True requires loss='gaussian' or n_members > 1, but this GRURegressor was fitted with "
+            f"loss='{loss}'.",
         ):
             regressor.set_params(loss="gaussian").predict(X, return_std=True)
 

@@ -31,6 +31,8 @@ BAD_VALUES = [
     ({"batch_size": "all"}, "The 'batch_size' parameter of GRURegressor must be"),
     ({"bidirectional": "yes"}, "The 'bidirectional' parameter of GRURegressor must be"),
     ({"return_sequences": None}, "The 'return_sequences' parameter of GRURegressor must be"),
+    ({"patch_size": 0}, "The 'patch_size' parameter of GRURegressor must be .*Got 0 instead"),
+    ({"pooling": "sum"}, "The 'pooling' parameter of GRURegressor must be .*Got 'sum' instead"),
     ({"embedding_dim": 0}, "The 'embedding_dim' parameter of GRURegressor must be"),
     ({"n_tokens": 1}, "The 'n_tokens' parameter of GRURegressor must be"),
     ({"validation_split": 1.0}, "The 'validation_split' parameter of GRURegressor must be .*Got 1.0 instead"),

@@ -253,4 +253,6 @@ def test_series_of_a_panel_end_at_different_times():
     fitted = forecaster(groups="shop").fit(None, y)
     forecast = fitted.forecast(until=DAYS[21])
     assert forecast.loc["b"].index[-1] == DAYS[21]
-    assert len(forecast.loc["a"]) == len(forecast.loc["b"]) == 4
+    assert forecast.loc["a"].index.tolist() == DAYS[20:22].tolist()
+    assert forecast.loc["b"].index.tolist() == DAYS[18:22].tolist()
+    pd.testing.assert_series_equal(forecast, fitted.forecast(4).iloc[[0, 1, 4, 5, 6, 7]])

@@ -113,6 +113,20 @@ def test_new_and_fitted_series_of_a_panel(per_series, transformer):
         fitted.forecast(4, history=c)
 
 
+def test_fitted_series_whose_times_are_of_another_kind_than_those_of_the_history():
+    fitted = forecaster(groups="shop").fit(*panel(a=series(), b=series(seed=1)))
+    history_X, history = panel(c=series(seed=2))
+    history_X = history_X.set_axis(range(N_ROWS))
+    rows = pd.DataFrame({"shop": ["c", "a"]}, index=[N_ROWS, N_ROWS])
+    with pytest.raises(ValueError, match="the fitted series 'a' has times of another kind than the history"):
+        fitted.predict(rows, history=history, history_X=history_X)
+    with pytest.raises(ValueError, match="belongs to series 'd', which SequenceForecaster was not fitted on"):
+        fitted.predict(rows[:1].assign(shop="d"), history=history, history_X=history_X)
+    forecast = fitted.forecast(2, history=history, history_X=history_X)
+    assert set(forecast.index.get_level_values(0)) == {"c"}
+    assert_allclose(fitted.predict(rows[:1], history=history, history_X=history_X), forecast.iloc[:1])
+
+
 @pytest.mark.parametrize(
     ("params", "history", "message"),
     [
@@ -129,11 +143,14 @@ def test_new_and_fitted_series_of_a_panel(per_series, transformer):
             r"y has shape \(9, 2\), but SequenceForecaster was fitted on 1 series",
         ),
         ({}, "wave", "must be array-like"),
+        ({"fits_missing": True}, np.full(9, np.nan), "history contains only NaN"),
     ],
 )
 def test_invalid_histories(params, history, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        forecaster(**params).fit(None, series()).forecast(3, history=history)
+        y = series()
+        y[7] = np.nan if params.pop("fits_missing", False) else y[7]
+        forecaster(**params).fit(None, y).forecast(3, history=history)
 
 
 def test_a_short_history_is_padded():

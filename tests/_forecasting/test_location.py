@@ -310,6 +310,7 @@ KINDS = {
 SAME = [{"numbers", "default"}]
 
 
+@pytest.mark.filterwarnings("ignore:.* contains dates as text")
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("fitted_on", KINDS)
 def test_another_kind_of_index(fitted_on, grouped):
@@ -631,6 +632,7 @@ def test_levels_that_name_times_have_no_order(grouped):
         fitted.predict(X.iloc[[42, 41]])
 
 
+@pytest.mark.filterwarnings("ignore:.* contains dates as text")
 def test_labels_are_those_of_their_series():
     months = DAYS[:30].strftime("%Y-%m-%d")
     names = ["a"] * 20 + ["b"] * 30

@@ -4,7 +4,8 @@
 
 Months have 30 days. Models are fitted on months 1 to 12, in units of their mean and standard deviation, and forecast
 from every hour such that the forecast lies within months 13 to 16 (validation) or 17 to 20 (test). Windows may begin
-before these months. Window, units, epochs, learning rate and alpha were chosen by the errors in the validation months.
+before these months. Window, units, epochs, learning rate, scaling and alpha were chosen by the errors in the validation
+months.
 
 Reference: H. Zhou et al., "Informer: Beyond Efficient Transformer for Long Sequence Time-Series Forecasting", 2021.
 """
@@ -24,10 +25,10 @@ MONTH = 30 * 24  # rows
 MONTHS = {"validation": (12, 16), "test": (16, 20)}  # first and end
 N_FITTED = 12 * MONTH
 BATCH_SIZE = 64
-GRU = {  # horizon: window, units, epochs, initial learning rate
-    24: (336, 16, 12, 0.008),
-    48: (336, 32, 8, 0.004),
-    168: (336, 32, 6, 0.004),
+GRU = {  # horizon: window, units, epochs, initial learning rate, scaling of windows
+    24: (336, 16, 12, 0.008, "standard"),
+    48: (336, 32, 8, 0.004, "last"),
+    168: (336, 32, 6, 0.004, "last"),
 }
 RIDGE = {24: (336, 100.0), 48: (336, 100.0), 168: (168, 100.0)}  # horizon: window, alpha
 
@@ -38,7 +39,7 @@ def gru_of(horizon, seed):
 
     from skrnn import GRURegressor
 
-    window, units, epochs, rate = GRU[horizon]
+    window, units, epochs, rate, scaling = GRU[horizon]
     n_batches = math.ceil((N_FITTED - window - horizon + 1) / BATCH_SIZE)
     network = GRURegressor(
         units,
@@ -48,7 +49,7 @@ def gru_of(horizon, seed):
         optimizer__learning_rate=CosineDecay(rate, epochs * n_batches),
         optimizer__clipnorm=1.0,
     )
-    return forecaster_of(network, window, horizon)
+    return forecaster_of(network, window, horizon, scaling)
 
 
 def ridge_of(horizon):
@@ -57,10 +58,10 @@ def ridge_of(horizon):
     return forecaster_of(Ridge(alpha), window, horizon)
 
 
-def forecaster_of(estimator, window, horizon):
+def forecaster_of(estimator, window, horizon, scaling="last"):
     from skrnn import SequenceForecaster
 
-    return SequenceForecaster(estimator, window=window, output_steps=horizon, window_scaling="last")
+    return SequenceForecaster(estimator, window=window, output_steps=horizon, window_scaling=scaling)
 
 
 def forecasts_in(forecaster, y, first, end, horizon):

@@ -133,6 +133,30 @@ def windows(dtype):
     )
 
 
+def panel():
+    """Fit a forecaster on 1,000 series of 500 rows, and forecast."""
+    import pandas as pd
+
+    from skrnn import GRURegressor, SequenceForecaster
+
+    n_series, n_rows = 1000, 500
+    y = np.cumsum(np.random.default_rng(0).normal(size=(n_series, n_rows)), axis=1).ravel()
+    days = np.tile(pd.date_range("2020", periods=n_rows), n_series)
+    X = pd.DataFrame({"series": np.repeat(np.arange(n_series), n_rows)}, index=days)
+    network = GRURegressor(32, batch_size=128, epochs=1, random_state=0)
+    forecaster = SequenceForecaster(network, window=20, groups="series")
+    forecaster.fit(X[: 2 * n_rows], y[: 2 * n_rows]).forecast(24)
+    megabytes = (X.memory_usage().sum() + y.nbytes) / 2**20
+    start = time.perf_counter()
+    with Peak() as peak:
+        forecaster.fit(X, y).forecast(24)
+    seconds = time.perf_counter() - start
+    print(
+        f"a panel of {n_series:,} x {n_rows}, {megabytes:.1f} MB: {peak.above:.0f} MB above the process before fit and "
+        f"forecast, which took {seconds:.1f} s"
+    )
+
+
 def fits():
     """Fit four architectures 50 times each."""
     from skrnn import RecurrentRegressor
@@ -157,6 +181,7 @@ MEASURES = {
     **{name: lambda name=name: train(name) for name in TRAININGS},
     "windows-float32": lambda: windows("float32"),
     "windows-float64": lambda: windows("float64"),
+    "panel": panel,
     "fits": fits,
 }
 

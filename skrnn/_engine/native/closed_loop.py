@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from skrnn._engine.native.atomics import atomic_add, atomic_load
 from skrnn._engine.native.compiling import inlined, kernel
-from skrnn._engine.native.gather import length_of
+from skrnn._engine.native.gather import n_timesteps_of, sample_number, sample_of
 from skrnn._engine.native.memory_layout import dense_of, offsets_of_dense
-from skrnn._engine.native.pointers import at, floats_at, ints_at
+from skrnn._engine.native.pointers import at, floats_at, ints_at, narrow_ints_at
 from skrnn._engine.native.shard import forward
 from skrnn._engine.native.tables import (
     AFTER,
     COLUMN_STRIDE,
+    IS_WIDE,
     N_DENSE,
     N_SAMPLES,
-    ORDER,
     ROW_STRIDE,
     SHARDS_TAKEN,
     STARTS,
@@ -28,17 +30,21 @@ from skrnn._engine.native.tables import (
 @inlined
 def append(w, net, job, first, m, output_steps, offsets, memory):
     """Write the predictions for windows into the rows that follow them, and advance the windows."""
-    order, starts, last = ints_at(job[ORDER]), ints_at(job[STARTS]), net[N_DENSE] - 1
+    last = net[N_DENSE] - 1
     row, column, values = job[ROW_STRIDE], job[COLUMN_STRIDE], floats_at(w, job[VALUES])
     n_outputs, width = dense_of(net, last)[UNITS], dense_of(net, last)[WIDTH]
     n_series, outputs = n_outputs // output_steps, at(memory, offsets_of_dense(net, offsets, last)[AFTER])
     for i in range(m):
-        sample = order[first + i]
-        source, to = at(outputs, i * width), at(values, (starts[sample] + length_of(job, sample)) * row)
+        sample = sample_of(job, first + i)
+        end = sample_number(job, STARTS, sample) + n_timesteps_of(job, sample)
+        source, to = at(outputs, i * width), at(values, end * row)
         for step in range(output_steps):
             for k in range(n_series):
                 to[step * row + k * column] = source[step * n_series + k]
-        starts[sample] += output_steps
+        if job[IS_WIDE]:
+            ints_at(job[STARTS])[sample] += output_steps
+        else:
+            narrow_ints_at(job[STARTS])[sample] += np.int32(output_steps)
 
 
 @kernel("FNNNNFNIII")

@@ -10,6 +10,8 @@ import math
 
 from skrnn._engine.native.atomics import atomic_add, atomic_load, pause, sleep_microseconds
 from skrnn._engine.native.compiling import CallableAt, inlined, kernel
+from skrnn._engine.native.denormals import set_floating_point, without_denormals
+from skrnn._engine.native.gather import length_of, sample_of
 from skrnn._engine.native.memory_layout import lay_out_memory, padded_size
 from skrnn._engine.native.pointers import at, doubles_at, floats_at, ints_at
 from skrnn._engine.native.shard import (
@@ -40,7 +42,6 @@ from skrnn._engine.native.tables import (
     HYPER,
     LANES,
     LAST,
-    LENGTHS,
     LOSSES,
     MEMORY_ADDRESS,
     N_BATCH,
@@ -55,10 +56,11 @@ from skrnn._engine.native.tables import (
     NUMBERS,
     OFFSETS_ADDRESS,
     OPTIMIZER,
-    ORDER,
     PARTS_DONE,
     PARTS_TAKEN,
     PASS,
+    PATCH_SIZE,
+    PATCH_STRIDE,
     PIECE_SIZE,
     PIECE_START,
     PIECE_VARIABLE,
@@ -116,20 +118,29 @@ def shard_of(batch, s):
 @kernel("FNNNI")
 def sum_token_gradients(w, net, job, batch, part):
     """Sum the gradients of a part of the embedding over a batch, in the order of the rows."""
-    order, lengths, f = ints_at(job[ORDER]), ints_at(job[LENGTHS]), net[N_FEATURES]
-    total, row, most = floats_at(w, job[EMBEDDING_GRADIENT]), padded_size(f), job[TOKENS_PER_SHARD]
+    patch_size, f, most = net[PATCH_SIZE], net[PATCH_STRIDE], job[TOKENS_PER_SHARD]
+    row, total = padded_size(net[N_FEATURES]), floats_at(w, job[EMBEDDING_GRADIENT])
     for s in range(batch[SHARDS]):
         first, m = shard_of(batch, s)
-        tokens = at(ints_at(job[TOKENS]), s * most)
+        tokens = at(ints_at(job[TOKENS]), s * most * patch_size)
         gradients = at(floats_at(w, job[TOKEN_GRADIENTS]), s * most * row)
         n_packed = 0
         for i in range(m):
-            n_packed += lengths[order[first + i]]
+            n_packed += length_of(job, sample_of(job, first + i))
+        if patch_size == 1:
+            for r in range(n_packed):
+                if tokens[r] % TOKEN_PARTS == part:
+                    to = at(total, tokens[r] * net[EMBEDDING_ROW])
+                    for k in range(0, row, LANES):
+                        vstore(to, k, vload(to, k) + vload(gradients, r * row + k))
+            continue
         for r in range(n_packed):
-            if tokens[r] % TOKEN_PARTS == part:
-                to = at(total, tokens[r] * net[EMBEDDING_ROW])
-                for k in range(0, row, LANES):
-                    vstore(to, k, vload(to, k) + vload(gradients, r * row + k))
+            for position in range(patch_size):
+                token = tokens[r * patch_size + position]
+                if token >= 0 and token % TOKEN_PARTS == part:
+                    to, source = at(total, token * net[EMBEDDING_ROW]), at(gradients, r * row + position * f)
+                    for k in range(f):
+                        to[k] += source[k]
 
 
 @inlined
@@ -215,7 +226,7 @@ def train(w, net, job, steps, offsets, memory, unused):
     losses, divisors, most = doubles_at(job[LOSSES]), doubles_at(job[DIVISORS]), job[TOKENS_PER_SHARD]
     by_norm = job[CLIPPING] == BY_NORM or job[CLIPPING] == BY_GLOBAL_NORM
     lay_out_memory(w, net, 1, 1, 1, offsets)  # for transposed weights, whose offsets are the same for all shards
-    loss = 0
+    loss, floating_point = 0, without_denormals()
     for b in range(job[FIRST_BATCH], job[FIRST_BATCH] + job[N_BATCHES]):
         batch, counters = at(ints_at(job[BATCHES]), b * N_BATCH), at(ints_at(job[SYNC]), b * N_COUNTS)
         n_shards, ready = batch[SHARDS], False
@@ -266,6 +277,7 @@ def train(w, net, job, steps, offsets, memory, unused):
             update_piece(w, net, job, at(hyper, b * N_HYPER), k)
             atomic_add(counters, PARTS_DONE, 1)
         wait(counters, PARTS_DONE, n_pieces, stop)
+    set_floating_point(floating_point)
 
 
 @kernel("FNNNNFN")

@@ -14,6 +14,7 @@ from skrnn._engine.native import (
     losses,
     memory_layout,
     optimizers,
+    pooling,
     probability_losses,
     products,
     recurrent,

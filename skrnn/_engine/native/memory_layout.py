@@ -35,6 +35,7 @@ from skrnn._engine.native.tables import (
     OUT,
     OUT_GRADIENT,
     OUT_ROW,
+    POOL,
     RECORD,
     RECORDS,
     RECURRENT_T,
@@ -91,6 +92,18 @@ def at_every_step(net, k):
 
 
 @inlined
+def is_pooled(net, k):
+    """Return whether a recurrent layer outputs the mean or the maximum of its states."""
+    return net[POOL] != 0 and k == net[N_LAYERS] - 1
+
+
+@inlined
+def copies_gradient(net, k):
+    """Return whether the gradients of the states of a recurrent layer are not those of its outputs, but computed."""
+    return net[DIRECTIONS] == 2 or net[DROPS] != 0 or is_pooled(net, k)
+
+
+@inlined
 def is_state(net, k):
     """Return whether the outputs of a recurrent layer are its states, not a copy."""
     return net[DIRECTIONS] == 1 and net[DROPS] == 0 and at_every_step(net, k)
@@ -131,7 +144,8 @@ def lay_out_memory(w, net, n_packed, m, keeps, offsets):
             to[RECORDS] = size
             size += n_packed * net[RECORD] * up if keeps else 0
             to[STATE_GRADIENT] = size
-            size += n_out * up if keeps and (directions == 2 or net[DROPS]) else 0
+            n_gradients = n_packed if is_pooled(net, k) else n_out
+            size += n_gradients * up if keeps and copies_gradient(net, k) else 0
             to[KEPT] = size
             size += m * up if keeps and net[DROPS_STATE] else 0
             to[BACKWARDS] = size

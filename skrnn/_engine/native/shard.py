@@ -9,13 +9,17 @@ from skrnn._engine.native.gather import (
     gather_gradient,
     gather_targets,
     length_of,
+    position_of,
+    sample_of,
     scatter_outputs,
     tabulate,
 )
 from skrnn._engine.native.memory_layout import (
     at_every_step,
     below_dense,
+    copies_gradient,
     dense_of,
+    is_pooled,
     is_state,
     lay_out_memory,
     layer_of,
@@ -58,11 +62,11 @@ from skrnn._engine.native.tables import (
     N_LAYERS,
     N_STREAMS,
     NUMBERS,
-    ORDER,
     OUT,
     OUT_GRADIENT,
     OUT_ROW,
-    POSITIONS,
+    POOL,
+    POOL_BACK,
     RECORDS,
     RECURRENT,
     RECURRENT_T,
@@ -81,6 +85,7 @@ from skrnn._engine.native.tables import (
 )
 
 _gather, _reverse, _distribute = CallableAt("FNNNIFN"), CallableAt("FNNIFIF"), CallableAt("FNNNIINF")
+_pool, _pool_back = CallableAt("FNNIFIFI"), CallableAt("FNNIFIIFIFIF")
 _loss = CallableAt("FFFFFIIIIIdD", "d")
 
 
@@ -105,16 +110,19 @@ def transpose_weights(w, net, offsets, memory):
 
 @kernel("FNNNIIINF")
 def collect(w, net, job, steps, first, k, drops, offsets, memory):
-    """Write the outputs of a recurrent layer: states of all or the last time steps, both directions, with dropout."""
-    order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
+    """Write the outputs of a recurrent layer: states of all or the last steps, or pooled ones, with dropout."""
+    numbers = doubles_at(job[NUMBERS])
     of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
     up, kept = layer_of(net, k, 0)[WIDTH], at(memory, offsets[SCRATCH])
     out = at(memory, of_layer[OUT])
     for direction in range(net[DIRECTIONS]):
         states = at(memory, offsets_of_direction(net, offsets, k, direction)[STATES])
+        if is_pooled(net, k):
+            _pool(net[POOL], w, job, steps, first, at(states, m * up), up, at(out, direction * u), row)
+            continue
         for i in range(m):
-            length = length_of(job, order[first + i])
+            length = length_of(job, sample_of(job, first + i))
             for t in range(length if every else 1):
                 step = (length - 1 - t if direction else t) if every else length - 1
                 source = at(states, (m + offset_at(steps, step) + i) * up)
@@ -123,9 +131,9 @@ def collect(w, net, job, steps, first, k, drops, offsets, memory):
                     to[j] = source[j]
     if drops:
         for i in range(m):
-            for t in range(length_of(job, order[first + i]) if every else 1):
+            for t in range(length_of(job, sample_of(job, first + i)) if every else 1):
                 to = at(out, ((offset_at(steps, t) if every else 0) + i) * row)
-                position = positions[first + i]
+                position = position_of(job, first + i)
                 draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     to[j] = to[j] * kept[j]
@@ -134,26 +142,34 @@ def collect(w, net, job, steps, first, k, drops, offsets, memory):
 @kernel("FNNNIINF")
 def distribute(w, net, job, steps, first, k, offsets, memory):
     """Convert the gradient of a layer's outputs to those of the states of each direction, the reverse of `collect`."""
-    order, positions, numbers = ints_at(job[ORDER]), ints_at(job[POSITIONS]), doubles_at(job[NUMBERS])
+    numbers = doubles_at(job[NUMBERS])
     of_layer, m, every = offsets_of_layer(net, offsets, k), steps[1], at_every_step(net, k)
     u, row = layer_of(net, k, 0)[UNITS], of_layer[OUT_ROW]
     up, kept = layer_of(net, k, 0)[WIDTH], at(memory, offsets[SCRATCH])
     gradient = at(memory, of_layer[OUT_GRADIENT])
     for i in range(m):
-        length = length_of(job, order[first + i])
+        length = length_of(job, sample_of(job, first + i))
         for t in range(length if every else 1):
             source = at(gradient, ((offset_at(steps, t) if every else 0) + i) * row)
             if net[DROPS]:
-                position = positions[first + i]
+                position = position_of(job, first + i)
                 draw_kept(kept, job[DROPOUT_KEY], position, k * N_STREAMS, t, net[DIRECTIONS] * u, numbers[DROPOUT])
                 for j in range(net[DIRECTIONS] * u):
                     source[j] = source[j] * kept[j]
+            if is_pooled(net, k):
+                continue
             for direction in range(net[DIRECTIONS]):
                 step = length - 1 - t if direction else t
                 to = at(memory, offsets_of_direction(net, offsets, k, direction)[STATE_GRADIENT])
                 to = at(to, ((offset_at(steps, step) if every else 0) + i) * up)
                 for j in range(up):
                     to[j] = source[direction * u + j] if j < u else 0.0
+    for direction in range(net[DIRECTIONS] if is_pooled(net, k) else 0):
+        of_direction = offsets_of_direction(net, offsets, k, direction)
+        _pool_back(
+            net[POOL_BACK], w, job, steps, first, at(memory, of_direction[STATES] + m * up), up, u,
+            at(memory, of_direction[STATE_GRADIENT]), direction, at(gradient, direction * u), row, kept,
+        )  # fmt: skip
 
 
 @inlined
@@ -168,7 +184,7 @@ def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
 
     ``keeps`` is 1 in training: records are stored, and dropout is applied.
     """
-    stop, numbers, positions = ints_at(job[STOP]), doubles_at(job[NUMBERS]), ints_at(job[POSITIONS])
+    stop, numbers = ints_at(job[STOP]), doubles_at(job[NUMBERS])
     tabulate(w, job, first, m, steps)
     n_packed = offset_at(steps, steps[0])
     lay_out_memory(w, net, n_packed, m, keeps, offsets)
@@ -188,10 +204,9 @@ def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
                 for i in range(m):
                     for j in range(u, up):
                         kept[i * up + j] = 0.0
-                    stream = k * N_STREAMS + 1 + direction
-                    draw_kept(
-                        at(kept, i * up), job[DROPOUT_KEY], positions[first + i], stream, 0, u, numbers[STATE_DROPOUT]
-                    )
+                    stream, position = k * N_STREAMS + 1 + direction, position_of(job, first + i)
+                    rate = numbers[STATE_DROPOUT]
+                    draw_kept(at(kept, i * up), job[DROPOUT_KEY], position, stream, 0, u, rate)
             stopped = forward_layer(
                 w, net, layer, steps, source, row, at(memory, of_direction[STATES]),
                 at(memory, of_direction[RECORDS]), scratch, record, kept, stop,
@@ -282,7 +297,7 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
         )  # fmt: skip
     for k in range(n_layers - 1, -1, -1):
         of_layer = offsets_of_layer(net, offsets, k)
-        copies = net[DIRECTIONS] == 2 or net[DROPS]
+        copies = copies_gradient(net, k)
         if copies:
             _distribute(net[DISTRIBUTE], w, net, job, steps, first, k, offsets, memory)
         row = row_of_inputs(net, k)
@@ -298,7 +313,8 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
             to = at(memory, of_direction[BACKWARDS_GRADIENT]) if direction else below
             stopped = backward_layer(
                 grad, net, layer_of(net, k, direction), steps, inputs, row, at(memory, of_direction[STATES]),
-                at(memory, of_direction[RECORDS]), incoming, 1 if at_every_step(net, k) else 0, to, below_row,
+                at(memory, of_direction[RECORDS]), incoming, 1 if at_every_step(net, k) or is_pooled(net, k) else 0, to,
+                below_row,
                 at(memory, of_direction[KERNEL_T]), at(memory, of_direction[RECURRENT_T]), scratch,
                 at(memory, of_direction[KEPT]), net[DROPS_STATE], stop,
             )  # fmt: skip

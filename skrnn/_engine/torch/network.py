@@ -1,0 +1,140 @@
+"""Recurrent network of torch's layers, which use cuDNN on a GPU, with weights in the layout of Keras's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skrnn._engine.network import NetworkSpec
+from skrnn._engine.torch.data import Inputs
+from skrnn._engine.torch.session import Session
+from skrnn._engine.torch.weights import WeightLayout
+
+_LAYERS: dict[Any, Any] = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}  # with tanh, its default
+ACTIVATIONS: dict[str | None, Any] = {
+    None: lambda z: z,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "softmax": lambda z: torch.softmax(z, dim=-1),
+}
+
+
+class TorchNetwork:
+    """Network on a device.
+
+    Padded time steps follow the valid ones, so that they do not affect these in a forward direction. For the backward
+    direction, the valid time steps of each sequence are reversed.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    session : Session
+
+    Attributes
+    ----------
+    layout : WeightLayout
+    parameters : list of torch.Tensor
+        Trained parameters, in the order of `layout`.
+    """
+
+    def __init__(self, spec: NetworkSpec, session: Session) -> None:
+        assert isinstance(spec.cell, str)
+        self.spec, self.layout, self._session = spec, WeightLayout(spec), session
+        self._options: dict[str, Any] = {"device": session.device, "dtype": getattr(torch, spec.dtype)}
+        self.parameters: list[torch.Tensor] = []
+        self._embedding = None if spec.embedding is None else self._new(*spec.embedding)
+        self._layers, n_inputs = [], spec.n_inputs
+        for units in spec.units:
+            self._layers.append([self._recurrent(n_inputs, units) for _ in range(1 + spec.bidirectional)])
+            n_inputs = units * (1 + spec.bidirectional)
+        self._dense = []
+        for units in (*spec.dense_units, spec.n_outputs):
+            self._dense.append((self._new(units, n_inputs), self._new(units)))
+            n_inputs = units
+
+    def _new(self, *shape):
+        """Return a new parameter."""
+        parameter = torch.zeros(shape, **self._options).requires_grad_()
+        self.parameters.append(parameter)
+        return parameter
+
+    def _recurrent(self, n_inputs, units):
+        """Return a recurrent layer in one direction; its parameters are contiguous, as cuDNN requires."""
+        # Initial values would be drawn from torch's global generator, whose state belongs to the user.
+        layer: Any = _LAYERS[self.spec.cell](n_inputs, units, device="meta", dtype=self._options["dtype"])
+        layer = layer.to_empty(device=self._session.device)
+        trained = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0]
+        if self.spec.cell == "gru":
+            trained.append(layer.bias_hh_l0)
+        else:  # Keras has a single bias
+            layer.bias_hh_l0.requires_grad_(False).zero_()
+        self.parameters += trained
+        return layer
+
+    def load(self, arrays: Sequence[Any]) -> None:
+        """Set the weights from arrays in Keras's order."""
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, self.layout.to_torch(arrays), strict=True):
+                parameter.copy_(torch.tensor(value))
+
+    def logits(self, inputs: Inputs, *, trains: bool, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Return the outputs before the last activation: (n_samples, n_outputs), or a row per time step and sample."""
+        hidden = inputs.values
+        if self._embedding is not None:
+            hidden = torch.nn.functional.embedding(hidden, self._embedding)
+        for depth, directions in enumerate(self._layers):
+            every_step = self.spec.return_sequences or depth < len(self._layers) - 1
+            hidden = self._layer(directions, hidden, inputs.lengths, every_step, trains)
+            if trains and self.spec.dropout:
+                is_dropped = torch.rand(hidden.shape, generator=generator, **self._options) < self.spec.dropout
+                hidden = hidden.masked_fill(is_dropped, 0) / (1 - self.spec.dropout)
+        hidden = hidden.reshape(-1, hidden.shape[-1])
+        for weight, bias in self._dense[:-1]:
+            hidden = torch.relu(torch.nn.functional.linear(hidden, weight, bias))
+        return torch.nn.functional.linear(hidden, *self._dense[-1])
+
+    def activated(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the outputs after the last activation."""
+        outputs: torch.Tensor = ACTIVATIONS[self.spec.output_activation](logits)
+        return outputs
+
+    def _layer(self, directions, hidden, lengths, every_step, trains):
+        """Return the states of a layer: (n_timesteps, n_samples, width), or the last ones, (n_samples, width)."""
+        parts = []
+        for direction, layer in enumerate(directions):
+            layer.train(trains)
+            states, last = layer(_reversed(hidden, lengths) if direction else hidden)
+            if every_step:
+                parts.append(_reversed(states, lengths) if direction else states)
+            elif lengths is None:
+                parts.append((last[0] if isinstance(last, tuple) else last)[0])
+            else:
+                at = (lengths - 1)[None, :, None].expand(1, -1, states.shape[2])
+                parts.append(states.gather(0, at)[0])
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+
+def _reversed(steps, lengths):
+    """Return the valid time steps in reverse order; padded ones stay where they are."""
+    if lengths is None:
+        return steps.flip(0)
+    positions = torch.arange(len(steps), device=steps.device)[:, None]
+    source = torch.where(positions < lengths, lengths - 1 - positions, positions)
+    # Each index occurs once, so the gradient is a sum of one term, and thus deterministic.
+    return steps.gather(0, source[:, :, None].expand(-1, -1, steps.shape[2]))
+
+
+def flattened(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return a copy of all numbers of tensors as a vector, by one operation."""
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+
+
+def split_like(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[NDArray[Any]]:
+    """Return arrays in the shapes of tensors from a vector of all of their numbers, by one transfer."""
+    numbers, ends = vector.cpu().numpy(), np.cumsum([tensor.numel() for tensor in tensors])
+    parts = np.split(numbers, ends[:-1])
+    return [part.reshape(tuple(tensor.shape)) for part, tensor in zip(parts, tensors, strict=True)]

@@ -1,0 +1,222 @@
+"""When torch trains and predicts, how its calls are captured, and the layout of its weights."""
+
+import logging
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from problems import shapes_of, spec_of
+
+from skrnn._engine.losses import NativeLoss, native_loss
+from skrnn._engine.optimizers import native_optimizer
+
+torch = pytest.importorskip("torch", reason="Is about torch, which is optional and not installed.")
+
+from skrnn._engine.torch import device, session  # noqa: E402  (these import torch)
+from skrnn._engine.torch.session import RepeatedCall  # noqa: E402
+from skrnn._engine.torch.weights import WeightLayout  # noqa: E402
+
+# ---------------------------------------------------------------------- the choice without a setting
+
+
+def choice(spec, batch_size=512, n_steps=10**8, n_numbers=1000, optimizer="adam", loss="mse"):
+    optimizer, loss = native_optimizer(optimizer, {}, "GRURegressor"), native_loss(loss, {}, None)
+    return device.training_device(spec, optimizer, loss, batch_size=batch_size, n_steps=n_steps, n_numbers=n_numbers)
+
+
+@pytest.fixture
+def with_gpu(monkeypatch):
+    """Let torch have a GPU with 1 GiB of free memory, as far as the choice of the engine knows."""
+    monkeypatch.delenv("SKRNN_ENGINE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 2**31))
+    monkeypatch.setattr(device, "n_threads", lambda: 8)
+
+
+LARGE = spec_of(units=(128, 128), n_features=8, dtype="float32")
+
+
+def test_large_networks_are_trained_on_a_gpu(with_gpu, monkeypatch):
+    assert choice(LARGE).device == "cuda"
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) == "cuda"
+    assert device.prediction_device(LARGE, 5000, 10**6, 2**27) is None  # larger than the memory
+    monkeypatch.setenv("SKRNN_ENGINE", "native")
+    assert choice(LARGE).device is None
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"spec": spec_of()}, "too small to gain"),
+        ({"batch_size": 4}, "too small to gain"),
+        ({"n_steps": 1000}, "too small to gain"),
+        ({"n_numbers": 2**27}, "the data take 1.0 GiB, of 1.0 GiB of free memory of the GPU"),
+        ({"optimizer": "ftrl"}, "the optimizer Ftrl"),
+        ({"loss": "cosine_similarity"}, "the loss cosine_similarity"),
+        ({"spec": spec_of(units=(128,), recurrent_dropout=0.1)}, "recurrent dropout"),
+    ],
+)
+def test_other_networks_are_not(arguments, reason, with_gpu):
+    found = choice(**{"spec": LARGE, **arguments})
+    assert found.device is None
+    assert reason in found.reason
+
+
+def test_a_gpu_is_used_where_torch_is_imported_already(with_gpu, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
+    assert choice(LARGE) == device.DeviceChoice(None, "torch is not imported")
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) is None
+    assert "torch" not in sys.modules
+
+
+def test_without_a_gpu_kernels_train_and_predict(monkeypatch):
+    monkeypatch.delenv("SKRNN_ENGINE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choice(LARGE) == device.DeviceChoice(None, "torch has no GPU")
+    assert device.prediction_device(LARGE, 5000, 10**6, 10**6) is None
+
+
+def test_a_process_forked_after_the_use_of_a_gpu_cannot_use_it(with_gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "_is_in_bad_fork", lambda: True)
+    assert choice(LARGE).device is None
+
+
+def test_a_small_prediction_does_not_ask_for_a_gpu(with_gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("asked"))
+    assert device.prediction_device(LARGE, 1, 20, 20) is None
+
+
+# ---------------------------------------------------------------------- captured calls
+
+
+class Graph:
+    """Stand-in for a CUDA graph, which records what is called while it captures."""
+
+    captured, fails = None, False
+
+    def replay(self):
+        self.captured()
+
+
+@pytest.fixture
+def repeated(monkeypatch):
+    """A repeated call on a GPU as far as it knows, the calls so far, and the class of its graph."""
+    calls, state = [], SimpleNamespace(n_captures=0, fails=False)
+
+    class capture(nullcontext):
+        def __init__(self, graph, stream, capture_error_mode):
+            super().__init__()
+            graph.captured = lambda: calls.append("replayed")
+
+        def __exit__(self, *_):
+            state.n_captures += 1
+            calls.pop()  # operations are recorded, not done
+            if state.fails:
+                raise RuntimeError("not permitted")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+
+    def make_repeated(n_calls=100, n_layer_steps=10):
+        gpu = SimpleNamespace(is_gpu=True)
+        return RepeatedCall(lambda: calls.append("called"), gpu, n_calls=n_calls, n_layer_steps=n_layer_steps)
+
+    return make_repeated, calls, state
+
+
+def test_a_call_is_captured_after_warming_up(repeated):
+    make_repeated, calls, state = repeated
+    call = make_repeated()
+    for _ in range(6):
+        call()
+    assert calls == ["called"] * 3 + ["replayed"] * 3
+    assert state.n_captures == 1
+
+
+@pytest.mark.parametrize("few", [{"n_calls": 10}, {"n_layer_steps": 20_000}])
+def test_a_capture_that_does_not_pay_is_not_made(few, repeated):
+    make_repeated, calls, state = repeated
+    call = make_repeated(**few)
+    for _ in range(6):
+        call()
+    assert calls == ["called"] * 6
+    assert state.n_captures == 0
+
+
+def test_what_cannot_be_captured_is_called(repeated, caplog):
+    make_repeated, calls, state = repeated
+    state.fails = True
+    call = make_repeated()
+    with caplog.at_level(logging.DEBUG, logger="skrnn"):
+        for _ in range(6):
+            call()
+    assert calls == ["called"] * 6
+    assert state.n_captures == 1
+    assert "torch cannot capture a CUDA graph, and calls each operation instead: not permitted" in caplog.text
+
+
+# ---------------------------------------------------------------------- weights
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_the_layout_of_weights_is_undone(cell):
+    spec = spec_of(cell=cell, units=(3, 2), bidirectional=True, dense_units=(4,), embedding=(7, 3))
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape) for shape in shapes_of(spec)]
+    layout = WeightLayout(spec)
+    back = layout.to_keras(layout.to_torch(arrays))
+    assert len(back) == len(arrays)
+    for ours, array in zip(back, arrays, strict=True):
+        assert_array_equal(ours, array)
+
+
+def test_the_gates_of_a_gru_are_reordered():
+    spec = spec_of(cell="gru", units=(2,), n_features=1, n_outputs=1)
+    kernel = np.array([[10, 11, 20, 21, 30, 31]])  # update, reset, candidate
+    biases = np.stack([kernel[0], -kernel[0]])
+    arrays = [kernel, np.zeros((2, 6)), biases, np.zeros((2, 1)), np.zeros(1)]
+    of_inputs, _, bias, state_bias, *_ = WeightLayout(spec).to_torch(arrays)
+    assert_array_equal(of_inputs, [[20], [21], [10], [11], [30], [31]])
+    assert_array_equal(bias, [20, 21, 10, 11, 30, 31])
+    assert_array_equal(state_bias, [-20, -21, -10, -11, -30, -31])
+
+
+def test_losses_without_a_counterpart_are_named():
+    from skrnn._engine.torch.losses import loss_reason
+
+    assert loss_reason(NativeLoss("loss_mean_squared_error", False, ())) is None
+    assert (
+        loss_reason(NativeLoss("loss_hinge", False, (1.0,))) == "the loss hinge is not one of those of the torch loop"
+    )
+
+
+def test_categorical_features_are_not_for_torch():
+    spec = spec_of(categories=((0, 3, 2),))
+    assert device.network_reason(spec) == "there are categorical features"
+    assert device.network_reason(spec_of()) is None
+
+
+# ---------------------------------------------------------------------- settings of torch
+
+
+def test_threads_share_the_settings_of_cudnn():
+    settings = session._CudnnSettings()
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
+    first, second = settings.set(), settings.set()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == (True, False)
+    second.__exit__(None, None, None)
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == before == (False, True)
+    torch.set_float32_matmul_precision("high")
+    try:
+        with settings.set():
+            assert torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision("highest")
