@@ -212,7 +212,7 @@ def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
 
 def test_pedestrians_compares_with_the_seasonal_naive_forecast(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    arguments = ["--units", "8", "--epochs", "1", "--days", "56"]
+    arguments = ["--units", "8", "--epochs", "1", "--days", "56", "--selection-days", "40"]
     monkeypatch.setattr(sys, "argv", ["pedestrians.py", *arguments])
     example = runpy.run_path(str(EXAMPLES / "pedestrians.py"), run_name="__main__")
     output = capsys.readouterr().out
