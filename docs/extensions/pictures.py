@@ -11,6 +11,7 @@ ORDER = (
     "tour.py",
     "quickstart.py",
     "airline.py",
+    "pedestrians.py",
     "damped_oscillation.py",
     "bitcoin_price.py",
     "long_sequences.py",
