@@ -1,0 +1,155 @@
+"""Number of epochs: gradient steps, a loss that no longer falls, and a second training on all samples."""
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from numpy.testing import assert_array_equal
+
+from skrnn import Checkpoint, GRUClassifier, GRURegressor, SequenceForecaster
+
+AUTO_STEPS = 2000
+
+
+def sums(n_samples, seed=0):
+    X = np.random.default_rng(seed).normal(size=(n_samples, 3, 1))
+    return X, X.sum(axis=(1, 2))
+
+
+def weights(net):
+    return net._state.weights
+
+
+@pytest.mark.filterwarnings("ignore:GRURegressor with epochs='auto' reached the limit")  # of test_convergence.py
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size", "epochs"), [(640, 32, 100), (650, 32, 96), (64, None, 1000), (6400, 32, 10)]
+)
+def test_auto_is_a_number_of_gradient_steps(n_samples, batch_size, epochs):
+    X, y = sums(n_samples)
+    net = GRURegressor(2, epochs="auto", tol=0.0, batch_size=batch_size, random_state=0, optimizer__learning_rate=1e-4)
+    net.fit(X, y)
+    assert net.n_iter_ == epochs == min(-(-AUTO_STEPS // -(-n_samples // (batch_size or n_samples))), 1000)
+    if epochs == 10:
+        same = GRURegressor(2, epochs=10, random_state=0, optimizer__learning_rate=1e-4).fit(X, y)
+        assert_array_equal(net.predict(X), same.predict(X))
+        assert net.partial_fit(X, y).n_iter_ == 11
+
+
+@pytest.mark.parametrize("patience", [10, 40])
+def test_training_ends_when_the_loss_no_longer_falls(patience):
+    """The lowest loss of the last epochs is compared with the lowest before, relative to the first one."""
+    X, y = sums(160)
+    net = GRURegressor(4, epochs="auto", tol=1e-2, patience=patience, random_state=0, optimizer__learning_rate=0.01)
+    losses, n = net.fit(X, y).history_["loss"], max(patience, 20)  # 100 steps of 5 batches
+    ends = [
+        k for k in range(n + 1, len(losses) + 1) if min(losses[k - n : k]) > min(losses[: k - n]) - 1e-2 * losses[0]
+    ]
+    assert ends[0] == net.n_iter_ < 400
+    exact = GRURegressor(4, epochs=30, tol=1e9, random_state=0).fit(X, y)  # an int is exactly that many
+    assert exact.n_iter_ == 30
+
+
+def test_scale_of_the_loss_does_not_matter():
+    X, y = sums(160)
+    params = {"epochs": "auto", "tol": 1e-2, "random_state": 0, "dtype": "float64", "optimizer": "sgd"}
+    ones = GRURegressor(4, optimizer__learning_rate=0.02, **params).fit(X, y)
+    halves = GRURegressor(4, loss=lambda t, p: 0.5 * (t - p) ** 2, optimizer__learning_rate=0.04, **params).fit(X, y)
+    assert ones.n_iter_ == halves.n_iter_ < 400
+
+
+@pytest.mark.parametrize("value", ["all", 0, -1, 2.5, None])
+def test_invalid_epochs(value):
+    with pytest.raises(ValueError, match="The 'epochs' parameter of GRURegressor must be"):
+        GRURegressor(epochs=value).fit(*sums(20))
+
+
+@pytest.mark.parametrize(("name", "value"), [("tol", -1e-3), ("tol", "low"), ("refit_full", "yes")])
+def test_invalid_values(name, value):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of GRURegressor must be"):
+        GRURegressor(**{name: value}).fit(*sums(20))
+
+
+def early_stopping(**params):
+    params = {"units": 4, "epochs": 60, "validation_split": 0.25, "random_state": 0} | params
+    return GRURegressor(early_stopping=True, patience=2, optimizer__learning_rate=0.05, **params)
+
+
+@pytest.mark.parametrize("batch_size", [16, None])
+def test_all_samples_are_trained_on_for_as_many_steps(batch_size):
+    X, y = sums(120)
+    stopped = early_stopping(batch_size=batch_size).fit(X, y)
+    refitted = early_stopping(batch_size=batch_size, refit_full=True).fit(X, y)
+    assert refitted.history_ == stopped.history_ and refitted.best_epoch_ == stopped.best_epoch_
+    n_steps = (stopped.best_epoch_ + 1) * (6 if batch_size else 1)
+    epochs = max(round(n_steps / (8 if batch_size else 1)), 1)
+    by_hand = GRURegressor(4, epochs=epochs, batch_size=batch_size, random_state=0, optimizer__learning_rate=0.05)
+    assert_array_equal(refitted.predict(X), by_hand.fit(X, y).predict(X))
+    assert np.abs(refitted.predict(X) - stopped.predict(X)).max() > 1e-3
+
+
+def test_refit_with_members_warm_start_and_weights():
+    X, y = sums(120)
+    ensemble = early_stopping(refit_full=True, n_members=2).fit(X, y)
+    assert_array_equal(ensemble.members_[0].predict(X), early_stopping(refit_full=True).fit(X, y).predict(X))
+    warm = early_stopping(refit_full=True, warm_start=True).fit(X, y)
+    once = warm.n_iter_
+    before = warm.predict(X)
+    warm.fit(X, y)
+    assert warm.n_iter_ > once and np.abs(warm.predict(X) - before).max() > 1e-4
+    is_used = np.arange(120) % 3 > 0
+    weighted = early_stopping(refit_full=True).fit(X, y, is_used.astype(float))
+    assert_array_equal(weighted.predict(X), early_stopping(refit_full=True).fit(X[is_used], y[is_used]).predict(X))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_a_checkpoint_covers_both_trainings(tmp_path, keep, n_members, monkeypatch):
+    X, y = sums(120)
+    checkpoint = Checkpoint(tmp_path, every=1, keep=keep)
+    net = early_stopping(refit_full=True, callbacks=[checkpoint], n_members=n_members)
+    expected = early_stopping(refit_full=True, n_members=n_members).fit(X, y)
+
+    # The fit is interrupted at the start of the second training.
+    from skrnn._estimators import early_stopping as module
+
+    calls, original = [], module.train
+
+    def interrupted(plan, *data):
+        calls.append(len(data))
+        if len(data) == 1:
+            raise KeyboardInterrupt
+        return original(plan, *data)
+
+    monkeypatch.setattr(module, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y)
+    assert len(list(tmp_path.iterdir())) >= 1
+    monkeypatch.setattr(module, "train", original)
+    net.fit(X, y)
+    assert_array_equal(net.predict(X), expected.predict(X))
+    assert net.history_ == expected.history_
+    assert len(list(tmp_path.iterdir())) == (2 * n_members if keep else 0)
+
+
+def test_what_refit_full_requires():
+    X, y = sums(60)
+    with pytest.raises(
+        ValueError, match=r"refit_full=True of GRURegressor follows early stopping. Set early_stopping=True"
+    ):
+        GRURegressor(refit_full=True).fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"trains on the samples of X that were held out, but X_val was passed instead"
+    ):
+        early_stopping(refit_full=True).fit(X, y, X_val=X, y_val=y)
+
+
+def test_few_validation_samples():
+    X, y = sums(60)
+    with pytest.warns(UserWarning, match=r"compares epochs on 6 validation samples, which are too few .*epochs='auto'"):
+        GRURegressor(**SMALL, early_stopping=True).fit(X, y)
+    labels = np.r_[np.zeros(50), np.ones(10)]
+    with pytest.warns(UserWarning, match="23 validation samples with fewer than 2 of a class"):
+        GRUClassifier(**SMALL, early_stopping=True).fit(X, labels, X_val=X[:23], y_val=np.r_[np.zeros(22), 1])
+    early = early_stopping(validation_split=0.4)
+    early.fit(X, y)  # 24
+    forecaster = SequenceForecaster(early_stopping(validation_split=0.4), window=3).fit(None, y)
+    assert forecaster.estimator_.best_epoch_ <= forecaster.estimator_.n_iter_
