@@ -177,7 +177,7 @@ def _batches_at_once(dataset, batch_size, n_devices):
 
 
 def as_keras_dataset(batches: Any) -> Any:
-    """Return a ``PyDataset`` of batches."""
+    """Return a ``PyDataset`` of batches, which may be evaluated many times."""
     import keras
 
     class Batches(keras.utils.PyDataset):
@@ -185,7 +185,8 @@ def as_keras_dataset(batches: Any) -> Any:
             return len(batches)
 
         def __getitem__(self, index):
-            return batches[index]
+            # TensorFlow 2.21 may compute in the memory of an array, and replace the value that marks padded time steps.
+            return tuple(array.copy() for array in batches[index])
 
     return Batches()
 

@@ -11,6 +11,7 @@ from conftest import data, make, with_padded_steps
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import GRURegressor
+from skrnn._engine.keras_loop import as_keras_dataset
 
 # Fits and predicts by both engines, where any import of TensorFlow fails, and counts how often the layer is called.
 WITHOUT_TENSORFLOW = """
@@ -94,6 +95,14 @@ def test_other_backends_do_what_kernels_do_without_tensorflow(backend, tmp_path)
         assert results["calls_4"] == results["calls_1"]
     else:
         assert results["calls_4"] > results["calls_1"]
+
+
+def test_batches_of_an_evaluation_are_copies():
+    batches = [(np.ones((2, 3, 1)), np.ones((2, 1)))]
+    given = as_keras_dataset(batches)[0]
+    for array, kept in zip(given, batches[0], strict=True):
+        array[:] = 0  # as TensorFlow does, which then evaluates other data in later epochs
+        assert kept.all()
 
 
 # ---------------------------------------------------------------------- masks
