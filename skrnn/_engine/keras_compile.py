@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from typing import Any
@@ -53,7 +54,7 @@ def _compile_by_scikeras(plan):
         model.compile(
             **compile_kwargs,
             weighted_metrics=metric_list(plan.metrics),
-            jit_compile=False,
+            jit_compile=jit_compile(),
             auto_scale_loss=False,  # a global policy would turn it on, although the network sets its dtype
         )
         if isinstance(plan.loss, DistributionLoss):
@@ -84,7 +85,8 @@ def _scikeras_wrapper():
     names = ("__reduce__", "__deepcopy__")
     first = "scikeras" not in sys.modules  # otherwise, the code that imported it may rely on them
     before = [{name: vars(cls)[name] for name in names if name in vars(cls)} for cls in patched]
-    from scikeras.wrappers import BaseWrapper
+    with _tensorflow_only_as_backend():
+        from scikeras.wrappers import BaseWrapper
 
     for cls, attributes in zip(patched, before, strict=True) if first else ():
         for name in names:
@@ -93,6 +95,21 @@ def _scikeras_wrapper():
             elif name in vars(cls):
                 delattr(cls, name)
     return BaseWrapper
+
+
+@contextlib.contextmanager
+def _tensorflow_only_as_backend():
+    """Let scikeras find no TensorFlow, whose random state it sets, unless it is the backend or already imported."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # an import of it raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]
 
 
 def _resolve(value, kind, routed, name):
@@ -234,6 +251,17 @@ def _flattened(callbacks):
 def _tuples_to_lists(callbacks):
     """Return callbacks with tuples converted to lists, because scikeras does not accept tuples."""
     return [_tuples_to_lists(item) for item in callbacks] if isinstance(callbacks, (list, tuple)) else callbacks
+
+
+def jit_compile() -> bool | str:
+    """Return whether XLA compiles training steps, as in ``keras.Model.compile``.
+
+    Uncompiled, Keras on JAX traces the loop over time steps again in every step. On TensorFlow, which traces a step
+    once, XLA would compile it again for each shape of batches.
+    """
+    import keras
+
+    return "auto" if keras.backend.backend() == "jax" else False
 
 
 def training_variables(network: Any) -> list[Any]:

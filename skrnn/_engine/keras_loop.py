@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from skrnn._engine.dataset import Dataset, batch_order
+from skrnn._engine.dataset import Dataset, batch_order, sample_order
 from skrnn._engine.fallback import n_replicas
 from skrnn._engine.keras_batches import keras_batch, keras_inputs
-from skrnn._engine.keras_compile import training_variables
+from skrnn._engine.keras_compile import jit_compile, training_variables
 from skrnn._engine.keras_loss import loss_per_row, weighted_sum
+from skrnn._engine.keras_mask import is_padded, train_without_mask
 from skrnn._engine.keras_metrics import built_metrics, metric_list
 from skrnn._engine.missing_targets import any_missing, compute_without_missing, loss_without_missing
 from skrnn._engine.network import assign, build_network, network_variables
@@ -23,7 +24,9 @@ from skrnn._engine.unknown_codes import key_of_epoch, replace_codes
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 _SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
-_PREDICTION_BATCH = 32  # always the same, because rounding depends on the batch size
+_NUMBERS_AT_ONCE = 2**22  # of the inputs of several batches
+_PREDICTION_BATCH, _TORCH_PREDICTION_BATCH = 32, 256
+_TORCH_STEPS_AT_ONCE = 2**18  # limits the memory of long sequences
 
 
 def fit_with_keras(
@@ -46,6 +49,8 @@ def fit_with_keras(
     _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight, has_missing)
     if plan.spec.categories:
         _make_gradients_dense(model.optimizer)
+    if not is_padded(dataset) and not is_padded(validation):
+        train_without_mask(model)
 
     def current_state():
         weights, optimizer = network_variables(model), model.optimizer
@@ -67,16 +72,26 @@ def fit_with_keras(
 
     @lru_cache(maxsize=2)  # Keras asks for one batch at a time, and may look ahead into the next epoch
     def order_of(epoch):
-        return batch_order(len(dataset), plan.batch_size, [plan.seed, epoch] if plan.shuffle else None)
+        return sample_order(len(dataset), [plan.seed, epoch] if plan.shuffle else None)
 
     columns = [column for column, _, _ in plan.spec.categories]
+    batches_at_once = _batches_at_once(dataset, plan.batch_size, batch_format[-1])
 
-    def batch(epoch, index):
-        samples = order_of(epoch)[index]
+    @lru_cache(maxsize=2)
+    def consecutive_batches(epoch, position):
+        n_samples = batches_at_once * plan.batch_size
+        samples = order_of(epoch)[position * n_samples : (position + 1) * n_samples]
         inputs, targets, weights = keras_batch(dataset, samples, 1.0, *batch_format)
         if columns:
             replace_codes(inputs[: len(samples)], columns, key_of_epoch(plan.seed, epoch), samples)
         return inputs, targets, weights
+
+    def batch(epoch, index):
+        position, index = divmod(index, batches_at_once)
+        arrays = consecutive_batches(epoch, position)
+        if batches_at_once == 1:
+            return arrays
+        return tuple(array[index * plan.batch_size : (index + 1) * plan.batch_size] for array in arrays)
 
     def batches_of(data):
         """Return the batches for an evaluation, whose weights are relative to the total weight of the same data."""
@@ -93,7 +108,7 @@ def fit_with_keras(
     _run(
         model,
         batch,
-        len(order_of(first_epoch)),
+        -(-len(dataset) // plan.batch_size),
         first_epoch=first_epoch,
         epochs=plan.epochs - record.n_epochs,
         validation_data=None if validation is None else as_keras_dataset(batches_of(validation)),
@@ -153,8 +168,16 @@ def _run(model, batch, n_batches, *, first_epoch, epochs, validation_data, callb
     )
 
 
+def _batches_at_once(dataset, batch_size, n_devices):
+    """Return the number of batches that are read from a dataset at once, which is faster if they are small."""
+    if n_devices > 1:
+        return 1  # each batch is filled until the devices can share it
+    size = batch_size * dataset.sequences.lengths.max() * dataset.sequences.n_features
+    return int(max(_NUMBERS_AT_ONCE // size, 1))
+
+
 def as_keras_dataset(batches: Any) -> Any:
-    """Return a ``PyDataset`` of batches."""
+    """Return a ``PyDataset`` of batches, which may be evaluated many times."""
     import keras
 
     class Batches(keras.utils.PyDataset):
@@ -162,7 +185,8 @@ def as_keras_dataset(batches: Any) -> Any:
             return len(batches)
 
         def __getitem__(self, index):
-            return batches[index]
+            # TensorFlow 2.21 may compute in the memory of an array, and replace the value that marks padded time steps.
+            return tuple(array.copy() for array in batches[index])
 
     return Batches()
 
@@ -190,7 +214,7 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing):
         optimizer=model.optimizer,
         loss=WeightedLoss(dtype=dtype),
         weighted_metrics=metric_list(metrics),
-        jit_compile=False,
+        jit_compile=jit_compile(),
         auto_scale_loss=False,
     )
     if has_missing:
@@ -221,11 +245,20 @@ def _make_gradients_dense(optimizer):
 
 
 def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:
-    """Return outputs of a trained network."""
-    predictor, tokens, n = _predictor(spec, mask_layer), spec.embedding is not None, len(sequences)
-    parts = np.split(np.arange(n), np.arange(_SAMPLES_AT_ONCE, n, _SAMPLES_AT_ONCE))
-    arrays = (keras_inputs(sequences, part, tokens, patch_size=spec.patch_size) for part in parts)
-    return np.concatenate([predictor.predict(weights, inputs) for inputs in arrays])
+    """Return outputs of a trained network, whose mask is left out for sequences without padded time steps."""
+    tokens = spec.embedding is not None
+    is_full = sequences.lengths == sequences.n_timesteps
+    if tokens and sequences.n_timesteps % spec.patch_size:
+        is_full[:] = False  # the first patch of token ids begins with padding
+    chosen = [(None, np.flatnonzero(is_full)), (mask_layer, np.flatnonzero(~is_full))]
+    parts, order = [], []
+    for mask, indices in chosen:
+        for part in np.split(indices, np.arange(_SAMPLES_AT_ONCE, len(indices), _SAMPLES_AT_ONCE)):
+            if len(part):
+                inputs = keras_inputs(sequences.take(part), np.arange(len(part)), tokens, patch_size=spec.patch_size)
+                parts.append(_predictor(spec, mask).predict(weights, inputs))
+                order.append(part)
+    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
 @lru_cache(maxsize=16)
@@ -238,14 +271,36 @@ class _Predictor:
 
     def __init__(self, spec, mask_layer):
         self._model = build_network(spec, None, mask=mask_layer)
+        self._shares_batches = _shares_batches()  # a model keeps the strategy in whose scope it was built
         self._lock = threading.Lock()
 
     def predict(self, weights, inputs):
         """Return the outputs for an input array."""
-        full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % _PREDICTION_BATCH, axis=0)])
+        size = _prediction_batch(inputs.shape[1])
+        full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % size, axis=0)])
         # Keras would first cast an array as a whole to its global dtype.
-        batches = full.reshape(-1, _PREDICTION_BATCH, *full.shape[1:])
+        batches = full.reshape(-1, size, *full.shape[1:])
         with self._lock:
             assign(network_variables(self._model), weights)
-            outputs = self._model.predict(as_keras_dataset([(batch,) for batch in batches]), verbose=0)
+            if self._shares_batches or _shares_batches():
+                outputs = self._model.predict(as_keras_dataset([(batch,) for batch in batches]), verbose=0)
+            else:  # without a data pipeline, which takes longer than small batches
+                outputs = np.concatenate([self._model.predict_on_batch(batch) for batch in batches])
         return outputs[: len(inputs)]
+
+
+def _prediction_batch(n_timesteps):
+    """Return the number of samples per batch, which depends on nothing else because rounding depends on it."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return _PREDICTION_BATCH
+    # Keras on torch takes as long for the time steps of a small batch as for those of a larger one.
+    return max(_PREDICTION_BATCH, min(_TORCH_PREDICTION_BATCH, _TORCH_STEPS_AT_ONCE // n_timesteps))
+
+
+def _shares_batches():
+    """Return whether several devices share each batch."""
+    import keras
+
+    return n_replicas() > 1 or keras.distribution.distribution() is not None

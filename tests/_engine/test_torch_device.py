@@ -52,12 +52,14 @@ def test_large_networks_are_trained_on_a_gpu(with_gpu, monkeypatch):
     ("arguments", "reason"),
     [
         ({"spec": spec_of()}, "too small to gain"),
-        ({"batch_size": 4}, "too small to gain"),
+        ({"spec": spec_of(units=(16,), n_features=8, dtype="float32"), "batch_size": 4}, "too small to gain"),
         ({"n_steps": 1000}, "too small to gain"),
         ({"n_numbers": 2**27}, "the data take 1.0 GiB, of 1.0 GiB of free memory of the GPU"),
         ({"optimizer": "ftrl"}, "the optimizer Ftrl"),
         ({"loss": "cosine_similarity"}, "the loss cosine_similarity"),
         ({"spec": spec_of(units=(128,), recurrent_dropout=0.1)}, "recurrent dropout"),
+        ({"spec": spec_of(units=(128,), patch_size=2)}, "reads no patches"),
+        ({"spec": spec_of(units=(128,), pooling="mean")}, "pools no outputs"),
     ],
 )
 def test_other_networks_are_not(arguments, reason, with_gpu):

@@ -11,10 +11,13 @@ from skrnn._engine.fallback import ENGINE_VARIABLE, chosen_engine
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.threads import n_threads
 
-# A time step of a layer takes a GPU this long, however small the batch is; a core does this many multiplications
-# per second.
-_SECONDS_PER_STEP, _MULTIPLICATIONS_PER_SECOND = 1e-5, 2e10
-# Time on the CPU from which it is worth to create the context, and to copy the data of a prediction.
+# Measured on 16 cores and an NVIDIA H200 (`tests/benchmarks/gpu.py`). A core does this many multiplications per second,
+# if it has this many sequences of a batch.
+_MULTIPLICATIONS_PER_SECOND, _SEQUENCES_PER_CORE = 2e10, 16
+# A GPU does this many. A time step of a layer takes it this long, however small the batch is: in total, and per unit.
+_GPU_MULTIPLICATIONS_PER_SECOND = 4e12
+_SECONDS_PER_STEP, _SECONDS_PER_STEP_AND_UNIT = 4e-6, 8e-8
+# The time that the context of the GPU takes in a process, and the copies of a prediction.
 _SECONDS_OF_A_FIT, _SECONDS_OF_A_PREDICTION = 1.0, 0.02
 
 _FITS_ANY_GPU = 2**27  # bytes
@@ -84,6 +87,8 @@ def network_reason(spec: NetworkSpec) -> str | None:
         return "layers of torch have no recurrent dropout"
     if spec.categories:
         return "there are categorical features"
+    if spec.patch_size > 1 or spec.pooling != "last":
+        return "the torch loop reads no patches, and pools no outputs"
     if spec.output_activation not in ACTIVATIONS:
         return f"the output activation {spec.output_activation} is not one of those of the torch loop"
     return None
@@ -143,12 +148,14 @@ def prediction_device(spec: NetworkSpec, n_samples: int, n_steps: int, n_numbers
     return None if choice.device == "cuda" and _memory_reason(n_numbers) is not None else choice.device
 
 
-def _gains(spec, batch_size, n_steps, least_seconds):
-    """Return whether a GPU is faster than kernels: the batches fill it, and there is enough to compute."""
+def _gains(spec, batch_size, n_steps, overhead):
+    """Return whether a GPU saves more seconds of the computation than its overhead takes."""
     work = architecture_of(spec).work_per_step()  # multiplications per time step of a sequence, for all layers
-    rate = _MULTIPLICATIONS_PER_SECOND * n_threads()
-    n_layers = len(spec.units) * (1 + spec.bidirectional)
-    return bool(work * batch_size / rate > _SECONDS_PER_STEP * n_layers and work * n_steps / rate > least_seconds)
+    n_cores = min(n_threads(), -(-batch_size // _SEQUENCES_PER_CORE))
+    on_cpu = work * batch_size / (n_cores * _MULTIPLICATIONS_PER_SECOND)
+    latency = sum(_SECONDS_PER_STEP + _SECONDS_PER_STEP_AND_UNIT * units for units in spec.units)
+    on_gpu = latency * (1 + spec.bidirectional) + work * batch_size / _GPU_MULTIPLICATIONS_PER_SECOND
+    return bool((on_cpu - on_gpu) * n_steps / batch_size > overhead)
 
 
 def _memory_reason(n_numbers):
