@@ -210,7 +210,7 @@ BAD_STEPS = [
         "high coverage",
         "arrays",
         lambda f: f.predict_interval(ROWS, 0.999),
-        "coverage=0.999 requires at least 999 residuals",
+        "coverage=0.999 requires at least 999 errors",
     ),
     (
         "known rows",

@@ -23,7 +23,7 @@ ignore_missing_imports = true
 
 # Checked, never run. Every assert_type fails where mypy knows no more than Any.
 RIGHT = """
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ assert_type(regressor.predict(windows, return_std=True), tuple[Array, Array])
 assert_type(regressor.score(windows, y), float)
 assert_type(regressor.history_["loss"], list[float])
 assert_type(LSTMRegressor(random_state=np.random.RandomState(0)).n_iter_, int)
-assert_type((regressor.epochs, regressor.batch_size), tuple[int, int | None])
+assert_type((regressor.epochs, regressor.batch_size), tuple[int | Literal["auto"], int | None])
 
 X_train, X_test, y_train, y_test = load_japanese_vowels()
 classifier = GRUClassifier(units=[8, 8], class_weight="balanced", callbacks=[skrnn.Checkpoint("saved")])

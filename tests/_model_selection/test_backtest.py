@@ -222,7 +222,10 @@ def test_the_last_origin_has_all_its_steps(forecaster):
         ({"season": 0}, "The 'season' parameter of backtest must be an int in the range"),
         ({"season": 10}, "season=10 requires as many rows up to the first origin. Got initial_window=9"),
         ({"coverage": 1.0}, "The 'coverage' parameter of backtest must be a float in the range"),
-        ({"coverage": 0.5}, "predict_interval requires residuals of rows that were held out: set calibration_size"),
+        (
+            {"coverage": 0.5},
+            "predict_interval requires errors on rows that were held out, .*: set calibration_size",
+        ),
         ({"X": np.ones((21, 1))}, r"inconsistent numbers of samples: \[21, 20\]"),
         ({"y": np.full(20, np.nan)}, "No window of y is followed by the values to predict"),
     ],
