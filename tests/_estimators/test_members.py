@@ -243,6 +243,7 @@ assert "skrnn" not in sys.modules
 
 
 @SAVES_MODELS
+@pytest.mark.slow
 def test_the_keras_model_predicts_the_mean_without_skrnn(X, y, y_steps, labels, tmp_path):
     X[1, -2:] = X[4, 1:] = np.nan
     for key, (name, params) in MODELS.items():
@@ -576,6 +577,7 @@ def test_callbacks_and_keras_see_one_member_after_the_other(params, X, y, monkey
         assert regressor.members_[1].callbacks is counter
 
 
+@pytest.mark.slow
 def test_keras_trains_members(X, labels, monkeypatch):
     monkeypatch.setenv("SKRNN_ENGINE", "keras")
     classifier = make("GRUClassifier", n_members=2).fit(X, labels)

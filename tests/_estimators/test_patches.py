@@ -210,6 +210,7 @@ def test_categorical_features_are_embedded_first(as_list, y):
 
 
 @needs_kernels
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [

@@ -58,6 +58,7 @@ def test_padded_time_steps_of_the_keras_model_do_not_win(pooling, X, y):
 
 
 @needs_kernels
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", POOLING)
 def test_keras_trains_the_same_network(pooling, X_masked, y, monkeypatch):
     params = {"pooling": pooling, "units": (5, 4), "bidirectional": True, "optimizer__learning_rate": 0.03}

@@ -131,6 +131,7 @@ def test_differences_are_summed_in_paths():
     assert_allclose(seasonal.predict_interval(steps(9), 0.8), np.quantile(drawn, [0.1, 0.9], axis=0).T, atol=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["quantile", "gaussian"])
 def test_coverage_of_noise_that_depends_on_the_past(loss):
     """The width follows the noise, as that of an interval around a point forecast cannot."""

@@ -68,6 +68,7 @@ class PlainLinearRegression(LinearRegression):
         return X @ self.coef_ + self.intercept_
 
 
+@pytest.mark.slow
 def test_coverage_of_an_autoregression():
     y = autoregression(5500 + 2010)
     fitted = forecaster(PlainLinearRegression(), calibration_size=500).fit(None, y[:5500])
@@ -225,6 +226,7 @@ def spread_of_window(window, fitted):
     return np.sqrt(window.var() + 0.01 * fitted.var())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_columns", [None, 2])
 @pytest.mark.parametrize("size", [300, 0.5])
 def test_coverage_of_each_of_two_scales(size, n_columns):
@@ -248,6 +250,7 @@ def test_coverage_of_each_of_two_scales(size, n_columns):
         assert_allclose(np.mean(widths[name], axis=0), 2 * 1.645 * scale, rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [6, 0.3])
 def test_coverage_of_a_series_with_few_rows(size):
     inside = {"small": [], "large": [], "short": []}

@@ -244,6 +244,7 @@ def test_a_backtest_of_differences():
         assert_allclose(frame.loc[frame["origin"] == origin, "y_pred"], fitted.forecast(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [{"differencing": 1, "window_scaling": None}, {"window_scaling": "last"}], ids=str)
 def test_intervals_of_a_trend_cover_it(params):
     random, covered = np.random.default_rng(0), []
