@@ -413,7 +413,11 @@ PARAMETERS = [
         "The 'callbacks' parameter of NAME must hold Keras callbacks or classes of them. Got <built-",
     ),
     ("callbacks", {"of_mine": [len]}, "The 'callbacks' parameter of NAME must hold Keras callbacks or classes of them"),
-    ("epochs", 1.5, "The 'epochs' parameter of NAME must be an int in the range [1, inf). Got 1.5 instead"),
+    (
+        "epochs",
+        1.5,
+        "The 'epochs' parameter of NAME must be an int in the range [1, inf) or a str among {'auto'}. Got 1.5 instead",
+    ),
     ("batch_size", 0, "The 'batch_size' parameter of NAME must be an int in the range [1, inf) or None. Got 0 instead"),
     ("shuffle", None, "The 'shuffle' parameter of NAME must be an instance of 'bool'"),
     ("early_stopping", 1, "The 'early_stopping' parameter of NAME must be an instance of 'bool'"),

@@ -62,7 +62,8 @@ def fit_with_keras(
     values = plan.starting_values(lambda: fresh.weights, fresh.optimizer_name, fresh.optimizer, is_rate)
     assign(training_variables(model), values)
     # Keras calls `batch` in another thread, where no tf.distribute strategy is in scope: look it up here.
-    batch_format = plan.spec.dtype, plan.spec.embedding is not None, n_replicas(), plan.spec.patch_size
+    n_devices = n_replicas()
+    batch_format = plan.spec.dtype, plan.spec.embedding is not None, n_devices, plan.spec.patch_size
     first_epoch = plan.first_epoch + record.n_epochs
 
     def restore():
@@ -75,7 +76,7 @@ def fit_with_keras(
         return sample_order(len(dataset), [plan.seed, epoch] if plan.shuffle else None)
 
     columns = [column for column, _, _ in plan.spec.categories]
-    batches_at_once = _batches_at_once(dataset, plan.batch_size, batch_format[-1])
+    batches_at_once = _batches_at_once(dataset, plan.batch_size, n_devices)
 
     @lru_cache(maxsize=2)
     def consecutive_batches(epoch, position):
