@@ -11,7 +11,7 @@ from conftest import data, make, with_padded_steps
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import GRURegressor
-from skrnn._engine.keras_loop import as_keras_dataset
+from skrnn._engine.keras_loop import _predictor, as_keras_dataset
 
 # Fits and predicts by both engines, where any import of TensorFlow fails, and counts how often the layer is called.
 WITHOUT_TENSORFLOW = """
@@ -119,6 +119,7 @@ def masks(monkeypatch):
             calls.append((training, mask is not None))
         return call(self, sequences, initial_state=initial_state, mask=mask, training=training)
 
+    _predictor.cache_clear()  # networks that other tests have traced are not called again
     monkeypatch.setattr(keras.layers.GRU, "call", recorded)
     return calls
 
