@@ -102,6 +102,8 @@ class LossTerms:
             counts = np.bincount(y[:, 0].astype(np.int64), weights, minlength=n_outputs)
             return counts[None] / counts.sum()
         columns = [(values[is_valid], weights[is_valid]) for values, is_valid in zip(y.T, ~np.isnan(y).T, strict=True)]
+        # The terms of a target that is missing everywhere are NaN, whatever its constant.
+        columns = [column if len(column[0]) else (np.zeros(1), np.ones(1)) for column in columns]
         if isinstance(self._loss, QuantileLoss):
             levels = self._loss.quantiles
             return np.concatenate([[_weighted_quantile(*column, level) for column in columns] for level in levels])[

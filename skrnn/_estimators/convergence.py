@@ -8,8 +8,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skrnn._common.guide import see
 from skrnn._common.warnings import warn
 from skrnn._engine.constant_predictions import LossTerms, mean_loss
+from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
-from skrnn._estimators.training_plan import MAX_AUTO_EPOCHS
+from skrnn._estimators.training_plan import AUTO_STEPS, MAX_AUTO_EPOCHS
 
 _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
 _MARGIN = 0.01  # by which the loss of the best constant is to be undercut
@@ -35,12 +36,16 @@ def warn_of_convergence(plan, training, state, record):
         return
     losses = record.history["loss"]
     constant = _loss_of_best_constant(plan, training)
-    if constant is not None and min(losses) > constant - _MARGIN * abs(constant):
+    # The scale of y adds a constant to a log-likelihood, of which 1% means nothing: 1% less variance is this much less.
+    is_likelihood = isinstance(plan.loss, GaussianLoss)
+    margin = 0.0 if constant is None else _MARGIN / 2 if is_likelihood else _MARGIN * abs(constant)
+    if constant is not None and min(losses) > constant - margin:
         loss = _loss_without_dropout(plan, training, state, min(losses))
-        if loss > constant - _MARGIN * abs(constant):
+        if loss > constant - margin:
             warn(_nothing_learned(plan, training, n_steps, loss, constant), ConvergenceWarning)
             return
-    if plan.tol is not None and plan.epochs == MAX_AUTO_EPOCHS and record.n_epochs == plan.epochs:
+    is_cut_off = plan.epochs == MAX_AUTO_EPOCHS and n_steps < AUTO_STEPS
+    if plan.tol is not None and is_cut_off and record.n_epochs == plan.epochs:
         warn(
             f"{plan.name} with epochs='auto' reached the limit of {MAX_AUTO_EPOCHS} epochs while its training loss was "
             f"still falling, after {n_steps} gradient steps. Lower batch_size, raise optimizer__learning_rate, or set "
@@ -69,7 +74,8 @@ def _loss_of_best_constant(plan, training):
         return None
     y, weights = _rows(training)
     y = y.astype(np.float64)
-    if (np.nanmin(y, axis=0) == np.nanmax(y, axis=0)).all():
+    known = y[:, ~np.isnan(y).all(axis=0)]
+    if (np.nanmin(known, axis=0) == np.nanmax(known, axis=0)).all():
         return None
     return mean_loss(terms(y, terms.best_constant(y, weights, plan.spec.n_outputs)), weights)
 

@@ -16,7 +16,7 @@ def mean_absolute_differences(panel, n_rows):
     panel : Panel
     n_rows : ndarray of int, shape (n_series,)
         Number of rows at the start of each series whose values are used. Those of all rows are used where these do not
-        differ.
+        differ. NaN for a series with fewer than two values.
     """
     scales = _mean_absolute_differences(panel, n_rows)
     if (scales > 0).all():
@@ -35,7 +35,7 @@ def scales_at(model, prepared, origins, series_scales):
     prepared : PreparedPanel
     origins : ndarray of int, shape (n_origins,)
     series_scales : ndarray of shape (n_series, n_outputs)
-        Zero for series without a scale.
+        Zero for constant series; NaN where the scale is not known.
     """
     codes = prepared.codes[origins]
     scales = series_scales[codes]
@@ -46,11 +46,14 @@ def scales_at(model, prepared, origins, series_scales):
 
 
 def _mean_absolute_differences(panel, n_rows):
-    """Return the mean absolute difference of the first rows of each series, 0 if there are none."""
-    positions = panel.positions_in_series()
-    differences = np.abs(np.diff(panel.y, axis=0, prepend=np.nan))
-    differences[(positions == 0) | (positions >= n_rows[panel.codes])] = np.nan
-    is_valid = ~np.isnan(differences)
+    """Return the mean absolute difference of successive values that are not missing; NaN if there are not two."""
+    rows, is_valid = np.arange(len(panel))[:, None], ~np.isnan(panel.y)
     first = panel.bounds()[:-1]
-    counts = np.maximum(np.add.reduceat(is_valid, first, dtype=np.int64), 1)
-    return np.add.reduceat(np.where(is_valid, differences, 0.0), first) / counts
+    last = np.maximum.accumulate(np.where(is_valid, rows, -1), axis=0)
+    before = np.concatenate([np.full((1, last.shape[1]), -1), last[:-1]])
+    is_used = (panel.positions_in_series() < n_rows[panel.codes])[:, None]
+    has_difference = is_valid & is_used & (before >= first[panel.codes][:, None])
+    differences = np.abs(panel.y - np.take_along_axis(panel.y, np.maximum(before, 0), axis=0))
+    counts = np.add.reduceat(has_difference, first, dtype=np.int64)
+    sums = np.add.reduceat(np.where(has_difference, differences, 0.0), first)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

@@ -209,8 +209,8 @@ class ForecastsMixin:
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_rows, 2, n_outputs)
-            Lower and upper bound of each step, in the units of `y`. Without calibration, NaN for rows without a value
-            before them.
+            Lower and upper bound of each step, in the units of `y`. NaN if the scale of a history
+            with fewer than two values is not known and, without calibration, for rows without a value before them.
 
         Raises
         ------

@@ -205,7 +205,7 @@ def calibrate(model, panel, weights, size, start=None):
     errors, scores = _errors_from(origins, fitted, panel, prepared, n_steps)
     series_scales = mean_absolute_differences(panel, lengths - n_held_out)
     series_scales[:, ~(series_scales > 0).any(axis=0)] = 1.0
-    unit = series_scales.max(axis=0)
+    unit = np.nanmax(series_scales, axis=0)
     scales = scales_at(fitted, prepared, origins, series_scales) / unit
     return Calibration(errors, scores, scales, series_scales, unit, fitted)
 

@@ -166,3 +166,19 @@ def test_the_limit_of_auto_epochs():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert net.set_params(batch_size=2).fit(X, y).n_iter_ == 500
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "quantile", "gaussian"])
+def test_a_target_that_is_missing_everywhere(loss):
+    X, _ = noise(n_timesteps=2)
+    y = np.column_stack([X[:, -1, 0], np.full(60, np.nan)])
+    net = GRURegressor(4, epochs=40, loss=loss, optimizer__learning_rate=0.02, random_state=0).fit(X, y)
+    assert net.history_["loss"][-1] < net.history_["loss"][0]
+
+
+def test_a_thousand_epochs_of_two_batches_are_all_steps():
+    X, y = noise(64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert GRURegressor(4, epochs="auto", tol=0.0, random_state=0).fit(X, y).n_iter_ == 1000

@@ -329,6 +329,19 @@ def test_a_constant_series_in_a_panel():
     )
 
 
+def test_scales_skip_missing_values():
+    """Of a series with every second value missing, successive values are two rows apart."""
+    series = {"full": autoregression(120), "gaps": 5 * autoregression(120, 1)}
+    series["gaps"][1::2] = np.nan
+    fitted = SequenceForecaster(Ridge(), window=WINDOW, groups="series", calibration_size=40).fit(*panel(series))
+    ((low, high),) = fitted.predict_interval(rows_of("gaps", 120, 121), 0.8)
+    ((own_low, own_high),) = fitted.predict_interval(rows_of("full", 120, 121), 0.8)
+    scale = np.abs(np.diff(series["gaps"][:80:2])).mean() / np.abs(np.diff(series["full"][:80])).mean()
+    assert_allclose((high - low) / (own_high - own_low), scale)
+    single = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=40).fit(None, series["full"])
+    assert np.isnan(single.predict_interval(steps(2), 0.8, history=[10.0])).all()
+
+
 def test_missing_values_have_no_errors():
     y = autoregression(80)
     y[[70, 75]] = np.nan
