@@ -21,6 +21,11 @@ def check_refit_full(estimator, *, has_validation_data):
         raise ValueError(
             f"refit_full=True of {name} follows early stopping. Set early_stopping=True, or refit_full=False."
         )
+    if estimator.warm_start:
+        raise ValueError(
+            f"refit_full=True of {name} trains on the validation samples, which a later fit with warm_start=True would "
+            "compare epochs on. Set warm_start=False, or refit_full=False."
+        )
     if has_validation_data:
         raise ValueError(
             f"refit_full=True of {name} trains on the samples of X that were held out, but X_val was passed instead. "
