@@ -63,10 +63,14 @@ class Quantiles:
         return self.values[:, 0], self.values[:, -1]
 
     def draw(self, rng):
-        """Draw the targets of each window from quantiles that are interpolated, and constant beyond the outermost."""
-        probabilities = np.clip(rng.random(self.values[:, 0].shape), self.levels[0], self.levels[-1])
-        above = np.clip(np.searchsorted(self.levels, probabilities), 1, len(self.levels) - 1)
-        fraction = (probabilities - self.levels[above - 1]) / (self.levels[above] - self.levels[above - 1])
+        """Draw the targets of each window from interpolated quantiles.
+
+        They are linear in the quantiles of a normal distribution, also beyond the outermost levels: without tails, the
+        paths of networks with levels near 0.5 would be too narrow.
+        """
+        drawn, knots = rng.standard_normal(self.values[:, 0].shape), norm.ppf(self.levels)
+        above = np.clip(np.searchsorted(knots, drawn), 1, len(knots) - 1)
+        fraction = (drawn - knots[above - 1]) / (knots[above] - knots[above - 1])
         low, high = (np.take_along_axis(self.values, at[:, None], axis=1)[:, 0] for at in (above - 1, above))
         return low + fraction * (high - low)
 
