@@ -106,9 +106,7 @@ class LossTerms:
         columns = [column if len(column[0]) else (np.zeros(1), np.ones(1)) for column in columns]
         if isinstance(self._loss, QuantileLoss):
             levels = self._loss.quantiles
-            return np.concatenate([[_weighted_quantile(*column, level) for column in columns] for level in levels])[
-                None
-            ]
+            return np.array([[_weighted_quantile(*column, level) for level in levels for column in columns]])
         if isinstance(self._loss, GaussianLoss):
             means = np.array([np.average(*column) for column in _with_weights(columns)])
             stds = [np.sqrt(np.average((v - m) ** 2, weights=w)) for (v, w), m in zip(columns, means, strict=True)]

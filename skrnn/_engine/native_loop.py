@@ -21,6 +21,7 @@ from skrnn._engine.missing_targets import loss_without_missing
 from skrnn._engine.native_training import NativeTraining
 from skrnn._engine.network import fresh_values, variables_of
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
+from skrnn._engine.routing import routed_to
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan
 from skrnn._engine.training_record import TrainingRecord
@@ -53,8 +54,8 @@ def native_parts(plan: TrainingPlan, targets: Targets, *, has_missing: bool) -> 
         If a name or an argument is not one of Keras's.
     """
     spec, name = plan.spec, plan.name
-    optimizer = native_optimizer(plan.optimizer, _routed_to("optimizer", plan.routed), name)
-    loss_arguments = _routed_to("loss", plan.routed)
+    optimizer = native_optimizer(plan.optimizer, routed_to("optimizer", plan.routed), name)
+    loss_arguments = routed_to("loss", plan.routed)
     if isinstance(plan.loss, str):
         check_loss_arguments(plan.loss, loss_arguments, name)
     loss: Any
@@ -91,11 +92,6 @@ def _keras_loss(plan, targets, has_missing):
     if targets.per_step and plan.spec.bidirectional and depends_on_padding(resolved, targets.values, plan.spec):
         return "the loss is not one value per time step, and depends on the outputs at masked time steps"
     return KerasLoss(loss_without_missing(resolved) if has_missing else resolved)
-
-
-def _routed_to(target, routed):
-    prefix = f"{target}__"
-    return {key.removeprefix(prefix): value for key, value in routed.items() if key.startswith(prefix)}
 
 
 def fit_natively(

@@ -18,3 +18,9 @@ def check_learning_rate(rate: Any, parameter: str) -> None:
     """Raise for a negative learning rate, which maximizes the loss; the optimizer checks schedules and callables."""
     if isinstance(rate, Real) and rate < 0:
         raise ValueError(f"The {parameter} must not be negative. Got {rate!r} instead.")
+
+
+def routed_to(target, routed):
+    """Return the arguments routed to a target, such as "loss", without their prefix."""
+    prefix = f"{target}__"
+    return {key.removeprefix(prefix): value for key, value in routed.items() if key.startswith(prefix)}

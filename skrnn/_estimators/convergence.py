@@ -10,6 +10,7 @@ from skrnn._common.warnings import warn
 from skrnn._engine.constant_predictions import LossTerms, mean_loss
 from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
+from skrnn._engine.routing import routed_to
 from skrnn._estimators.training_plan import AUTO_STEPS, MAX_AUTO_EPOCHS
 
 _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
@@ -57,14 +58,12 @@ def warn_of_convergence(plan, training, state, record):
 def _rows(training):
     """Return the targets of the training samples, and their weights."""
     rows = training.target_rows
-    return training.targets.values[rows], training.targets.weights[rows].astype(np.float64)
+    return training.targets.values[rows].astype(np.float64), training.targets.weights[rows].astype(np.float64)
 
 
 def _terms(plan):
     """Return the terms of the loss of a plan, or None if it is not judged."""
-    prefix = "loss__"
-    arguments = {name.removeprefix(prefix): value for name, value in plan.routed.items() if name.startswith(prefix)}
-    return LossTerms.of(plan.loss, arguments, plan.spec.output_activation)
+    return LossTerms.of(plan.loss, routed_to("loss", plan.routed), plan.spec.output_activation)
 
 
 def _loss_of_best_constant(plan, training):
@@ -73,7 +72,6 @@ def _loss_of_best_constant(plan, training):
     if terms is None:
         return None
     y, weights = _rows(training)
-    y = y.astype(np.float64)
     known = y[:, ~np.isnan(y).all(axis=0)]
     if (np.nanmin(known, axis=0) == np.nanmax(known, axis=0)).all():
         return None
@@ -83,7 +81,6 @@ def _loss_of_best_constant(plan, training):
 def _loss_without_dropout(plan, training, state, loss):
     """Return the loss of the trained network without dropout, or the one in training if there is no dropout."""
     spec = plan.spec
-    terms = _terms(plan)
     if not (spec.dropout or spec.recurrent_dropout or spec.categories):
         return loss
     outputs = predict(spec, state, training.sequences, mask_layer=plan.mask_layer)
@@ -91,7 +88,7 @@ def _loss_without_dropout(plan, training, state, loss):
         lengths = training.sequences.lengths
         outputs = outputs[np.arange(outputs.shape[1]) < lengths[:, None]]
     y, weights = _rows(training)
-    return min(loss, mean_loss(terms(y.astype(np.float64), outputs.astype(np.float64)), weights))
+    return min(loss, mean_loss(_terms(plan)(y, outputs.astype(np.float64)), weights))
 
 
 def _nothing_learned(plan, training, n_steps, loss, constant):

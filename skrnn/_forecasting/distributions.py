@@ -77,9 +77,8 @@ class Quantiles:
 
 def has_distribution(estimator):
     """Return whether a fitted estimator predicts distributions. A single quantile is none."""
-    loss = getattr(network := _last_step(estimator), "loss", None)
-    if not isinstance(network, BaseRecurrent):
-        return False
+    network = _last_step(estimator)
+    loss = getattr(network, "loss", None) if isinstance(network, BaseRecurrent) else None
     return loss == "gaussian" or (loss == "quantile" and np.size(network.quantile) > 1)
 
 

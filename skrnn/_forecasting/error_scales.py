@@ -24,7 +24,7 @@ def mean_absolute_differences(panel, n_rows):
     return np.where(scales > 0, scales, _mean_absolute_differences(panel, np.diff(panel.bounds())))
 
 
-def scales_at(model, prepared, origins, series_scales):
+def scales_at(model, panel, origins, series_scales):
     """Return the scale of the errors of forecasts from some origins: (n_origins, n_outputs), in the units of ``y``.
 
     With ``window_scaling="standard"``, it is the spread of the window that ends there, otherwise that of the series.
@@ -32,16 +32,16 @@ def scales_at(model, prepared, origins, series_scales):
     Parameters
     ----------
     model : FittedModel
-    prepared : PreparedPanel
+    panel : Panel
     origins : ndarray of int, shape (n_origins,)
     series_scales : ndarray of shape (n_series, n_outputs)
         Zero for constant series; NaN where the scale is not known.
     """
-    codes = prepared.codes[origins]
+    codes = panel.codes[origins]
     scales = series_scales[codes]
     if model.layout.scaling != STANDARD or model.target.transformers:  # whose units are not those of y
         return scales
-    _, of_windows = statistics_of_windows(STANDARD, model, prepared, origins)
+    _, of_windows = statistics_of_windows(STANDARD, model, model.prepare(panel), origins)
     return np.where(scales > 0, of_windows * model.target.scales[codes], scales)
 
 

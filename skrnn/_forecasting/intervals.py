@@ -69,7 +69,7 @@ class Calibration:
         scales[is_fitted] = self.series_scales[series.fitted_numbers[is_fitted]]
         if not is_fitted.all():
             scales[~is_fitted] = mean_absolute_differences(panel, np.diff(panel.bounds()))[~is_fitted]
-        return scales_at(series.model, series.model.prepare(panel), location.origins(panel), scales) / self.unit
+        return scales_at(series.model, panel, location.origins(panel), scales) / self.unit
 
     def relative(self, values):
         """Return errors or scores divided by the scales of their origins; NaN where these are zero."""
@@ -206,7 +206,7 @@ def calibrate(model, panel, weights, size, start=None):
     series_scales = mean_absolute_differences(panel, lengths - n_held_out)
     series_scales[:, ~(series_scales > 0).any(axis=0)] = 1.0
     unit = np.nanmax(series_scales, axis=0)
-    scales = scales_at(fitted, prepared, origins, series_scales) / unit
+    scales = scales_at(fitted, panel, origins, series_scales) / unit
     return Calibration(errors, scores, scales, series_scales, unit, fitted)
 
 
