@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
+from skrnn._common.same_parameters import same_parameters
 from skrnn._common.state import stored_as
 
 
@@ -38,8 +39,15 @@ class CovariateBlock:
         numbers = columns[:, n_categories == 0]
         if transformer is None or not numbers.shape[1]:
             return cls(None, n_categories, one_hot)
-        transformer = StandardScaler() if isinstance(transformer, str) else clone(transformer)
-        return cls(transformer.fit(numbers), n_categories, one_hot)
+        return cls(clone(_unfitted(transformer)).fit(numbers), n_categories, one_hot)
+
+    def is_fit_of(self, transformer):
+        """Return whether the block is the fit of a transformer: "standard", an estimator or None."""
+        if not (self.n_categories == 0).any():
+            return True
+        if transformer is None or self.transformer is None:
+            return transformer is self.transformer
+        return same_parameters(_unfitted(transformer), self.transformer)
 
     def transform(self, columns):
         """Return the numbers, transformed, followed by the categories: (n_rows, n_transformed_columns)."""
@@ -55,3 +63,8 @@ class CovariateBlock:
     def n_numbers(self, n_transformed):
         """Return the number of transformed columns that are not codes."""
         return n_transformed - (0 if self.one_hot else int((self.n_categories > 0).sum()))
+
+
+def _unfitted(transformer):
+    """Return a transformer that a parameter describes."""
+    return StandardScaler() if isinstance(transformer, str) else transformer

@@ -160,7 +160,7 @@ class Model:
         if start is None:
             estimator = clone(given)
         else:
-            check_same_model(self, layout, start)
+            check_same_model(self, given, layout, start)
             estimator = continued_estimator(given, start.estimator)
         parameter, n_categories = category_parameter(estimator), self.columns.n_categories
         own = own_categories(given)

@@ -5,16 +5,35 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+from sklearn.pipeline import Pipeline
+
+from skrnn._common.same_parameters import same_parameters
+
+# Fields of the layout of windows, and the parameters that determine them. The other fields are properties of the
+# estimator.
+_LAYOUT_PARAMETERS = {"window": "window", "output_steps": "output_steps", "scaling": "window_scaling", "lags": "lags"}
 
 
 def check_warm_start(estimator):
-    """Raise if an estimator does not continue its training in a second fit."""
-    parameters = estimator.get_params()
-    if not any(value for name, value in parameters.items() if name.split("__")[-1] == "warm_start"):
+    """Raise if an estimator, or the last step of a Pipeline, does not continue its training in a second fit."""
+    last = estimator
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    parameters = last.get_params() if hasattr(last, "get_params") else {}
+    if parameters.get("warm_start"):
+        return
+    message = (
+        "warm_start=True of SequenceForecaster continues the training of its estimator, whose own warm_start must be "
+        f"True. Got {estimator!r} instead. "
+    )
+    inner = [name for name, value in parameters.items() if name.endswith("__warm_start") and value]
+    if inner and "warm_start" not in parameters:
+        name = type(last).__name__
         raise ValueError(
-            "warm_start=True of SequenceForecaster continues the training of its estimator, whose own warm_start must "
-            f"be True. Got {estimator!r} instead. Set estimator__warm_start=True, or warm_start=False."
+            f"{message}{name} has no parameter warm_start: each fit trains new clones of the estimator inside it, also "
+            f"with {inner[0]}=True. Pass that estimator without {name}, or set warm_start=False."
         )
+    raise ValueError(f"{message}Set estimator__warm_start=True, or warm_start=False.")
 
 
 def check_same_data(schema, fitted_schema):
@@ -32,30 +51,65 @@ def check_same_data(schema, fitted_schema):
             "warm_start=True continues an earlier fit, but the columns of X, their categories or the number of columns "
             "of y differ from that fit. Pass the same columns, or set warm_start=False."
         )
+    calendar, fitted_calendar = schema.calendar, fitted_schema.calendar
+    if _features_of(calendar) != _features_of(fitted_calendar):
+        raise ValueError(
+            f"warm_start=True continues an earlier fit with the calendar features {_features_of(fitted_calendar)}, but "
+            f"those of this fit are {_features_of(calendar)}. Set calendar to the same features, by name instead of "
+            "'auto' if they depend on the rows, or set warm_start=False."
+        )
 
 
-def check_same_model(model, layout, fitted):
+def check_same_model(model, estimator, layout, fitted):
     """Raise if parameters that determine the inputs of the estimator differ from those of the fit that is continued.
 
     Parameters
     ----------
     model : Model
+    estimator : estimator
+        Of the model, not fitted.
     layout : WindowLayout
         Of the model.
     fitted : FittedModel
     """
-    target, is_standardized = fitted.target, isinstance(model.target_transformer, str)
-    same = (
-        layout == fitted.layout
-        and model.differencing == target.lags
-        and (model.per_series, is_standardized) == (target.is_per_series, target.is_standardized)
-        and (model.target_transformer is None or is_standardized) == (not target.transformers)
-    )
-    if not same:
+    changed = [name for field, name in _LAYOUT_PARAMETERS.items() if _differ(layout, fitted.layout, field)]
+    if "lags" in changed:
+        changed = [name for name in changed if name != "window"]  # the largest lag
+    if not _is_same_estimator(estimator, fitted.estimator) or (layout != fitted.layout and not changed):
+        changed.append("estimator")
+    if not _is_same_target(model.target_transformer, fitted.target):
+        changed.append("target_transformer")
+    if model.differencing != fitted.target.lags:
+        changed.append("differencing")
+    if model.per_series != fitted.target.is_per_series:
+        changed.append("per_series")
+    if not all(block.is_fit_of(model.covariate_transformer) for block in (fitted.known, fitted.past)):
+        changed.append("covariate_transformer")
+    if changed:
         raise ValueError(
-            "warm_start=True continues an earlier fit, but a parameter that determines the windows or the "
-            "transformation of the target has changed since. Set it back, or set warm_start=False."
+            "warm_start=True continues an earlier fit, but a parameter that determines the inputs or the targets of "
+            f"the estimator has changed since: {', '.join(changed)}. Set it back, or set warm_start=False."
         )
+
+
+def _differ(layout, fitted, field):
+    return getattr(layout, field) != getattr(fitted, field)
+
+
+def _is_same_target(transformer, fitted):
+    """Return whether a `TargetTransform` was fitted with a transformer: "standard", an estimator or None."""
+    if transformer is None or isinstance(transformer, str):
+        return not fitted.transformers and isinstance(transformer, str) == fitted.is_standardized
+    return bool(fitted.transformers) and same_parameters(transformer, fitted.transformers[0])
+
+
+def _is_same_estimator(estimator, fitted):
+    """Return whether a fitted estimator, and those inside it, are of the same classes; other parameters may differ."""
+    ours, theirs = estimator.get_params(), fitted.get_params()
+    return type(estimator) is type(fitted) and all(
+        name in theirs and (type(value) is type(theirs[name]) or not _has_estimators([value, theirs[name]]))
+        for name, value in ours.items()
+    )
 
 
 def continued_estimator(estimator, fitted):
@@ -70,6 +124,11 @@ def _has_estimators(value):
     if isinstance(value, (list, tuple)):
         return any(_has_estimators(item) for item in value)
     return hasattr(value, "get_params")
+
+
+def _features_of(calendar):
+    """Return the names of the features of a fitted calendar."""
+    return [] if calendar is None else list(calendar.features_)
 
 
 def _equal(categories, fitted):

@@ -1,16 +1,22 @@
 """A second fit that continues the first one."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import RAW
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, QuantileTransformer, StandardScaler
 
-from skrnn import GRURegressor, SequenceForecaster
+from skrnn import CalendarFeatures, GRURegressor, LSTMRegressor, SequenceForecaster, SequenceScaler
 
 WINDOW = 3
 
@@ -100,30 +106,100 @@ def test_the_estimator_must_have_it_too(estimator):
         {"target_transformer": None},
         {"target_transformer": StandardScaler()},
         {"per_series": False},
+        {"estimator": LSTMRegressor(4, epochs=2, warm_start=True)},
     ],
     ids=str,
 )
 def test_parameters_that_must_not_change(params):
     forecaster = SequenceForecaster(gru(), window=WINDOW, warm_start=True).fit(None, values())
     before = forecaster.forecast(2)
-    with pytest.raises(ValueError, match="a parameter that determines the windows or the transformation of the target"):
+    (name,) = params
+    with pytest.raises(ValueError, match=rf"determines the inputs or the targets of the estimator .* since: {name}\."):
         forecaster.set_params(**params).fit(None, values())
     assert_array_equal(forecaster.forecast(2), before)
 
 
-def test_data_that_must_not_change():
-    frame = pd.DataFrame({"price": values(), "kind": pd.Categorical(["a", "b"] * 30)})
-    forecaster = SequenceForecaster(gru(), window=WINDOW, warm_start=True).fit(frame, values())
-    other = frame.assign(kind=pd.Categorical(["a", "c"] * 30))
-    for changed, y in (
-        (frame[["price"]], values()),
-        (other, values()),
-        (frame, np.column_stack([values(), values()])),
-    ):
-        with pytest.raises(ValueError, match="the columns of X, their categories or the number of columns of y differ"):
-            forecaster.fit(changed, y)
-    gap = values()
-    gap[5] = np.nan
-    with pytest.raises(ValueError, match="there were no missing values in this column in fit"):
-        forecaster.fit(frame, gap)
-    assert forecaster.fit(frame, values()).estimator_.n_iter_ == 4
+def exponential():
+    """A transformer whose functions are copied, with itself, by each clone."""
+    return FunctionTransformer(partial(np.power, 1.5), inverse_func=partial(logarithm, base=1.5))
+
+
+def logarithm(values, base):
+    return np.log(values) / np.log(base)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "first", "second"),
+    [
+        ("target_transformer", exponential(), StandardScaler()),
+        ("target_transformer", StandardScaler(), StandardScaler(with_mean=False)),
+        ("target_transformer", make_pipeline(exponential(), StandardScaler()), make_pipeline(exponential())),
+        ("target_transformer", make_pipeline(StandardScaler()), make_pipeline(StandardScaler(with_std=False))),
+        ("target_transformer", QuantileTransformer(n_quantiles=9), QuantileTransformer(n_quantiles=8)),
+        ("covariate_transformer", "standard", None),
+        ("covariate_transformer", None, "standard"),
+        ("covariate_transformer", "standard", MinMaxScaler()),
+        ("covariate_transformer", MinMaxScaler(), MinMaxScaler((-1, 1))),
+    ],
+)
+def test_transformers_that_must_not_change(parameter, first, second):
+    x, y = values(seed=1)[:, None], values()
+    forecaster = SequenceForecaster(gru(), window=WINDOW, warm_start=True).set_params(**{parameter: first})
+    forecaster.fit(x, y)
+    same = first if first is None or isinstance(first, str) else clone(first)
+    assert forecaster.set_params(**{parameter: same}).fit(x, y).estimator_.n_iter_ == 4
+    with pytest.raises(ValueError, match=f"has changed since: {parameter}. Set it back, or set warm_start=False"):
+        forecaster.set_params(**{parameter: second}).fit(x, y)
+    assert forecaster.estimator_.n_iter_ == 4
+    assert forecaster.set_params(warm_start=False).fit(x, y).estimator_.n_iter_ == 2
+
+
+def test_covariate_transformer_without_numbers():
+    kind = pd.DataFrame({"kind": pd.Categorical(["a", "b"] * 30)})
+    forecaster = SequenceForecaster(gru(), window=WINDOW, warm_start=True).fit(kind, values())
+    assert forecaster.set_params(covariate_transformer=MinMaxScaler()).fit(kind, values()).estimator_.n_iter_ == 4
+
+
+@pytest.mark.parametrize("changed", [CalendarFeatures(["month"]), None, CalendarFeatures(["weekday", "month"])])
+def test_calendar_that_must_not_change(changed):
+    y = pd.Series(values(), pd.date_range("2024", periods=60))
+    forecaster = SequenceForecaster(gru(), window=WINDOW, warm_start=True, calendar=CalendarFeatures(["weekday"]))
+    forecaster.fit(None, y).set_params(calendar=CalendarFeatures(["weekday"])).fit(None, y)
+    with pytest.raises(ValueError, match=r"with the calendar features \['weekday'\], but those of this fit are \["):
+        forecaster.set_params(calendar=changed).fit(None, y)
+    automatic = SequenceForecaster(gru(), window=WINDOW, warm_start=True, calendar=CalendarFeatures())
+    automatic.fit(None, y[:20])
+    with pytest.raises(ValueError, match=r"\['weekday'\], but those of this fit are \['weekday', 'month'\]. Set cal"):
+        automatic.fit(None, y)
+
+
+def test_steps_of_a_pipeline_that_must_not_change():
+    pipeline = make_pipeline(StandardScaler(), GradientBoostingRegressor(n_estimators=2, warm_start=True))
+    forecaster = SequenceForecaster(pipeline, window=WINDOW, warm_start=True).fit(None, values())
+    with pytest.raises(ValueError, match="has changed since: estimator"):
+        forecaster.set_params(estimator__standardscaler=MinMaxScaler()).fit(None, values())
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        TransformedTargetRegressor(gru()),
+        GridSearchCV(gru(), {"units": [2, 3]}),
+        MultiOutputRegressor(gru()),
+        make_pipeline(SequenceScaler(), TransformedTargetRegressor(gru())),
+        TransformedTargetRegressor(make_pipeline(SequenceScaler(), gru())),
+    ],
+    ids=lambda wrapper: type(wrapper).__name__,
+)
+def test_wrappers_that_train_new_clones(wrapper):
+    """These would return a network that the second fit has trained from its initial weights."""
+    forecaster = SequenceForecaster(wrapper, window=WINDOW, warm_start=True)
+    name = type(wrapper[-1] if hasattr(wrapper, "steps") else wrapper).__name__
+    with pytest.raises(ValueError, match=rf"{name} has no parameter warm_start: each fit trains new clones .* without"):
+        forecaster.fit(None, values())
+
+
+def test_the_last_step_of_a_pipeline_is_continued_also_with_memory(tmp_path):
+    pipeline = make_pipeline(make_pipeline(SequenceScaler(), gru()), memory=str(tmp_path))
+    forecaster = SequenceForecaster(pipeline, window=WINDOW, warm_start=True).fit(None, values()).fit(None, values())
+    assert forecaster.estimator_[-1][-1].n_iter_ == 4
