@@ -91,8 +91,10 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         fitted without them calibrate :meth:`predict_interval`. If None, intervals are available for networks that
         predict distributions only.
     warm_start : bool, default=False
-        Whether `fit` continues the training of the estimator of the previous fit, whose own `warm_start` must be True,
-        with the transformers that are not those of single series. Otherwise, a new clone is fitted.
+        Whether `fit` continues the training of the estimator of the previous fit, with the transformers that are not
+        those of single series. The own `warm_start` of the estimator, or of the last step of a Pipeline, must be True.
+        Parameters that determine its inputs and targets must not change, and `calibration_size` cannot hold out rows
+        that the model of an earlier fit was trained on. If False, a new clone is fitted.
 
     Attributes
     ----------
@@ -248,7 +250,8 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             If a series, or with ``padding="auto"`` each of them, has too few rows; if `X` contains NaN, except in
             past covariates, or `X` or `y` infinity; if they differ in length or index; if times do not increase within
             a series; if `target_transformer` returns NaN or infinity for values of `y`; if `estimator` is a
-            classifier, or a parameter is invalid.
+            classifier, or a parameter is invalid; with `warm_start`, if the estimator does not continue its training,
+            or a parameter or the data do not allow it.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse; if `groups` is
             not hashable, or the name of a series is not hashable; if the estimator does not take `sample_weight`.
@@ -256,7 +259,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         with unchanged_on_failure(self):
             check_not_classifier(self.estimator)
             check_no_booleans(self)
-            start, calibrated = self._models_to_continue()
+            start, calibration = self._fit_to_continue()
             rows, schema = read_training_rows(self, X, y)
             if start is not None:
                 check_same_data(schema, self._schema)
@@ -266,7 +269,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             model = model_of(self, self._schema)
             model.check_lengths(panel, None if self.groups is None else labels.series)
             has_groups = self.groups is not None
-            self._calibration = calibrate(model, panel, weights, self.calibration_size, calibrated)
+            self._calibration = calibrate(model, panel, labels, weights, self.calibration_size, calibration)
             self._model = model.fit(panel, weights, start)
             self.estimator_ = self._model.estimator
             transformers = list(self._model.target.transformers) or [None]
@@ -319,14 +322,12 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         self._known = self._known.appended(rows, location.codes)
         return self
 
-    def _models_to_continue(self):
-        """Return the fitted model, and the calibrated one, whose training `fit` continues; None for a new one."""
+    def _fit_to_continue(self):
+        """Return the fitted model and the calibration whose training `fit` continues; None for new ones."""
         if not self.warm_start:
             return None, None
         check_warm_start(default_if_none(self.estimator))
-        if not hasattr(self, "_model"):
-            return None, None
-        return self._model, None if self._calibration is None else self._calibration.model
+        return (self._model, self._calibration) if hasattr(self, "_model") else (None, None)
 
     def _sk_visual_block_(self):
         """Return the parts that scikit-learn shows in HTML: the fitted ones, if there are any."""

@@ -18,6 +18,7 @@ from skrnn._forecasting.error_scales import mean_absolute_differences, scales_at
 from skrnn._forecasting.model import FittedModel
 from skrnn._forecasting.recursion import predict_block, predict_paths, predict_values_of_rows
 from skrnn._forecasting.sampling import draw_rows
+from skrnn._forecasting.trained_rows import TrainedRows
 
 # Errors are computed from evenly spaced forecast origins: at most 500 per series and about 5000 in total, but at least
 # 10 per series.
@@ -47,6 +48,8 @@ class Calibration:
         Largest one of these scales, so that those of a single series are exactly 1.
     model : FittedModel
         Model that made the forecasts.
+    trained_rows : TrainedRows or None
+        Rows that it was trained on; None if it was saved by an earlier version.
     """
 
     errors: NDArray[Any]
@@ -55,6 +58,7 @@ class Calibration:
     series_scales: NDArray[Any]
     unit: NDArray[Any]
     model: FittedModel
+    trained_rows: TrainedRows | None = None
 
     def scales_of(self, series, location):
         """Return the relative scales of the errors of located rows: (n_rows, n_outputs).
@@ -159,7 +163,7 @@ def _sorted_bounds(values):
     return np.sort(bounds, axis=0)
 
 
-def calibrate(model, panel, weights, size, start=None):
+def calibrate(model, panel, labels, weights, size, start=None):
     """Return the errors of forecasts of the last rows of each series, by a model that is fitted without them.
 
     Parameters
@@ -167,12 +171,14 @@ def calibrate(model, panel, weights, size, start=None):
     model : Model
     panel : Panel
         In the units of ``y``.
+    labels : RowLabels
+        Of the rows of the panel.
     weights : ndarray of shape (n_rows,), or None
         Weights of the rows to predict.
     size : int, float or None
         Number or fraction of the rows of each series to hold out; None for no calibration.
-    start : FittedModel, default=None
-        Model that is fitted further.
+    start : Calibration, default=None
+        Calibration whose model is fitted further.
 
     Returns
     -------
@@ -181,16 +187,22 @@ def calibrate(model, panel, weights, size, start=None):
     Raises
     ------
     ValueError
-        If too few rows are left to fit on, or are held out.
+        If too few rows are left to fit on, or are held out; if the model to fit further was trained on these.
     """
     if size is None:
         return None
     bounds = panel.bounds()
     lengths = np.diff(bounds)
     n_held_out = _numbers_of_held_out(lengths, size, model.n_required_of_each)
-    is_fitted = panel.positions_in_series() < (lengths - n_held_out)[panel.codes]
+    n_fitted = lengths - n_held_out
+    trained_rows = TrainedRows.of(labels, n_fitted)
+    if start is not None and start.trained_rows is not None:
+        start.trained_rows.check_held_out(labels, n_fitted, size)
+        trained_rows = start.trained_rows.joined(trained_rows)
+    is_fitted = panel.positions_in_series() < n_fitted[panel.codes]
+    start_model = None if start is None else start.model
     with silenced():  # the fit on all rows, which follows, emits the same warnings
-        fitted = model.fit(panel.subset(is_fitted), None if weights is None else weights[is_fitted], start)
+        fitted = model.fit(panel.subset(is_fitted), None if weights is None else weights[is_fitted], start_model)
     max_origins = min(_MAX_ORIGINS, max(_MAX_TOTAL // len(lengths), _MIN_ORIGINS))
     origins = np.concatenate(
         [
@@ -203,11 +215,11 @@ def calibrate(model, panel, weights, size, start=None):
         n_steps = min(n_steps, fitted.layout.output_steps)
     prepared = fitted.prepare(panel)
     errors, scores = _errors_from(origins, fitted, panel, prepared, n_steps)
-    series_scales = mean_absolute_differences(panel, lengths - n_held_out)
+    series_scales = mean_absolute_differences(panel, n_fitted)
     series_scales[:, ~(series_scales > 0).any(axis=0)] = 1.0
     unit = np.nanmax(series_scales, axis=0)
     scales = scales_at(fitted, panel, origins, series_scales) / unit
-    return Calibration(errors, scores, scales, series_scales, unit, fitted)
+    return Calibration(errors, scores, scales, series_scales, unit, fitted, trained_rows)
 
 
 def _numbers_of_held_out(lengths, size, n_required):

@@ -1,6 +1,8 @@
 """A second fit that continues the first one."""
 
+import pickle
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -203,3 +205,109 @@ def test_the_last_step_of_a_pipeline_is_continued_also_with_memory(tmp_path):
     pipeline = make_pipeline(make_pipeline(SequenceScaler(), gru()), memory=str(tmp_path))
     forecaster = SequenceForecaster(pipeline, window=WINDOW, warm_start=True).fit(None, values()).fit(None, values())
     assert forecaster.estimator_[-1][-1].n_iter_ == 4
+
+
+class Network(GRURegressor):
+    """A network that records the targets that it is fitted on."""
+
+    seen: ClassVar[list] = []
+
+    def fit(self, X, y, **kwargs):
+        self.seen.append(np.asarray(y).copy())
+        return super().fit(X, y, **kwargs)
+
+
+def held_out_of_training(forecaster, X, y, held_out):
+    """Return whether the calibrated model was trained on none of the values that were held out."""
+    Network.seen.clear()
+    forecaster.fit(X, y)
+    return not np.isin(held_out, np.concatenate(Network.seen[::2])).any()
+
+
+def calibrated(**params):
+    network = Network(2, epochs=1, random_state=0, warm_start=True)
+    return SequenceForecaster(network, window=WINDOW, warm_start=True, **params, **RAW)
+
+
+NOT_TRAINED_ON = "continues the training of the model that calibrates intervals, but calibration_size="
+
+
+def test_rows_that_were_trained_on_are_not_held_out():
+    y = values(80)
+    forecaster = calibrated(calibration_size=20)
+    assert held_out_of_training(forecaster, None, y.astype(np.float32), y[60:].astype(np.float32))
+    errors = forecaster._calibration.errors
+    message = (
+        rf"{NOT_TRAINED_ON}30 holds out rows from row 50 on, and an earlier fit has trained this model on rows up to "
+        r"row 59\. Rows without times .* Decrease calibration_size, pass later rows, or set warm_start=False"
+    )
+    with pytest.raises(ValueError, match=message):
+        forecaster.set_params(calibration_size=30).fit(None, y)
+    assert forecaster._calibration.errors is errors
+    forecaster.set_params(calibration_size=20)
+    with pytest.raises(ValueError, match=f"{NOT_TRAINED_ON}20 holds out rows from row 59 on"):
+        forecaster.fit(None, y[:79])
+    with pytest.raises(ValueError, match=f"{NOT_TRAINED_ON}0.3 holds out rows from row 56 on"):
+        forecaster.set_params(calibration_size=0.3).fit(None, y)
+    # The rows of all fits count, not those of the last one only.
+    forecaster.set_params(calibration_size=10).fit(None, y)
+    forecaster.set_params(calibration_size=10).fit(None, np.r_[y, 0.5])
+    with pytest.raises(ValueError, match="from row 70 on, and an earlier fit has trained .* on rows up to row 70"):
+        forecaster.fit(None, y)
+    with pytest.raises(ValueError, match="from row 60 on"):
+        forecaster.set_params(calibration_size=20).fit(None, y)
+    assert (
+        forecaster.set_params(calibration_size=30, warm_start=False).fit(None, y)._calibration.model.estimator.n_iter_
+        == 1
+    )
+
+
+def test_rows_with_times_are_compared_by_their_times():
+    days = pd.date_range("2024", periods=120)
+    y = pd.Series(values(120), days)
+    forecaster = calibrated(calibration_size=20).fit(None, y[:80])  # trained on 60 days
+    # Fewer rows, and a later start: the held-out days are new, whatever their positions.
+    assert forecaster.fit(None, y[40:100])._calibration.model.estimator.n_iter_ == 2
+    with pytest.raises(ValueError, match=r"30 holds out rows from the row of 2024-03-11 00:00:00 on, .* 2024-03-20"):
+        forecaster.set_params(calibration_size=30).fit(None, y[:100])
+    assert forecaster.set_params(calibration_size=40).fit(None, y)._calibration.model.estimator.n_iter_ == 3
+
+
+def test_each_series_of_a_panel_is_compared():
+    def panel(ends):
+        parts = {name: np.arange(10.0, end) for name, end in ends.items()}
+        index = pd.MultiIndex.from_tuples(
+            [(name, pd.Timestamp("2024") + pd.Timedelta(days=day)) for name in parts for day in parts[name]],
+            names=["shop", "day"],
+        )
+        return pd.DataFrame(index=index), np.concatenate([np.sin(of) for of in parts.values()])
+
+    forecaster = calibrated(calibration_size=10, groups="shop")
+    forecaster.fit(*panel({"a": 60, "b": 80}))
+    forecaster.fit(*panel({"c": 40, "a": 61}))  # a new series, and one that is left out
+    with pytest.raises(ValueError, match=r"rows of series 'b' from the row of 2024-03-10 .* that of 2024-03-10"):
+        forecaster.fit(*panel({"d": 40, "a": 62, "b": 79}))
+    with pytest.raises(ValueError, match=r"holds out rows of series 'c' from"):
+        forecaster.fit(*panel({"c": 39, "b": 90}))
+    forecaster = pickle.loads(pickle.dumps(forecaster))
+    with pytest.raises(ValueError, match=r"holds out rows of series 'a' from"):
+        forecaster.fit(*panel({"b": 80, "a": 60}))
+    assert forecaster.fit(*panel({"a": 61, "b": 80, "c": 40}))._calibration.model.estimator.n_iter_ == 3
+
+
+def test_data_that_must_not_change():
+    frame = pd.DataFrame({"price": values(), "kind": pd.Categorical(["a", "b"] * 30)})
+    forecaster = SequenceForecaster(gru(), window=WINDOW, warm_start=True).fit(frame, values())
+    other = frame.assign(kind=pd.Categorical(["a", "c"] * 30))
+    for changed, y in (
+        (frame[["price"]], values()),
+        (other, values()),
+        (frame, np.column_stack([values(), values()])),
+    ):
+        with pytest.raises(ValueError, match="the columns of X, their categories or the number of columns of y differ"):
+            forecaster.fit(changed, y)
+    gap = values()
+    gap[5] = np.nan
+    with pytest.raises(ValueError, match="there were no missing values in this column in fit"):
+        forecaster.fit(frame, gap)
+    assert forecaster.fit(frame, values()).estimator_.n_iter_ == 4
