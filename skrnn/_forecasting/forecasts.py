@@ -194,8 +194,9 @@ class ForecastsMixin:
 
         With `calibration_size`, these are conformal prediction intervals, see the Notes of the class. Without it, they
         are those that the estimator predicts: the quantiles of a normal distribution, or the outermost quantiles of a
-        network, which must be those of levels ``(1 - coverage) / 2`` and ``(1 + coverage) / 2``; steps beyond
-        `output_steps` have the quantiles of 500 sample paths.
+        network, which must be those of levels ``(1 - coverage) / 2`` and ``(1 + coverage) / 2``. Steps beyond
+        `output_steps` have the quantiles of 500 sample paths; with `differencing`, also those beyond its lag or, if it
+        has several lags, beyond the first step.
 
         Parameters
         ----------
@@ -209,8 +210,9 @@ class ForecastsMixin:
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_rows, 2, n_outputs)
-            Lower and upper bound of each step, in the units of `y`. NaN if the scale of a history
-            with fewer than two values is not known and, without calibration, for rows without a value before them.
+            Lower and upper bound of each step, in the units of `y`. Rows without a value before them have the mean of
+            their series plus and minus a quantile of the errors one step ahead, and NaN without calibration. NaN also
+            if the scale of a history with fewer than two values is not known.
 
         Raises
         ------

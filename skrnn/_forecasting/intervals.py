@@ -121,14 +121,24 @@ def predict_bounds(calibration, coverage, series, covariates, location):
     bounds = _sorted_bounds(values)
     widening = conformal_quantiles(calibration.relative(calibration.scores), coverage)
     steps = np.clip(location.steps_ahead, 1, len(widening)) - 1
-    offsets = widening[steps] * calibration.scales_of(series, location)
+    scales = calibration.scales_of(series, location)
+    offsets = widening[steps] * scales
+    is_first = (location.steps_ahead == 0)[:, None] & np.isnan(bounds).all(axis=0)
+    if is_first.any():
+        # Rows without a value before them have no predicted interval: theirs is that of a forecast without one.
+        distances = conformal_quantiles(calibration.relative(np.abs(calibration.errors)), coverage)[0] * scales
+        bounds, offsets = np.where(is_first, values[0], bounds), np.where(is_first, distances, offsets)
     lower, upper = bounds[0] - offsets, bounds[1] + offsets
     middle = (bounds[0] + bounds[1]) / 2  # of an interval that is narrowed by more than its width
     return np.stack([np.where(lower > upper, middle, of) for of in (lower, upper)], axis=1)
 
 
 def _bounds_not_calibrated(coverage, model, known, covariates, location):
-    """Return the bounds that an estimator predicts; those of steps beyond a block are quantiles of sample paths."""
+    """Return the bounds that an estimator predicts; those of later steps are quantiles of sample paths.
+
+    Later steps are those beyond a block of `output_steps` or, with differencing, beyond the smallest lag, and beyond
+    the first step if there are several lags.
+    """
     predict, n_values = _interval_function(model.estimator, coverage)
     values = predict_values_of_rows(model, known, covariates, location, predict, n_values=n_values)[:, 0]
     bounds = _sorted_bounds(values)
@@ -136,11 +146,14 @@ def _bounds_not_calibrated(coverage, model, known, covariates, location):
     n_direct = min([model.layout.output_steps, *model.target.lags])
     if len(model.target.lags) > 1:
         n_direct = 1
-    is_later = location.steps_ahead > n_direct
-    if is_later.any():
-        paths = draw_rows(model, known, covariates, location, _N_PATHS, np.random.default_rng(0))
+    is_drawn = location.steps_ahead > n_direct
+    if is_drawn.any():
+        # Paths start after the known rows, which are not drawn: only their covariates are needed.
+        known, is_later = known.with_covariates(covariates, location), location.steps_ahead > 0
+        later = location.subset(is_later)
+        paths = draw_rows(model, known, covariates[is_later], later, _N_PATHS, np.random.default_rng(0))
         levels = ((1 - coverage) / 2, (1 + coverage) / 2)
-        bounds[:, is_later] = np.quantile(paths[:, is_later], levels, axis=0)
+        bounds[:, is_drawn] = np.quantile(paths[:, is_drawn[is_later]], levels, axis=0)
     return bounds.swapaxes(0, 1)
 
 

@@ -54,6 +54,11 @@ class KnownRows:
         """Return the number of the series of each new row; -1 for an unknown series."""
         return self.labels.series.get_indexer(labels.series)[labels.codes]
 
+    def with_covariates(self, covariates, location):
+        """Return the known rows with the covariates of located rows, those after the end of the series left out."""
+        is_known = location.steps_ahead == 0
+        return replace(self, panel=self.panel.with_covariates(location.positions[is_known], covariates[is_known]))
+
     def appended(self, rows, codes):
         """Return the known rows with new ones at the ends of their series.
 

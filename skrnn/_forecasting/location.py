@@ -43,6 +43,10 @@ class Location:
         ends = panel.bounds()[1:] - 1
         return np.where(self.steps_ahead > 0, ends[self.codes], panel.rows_before(self.positions))
 
+    def subset(self, rows):
+        """Return the location of some of the rows, selected by a mask."""
+        return Location(self.codes[rows], self.steps_ahead[rows], self.positions[rows])
+
 
 def locate_rows_to_predict(rows, known, has_groups, warns):
     """Return the location of rows to predict; raise or warn if their index is ambiguous.

@@ -54,7 +54,7 @@ def predict_values_of_rows(model, known, covariates, location, predict, *, n_val
         Number of times that the rows are predicted.
     """
     is_known, is_later = location.steps_ahead == 0, location.steps_ahead > 0
-    panel = known.panel.with_covariates(location.positions[is_known], covariates[is_known])
+    panel = known.with_covariates(covariates, location).panel
     prepared = model.prepare(panel)
     n_outputs = panel.y.shape[1]
     rows, parts = [], []

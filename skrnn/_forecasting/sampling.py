@@ -12,7 +12,7 @@ from skrnn._common.guide import see
 from skrnn._forecasting.distributions import has_distribution, predict_distribution
 from skrnn._forecasting.recursion import predict_rows, predict_values_of_rows
 
-_STEPS_AT_ONCE = 2**18  # past and predicted steps of the paths that are drawn together
+_STEPS_AT_ONCE = 2**18  # past and predicted steps of the rows and paths that are drawn together
 
 
 def check_n_samples(n_samples: Any) -> None:
@@ -62,8 +62,10 @@ def draw_rows(model, known, covariates, location, n_samples, rng):
     covariates, location, n_samples, rng
         As in `sample_paths`.
     """
-    n_steps = model.layout.window + int(location.steps_ahead.max(initial=1))
-    n_at_once = max(_STEPS_AT_ONCE // (n_steps * max(len(np.unique(location.codes)), 1)), 1)
+    is_later, window = location.steps_ahead > 0, model.layout.window
+    n_steps = (window + int(location.steps_ahead.max(initial=1))) * len(np.unique(location.codes[is_later]))
+    n_steps += (window + 1) * int((~is_later).sum())
+    n_at_once = max(_STEPS_AT_ONCE // max(n_steps, 1), 1)
     counts = np.diff([*range(0, n_samples, n_at_once), n_samples])
     draw = partial(_draw_block, rng)
     parts = [predict_values_of_rows(model, known, covariates, location, draw, n_times=count)[0] for count in counts]

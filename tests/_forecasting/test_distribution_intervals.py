@@ -14,6 +14,7 @@ from skrnn import GRURegressor, SequenceForecaster, SequenceScaler
 
 WINDOW, N_ROWS, N_HELD_OUT = 3, 90, 30
 LEVELS = (0.1, 0.5, 0.9)
+DAYS = pd.date_range("2024", periods=100)
 
 
 def network(epochs=3, **params):
@@ -113,6 +114,59 @@ def test_known_rows_are_one_step_ahead():
     assert np.isnan(bounds[0]).all()  # no value before it
     expected = [quantiles_by_hand(fitted.estimator_, y[:n].to_numpy(), 1)[0, [0, 2]] for n in (50, 90)]
     assert_allclose(bounds[1:], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("differencing", [None, 1])
+@pytest.mark.parametrize("loss", ["quantile", "gaussian"])
+def test_calibrated_bounds_of_rows_without_a_value_before_them(loss, differencing):
+    """They are those of a forecast without an interval: the mean, and the absolute errors one step ahead."""
+    y = noise()
+    params = {"window": WINDOW, "differencing": differencing, "calibration_size": N_HELD_OUT, **RAW}
+    fitted = SequenceForecaster(network(loss=loss), **params).fit(None, pd.Series(y, DAYS[:N_ROWS]))
+    errors = np.sort(np.abs(fitted._calibration.errors[0, :, 0]))
+    distance = errors[int(np.ceil((len(errors) + 1) * 0.8)) - 1]
+    bounds = fitted.predict_interval(pd.DataFrame(index=DAYS[:5]), 0.8)
+    assert_allclose(bounds[0], y.mean() + np.array([-distance, distance]))
+    assert np.isfinite(bounds).all() and (np.diff(bounds) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("differencing", "output_steps", "n_direct"),
+    [(None, 4, 4), (1, 4, 1), (2, 4, 2), (6, 4, 4), ((2, 3), 4, 1), ((6, 6), 4, 1)],
+)
+def test_steps_that_are_not_drawn(differencing, output_steps, n_direct):
+    """Up to `n_direct`, bounds are the predicted ones, plus the differences; those of paths are not symmetric."""
+    net = network(loss="gaussian")
+    fitted = SequenceForecaster(net, window=WINDOW, output_steps=output_steps, differencing=differencing)
+    fitted.fit(None, np.cumsum(noise()))
+    bounds, centers = fitted.predict_interval(steps(6), 0.8), fitted.predict(steps(6))
+    is_symmetric = np.isclose(bounds.mean(axis=1), centers, rtol=1e-6)
+    assert_array_equal(is_symmetric, np.arange(1, 7) <= n_direct)
+
+
+def test_known_rows_are_not_drawn(monkeypatch):
+    """One later row must not multiply the memory of known ones by the number of paths."""
+    from skrnn._forecasting import sampling
+
+    rows = pd.DataFrame({"x": noise(N_ROWS + 6, 1)}, DAYS[: N_ROWS + 6])
+    known, later = rows[:N_ROWS], rows[N_ROWS:]
+    fitted = SequenceForecaster(network(), window=WINDOW, **RAW).fit(known, pd.Series(noise(), known.index))
+    drawn, original = [], sampling._draw_block
+
+    def draw(rng, model, windows, n_outputs):
+        drawn.append(len(windows.X))
+        return original(rng, model, windows, n_outputs)
+
+    monkeypatch.setattr(sampling, "_draw_block", draw)
+    bounds = fitted.predict_interval(rows, 0.8)
+    assert drawn == [500] * 6
+    assert_array_equal(bounds[N_ROWS:], fitted.predict_interval(later, 0.8))
+    assert_array_equal(bounds[:N_ROWS], fitted.predict_interval(known, 0.8))
+    # Covariates that are passed for known rows replace the fitted ones, also in the windows of later rows.
+    again = fitted.predict_interval(pd.concat([-known, later]), 0.8)
+    history = {"history": pd.Series(noise(), known.index), "history_X": -known}
+    assert_array_equal(again[N_ROWS:], fitted.predict_interval(later, 0.8, **history))
+    assert np.abs(again[N_ROWS:] - bounds[N_ROWS:]).max() > 1e-3
 
 
 def test_differences_are_summed_in_paths():

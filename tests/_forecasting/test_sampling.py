@@ -9,6 +9,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LinearRegression, Ridge
 
 from skrnn import GRURegressor, SequenceForecaster
+from skrnn._forecasting import sampling
 from skrnn._forecasting.distributions import Quantiles
 
 WINDOW, N_ROWS = 3, 80
@@ -81,6 +82,25 @@ def test_paths_of_a_panel_and_of_several_columns():
     spread = paths.std(axis=0)
     assert 200 < spread[0, 0] / spread[1, 0] < 5000
     assert 200 < spread[1, 1] / spread[1, 0] < 5000
+
+
+def test_known_rows_count_among_those_drawn_together(monkeypatch):
+    """Each path of a known row is a window of its own."""
+    days = pd.date_range("2024", periods=N_ROWS + 2)
+    network = GRURegressor(4, loss="gaussian", epochs=1, random_state=0)
+    fitted = SequenceForecaster(network, window=WINDOW).fit(None, pd.Series(series(), days[:N_ROWS]))
+    drawn, original = [], sampling._draw_block
+
+    def draw(rng, model, windows, n_outputs):
+        drawn.append(len(windows.X))
+        return original(rng, model, windows, n_outputs)
+
+    monkeypatch.setattr(sampling, "_draw_block", draw)
+    monkeypatch.setattr(sampling, "_STEPS_AT_ONCE", 10 * N_ROWS * (WINDOW + 1))
+    for rows in (days[:N_ROWS], days):
+        drawn.clear()
+        assert fitted.sample(pd.DataFrame(index=rows), n_samples=30, random_state=0).shape == (30, len(rows))
+        assert max(drawn) <= 10 * (N_ROWS - 1)  # the first row has no window
 
 
 @pytest.mark.parametrize("n_samples", [0, -1, 2.5, True, None, "many"])

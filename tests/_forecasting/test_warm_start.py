@@ -252,7 +252,7 @@ def test_rows_that_were_trained_on_are_not_held_out():
     # The rows of all fits count, not those of the last one only.
     forecaster.set_params(calibration_size=10).fit(None, y)
     forecaster.set_params(calibration_size=10).fit(None, np.r_[y, 0.5])
-    with pytest.raises(ValueError, match="from row 70 on, and an earlier fit has trained .* on rows up to row 70"):
+    with pytest.raises(ValueError, match=r"from row 70 on, and an earlier fit has trained .* on rows up to row 70"):
         forecaster.fit(None, y)
     with pytest.raises(ValueError, match="from row 60 on"):
         forecaster.set_params(calibration_size=20).fit(None, y)
