@@ -18,7 +18,7 @@ from skrnn._engine.keras_metrics import built_metrics, metric_list
 from skrnn._engine.missing_targets import any_missing, compute_without_missing, loss_without_missing
 from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.trained_state import TrainedState
-from skrnn._engine.training_plan import TrainingPlan
+from skrnn._engine.training_plan import TrainingPlan, number_of_batches
 from skrnn._engine.training_record import TrainingRecord
 from skrnn._engine.unknown_codes import key_of_epoch, replace_codes
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
@@ -109,7 +109,7 @@ def fit_with_keras(
     _run(
         model,
         batch,
-        -(-len(dataset) // plan.batch_size),
+        number_of_batches(len(dataset), plan.batch_size),
         first_epoch=first_epoch,
         epochs=plan.epochs - record.n_epochs,
         validation_data=None if validation is None else as_keras_dataset(batches_of(validation)),

@@ -117,6 +117,11 @@ class TrainingPlan:
         return [*state.weights, *kept]
 
 
+def number_of_batches(n_samples: int, batch_size: int) -> int:
+    """Return the number of batches of an epoch, the last of which may be smaller."""
+    return -(-n_samples // batch_size)
+
+
 def fit_identity(plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> list[Any]:
     """Return everything that distinguishes a fit from others, for the name of its checkpoint file."""
     parameters = {field.name: getattr(plan, field.name) for field in fields(plan)}

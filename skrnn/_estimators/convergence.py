@@ -11,6 +11,7 @@ from skrnn._engine.constant_predictions import LossTerms, mean_loss
 from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
 from skrnn._engine.routing import routed_to
+from skrnn._engine.training_plan import number_of_batches
 from skrnn._estimators.training_plan import AUTO_STEPS, MAX_AUTO_EPOCHS
 
 _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
@@ -31,7 +32,7 @@ def warn_of_convergence(plan, training, state, record):
     state : TrainedState
     record : TrainingRecord
     """
-    n_batches = -(-len(training) // plan.batch_size)
+    n_batches = number_of_batches(len(training), plan.batch_size)
     n_steps = n_batches * record.n_epochs
     if plan.partial or plan.early_stopping or n_steps < _MIN_STEPS or record.n_epochs < _MIN_EPOCHS:
         return

@@ -10,6 +10,7 @@ from skrnn._common.guide import see
 from skrnn._common.warnings import warn
 from skrnn._engine.checkpoint import Checkpoint
 from skrnn._engine.training import train
+from skrnn._engine.training_plan import number_of_batches
 
 _MIN_SAMPLES, _MIN_OF_CLASS = 20, 2
 
@@ -87,9 +88,9 @@ def train_with_early_stopping(plan, training, validation, all_samples, batch_siz
     if checkpoint is not None:  # so that a fit that is interrupted in the second training does not repeat the first
         plan = replace(plan, checkpoint=Checkpoint(checkpoint.folder, every=checkpoint.every, keep=True))
     _, record = train(plan, training, validation)
-    n_steps = (record.best_epoch + 1) * -(-len(training) // plan.batch_size)
+    n_steps = (record.best_epoch + 1) * number_of_batches(len(training), plan.batch_size)
     size = len(all_samples) if batch_size is None else min(batch_size, len(all_samples))
-    epochs = max(round(n_steps / -(-len(all_samples) // size)), 1)
+    epochs = max(round(n_steps / number_of_batches(len(all_samples), size)), 1)
     plan = replace(plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint)
     state, second = train(plan, all_samples)
     record.files.extend(second.files)

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from skrnn._engine.checkpoint import without_checkpoint
-from skrnn._engine.training_plan import TrainingPlan
+from skrnn._engine.training_plan import TrainingPlan, number_of_batches
 
 AUTO_STEPS = 2000  # gradient steps with epochs="auto"
 MAX_AUTO_EPOCHS = 1000
@@ -46,7 +46,7 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
             f"{estimator.random_state!r} instead."
         )
     batch_size = n_samples if estimator.batch_size is None else min(estimator.batch_size, n_samples)
-    n_batches = -(-n_samples // batch_size)
+    n_batches = number_of_batches(n_samples, batch_size)
     is_auto = isinstance(epochs, str)
     return TrainingPlan(
         name=name,

@@ -22,6 +22,7 @@ from skrnn._engine.torch.losses import TorchLoss
 from skrnn._engine.torch.network import TorchNetwork, flattened, split_like
 from skrnn._engine.torch.optimizers import TorchOptimizer
 from skrnn._engine.torch.session import RepeatedCall, Session
+from skrnn._engine.training_plan import number_of_batches
 from skrnn._engine.unknown_codes import key_of_epoch
 
 _PART_OF_MEMORY = 1 / 32  # that a network uses at once without gradients
@@ -72,7 +73,7 @@ class TorchTraining:
         self._seed, self._shuffle, self._mean_weight, self._epochs = seed, shuffle, mean_weight, epochs
         spec, n = architecture.spec, len(dataset)
         self._session = Session(device)
-        self._n_samples, self._batch_size, self.n_batches = n, batch_size, -(-n // batch_size)
+        self._n_samples, self._batch_size, self.n_batches = n, batch_size, number_of_batches(n, batch_size)
         self._others: list[Any] = []  # states of Keras's random generators, which torch does not use
         self._variables: list[Any] = []  # of the optimizer; its slots are on the device
         self._version = _Version()
