@@ -260,7 +260,8 @@ class ForecastsMixin:
         A network with ``loss="gaussian"``, or with several quantiles, is sampled step by step: each drawn block of
         `output_steps` is an input of the next one. Within a block, draws are independent. For other estimators, the
         errors of a random forecast origin of the calibration are added to the forecast; with `groups`, it is one of any
-        series, and its errors are multiplied by the ratio of the scales of both series.
+        series, and its errors are multiplied by the ratio of the scales of both series. The error of a value that was
+        missing is that of the step before.
 
         Parameters
         ----------
@@ -283,8 +284,9 @@ class ForecastsMixin:
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If the estimator predicts no distribution and `calibration_size` was None in fit; if `n_samples` is not a
-            positive int; if `X` or the history is not accepted by :meth:`predict`.
+            If the estimator predicts no distribution and `calibration_size` was None in fit, or the rows that it held
+            out contain no errors; if `n_samples` is not a positive int; if `X` or the history is not accepted by
+            :meth:`predict`.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 

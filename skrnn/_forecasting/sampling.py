@@ -84,7 +84,7 @@ def _error_paths(calibration, series, location, n_samples, rng):
     Rows beyond the steps with errors have those of the last step.
     """
     scales = calibration.scales_of(series, location)
-    errors = calibration.relative(calibration.errors)  # (n_steps, n_origins, n_outputs)
+    errors = _without_gaps(calibration.relative(calibration.errors))  # (n_steps, n_origins, n_outputs)
     is_complete = ~np.isnan(errors).any(axis=2)
     n_steps = int(np.flatnonzero(is_complete.any(axis=1)).max(initial=-1)) + 1
     steps = np.clip(location.steps_ahead, 1, max(n_steps, 1)) - 1
@@ -95,9 +95,24 @@ def _error_paths(calibration, series, location, n_samples, rng):
         origins = np.flatnonzero(is_complete[:n_of_series].all(axis=0))
         if not len(origins):
             raise ValueError(
-                f"calibration_size left no forecast origin with errors of {n_of_series} steps. Increase it, or predict "
-                "fewer steps."
+                "The rows that calibration_size holds out contain no errors to sample: their values are missing, or "
+                "constant. Increase it and fit again, so that there are others."
             )
         chosen = rng.choice(origins, size=n_samples)
         paths[:, rows] = errors[steps[rows][:, None], chosen].swapaxes(0, 1) * scales[rows]
     return paths
+
+
+def _without_gaps(errors):
+    """Return errors in which those of missing values are the ones before, or, of the first steps, the next ones.
+
+    Errors after the last one of an origin, beyond the end of its series, remain NaN.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_steps, n_origins, n_outputs)
+    """
+    is_valid, steps = ~np.isnan(errors), np.arange(len(errors))[:, None, None]
+    before = np.maximum.accumulate(np.where(is_valid, steps, -1), axis=0)
+    filled = np.take_along_axis(errors, np.where(before < 0, np.argmax(is_valid, axis=0), before), axis=0)
+    return np.where(steps < len(errors) - np.argmax(is_valid[::-1], axis=0), filled, np.nan)

@@ -103,6 +103,39 @@ def test_known_rows_count_among_those_drawn_together(monkeypatch):
         assert max(drawn) <= 10 * (N_ROWS - 1)  # the first row has no window
 
 
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("period", [2, 7])
+def test_regular_gaps(period, n_outputs):
+    """Without weekends, or every second value, there is no origin with errors of all steps."""
+    y = np.random.default_rng(0).normal(size=(120, n_outputs))
+    y[np.arange(120) % period >= (period + 1) // 2] = np.nan
+    fitted = SequenceForecaster(LinearRegression(), window=WINDOW, calibration_size=40, **RAW).fit(None, y)
+    for n_steps in (1, 9, 20, 30):
+        residuals = fitted.sample(steps(n_steps), n_samples=60, random_state=0) - fitted.predict(steps(n_steps))
+        filled = fitted._calibration.errors[:n_steps].copy()
+        assert n_steps < 9 or np.isnan(filled).any(axis=(0, 2)).all()
+        for origin in np.ndindex(filled.shape[1:]):
+            column = pd.Series(fitted._calibration.errors[(slice(None), *origin)])
+            filled[(slice(None), *origin)] = (
+                column.ffill().bfill().where(column.index <= column.last_valid_index())[:n_steps]
+            )
+        for path in residuals:
+            shown = path[: len(filled)]
+            assert np.isclose(filled, shown[:, None]).all(axis=(0, 2)).any()
+        assert len(np.unique(residuals[:, 0].round(9))) > 5
+
+
+def test_no_errors_to_sample():
+    y = series()
+    y[60:] = np.nan
+    y[10] = np.nan
+    fitted = SequenceForecaster(LinearRegression(), window=WINDOW, calibration_size=20).fit(None, y)
+    with pytest.raises(
+        ValueError, match="holds out contain no errors to sample: their values are missing, or constant"
+    ):
+        fitted.sample(steps(3))
+
+
 @pytest.mark.parametrize("n_samples", [0, -1, 2.5, True, None, "many"])
 def test_invalid_numbers_of_samples(n_samples):
     fitted = SequenceForecaster(Ridge(), window=WINDOW, calibration_size=20).fit(None, series())
