@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,12 @@ from skrnn._engine.training import train
 from skrnn._engine.training_plan import number_of_batches
 
 _MIN_SAMPLES, _MIN_OF_CLASS = 20, 2
+# Beginnings of the warnings of Keras's callbacks that monitor a validation value.
+_NO_VALIDATION = (
+    "Early stopping conditioned on metric `val_",
+    "Learning rate reduction is conditioned on metric `val_",
+    "Can save best model only with val_",
+)
 
 
 def check_refit_full(estimator, *, has_validation_data):
@@ -50,13 +58,14 @@ def check_validation(estimator, validation):
             f"{estimator.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
             "and y_val to fit."
         )
-    n_samples, reason = len(validation), None
-    if n_samples < _MIN_SAMPLES:
-        reason = f"{n_samples} validation samples"
+    targets, reason = validation.targets.values[validation.target_rows], None
+    n_targets = int((~np.isnan(targets).all(axis=1)).sum())
+    if n_targets < _MIN_SAMPLES:
+        reason = f"{n_targets} validation {'targets' if validation.targets.per_step else 'samples'}"
     elif n_classes is not None:
-        _, counts = np.unique(validation.targets.values[validation.target_rows], axis=0, return_counts=True)
+        _, counts = np.unique(targets, axis=0, return_counts=True)
         if len(counts) < n_classes or counts.min() < _MIN_OF_CLASS:
-            reason = f"{n_samples} validation samples with fewer than {_MIN_OF_CLASS} of a class"
+            reason = f"{n_targets} validation samples with fewer than {_MIN_OF_CLASS} of a class"
     if reason is not None:
         warn(
             f"early_stopping=True of {name} compares epochs on {reason}, which are too few to find the best one. Set "
@@ -92,9 +101,22 @@ def train_with_early_stopping(plan, training, validation, all_samples, batch_siz
     size = len(all_samples) if batch_size is None else min(batch_size, len(all_samples))
     epochs = max(round(n_steps / number_of_batches(len(all_samples), size)), 1)
     plan = replace(plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint)
-    state, second = train(plan, all_samples)
+    with _without_validation_values(plan.callbacks):
+        state, second = train(plan, all_samples)
     record.files.extend(second.files)
     if checkpoint is not None and not checkpoint.keep:
         for file in record.files:
             file.remove()
     return state, record
+
+
+@contextlib.contextmanager
+def _without_validation_values(callbacks):
+    """Suppress the warnings that callbacks emit in each epoch of a training without validation data."""
+    if not callbacks:
+        yield  # members without callbacks are trained in threads, which share the filters of warnings
+        return
+    with warnings.catch_warnings():
+        for message in _NO_VALIDATION:
+            warnings.filterwarnings("ignore", message)
+        yield

@@ -1,5 +1,7 @@
 """Number of epochs: gradient steps, a loss that no longer falls, and a second training on all samples."""
 
+import warnings
+
 import numpy as np
 import pytest
 from conftest import SMALL
@@ -146,5 +148,48 @@ def test_few_validation_samples():
         GRUClassifier(**SMALL, early_stopping=True).fit(X, labels, X_val=X[:23], y_val=np.r_[np.zeros(22), 1])
     early = early_stopping(validation_split=0.4)
     early.fit(X, y)  # 24
+    missing = y.copy()
+    missing[-8:] = np.nan
+    with pytest.warns(UserWarning, match="16 validation samples"):
+        early_stopping(epochs=1).fit(X[:36], y[:36], X_val=X[36:], y_val=missing[36:])
     forecaster = SequenceForecaster(early_stopping(validation_split=0.4), window=3).fit(None, y)
     assert forecaster.estimator_.best_epoch_ <= forecaster.estimator_.n_iter_
+
+
+def test_targets_of_time_steps_are_counted():
+    """Six sequences of four time steps are 24 targets; of three, 18, of which padded and missing ones are none."""
+    X = np.random.default_rng(0).normal(size=(60, 4, 1))
+    y, params = X[..., 0].copy(), {**SMALL, "return_sequences": True, "early_stopping": True}
+    GRURegressor(**params).fit(X, y)
+    GRUClassifier(**params).fit(X, (y > 0).astype(int))
+    with pytest.warns(UserWarning, match="compares epochs on 18 validation targets, which are too few"):
+        GRURegressor(**params).fit(X[:, :3], y[:, :3])
+    padded = X.copy()
+    padded[-1, 1:] = np.nan
+    y[-3:-1, 2:] = np.nan
+    with pytest.warns(UserWarning, match="compares epochs on 17 validation targets"):
+        GRURegressor(**params).fit(padded, y)
+
+
+def test_callbacks_that_monitor_validation_values_are_quiet_in_the_second_training(tmp_path):
+    import keras
+
+    X, y = sums(120)
+
+    def callbacks():
+        return [
+            keras.callbacks.ReduceLROnPlateau(patience=50),
+            keras.callbacks.EarlyStopping(patience=50),
+            keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", save_best_only=True),
+        ]
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with_callbacks = early_stopping(refit_full=True, callbacks=callbacks()).fit(X, y)
+    assert [str(warning.message) for warning in caught if "val_loss" in str(warning.message)] == []
+    assert_array_equal(with_callbacks.predict(X), early_stopping(refit_full=True).fit(X, y).predict(X))
+    for callback in callbacks():  # the filters are those of before
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            GRURegressor(**SMALL, callbacks=[callback]).fit(X, y)
+        assert "val_loss" in str([str(warning.message) for warning in caught])
