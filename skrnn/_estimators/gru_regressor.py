@@ -91,8 +91,9 @@ class GRURegressor(BaseRecurrentRegressor):
         Additional metrics to record in `history_` once per epoch, as in Keras. They are weighted like the loss. For
         ``loss="quantile"`` and ``loss="gaussian"``, they are computed from what `predict` returns.
     epochs : int or "auto", default=100
-        Maximum number of passes over the training data. If "auto", as many as result in 2000 gradient steps, but at
-        most 1000, so that training on parts of the data, as in cross-validation, takes as many steps as on all of them.
+        Maximum number of passes over the training data. If "auto", as many as result in at least 2000 gradient steps,
+        but at most 1000, so that training on parts of the data, as in cross-validation, takes about as many steps as on
+        all of them.
     tol : float, default=1e-4
         Tolerance of ``epochs="auto"``: training ends when the training loss has not fallen by this fraction of its
         first value for `patience` epochs, and at least 100 gradient steps. Not used with another value of `epochs`.
@@ -113,7 +114,9 @@ class GRURegressor(BaseRecurrentRegressor):
         Minimum decrease of the validation loss that counts as an improvement.
     refit_full : bool, default=False
         Whether to train again on all samples after early stopping, including those held out, with as many gradient
-        steps as the best epoch had taken. `history_` remains that of the training that was stopped.
+        steps as the best epoch had taken. `history_`, `n_iter_` and `best_epoch_` remain those of the training that was
+        stopped. Callbacks are called in both trainings, but in the second one without validation values, so that those
+        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it.
     n_members : int, default=1
         Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
         mean of their predictions. The seeds derive from `random_state`; that of the first member is
@@ -158,10 +161,12 @@ class GRURegressor(BaseRecurrentRegressor):
         1``, the means over the members that were trained in the epoch.
     n_iter_ : int
         Number of epochs run since the weights were initialized, over all calls of `fit` and `partial_fit`. With
-        ``n_members > 1``, the largest number of all members.
+        `refit_full`, those of the second training are not counted. With ``n_members > 1``, the largest number of all
+        members.
     best_epoch_ : int
         Index into `history_` of the epoch whose weights are kept. Without `early_stopping`, it is the last epoch. With
-        ``n_members > 1``, the largest index of all members.
+        `refit_full`, it is the best epoch of the training that was stopped; the weights are those of the second
+        training, which takes about as many gradient steps. With ``n_members > 1``, the largest index of all members.
     n_outputs_ : int
         Number of units of the output layer.
     n_features_in_ : int

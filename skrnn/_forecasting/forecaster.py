@@ -131,8 +131,9 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
 
     With `groups`, the errors of all series are used together: each is divided by a scale of its series, the mean
     absolute difference between neighboring values before the held-out rows, or the spread of the window if
-    ``window_scaling="standard"``, and quantiles are multiplied by that of the series to predict. The interval of a
-    series that was constant is its forecast.
+    ``window_scaling="standard"`` and `target_transformer` is "standard" or None, and quantiles are multiplied by that
+    of the series to predict. The spread of windows of transformed values is not used, as its units are not those of
+    `y`. The interval of a series that was constant is its forecast.
 
     References
     ----------
