@@ -26,7 +26,8 @@ def hidden_states(
     """Return what the last recurrent layer of a trained network passes to its dense layers, or all of its outputs.
 
     The network without its dense layers computes them, on the engine that predicts. It ends with a linear layer, the
-    identity, which every engine has: products with one and sums with zero are exact.
+    identity, which every engine has: products with one and sums with zero are exact, except on a GPU if torch is set to
+    round products to TF32.
 
     Parameters
     ----------

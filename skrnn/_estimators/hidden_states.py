@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.guide import see
 from skrnn._engine.hidden_states import hidden_states, n_hidden_states
 from skrnn._estimators.members import members_of, outputs_of_members
 
@@ -62,7 +63,7 @@ class HiddenStatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             raise ValueError(
                 f"transform requires return_sequences=False, but this {type(self).__name__} was fitted with "
                 "return_sequences=True: it has no features of a sequence as a whole. Use hidden_states(X), which "
-                "returns the states at all time steps."
+                "returns the states at all time steps." + see("features", "states-at-all-time-steps")
             )
         states, _ = outputs_of_members(self, X, hidden_states, every_step=False)
         return _side_by_side(states)

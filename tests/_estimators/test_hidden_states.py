@@ -60,7 +60,7 @@ def by_keras(estimator, X):
     for member in members_of(estimator):
         model = member.model_
         dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
-        parts.append(keras.Model(model.inputs, dense.input).predict_on_batch(inputs))
+        parts.append(keras.Model(model.inputs[0], dense.input).predict_on_batch(inputs))
     return np.concatenate(parts, axis=1)
 
 
