@@ -73,6 +73,8 @@ X_train, X_test, y_train, y_test = load_japanese_vowels()
 classifier = GRUClassifier(units=[8, 8], class_weight="balanced", callbacks=[skrnn.Checkpoint("saved")])
 assert_type(classifier.fit(X_train, y_train).predict_proba(X_test), Array)
 assert_type(classifier.classes_, Array)
+assert_type(classifier.transform(X_test), Array)
+assert_type(classifier.hidden_states(X_test), Array)
 
 pipeline = make_pipeline(StandardScaler(), SequenceWindower(window=8), RecurrentRegressor("lstm", 8))
 search = GridSearchCV(pipeline, {"recurrentregressor__cell": ["gru", "lstm"]}, cv=TimeSeriesSplit(2)).fit(X, y)

@@ -15,6 +15,7 @@ PAGES = (
     "panels",
     "text",
     "comparing",
+    "features",
     "cells",
     "speed",
     "reproducibility",

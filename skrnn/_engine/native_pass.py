@@ -174,10 +174,10 @@ def threads_for(work: int, max_threads: int) -> int:
 
 
 def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Sequences) -> NDArray[Any]:
-    """Return outputs: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at masked time steps."""
+    """Return outputs: (n_samples, n_outputs) or (n_samples, n_steps, n_outputs), zero at masked steps."""
     architecture.load()
     spec, n = architecture.spec, len(sequences)
-    n_steps = sequences.n_timesteps if spec.return_sequences else 1
+    n_steps = -(-sequences.n_timesteps // spec.patch_size) if spec.return_sequences else 1
     job = Job(architecture, sequences, n * n_steps)
     steps = (n_steps,) if spec.return_sequences else ()
     outputs = np.zeros((n, *steps, spec.n_outputs), spec.dtype)

@@ -22,17 +22,16 @@ from skrnn._data.targets import make_targets, outputs_as_list, valid_in_layout
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.keras_batches import keras_inputs
 from skrnn._engine.loss_targets import REAL_NUMBERS, check_loss, check_missing_targets
-from skrnn._engine.memory_error import memory_error
-from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._engine.network import NetworkSpec
-from skrnn._engine.prediction import fitted_model, predict
+from skrnn._engine.prediction import fitted_model
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training import train
 from skrnn._estimators.convergence import warn_of_convergence
 from skrnn._estimators.early_stopping import check_refit_full, check_validation, train_with_early_stopping
 from skrnn._estimators.first_data import check_first_data
+from skrnn._estimators.hidden_states import HiddenStatesMixin
 from skrnn._estimators.html import Model, network_block
-from skrnn._estimators.members import mean_outputs, members_of, train_members
+from skrnn._estimators.members import mean_outputs, members_of, outputs_of_members, train_members
 from skrnn._estimators.network_spec import network_spec
 from skrnn._estimators.parameters import ParametersMixin
 from skrnn._estimators.training_plan import seed_of, training_plan
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
 Estimator = TypeVar("Estimator", bound="BaseRecurrent")
 
 
-class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
+class BaseRecurrent(HiddenStatesMixin, ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
     """Base class of regressors and classifiers.
 
     Subclasses define ``__init__``, ``_targets_class`` and either ``_cell`` or the parameter `cell`.
@@ -297,14 +296,8 @@ class BaseRecurrent(ParametersMixin, PlainStateMixin, metaclass=ABCMeta):
 
     def _outputs_of_members(self, X):
         """Return a list of the outputs of each member, as `_outputs` averages them, and `X` as it was read."""
-        check_is_fitted(self)
-        data = self._schema.read(self, X)
-        sequences = data.sequences
-        remedy = "Cut the sequences into shorter windows, or fit with fewer units."
-        states, mask_layer = [member._state for member in members_of(self)], self._mask_layer()
-        with memory_error(type(self).__name__, min(PREDICTED_AT_ONCE, len(data)), sequences.n_timesteps, remedy):
-            outputs = [predict(self._spec, state, sequences, mask_layer=mask_layer) for state in states]
-        return [sequences.to_layout(of, np.nan) for of in outputs] if self._targets.per_step else outputs, data
+        outputs, data = outputs_of_members(self, X)
+        return [data.sequences.to_layout(of, np.nan) for of in outputs] if self._targets.per_step else outputs, data
 
     def _in_layout(self, predictions, data):
         """Return predictions for the time steps of a list of sequences as such a list."""
