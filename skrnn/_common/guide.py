@@ -15,6 +15,7 @@ PAGES = (
     "panels",
     "text",
     "comparing",
+    "explanations",
     "cells",
     "speed",
     "reproducibility",
