@@ -35,7 +35,8 @@ class Baseline:
         sequences = self._sequences
         steps = np.minimum(np.arange(sequences.n_timesteps), sequences.lengths[samples, None] - 1)
         steps += sequences.n_leading_padding[samples, None]
-        values = self._array[samples[:, None], steps]
+        with np.errstate(over="ignore"):  # infinity is rejected
+            values = self._array[samples[:, None], steps].astype(sequences.values.dtype).astype(np.float64)
         is_finite = np.isfinite(values)
         if not is_finite.all():
             at = first_position(~is_finite)

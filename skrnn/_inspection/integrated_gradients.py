@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import roots_legendre
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
@@ -15,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._common.guide import see
 from skrnn._common.typing import validate_params
 from skrnn._common.warnings import warn
-from skrnn._data.sequences import Sequences
 from skrnn._data.targets import outputs_as_list
 from skrnn._engine.cells import CELLS
 from skrnn._engine.input_gradients import LinearOutputs
@@ -23,11 +21,7 @@ from skrnn._estimators.base import BaseRecurrent
 from skrnn._estimators.members import members_of
 from skrnn._inspection.baselines import Baseline
 from skrnn._inspection.explained_output import NAME, output_coefficients
-
-_NUMBERS_AT_ONCE = 2**20  # of the inputs on the paths of several samples
-_TOLERANCE = 0.01  # of the difference of the outputs
-# Of the sum of absolute attributions, and of the outputs: the rounding of float32, and of sums of numbers that cancel.
-_ROUNDING, _ROUNDING_OF_OUTPUTS = 1e-4, 1e-5
+from skrnn._inspection.path_integral import PathIntegral
 
 
 @validate_params(
@@ -75,7 +69,9 @@ def integrated_gradients(
         The time step whose output is explained. Required with ``return_sequences=True``: a position on the time axis of
         `X` or, if negative, counted from the last valid time step of each sequence, which is -1.
     n_steps : int, default=50
-        Number of points at which gradients are computed, those of Gauss-Legendre quadrature.
+        Number of points at which gradients are computed, those of Gauss-Legendre quadrature. Where the attributions do
+        not add up to the difference of the outputs, as on both sides of a kink of the network (dense layers,
+        ``pooling="max"``), the interval is halved, repeatedly if necessary, with `n_steps` points in each half.
 
     Returns
     -------
@@ -141,8 +137,9 @@ def integrated_gradients(
     data = estimator._schema.read(estimator, X)
     coefficients = output_coefficients(estimator, X, data, target, time_step)
     networks = [LinearOutputs(estimator._spec, member._state.weights) for member in members_of(estimator)]
-    attributions, gaps = _attributions(networks, data.sequences, Baseline(baseline, data), coefficients, n_steps)
-    _warn_if_incomplete(gaps, n_steps)
+    path = PathIntegral(networks, data.sequences, Baseline(baseline, data), coefficients, n_steps)
+    attributions = path.attributions()
+    _warn_if_incomplete(path, attributions)
     if data.table is not None:
         return attributions[..., 0]
     attributions = data.sequences.to_layout(attributions, np.nan)
@@ -182,64 +179,15 @@ def _check_estimator(estimator):
         )
 
 
-def _attributions(networks, sequences, baseline, coefficients, n_steps):
-    """Return attributions in the order of `Sequences.gather`, and the sums that `_warn_if_incomplete` compares."""
-    nodes, weights = roots_legendre(n_steps)
-    points, weights = (np.asarray(nodes) + 1) / 2, weights / 2
-    attributions, sums = np.zeros(sequences.shape), []
-    size = max(sequences.n_timesteps * sequences.n_features, 1)
-    points_at_once = min(n_steps, max(_NUMBERS_AT_ONCE // size, 1))
-    samples_at_once = max(_NUMBERS_AT_ONCE // (size * points_at_once), 1)
-    for first in range(0, len(sequences), samples_at_once):
-        samples = np.arange(first, min(first + samples_at_once, len(sequences)))
-        lengths, of_outputs = sequences.lengths[samples], coefficients[samples]
-        start = baseline.gather(samples)
-        end = sequences.gather(samples).astype(np.float64)
-        mean = np.zeros_like(start)
-        for begin in range(0, n_steps, points_at_once):
-            part = slice(begin, begin + points_at_once)
-            path = _as_sequences(start + points[part, None, None, None] * (end - start), lengths)
-            repeated = np.tile(of_outputs, (len(points[part]), *[1] * (of_outputs.ndim - 1)))
-            for network in networks:
-                gradients = network.gradients(path, repeated).reshape(len(points[part]), *start.shape)
-                mean += np.tensordot(weights[part], gradients, axes=1)
-        attributions[samples] = (end - start) * mean / len(networks)
-        ends = [_explained(networks, _as_sequences(values[None], lengths), of_outputs) for values in (start, end)]
-        absolute = np.abs(attributions[samples]).sum(axis=(1, 2))
-        sums.append([attributions[samples].sum(axis=(1, 2)), absolute, *ends])
-    return attributions, np.concatenate(sums, axis=1)
-
-
-def _as_sequences(values, lengths):
-    """Return an array of shape (n_points, n_samples, n_timesteps, n_features) as sequences of these lengths."""
-    n_points, n_samples, n_timesteps, n_features = values.shape
-    return Sequences(
-        values=values.reshape(-1, n_features),
-        starts=np.arange(n_points * n_samples) * n_timesteps,
-        lengths=np.tile(lengths, n_points),
-        n_leading_padding=np.zeros(n_points * n_samples, np.int64),
-        step=1,
-        n_timesteps=n_timesteps,
-    )
-
-
-def _explained(networks, sequences, coefficients):
-    """Return the explained output of each sample."""
-    outputs = np.mean([network.values(sequences) for network in networks], axis=0, dtype=np.float64)
-    return np.asarray(outputs * coefficients).reshape(len(coefficients), -1).sum(axis=1)
-
-
-def _warn_if_incomplete(sums, n_steps):
+def _warn_if_incomplete(path, attributions):
     """Warn if attributions do not add up to the difference of the outputs."""
-    totals, absolute, at_baseline, at_sample = sums
-    differences = at_sample - at_baseline
-    rounding = _ROUNDING * absolute + _ROUNDING_OF_OUTPUTS * np.maximum(np.abs(at_sample), np.abs(at_baseline))
-    excess = np.abs(totals - differences) - _TOLERANCE * np.abs(differences) - rounding
+    totals, differences = attributions.sum(axis=(1, 2)), path.differences
+    excess = np.abs(totals - differences) - path.tolerances
     is_incomplete = ~(excess <= 0)
     if is_incomplete.any():
         worst = int(np.argmax(np.nan_to_num(excess, nan=np.inf)))
         warn(
             f"The attributions of {is_incomplete.sum()} of {len(totals)} samples do not add up to the difference of "
             f"the outputs to within 1%: for sample {worst}, the sum is {totals[worst]:.4g} and the difference "
-            f"{differences[worst]:.4g}. Increase n_steps (currently {n_steps}), or choose a baseline closer to X."
+            f"{differences[worst]:.4g}. Increase n_steps (currently {path.n_steps}), or choose a baseline closer to X."
         )
