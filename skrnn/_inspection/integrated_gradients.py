@@ -71,7 +71,7 @@ def integrated_gradients(
     n_steps : int, default=50
         Number of points at which gradients are computed, those of Gauss-Legendre quadrature. Where the attributions do
         not add up to the difference of the outputs, as on both sides of a kink of the network (dense layers,
-        ``pooling="max"``), the interval is halved, repeatedly if necessary, with `n_steps` points in each half.
+        ``pooling="max"``), the interval is halved, up to twelve times, with a tenth of the points in each half.
 
     Returns
     -------
@@ -94,8 +94,9 @@ def integrated_gradients(
     Warns
     -----
     UserWarning
-        If the attributions of a sample do not add up to the difference of the outputs to within 1%, since the gradient
-        varies strongly between the baseline and the sequence. Increase `n_steps`.
+        If the attributions of a sample do not add up to the difference of the outputs to within 1%, or 0.01% of the sum
+        of the absolute attributions where these cancel, since the gradient varies strongly between the baseline and the
+        sequence. Increase `n_steps`.
 
     See Also
     --------

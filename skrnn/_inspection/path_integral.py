@@ -11,10 +11,10 @@ from skrnn._engine.input_gradients import LinearOutputs
 from skrnn._inspection.baselines import Baseline
 
 _NUMBERS_AT_ONCE = 2**20  # of the inputs of all points that are computed together
-_MAX_HALVINGS = 10
+_MAX_HALVINGS = 12
 _TOLERANCE = 0.01  # of the difference of the outputs
-# Of the sum of absolute attributions, and of the outputs: the rounding of float32, and of sums of numbers that cancel.
-_ROUNDING, _ROUNDING_OF_OUTPUTS = 1e-4, 1e-5
+_CANCELLATION = 1e-4  # of the sum of absolute attributions, where they cancel to a difference near zero
+_ROUNDING = 1e-6  # of the outputs, in single precision
 
 
 class PathIntegral:
@@ -31,7 +31,7 @@ class PathIntegral:
     coefficients : ndarray of shape (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs)
         Coefficients of the outputs whose sum is explained.
     n_steps : int
-        Number of points of each part.
+        Number of points of a whole line; that of each part is a tenth of it.
 
     Attributes
     ----------
@@ -51,8 +51,8 @@ class PathIntegral:
     ) -> None:
         self._networks, self._sequences, self._baseline = networks, sequences, baseline
         self._coefficients, self.n_steps = coefficients, n_steps
-        nodes, weights = roots_legendre(n_steps)
-        self._nodes, self._weights = (np.asarray(nodes) + 1) / 2, np.asarray(weights) / 2  # on [0, 1]
+        # Errors decrease only slowly with the number of points next to a kink, but with the length of the part.
+        self._rule, self._rule_of_halves = _gauss_legendre(n_steps), _gauss_legendre(-(-n_steps // 10))
         self.differences, self.tolerances = np.zeros(len(sequences)), np.zeros(len(sequences))
 
     def attributions(self) -> NDArray[np.float64]:
@@ -72,18 +72,20 @@ class PathIntegral:
         found = np.zeros_like(change)
         rows, lower, upper = np.arange(len(samples)), np.zeros(len(samples)), np.ones(len(samples))
         for n_halvings in range(_MAX_HALVINGS + 1):
-            parts = change[rows] * self._integrals(samples, start, change, rows, lower, upper)
+            rule = self._rule_of_halves if n_halvings else self._rule
+            parts = change[rows] * self._integrals(samples, start, change, rows, lower, upper, rule)
             ends = [self._explained(samples, start, change, rows, at) for at in (lower, upper)]
             differences, sums = ends[1] - ends[0], parts.sum(axis=(1, 2))
             if n_halvings == 0:
                 self.differences[samples] = differences
                 self.tolerances[samples] = (
                     _TOLERANCE * np.abs(differences)
-                    + _ROUNDING * np.abs(parts).sum(axis=(1, 2))
-                    + _ROUNDING_OF_OUTPUTS * np.abs(ends).max(axis=0)
+                    + _CANCELLATION * np.abs(parts).sum(axis=(1, 2))
+                    + _ROUNDING * np.abs(ends).max(axis=0)
                 )
-            # A quarter, because the errors of several parts add up.
-            is_exact = np.abs(sums - differences) <= self.tolerances[samples[rows]] / 4
+            # Errors of n parts, whose signs differ, add up to about the square root of n times one of them.
+            allowed = self.tolerances[samples[rows]] * np.sqrt(upper - lower) / 4
+            is_exact = np.abs(sums - differences) <= allowed
             is_exact |= n_halvings == _MAX_HALVINGS
             np.add.at(found, rows[is_exact], parts[is_exact])
             rows, lower, upper = (array[~is_exact] for array in (rows, lower, upper))
@@ -94,17 +96,18 @@ class PathIntegral:
             lower, upper = np.concatenate([lower, middle]), np.concatenate([middle, upper])
         return found
 
-    def _integrals(self, samples, start, change, rows, lower, upper):
+    def _integrals(self, samples, start, change, rows, lower, upper, rule):
         """Return the integral of the gradients over a part of the line of each row."""
         found = np.zeros((len(rows), *change.shape[1:]))
         size = change[0].size
-        points_at_once = min(self.n_steps, max(_NUMBERS_AT_ONCE // size, 1))
+        n_points = len(rule[0])
+        points_at_once = min(n_points, max(_NUMBERS_AT_ONCE // size, 1))
         rows_at_once = max(_NUMBERS_AT_ONCE // (size * points_at_once), 1)
         for first in range(0, len(rows), rows_at_once):
             part = slice(first, first + rows_at_once)
             of_part, width = rows[part], upper[part] - lower[part]
-            for begin in range(0, self.n_steps, points_at_once):
-                nodes, weights = (array[begin : begin + points_at_once] for array in (self._nodes, self._weights))
+            for begin in range(0, n_points, points_at_once):
+                nodes, weights = (array[begin : begin + points_at_once] for array in rule)
                 at = lower[part] + nodes[:, None] * width  # (n_points, n_rows)
                 points = start[of_part] + at[..., None, None] * change[of_part]
                 path = self._as_sequences(points, samples[of_part])
@@ -134,3 +137,9 @@ class PathIntegral:
             step=1,
             n_timesteps=n_timesteps,
         )
+
+
+def _gauss_legendre(n_points):
+    """Return the nodes and weights of the quadrature on [0, 1]."""
+    nodes, weights = roots_legendre(n_points)
+    return (np.asarray(nodes) + 1) / 2, np.asarray(weights) / 2

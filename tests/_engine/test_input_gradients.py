@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import make_cell
+from conftest import make_cell, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import Sequences
 from skrnn._engine import threads
 from skrnn._engine.input_gradients import LinearOutputs
+
+pytestmark = needs_kernels
 
 N, T, F = 37, 7, 3  # two blocks of 16 samples, and a part of one
 

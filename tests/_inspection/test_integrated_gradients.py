@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLASSIFIER_CELLS, REGRESSOR_CELLS, cell_id, make, make_cell
+from conftest import CLASSIFIER_CELLS, REGRESSOR_CELLS, cell_id, make, make_cell, needs_kernels
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from skrnn import GRUClassifier, GRURegressor, RecurrentRegressor, Sequences, SequenceScaler, sliding_windows
 from skrnn._inspection import path_integral
 from skrnn.inspection import integrated_gradients
+
+pytestmark = needs_kernels
 
 NETWORKS = [
     {},
