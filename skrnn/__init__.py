@@ -31,6 +31,7 @@ _HOME = {
     "backtest": "skrnn._model_selection.backtest",
     "compare_cells": "skrnn._model_selection.compare_cells",
     "datasets": "skrnn.datasets",
+    "inspection": "skrnn.inspection",
     "make_supervised": "skrnn._windows.supervised",
     "metrics": "skrnn.metrics",
     "sliding_windows": "skrnn._windows.sliding",
@@ -42,6 +43,7 @@ __all__ = sorted([*_HOME, "__version__"])
 if TYPE_CHECKING:
     # The same names for type checkers and editors, which do not evaluate `__getattr__`.
     from skrnn import datasets as datasets
+    from skrnn import inspection as inspection
     from skrnn import metrics as metrics
     from skrnn._common.skops import SKOPS_TRUSTED as SKOPS_TRUSTED
     from skrnn._data.sequences import Sequences as Sequences

@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 import skrnn
 import skrnn.datasets
+import skrnn.inspection
 import skrnn.metrics
 
 # Checks of numpydoc that are left out for every object of a kind, and why.
@@ -71,7 +72,7 @@ FINDINGS = {
 
 
 # Public modules by their name in the package.
-MODULES = {"datasets": skrnn.datasets, "metrics": skrnn.metrics}
+MODULES = {"datasets": skrnn.datasets, "inspection": skrnn.inspection, "metrics": skrnn.metrics}
 
 
 def _is_ours(member):
@@ -290,6 +291,7 @@ def _fitted():
         "SequenceWindower": lambda: skrnn.SequenceWindower().fit(rows),
         "ForecastDisplay": lambda: skrnn.ForecastDisplay([1.0]).plot(),
         "LossCurveDisplay": lambda: skrnn.LossCurveDisplay({"gru": history}, best_epochs={"gru": 1}).plot(),
+        "inspection.ImportanceDisplay": lambda: skrnn.inspection.ImportanceDisplay([0.5], by="step").plot(),
         "CellComparisonDisplay": lambda: skrnn.CellComparisonDisplay(scores, {"gru": [history]}, "r2").plot(),
     }
 

@@ -28,6 +28,23 @@ def test_variable_length_scores_and_draws(tmp_path):
     assert (tmp_path / "variable_length.png").stat().st_size > 20_000
 
 
+def test_explain_finds_features_and_draws(tmp_path):
+    output = run_example("explain.py", "--repeats", "3", "--utterance", "1", cwd=tmp_path)
+    assert float(re.search(r"Test accuracy: (\S+)", output)[1]) > 0.93
+    rows = re.findall(r"^coefficient (\d+) +(\S+) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
+    assert [int(number) for number, *_ in rows] == [*range(1, 13)]
+    importances, attributions = (np.array([float(row[k]) for row in rows]) for k in (1, 3))
+    assert importances.argmax() == attributions.argmax() == 0
+    assert float(re.search(r"Rank correlation of the two methods: (\S+)", output)[1]) > 0.6
+    of_feature, of_frame = map(
+        float, re.search(r"all frames: (\S+), by .* of a frame: (\S+)\.$", output, re.M).groups()
+    )
+    assert of_feature == importances.max()
+    assert of_feature > 5 * of_frame
+    assert re.search(r"Test utterance 1, speaker 1, predicted: 1\.", output)
+    assert (tmp_path / "explain.png").stat().st_size > 20_000
+
+
 SHARED = ROOT.parent / "shared" / "data"
 
 

@@ -126,7 +126,7 @@ def test_every_public_name_resolves_to_what_bears_it(name):
         assert value.count(".") == 2
     elif name == "SKOPS_TRUSTED":
         assert all(type_name.startswith("skrnn.") for type_name in value)
-    elif name in ("datasets", "metrics"):
+    elif name in ("datasets", "inspection", "metrics"):
         assert value is importlib.import_module(f"skrnn.{name}")
     else:
         assert value.__name__ == name
@@ -134,9 +134,8 @@ def test_every_public_name_resolves_to_what_bears_it(name):
 
 
 def test_public_names():
-    assert {*ESTIMATORS, "SequenceWindower", "make_supervised", "datasets", "metrics", "__version__"} <= set(
-        skrnn.__all__
-    )
+    others = {"SequenceWindower", "make_supervised", "datasets", "inspection", "metrics", "__version__"}
+    assert {*ESTIMATORS, *others} <= set(skrnn.__all__)
     assert sorted(skrnn.__all__) == list(skrnn.__all__)
     assert set(skrnn.__all__) <= set(dir(skrnn))
 

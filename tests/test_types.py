@@ -37,6 +37,7 @@ from skrnn import (
     GRUClassifier, GRURegressor, LSTMRegressor, PanelTimeSeriesSplit, RecurrentRegressor, SequenceForecaster,
     SequenceTokenizer, SequenceWindower, Sequences, make_supervised, sliding_windows,
 )
+from skrnn.inspection import ImportanceDisplay, integrated_gradients, sequence_importance
 from skrnn.metrics import mean_absolute_scaled_error
 from skrnn.datasets import load_japanese_vowels, make_damped_oscillation
 
@@ -88,6 +89,9 @@ assert_type(forecaster.update(None, series).predict_interval(X, coverage=0.8), A
 print(forecaster.forecast(3), skrnn.backtest(forecaster, None, series, initial_window=50, steps=5))
 
 assert_type(mean_absolute_scaled_error(y, y, y_train=y, season=4), float)
+assert_type(integrated_gradients(regressor, windows, 0.0, time_step=-1), Array)
+result = sequence_importance(regressor, windows, y, by="step")
+assert_type(ImportanceDisplay.from_importances(result, feature_names=["a"]).plot(), ImportanceDisplay)
 assert_type(SequenceTokenizer(max_len=10).fit_transform(["a text", "another"]), NDArray[np.int32])
 """
 

@@ -16,6 +16,7 @@ PAGES = (
     "text",
     "comparing",
     "features",
+    "explanations",
     "cells",
     "speed",
     "reproducibility",

@@ -80,6 +80,8 @@ class Architecture:
     ----------
     spec : NetworkSpec
         Network whose cell has kernels.
+    wants_input_gradients : bool, default=False
+        Whether a backward pass computes the gradients of the inputs.
 
     Attributes
     ----------
@@ -91,7 +93,7 @@ class Architecture:
         Number of weight arrays in Keras.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, *, wants_input_gradients: bool = False) -> None:
         self.spec = spec
         assert not callable(spec.cell)  # the caller has checked `fallback_reason`
         cell = CELLS[spec.cell].native
@@ -130,6 +132,7 @@ class Architecture:
             self._add_table(0, *spec.embedding)
         if spec.categories:
             self._add_categories(table)
+        table[tables.INPUT_GRADIENT] = wants_input_gradients or table[tables.EMBEDDING] >= 0
         table[tables.SIZE] = self.size = self._size
         self._blocks_of: list[list[_Block]] = [[] for _ in range(self.n_variables)]
         for block in self._blocks:

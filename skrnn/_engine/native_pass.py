@@ -191,10 +191,16 @@ def outputs_of(architecture: Architecture, weights: NDArray[Any], sequences: Seq
 def prepare_evaluation(job: Job) -> Workers:
     """Set a job up to compute the outputs of all samples, longest first, and return its workers."""
     n = len(job.lengths)
-    order = np.argsort(-job.lengths, kind="stable") if (job.lengths != job.lengths[0]).any() else sample_order(n, None)
     n_blocks = -(-n // tables.PREDICTED_AT_ONCE)
-    job.set_positions(tables.ORDER, order)
+    job.set_positions(tables.ORDER, evaluation_order(job.lengths))
     job.set(tables.LOSSES, np.zeros(n_blocks))
     job.set(tables.SYNC, np.zeros(tables.N_COUNTS, np.int64))
     job.table[[tables.N_SAMPLES, tables.N_OUTPUTS]] = n, job.architecture.spec.n_outputs
     return Workers(job, "evaluate", min(n, tables.PREDICTED_AT_ONCE), max_threads=n_blocks)
+
+
+def evaluation_order(lengths: NDArray[Any]) -> NDArray[Any]:
+    """Return the order of samples in which kernels read them, longest first."""
+    if (lengths != lengths[0]).any():
+        return np.argsort(-lengths, kind="stable")
+    return sample_order(len(lengths), None)

@@ -11,6 +11,7 @@ from skrnn._engine.native import (
     dropout,
     epoch,
     gather,
+    input_gradients,
     losses,
     memory_layout,
     optimizers,

@@ -15,10 +15,10 @@ from skrnn._engine.native.tables import (
     DIRECTIONS,
     DROPS,
     DROPS_STATE,
-    EMBEDDING,
     EVERY_STEP,
     GATES,
     GRADIENT,
+    INPUT_GRADIENT,
     INPUT_OFFSET,
     KEPT,
     KERNEL_T,
@@ -124,7 +124,7 @@ def lay_out_memory(w, net, n_packed, m, keeps, offsets):
                 to[RECURRENT_T] = size
                 size += gates * layer[UNITS] * layer[WIDTH]
                 to[KERNEL_T] = size
-                if k or net[EMBEDDING] >= 0:
+                if k or net[INPUT_GRADIENT]:
                     size += gates * layer[UNITS] * padded_size(row_of_inputs(net, k))
         for k in range(n_dense):
             offsets_of_dense(net, offsets, k)[DENSE_T] = size
@@ -151,7 +151,7 @@ def lay_out_memory(w, net, n_packed, m, keeps, offsets):
             to[BACKWARDS] = size
             size += padded_size(n_packed * row_of_inputs(net, k)) if direction else 0
             to[BACKWARDS_GRADIENT] = size
-            size += n_packed * f if direction and keeps and (k or net[EMBEDDING] >= 0) else 0
+            size += n_packed * f if direction and keeps and (k or net[INPUT_GRADIENT]) else 0
         of_layer[OUT] = offsets_of_direction(net, offsets, k, 0)[STATES] + m * up if is_state(net, k) else size
         size += 0 if is_state(net, k) else n_out * of_layer[OUT_ROW]
         of_layer[OUT_GRADIENT] = size

@@ -46,10 +46,10 @@ from skrnn._engine.native.tables import (
     DROPOUT_KEY,
     DROPS,
     DROPS_STATE,
-    EMBEDDING,
     GATES,
     GATHER,
     GRADIENT,
+    INPUT_GRADIENT,
     INPUT_OFFSET,
     INPUTS,
     KEPT,
@@ -97,7 +97,7 @@ def transpose_weights(w, net, offsets, memory):
             layer, to = layer_of(net, k, direction), offsets_of_direction(net, offsets, k, direction)
             f, u, up, gates = layer[INPUTS], layer[UNITS], layer[WIDTH], net[GATES]
             transposed(at(w, layer[RECURRENT]), u, up, gates, u, at(memory, to[RECURRENT_T]), up)
-            if k or net[EMBEDDING] >= 0:
+            if k or net[INPUT_GRADIENT]:
                 columns = padded_size(row_of_inputs(net, k))
                 transposed(at(w, layer[KERNEL]), f, up, gates, u, at(memory, to[KERNEL_T]), columns)
     for k in range(net[N_DENSE]):
@@ -279,7 +279,7 @@ def take_gradient(w, net, job, first, steps, offsets, memory):
 
 @kernel("FNNIFNNFF")
 def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradients):
-    """Compute the gradients of all weights from that of the outputs of the last dense layer."""
+    """Compute the gradients of all weights, and of the inputs if wanted, from that of the last dense layer."""
     stop, m = ints_at(job[STOP]), steps[1]
     n_dense, n_layers = net[N_DENSE], net[N_LAYERS]
     last = n_dense - 1
@@ -304,7 +304,7 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
         below, below_row = token_gradients, 0
         if k:
             below, below_row = at(memory, offsets_of_layer(net, offsets, k - 1)[OUT_GRADIENT]), row
-        elif net[EMBEDDING] >= 0:
+        elif net[INPUT_GRADIENT]:
             below_row = padded_size(net[N_FEATURES])
         for direction in range(net[DIRECTIONS]):
             of_direction = offsets_of_direction(net, offsets, k, direction)

@@ -17,8 +17,8 @@ DTYPES = {"float32": "f", "float64": "d"}
     N_LAYERS, DIRECTIONS, EVERY_STEP, N_DENSE, N_FEATURES, EMBEDDING, EMBEDDING_ROW, DENSE_SIZE, SIZE, GATES, RECORD,
     SLOPES, INPUT_SLOPES, SEPARATE, STEP, STEP_BACK, DROPS, DROPS_STATE, GATHER, SUM_TOKENS, REVERSE, ADD_REVERSED,
     DISTRIBUTE, TOKENS_PER_STEP, N_NUMERIC, NUMERIC, N_CATEGORIES, CATEGORIES, PATCH_SIZE, PATCH_STRIDE, POOL,
-    POOL_BACK, N_HEAD,
-) = range(33)  # fmt: skip
+    POOL_BACK, INPUT_GRADIENT, N_HEAD,
+) = range(34)  # fmt: skip
 # Recurrent layers read patches of PATCH_SIZE time steps, which are the steps of all kernels but those that gather
 # them. N_FEATURES: numbers per step, also of an embedded one. PATCH_STRIDE: numbers per time step. EMBEDDING: its
 # offset, or -1 without one. DENSE_SIZE: size of the weights before the embedding. GATES, RECORD, SLOPES: numbers per
@@ -28,7 +28,8 @@ DTYPES = {"float32": "f", "float64": "d"}
 # does not need, which need not be compiled. TOKENS_PER_STEP: number of token ids, or of codes of categorical
 # features. N_NUMERIC, NUMERIC: number of the other features, if there are categorical ones, and address of their
 # columns. CATEGORIES: address of one row for each of the N_CATEGORIES categorical features: its column, the number of
-# its codes, and the offset, row length and dimension of its table; offsets are relative to EMBEDDING.
+# its codes, and the offset, row length and dimension of its table; offsets are relative to EMBEDDING. INPUT_GRADIENT:
+# whether a backward pass computes the gradient of the inputs of the first layer, which embeddings need.
 COLUMN, N_CODES, TABLE, TABLE_ROW, TABLE_SIZE, N_CATEGORY = range(6)
 
 # One row per layer and direction, then one per dense layer.
@@ -41,8 +42,8 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
     WRT_LOGITS, LOSS_PARAMETERS, LOSSES, GRADIENTS, SLOTS, OPTIMIZER, HYPER, PIECES, N_PIECES, CLIPPING,
     SQUARES, DIVISORS, DROPOUT_KEY, EMBEDDING_GRADIENT, TOKENS, TOKEN_GRADIENTS, TOKENS_PER_SHARD, NUMBERS,
     PASS, FIRST_BATCH, OUTPUT_GRADIENTS, SHARD_MEMORIES, HALF_OF_SHARD, SHIFTS, SCALES, N_SCALED, IS_WIDE, N_TIMESTEPS,
-    N_JOB,
-) = range(51)  # fmt: skip
+    INPUT_GRADIENTS, N_JOB,
+) = range(52)  # fmt: skip
 # LENGTHS, N_TIMESTEPS: number of steps of each sequence, which are patches, and of time steps.
 # PASS: which pass a call makes over N_BATCHES batches from FIRST_BATCH on, one of the values below. Forward and
 # backward passes are separate calls for a loss without a kernel, which needs the outputs of a whole batch: each shard
@@ -50,6 +51,7 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
 # kernel. BATCHES: one row per batch, with its first sample, its end, and its number of shards. NUMBERS: float64, see
 # below. IS_WIDE: whether the tables with one number per sample (STARTS, LENGTHS, ORDER, POSITIONS, TARGET_STARTS,
 # OUTPUT_STARTS) contain int64 instead of int32. POSITIONS: 0 if they are those of the rows. SCALES: 0 if all are 1.
+# INPUT_GRADIENTS: address of the gradients of the inputs, of the same number of time steps for each sample.
 FIRST, LAST, SHARDS, N_BATCH = range(4)
 CLIP, DROPOUT, STATE_DROPOUT, REPLACEMENT, N_NUMBERS = range(5)
 PIECE_START, PIECE_SIZE, PIECE_VARIABLE, N_PIECE = range(4)
