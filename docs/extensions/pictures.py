@@ -16,6 +16,7 @@ ORDER = (
     "bitcoin_price.py",
     "long_sequences.py",
     "variable_length.py",
+    "gesture.py",
     "sentiment.py",
     "resume.py",
     "distributed_search.py",
