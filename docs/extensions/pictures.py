@@ -17,6 +17,7 @@ ORDER = (
     "long_sequences.py",
     "variable_length.py",
     "explain.py",
+    "gesture.py",
     "sentiment.py",
     "resume.py",
     "distributed_search.py",
