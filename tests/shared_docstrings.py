@@ -24,7 +24,17 @@ SOURCES = {
 }
 
 # Entries that differ from those of the source on purpose.
-PARTICULAR = {"recurrent_classifier": {"return_sequences", "loss", "metrics", "validation_split", "n_members"}}
+PARTICULAR = {
+    "recurrent_classifier": {
+        "return_sequences",
+        "optimizer",
+        "loss",
+        "metrics",
+        "epochs",
+        "validation_split",
+        "n_members",
+    }
+}
 
 
 def read_modules():

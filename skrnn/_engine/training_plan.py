@@ -46,6 +46,8 @@ class TrainingPlan:
         Fraction of the first training loss by which the training loss must fall within `n_epochs_no_change` epochs, or
         training ends; None to train for all epochs.
     n_epochs_no_change : int
+    min_epochs : int
+        Number of epochs before `tol` may end training.
     verbose : int
     state : TrainedState or None, default=None
         State to continue training from.
@@ -71,6 +73,7 @@ class TrainingPlan:
     min_delta: float
     tol: float | None
     n_epochs_no_change: int
+    min_epochs: int
     verbose: int
     state: TrainedState | None = None
     checkpoint: Checkpoint | None = None

@@ -133,7 +133,7 @@ class TrainingRecord:
     def _no_longer_falls(self):
         """Return whether the training loss has not fallen by the tolerance for some epochs."""
         losses, n = self.history["loss"], self.plan.n_epochs_no_change
-        if self.plan.tol is None or len(losses) <= n:
+        if self.plan.tol is None or len(losses) < self.plan.min_epochs or len(losses) <= n:
             return False
         return min(losses[-n:]) > min(losses[:-n]) - self.plan.tol * abs(losses[0])
 

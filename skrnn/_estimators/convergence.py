@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._common.guide import see
 from skrnn._common.warnings import warn
+from skrnn._data.categories import numeric_columns
 from skrnn._engine.constant_predictions import LossTerms, mean_loss
 from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
@@ -18,6 +19,10 @@ _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned so
 _MARGIN = 0.01  # by which the loss of the best constant is to be undercut
 _LONG = 100  # time steps, over which the state of a cell is hard to train
 _FEW_STEPS = 1000
+_LARGEST_STD, _LARGEST_MEAN = 100.0, 10.0  # of features that a network learns from; the mean in standard deviations
+_SAMPLES_FOR_SCALE = 1000
+_NOTHING_TO_LEARN = 1e-3  # loss of the best constant, relative to that of the first epoch
+_LAST_EPOCHS, _STILL_FALLS = 0.1, 0.01  # fraction of epochs, and by which fraction of the first loss it falls in these
 
 
 def warn_of_convergence(plan, training, state, record):
@@ -41,19 +46,26 @@ def warn_of_convergence(plan, training, state, record):
     # The scale of y adds a constant to a log-likelihood, of which 1% means nothing: 1% less variance is this much less.
     is_likelihood = isinstance(plan.loss, GaussianLoss)
     margin = 0.0 if constant is None else _MARGIN / 2 if is_likelihood else _MARGIN * abs(constant)
-    if constant is not None and min(losses) > constant - margin:
+    is_judged = constant is not None and not 0 <= constant <= _NOTHING_TO_LEARN * losses[0]
+    if is_judged and min(losses) > constant - margin:
         loss = _loss_without_dropout(plan, training, state, min(losses))
         if loss > constant - margin:
             warn(_nothing_learned(plan, training, n_steps, loss, constant), ConvergenceWarning)
             return
     is_cut_off = plan.epochs == MAX_AUTO_EPOCHS and n_steps < AUTO_STEPS
-    if plan.tol is not None and is_cut_off and record.n_epochs == plan.epochs:
+    if plan.tol is not None and is_cut_off and record.n_epochs == plan.epochs and _still_falls(losses):
         warn(
             f"{plan.name} with epochs='auto' reached the limit of {MAX_AUTO_EPOCHS} epochs while its training loss was "
             f"still falling, after {n_steps} gradient steps. Lower batch_size, raise optimizer__learning_rate, or set "
             "epochs to a larger int." + see("faq", "training-does-not-converge"),
             ConvergenceWarning,
         )
+
+
+def _still_falls(losses):
+    """Return whether the losses of epochs have noticeably fallen in the last ones."""
+    n = int(_LAST_EPOCHS * len(losses))
+    return min(losses[-n:]) < min(losses[:-n]) - _STILL_FALLS * abs(losses[0])
 
 
 def _rows(training):
@@ -92,10 +104,28 @@ def _loss_without_dropout(plan, training, state, loss):
     return min(loss, mean_loss(_terms(plan)(y, outputs.astype(np.float64)), weights))
 
 
+def _unsuitable_scale(spec, sequences):
+    """Return a description of the first numeric feature of `X` that is far from standardized, or None."""
+    if spec.embedding is not None:
+        return None
+    few = np.linspace(0, len(sequences) - 1, min(len(sequences), _SAMPLES_FOR_SCALE)).astype(int)
+    values = np.asarray(sequences.take(few), dtype=np.float64).reshape(-1, spec.n_features)
+    values = values[~np.isnan(values).all(axis=1)]  # without padded time steps
+    for column in numeric_columns(spec.n_features, tuple(column for column, _, _ in spec.categories)):
+        mean, std = values[:, column].mean(), values[:, column].std()
+        if std > 0 and (std > _LARGEST_STD or abs(mean) > _LARGEST_MEAN * std):
+            which = "X" if spec.n_features == 1 else f"Feature {column} of X"
+            return f"{which} has mean {mean:.3g} and standard deviation {std:.3g}"
+    return None
+
+
 def _nothing_learned(plan, training, n_steps, loss, constant):
     """Return the message for a network that is no better than a constant, with the remedy that fits."""
     longest = int(training.sequences.lengths.max())
-    if n_steps < _FEW_STEPS:
+    scale = _unsuitable_scale(plan.spec, training.sequences)
+    if scale is not None:
+        remedy = f"{scale}, on which a network hardly learns: standardize X, for example with SequenceScaler."
+    elif n_steps < _FEW_STEPS:
         remedy = f"It trained for {n_steps} gradient steps only: increase epochs, or lower batch_size."
     elif longest > _LONG and plan.spec.patch_size == 1:
         remedy = (

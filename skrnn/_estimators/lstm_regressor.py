@@ -70,8 +70,10 @@ class LSTMRegressor(BaseRecurrentRegressor):
         largest one, are unknown and share one vector. To train it, 1% of the codes, drawn anew in each epoch, are
         treated as unknown. If None, all features are numeric.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-        Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. If an optimizer has no native
-        kernel, training uses ``keras.Model.fit``.
+        Optimizer that minimizes the loss, as in Keras. "auto" is Adam with a learning rate of 0.003 and the gradient of
+        all weights clipped at a norm of 1, unless routed parameters specify other values; "adam" has Keras's learning
+        rate of 0.001 and no clipping. An instance is copied in each fit. If an optimizer has no native kernel, training
+        uses ``keras.Model.fit``.
     loss : str, callable or keras.losses.Loss, default="mse"
         Loss function to minimize, as in Keras, "quantile" or "gaussian". "quantile" is the pinball loss [KB78]_ of the
         quantiles in `quantile`, averaged over quantiles and outputs; they are predicted by `predict` and
@@ -94,8 +96,9 @@ class LSTMRegressor(BaseRecurrentRegressor):
         but at most 1000, so that training on parts of the data, as in cross-validation, takes about as many steps as on
         all of them.
     tol : float, default=1e-4
-        Tolerance of ``epochs="auto"``: training ends when the training loss has not fallen by this fraction of its
-        first value for `patience` epochs, and at least 100 gradient steps. Not used with another value of `epochs`.
+        Tolerance of ``epochs="auto"``: after 1000 gradient steps, training ends when the training loss has not fallen
+        by this fraction of its first value for `patience` epochs, and at least 100 gradient steps. Not used with
+        another value of `epochs`.
     batch_size : int or None, default=32
         Number of samples per gradient update. If None, all samples form a single batch.
     shuffle : bool, default=True

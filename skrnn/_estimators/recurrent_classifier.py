@@ -74,9 +74,11 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         followed by the embeddings. All codes that do not occur in the `X` of the first fit, also those below the
         largest one, are unknown and share one vector. To train it, 1% of the codes, drawn anew in each epoch, are
         treated as unknown. If None, all features are numeric.
-    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-        Optimizer that minimizes the loss, as in Keras. An instance is copied in each fit. If an optimizer has no native
-        kernel, training uses ``keras.Model.fit``.
+    optimizer : str, keras.optimizers.Optimizer or class, default="auto"
+        Optimizer that minimizes the loss, as in Keras. "auto" is Adam with a learning rate of 0.003 and the gradient of
+        all weights clipped at a norm of 1, unless routed parameters specify other values; "adam" has Keras's learning
+        rate of 0.001 and no clipping. An instance is copied in each fit. If an optimizer has no native kernel, training
+        uses ``keras.Model.fit``.
     loss : str, callable or keras.losses.Loss, default="auto"
         Loss function to minimize, as in Keras. "auto" is binary cross-entropy for binary and multilabel targets, and
         sparse categorical cross-entropy for multiclass targets. Labels are one-hot encoded for the losses that require
@@ -87,13 +89,14 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     class_weight : {"balanced"}, dict, list of dict or None, default=None
         Weight of each class in the loss, as a dict that maps labels to weights. "balanced" uses weights inversely
         proportional to the class frequencies. For multilabel targets, pass a list with one dict per label.
-    epochs : int or "auto", default=100
+    epochs : int or "auto", default="auto"
         Maximum number of passes over the training data. If "auto", as many as result in at least 2000 gradient steps,
         but at most 1000, so that training on parts of the data, as in cross-validation, takes about as many steps as on
         all of them.
     tol : float, default=1e-4
-        Tolerance of ``epochs="auto"``: training ends when the training loss has not fallen by this fraction of its
-        first value for `patience` epochs, and at least 100 gradient steps. Not used with another value of `epochs`.
+        Tolerance of ``epochs="auto"``: after 1000 gradient steps, training ends when the training loss has not fallen
+        by this fraction of its first value for `patience` epochs, and at least 100 gradient steps. Not used with
+        another value of `epochs`.
     batch_size : int or None, default=32
         Number of samples per gradient update. If None, all samples form a single batch.
     shuffle : bool, default=True
@@ -227,11 +230,11 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         embedding_dim: int | None = None,
         n_tokens: int | None = None,
         categorical_features: ArrayLike | None = None,
-        optimizer: str | keras.optimizers.Optimizer | type = "adam",
+        optimizer: str | keras.optimizers.Optimizer | type = "auto",
         loss: str | Callable[..., Any] = "auto",
         metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
         class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None,
-        epochs: int | Literal["auto"] = 100,
+        epochs: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
         batch_size: int | None = 32,
         shuffle: bool = True,

@@ -8,8 +8,10 @@ import numpy as np
 
 from skrnn._engine.checkpoint import without_checkpoint
 from skrnn._engine.training_plan import TrainingPlan, number_of_batches
+from skrnn._estimators.default_optimizer import resolved_optimizer
 
 AUTO_STEPS = 2000  # gradient steps with epochs="auto"
+MIN_AUTO_STEPS = 1000  # before `tol` ends training: a loss may begin to fall after hundreds of steps only
 MAX_AUTO_EPOCHS = 1000
 _STEPS_WITHOUT_CHANGE = 100  # that a training loss does not fall for, at least, before training ends
 
@@ -48,14 +50,15 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
     batch_size = n_samples if estimator.batch_size is None else min(estimator.batch_size, n_samples)
     n_batches = number_of_batches(n_samples, batch_size)
     is_auto = isinstance(epochs, str)
+    optimizer, routed = resolved_optimizer(estimator.optimizer, estimator._routed_for_keras())
     return TrainingPlan(
         name=name,
         spec=spec,
-        optimizer=estimator.optimizer,
+        optimizer=optimizer,
         loss=estimator._targets.output()[2],
         metrics=estimator.metrics,
         callbacks=callbacks,
-        routed=estimator._routed_for_keras(),
+        routed=routed,
         seed=estimator._seed,
         mask_layer=estimator._mask_layer(),
         batch_size=batch_size,
@@ -68,6 +71,7 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
         min_delta=estimator.min_delta,
         tol=estimator.tol if is_auto else None,
         n_epochs_no_change=max(estimator.patience, -(-_STEPS_WITHOUT_CHANGE // n_batches)),
+        min_epochs=-(-MIN_AUTO_STEPS // n_batches),
         verbose=int(estimator.verbose),
         state=state,
         checkpoint=None if partial else checkpoint,

@@ -113,6 +113,29 @@ def test_remedies():
         GRUClassifier(**params).fit(X[:, :20], y)
 
 
+@pytest.mark.parametrize("column", [0, 1])
+def test_sequences_that_are_not_standardized(column):
+    X, y = noise()
+    X = np.concatenate([X, X], axis=2)
+    X[..., column] += 100
+    X[0, :2] = np.nan  # padded time steps have no scale
+    with pytest.warns(ConvergenceWarning, match=rf"Feature {column} of X has mean 100 and .*: standardize X"):
+        GRURegressor(4, epochs=20, random_state=0, optimizer__learning_rate=1e-9).fit(X, y)
+    X, y = X[1:], y[1:]
+    X[..., column] = 100  # a constant feature has no scale either
+    with pytest.warns(ConvergenceWarning, match="It trained for 40 gradient steps only"):
+        GRURegressor(4, epochs=20, random_state=0, optimizer__learning_rate=1e-9).fit(X, y)
+
+
+def test_nothing_to_learn():
+    """Nearly all weight is on one class: the loss of the best constant is nearly 0, which no network undercuts."""
+    X, _ = noise()
+    y = np.arange(60) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GRUClassifier(4, epochs=20, random_state=0, class_weight={0: 1000, 1: 0.0001}).fit(X, y)
+
+
 @pytest.mark.parametrize(
     "params",
     [
@@ -157,7 +180,7 @@ def test_targets_per_step_and_members_warn_once(per_step):
 
 def test_the_limit_of_auto_epochs():
     X, y = noise(8)
-    net = GRURegressor(4, epochs="auto", tol=0.0, random_state=0)
+    net = GRURegressor(4, epochs="auto", random_state=0)
     with pytest.warns(
         ConvergenceWarning, match=r"reached the limit of 1000 epochs .*, after 1000 gradient steps\. Lower"
     ):

@@ -36,16 +36,15 @@ def test_auto_is_a_number_of_gradient_steps(n_samples, batch_size, epochs):
         assert net.partial_fit(X, y).n_iter_ == 11
 
 
-@pytest.mark.parametrize("patience", [10, 40])
-def test_training_ends_when_the_loss_no_longer_falls(patience):
-    """The lowest loss of the last epochs is compared with the lowest before, relative to the first one."""
+@pytest.mark.parametrize(("patience", "rate"), [(10, 0.01), (10, 0.0004), (40, 0.0004)])
+def test_training_ends_when_the_loss_no_longer_falls(patience, rate):
+    """The lowest loss of the last epochs is compared with the lowest before, after 1000 steps."""
     X, y = sums(160)
-    net = GRURegressor(4, epochs="auto", tol=1e-2, patience=patience, random_state=0, optimizer__learning_rate=0.01)
+    net = GRURegressor(4, epochs="auto", tol=1e-2, patience=patience, random_state=0, optimizer__learning_rate=rate)
     losses, n = net.fit(X, y).history_["loss"], max(patience, 20)  # 100 steps of 5 batches
-    ends = [
-        k for k in range(n + 1, len(losses) + 1) if min(losses[k - n : k]) > min(losses[: k - n]) - 1e-2 * losses[0]
-    ]
+    ends = [k for k in range(200, len(losses) + 1) if min(losses[k - n : k]) > min(losses[: k - n]) - 1e-2 * losses[0]]
     assert ends[0] == net.n_iter_ < 400
+    assert (net.n_iter_ == 200) == (rate == 0.01)
     exact = GRURegressor(4, epochs=30, tol=1e9, random_state=0).fit(X, y)  # an int is exactly that many
     assert exact.n_iter_ == 30
 

@@ -4,12 +4,14 @@ import inspect
 import pickle
 
 import keras
+import numpy as np
 import pytest
 from conftest import CLASSIFIERS, REGRESSORS, make
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 import skrnn
+from skrnn import GRUClassifier
 
 ESTIMATORS = REGRESSORS + CLASSIFIERS
 
@@ -264,3 +266,35 @@ def test_parameters_set_after_fit_do_not_change_predictions(params, X, y):
     regressor.set_params(**params)
     assert_array_equal(regressor.predict(X), predictions)
     assert regressor.score(X, y) == score
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"optimizer__learning_rate": 0.02},
+        {"optimizer__clipnorm": 0.1},
+        {"optimizer__clipvalue": 0.01},
+        {"optimizer__global_clipnorm": 0.1},
+        {"optimizer__beta_1": 0.5},
+    ],
+    ids=str,
+)
+def test_the_automatic_optimizer_is_adam_with_other_defaults(given):
+    rng = np.random.default_rng(0)
+    X, y = 10 * rng.normal(size=(40, 5, 2)), np.arange(40) % 2
+    automatic = GRUClassifier(4, epochs=5, random_state=0, **given).fit(X, y)
+    clips = any("clip" in name for name in given)
+    defaults = {"optimizer__learning_rate": 0.003} | ({} if clips else {"optimizer__global_clipnorm": 1.0})
+    explicit = GRUClassifier(4, epochs=5, random_state=0, optimizer="adam", **(defaults | given)).fit(X, y)
+    assert_array_equal(automatic.predict_proba(X), explicit.predict_proba(X))
+    assert automatic.get_params()["optimizer"] == "auto"  # and no routed parameters were added
+    assert automatic.get_params().keys() - GRUClassifier().get_params().keys() == given.keys()
+    if "optimizer__learning_rate" not in given:  # the gradients are below the bound
+        of_keras = GRUClassifier(4, epochs=5, random_state=0, optimizer="adam", **given).fit(X, y)
+        assert not np.array_equal(automatic.predict_proba(X), of_keras.predict_proba(X))
+
+
+def test_an_argument_that_adam_lacks():
+    with pytest.raises(ValueError, match="optimizer__momentum is not an argument of Adam"):
+        GRUClassifier(optimizer__momentum=0.9).fit(np.ones((4, 3)), [0, 1, 0, 1])
