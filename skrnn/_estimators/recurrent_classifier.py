@@ -93,7 +93,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         Maximum number of passes over the training data. If "auto", as many as result in at least 2000 gradient steps,
         but at most 1000, so that training on parts of the data, as in cross-validation, takes about as many steps as on
         all of them.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         Tolerance of ``epochs="auto"``: after 1000 gradient steps, training ends when the training loss has not fallen
         by this fraction of its first value for `patience` epochs, and at least 100 gradient steps. Not used with
         another value of `epochs`.
@@ -235,7 +235,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
         metrics: str | Sequence[Any] | Callable[..., Any] | None = None,
         class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None,
         epochs: int | Literal["auto"] = "auto",
-        tol: float = 1e-4,
+        tol: float = 1e-3,
         batch_size: int | None = 32,
         shuffle: bool = True,
         validation_split: float | Splitter | None = None,
