@@ -80,7 +80,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
             Training sequences. Each row of a 2-D array is a univariate sequence. Multivariate sequences are passed as a
             3-D array, as a list of arrays of shape (n_timesteps, n_features) that may differ in length, or as
             `Sequences`, which are not copied.
-        y : None
+        y : None, default=None
             Ignored.
         X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
             Validation sequences, used instead of those that ``validation_split`` holds out. A Pipeline transforms them
@@ -123,7 +123,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Training sequences.
-        y : None
+        y : None, default=None
             Ignored.
 
         Returns
@@ -321,6 +321,15 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
             As in `transform`.
         TypeError
             As in `transform`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceAutoencoder
+        >>> sequences = [np.zeros((n, 2)) for n in (3, 5, 4)]
+        >>> autoencoder = SequenceAutoencoder(units=8, n_components=2, epochs=1, random_state=0).fit(sequences)
+        >>> [sequence.shape for sequence in autoencoder.reconstruct(sequences)]
+        [(3, 2), (5, 2), (4, 2)]
         """
         outputs, data = self._outputs(X)
         return self._in_layout(self._in_dimensions(outputs), data)
@@ -390,7 +399,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences in the layout of the training data.
-        y : None
+        y : None, default=None
             Ignored.
 
         Returns

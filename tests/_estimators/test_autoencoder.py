@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from children import run_code
 from conftest import needs_kernels, with_padded_steps
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -340,3 +341,43 @@ def test_unscaled_features_are_warned_of(X):
         autoencoder().fit(X * [1, 1000, 1])
     with pytest.warns(UnscaledTargetWarning, match="^X has mean"):
         autoencoder().fit(X[..., 0] + 1000)
+
+
+LOADED_WITHOUT_SKRNN = """
+import sys
+sys.modules["skrnn"] = None  # importing it raises from here on
+import keras, numpy as np
+
+np.save("outputs.npy", keras.saving.load_model("model.keras").predict_on_batch(np.load("inputs.npy")))
+"""
+
+
+@pytest.mark.slow
+# Keras 3.15 converts variables to arrays when it saves a model, in a way that NumPy 2 deprecates.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_saved_model_needs_no_skrnn(tmp_path, X_masked):
+    model = autoencoder(units=(6, 4), bidirectional=True).fit(X_masked)
+    model.model_.save(tmp_path / "model.keras")
+    np.save(tmp_path / "inputs.npy", model.model_input(X_masked[5:]))
+    run_code(LOADED_WITHOUT_SKRNN, cwd=tmp_path)
+    assert_allclose(np.load(tmp_path / "outputs.npy"), model.reconstruct(X_masked[5:]), atol=1e-5)
+
+
+FITTED_WITHOUT_KERAS = """
+import sys
+import numpy as np
+from skrnn import SequenceAutoencoder
+
+X = np.random.default_rng(0).normal(size=(40, 5, 3))
+model = SequenceAutoencoder(units=6, n_components=2, epochs=2, random_state=0).fit(X)
+model.inverse_transform(model.transform(X)), model.reconstruct(X), model.score(X)
+print(repr(model.transform(X).tobytes()))
+print([name for name in ("tensorflow", "keras", "scikeras") if name in sys.modules])
+"""
+
+
+@needs_kernels
+def test_a_fresh_process_imports_no_keras_and_computes_the_same(X):
+    codes, imported = run_code(FITTED_WITHOUT_KERAS).stdout.splitlines()[-2:]
+    assert imported == "[]"
+    assert codes == repr(autoencoder().fit(X).transform(X).tobytes())
