@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import _regression_dataset, estimator_checks
 import skrnn
 
 ESTIMATORS = REGRESSORS + CLASSIFIERS
+TRANSFORMERS = ("SequenceAutoencoder",)
 FIXED_CELLS = [name for name in ESTIMATORS if not name.startswith("Recurrent")]  # the others are these with a parameter
 
 WEIGHT_CHECK = "check_sample_weight_equivalence_on_dense_data"
@@ -52,6 +53,10 @@ if OLD_TENSORFLOW:  # there a row's prediction depends on its place among others
     ROUNDED_CHECKS |= {"check_methods_sample_order_invariance", "check_methods_subset_invariance"}
 
 
+# Some checks pass features of mean 100, which an autoencoder would have to reconstruct.
+OF_LARGE_FEATURES = pytest.mark.filterwarnings("ignore::skrnn.exceptions.UnscaledTargetWarning")
+
+
 def checks_of(name, only=None, **params):
     """Every check of an estimator, or those named."""
     for estimator, check in estimator_checks_generator(getattr(skrnn, name)(**params)):
@@ -60,6 +65,8 @@ def checks_of(name, only=None, **params):
         marks = []
         if name not in SHORT or params:
             marks.append(pytest.mark.slow)
+        if name in TRANSFORMERS:
+            marks.append(OF_LARGE_FEATURES)
         if check.func.__name__ in ROUNDED_CHECKS and params.get("dtype") != "float64":
             marks.append(ROUNDING)
         yield pytest.param(estimator, check, id=f"{name}-{check_name(check)}", marks=marks)
@@ -75,7 +82,9 @@ def run(check, estimator):
         pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize(("estimator", "check"), [case for name in ESTIMATORS for case in checks_of(name)])
+@pytest.mark.parametrize(
+    ("estimator", "check"), [case for name in ESTIMATORS + TRANSFORMERS for case in checks_of(name)]
+)
 def test_check_of_default_instance(estimator, check):
     run(check, estimator)
 
@@ -112,6 +121,20 @@ def test_tags_are_true(name):
         assert not tags.classifier_tags.poor_score
 
 
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_tags_of_transformers_are_true(name):
+    estimator = getattr(skrnn, name)()
+    tags = get_tags(estimator)
+    assert not is_regressor(estimator)
+    assert not is_classifier(estimator)
+    assert tags.transformer_tags.preserves_dtype == ["float64"]
+    assert not tags.target_tags.required
+    assert tags.input_tags.three_d_array
+    assert tags.input_tags.two_d_array
+    assert not tags.input_tags.allow_nan
+    assert not tags.non_deterministic
+
+
 @pytest.mark.parametrize("name", ["GRURegressor", pytest.param("LSTMRegressor", marks=pytest.mark.slow)])
 def test_poor_score_is_a_matter_of_epochs(name):
     # What check_regressors_train would ask for without the tag.
@@ -131,6 +154,9 @@ def test_checks_are_those_of_what_the_estimators_are():
         assert {WEIGHT_CHECK, "check_methods_subset_invariance", "check_methods_sample_order_invariance"} <= names[name]
     for name in REGRESSORS:
         assert {"check_regressors_train", "check_regressor_multioutput", "check_regressors_int"} <= names[name]
+    for name in TRANSFORMERS:
+        checks = {check.func.__name__ for _, check in estimator_checks_generator(getattr(skrnn, name)())}
+        assert {"check_transformer_general", "check_transformer_preserve_dtypes", "check_fit_idempotent"} <= checks
     for name in CLASSIFIERS:
         assert {
             "check_classifiers_train",

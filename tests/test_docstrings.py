@@ -57,12 +57,14 @@ WITHOUT_EXAMPLE = {
 # What numpydoc finds in single objects, and why it stays.
 FINDINGS = {
     **{
-        f"skrnn.{cell}{kind}": {
+        f"skrnn.{name}": {
             "PR02": "Routed parameters are documented, but __signature__ leaves them out: scikit-learn's checks pass "
             "every parameter of a signature by name."
         }
-        for cell in ("GRU", "LSTM", "Recurrent")
-        for kind in ("Regressor", "Classifier")
+        for name in (
+            *(f"{cell}{kind}" for cell in ("GRU", "LSTM", "Recurrent") for kind in ("Regressor", "Classifier")),
+            "SequenceAutoencoder",
+        )
     },
     "skrnn.PanelTimeSeriesSplit.split": {
         "RT01": "It returns a generator and documents what that yields, as scikit-learn's splitters do; being no "
@@ -313,6 +315,7 @@ def test_all_estimators_have_the_attributes_of_one():
 
 # ---------------------------------------------------------------------- entries that the estimators share
 
+_KINDS_OF_TARGETS = ("regressor", "classifier")
 _CELLS = {"gru": "GRU", "lstm": "LSTM", "recurrent": "Recurrent"}
 
 
@@ -322,10 +325,11 @@ def test_shared_entries_are_equal(capsys):
 
 def test_every_entry_is_compared():
     modules = shared_docstrings.read_modules()
-    assert modules.keys() == {f"{cell}_{kind}" for cell in _CELLS for kind in ("regressor", "classifier")}
+    classes = {f"{cell}_{kind}": f"{_CELLS[cell]}{kind.capitalize()}" for cell in _CELLS for kind in _KINDS_OF_TARGETS}
+    classes["sequence_autoencoder"] = "SequenceAutoencoder"
+    assert modules.keys() == classes.keys()
     for name, code in modules.items():
-        cell, kind = name.split("_")
-        path = f"skrnn.{_CELLS[cell]}{kind.capitalize()}"
+        path = f"skrnn.{classes[name]}"
         expected = [
             (section, entry)
             for section in shared_docstrings.SECTIONS

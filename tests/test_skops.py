@@ -24,6 +24,7 @@ from skrnn import (
     PanelTimeSeriesSplit,
     RecurrentClassifier,
     RecurrentRegressor,
+    SequenceAutoencoder,
     SequenceForecaster,
     SequenceScaler,
     SequenceTokenizer,
@@ -80,6 +81,10 @@ CASES = {
         lambda: GRUClassifier(**SMALL).fit(Y.reshape(20, 3), np.where(Y[::3] > 0, "up", "down")),
         lambda model: model.predict_proba(Y.reshape(20, 3)),
     ),
+    "autoencoder": (
+        lambda: SequenceAutoencoder(**SMALL).fit(Y.reshape(20, 3)),
+        lambda model: [*model.transform(Y.reshape(20, 3)).T, *model.reconstruct(Y.reshape(20, 3)).T],
+    ),
     "calendar": (
         lambda: CalendarFeatures().fit(ROWS),
         lambda calendar: calendar.transform(ROWS),
@@ -125,6 +130,7 @@ def test_what_is_fitted(name, written):
         GRUClassifier(7),
         LSTMClassifier(7),
         RecurrentClassifier("lstm", 7),
+        SequenceAutoencoder("lstm", 7),
         SequenceForecaster(window=7),
         CalendarFeatures(),
         SequenceScaler(),

@@ -14,6 +14,7 @@ PAGES = (
     "forecasting",
     "panels",
     "text",
+    "autoencoders",
     "comparing",
     "features",
     "explanations",

@@ -68,10 +68,9 @@ def _still_falls(losses):
     return min(losses[-n:]) < min(losses[:-n]) - _STILL_FALLS * abs(losses[0])
 
 
-def _rows(training):
-    """Return the targets of the training samples, and their weights."""
-    rows = training.target_rows
-    return training.targets.values[rows].astype(np.float64), training.targets.weights[rows].astype(np.float64)
+def _as_float64(terms):
+    """Return targets and their weights in double precision."""
+    return tuple(array.astype(np.float64) for array in terms)
 
 
 def _terms(plan):
@@ -84,7 +83,7 @@ def _loss_of_best_constant(plan, training):
     terms = _terms(plan)
     if terms is None:
         return None
-    y, weights = _rows(training)
+    y, weights = _as_float64(training.distinct_terms)
     known = y[:, ~np.isnan(y).all(axis=0)]
     if (np.nanmin(known, axis=0) == np.nanmax(known, axis=0)).all():
         return None
@@ -100,7 +99,7 @@ def _loss_without_dropout(plan, training, state, loss):
     if training.targets.per_step:
         lengths = training.sequences.lengths
         outputs = outputs[np.arange(outputs.shape[1]) < lengths[:, None]]
-    y, weights = _rows(training)
+    y, weights = _as_float64(training.terms)
     return min(loss, mean_loss(_terms(plan)(y, outputs.astype(np.float64)), weights))
 
 
@@ -134,8 +133,11 @@ def _nothing_learned(plan, training, n_steps, loss, constant):
         )
     else:
         remedy = "Raise optimizer__learning_rate, for example to 0.01, or set optimizer__clipnorm=1.0."
+    constant_kind, otherwise = "prediction", "If y does not depend on X, no setting helps."
+    if training.targets.are_inputs:
+        constant_kind, otherwise = "reconstruction", "If sequences have nothing in common, increase n_components."
     return (
-        f"The training loss of {plan.name}, {loss:.4g}, is not 1% below that of the best constant prediction, "
-        f"{constant:.4g}: the network has learned nothing from X. {remedy} If y does not depend on X, no setting helps."
+        f"The training loss of {plan.name}, {loss:.4g}, is not 1% below that of the best constant {constant_kind}, "
+        f"{constant:.4g}: the network has learned nothing from X. {remedy} {otherwise}"
         + see("faq", "training-does-not-converge")
     )

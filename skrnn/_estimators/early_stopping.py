@@ -56,12 +56,13 @@ def check_validation(estimator, validation):
         raise ValueError(
             f"early_stopping=True requires a validation set, but {name} got validation_split="
             f"{estimator.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
-            "and y_val to fit."
+            "to fit."
         )
-    targets, reason = validation.targets.values[validation.target_rows], None
-    n_targets = int((~np.isnan(targets).all(axis=1)).sum())
+    reason, are_inputs = None, validation.targets.are_inputs
+    targets = None if are_inputs else validation.targets.values[validation.target_rows]
+    n_targets = len(validation) if targets is None else int((~np.isnan(targets).all(axis=1)).sum())
     if n_targets < _MIN_SAMPLES:
-        reason = f"{n_targets} validation {'targets' if validation.targets.per_step else 'samples'}"
+        reason = f"{n_targets} validation {'targets' if validation.targets.per_step and not are_inputs else 'samples'}"
     elif n_classes is not None:
         _, counts = np.unique(targets, axis=0, return_counts=True)
         if len(counts) < n_classes or counts.min() < _MIN_OF_CLASS:

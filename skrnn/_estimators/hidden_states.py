@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.guide import see
 from skrnn._engine.hidden_states import hidden_states, n_hidden_states
-from skrnn._estimators.members import members_of, outputs_of_members
+from skrnn._estimators.members import members_of
 
 
 class HiddenStatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -65,8 +65,8 @@ class HiddenStatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 "return_sequences=True: it has no features of a sequence as a whole. Use hidden_states(X), which "
                 "returns the states at all time steps." + see("features", "states-at-all-time-steps")
             )
-        states, _ = outputs_of_members(self, X, hidden_states, every_step=False)
-        return _side_by_side(states)
+        data = self._schema.read(self, X)
+        return _side_by_side(self._outputs_of_sequences(data.sequences, hidden_states, every_step=False))
 
     def hidden_states(self, X: ArrayLike) -> NDArray[Any]:
         """Return the outputs of the last recurrent layer at all time steps.
@@ -107,7 +107,9 @@ class HiddenStatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         >>> bool((states[:, -1] == reg.transform(X)).all())
         True
         """
-        states, data = outputs_of_members(self, X, hidden_states, every_step=True)
+        check_is_fitted(self)
+        data = self._schema.read(self, X)
+        states = self._outputs_of_sequences(data.sequences, hidden_states, every_step=True)
         return _in_layout(_side_by_side(states), data, self._spec.patch_size)
 
     @property

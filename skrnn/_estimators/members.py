@@ -7,15 +7,11 @@ from functools import partial as partial_call
 from threading import Lock
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.warnings import collected, warn
 from skrnn._engine.checkpoint import Checkpoint, without_checkpoint
 from skrnn._engine.distribution_losses import GaussianLoss, point_predictions
-from skrnn._engine.memory_error import memory_error
 from skrnn._engine.metrics import as_list
-from skrnn._engine.native.tables import PREDICTED_AT_ONCE
-from skrnn._engine.prediction import predict
 from skrnn._engine.threads import run_side_by_side
 from skrnn._engine.training import needs_all_cores
 from skrnn._estimators.network_spec import network_spec
@@ -25,30 +21,6 @@ from skrnn._estimators.training_plan import seed_of, training_plan
 def members_of(estimator):
     """Return the fitted estimators with one network each, of which an estimator consists: itself if it has one."""
     return getattr(estimator, "members_", [estimator])
-
-
-def outputs_of_members(estimator, X, compute=predict, **options):
-    """Return the outputs of the network of each member as a list, and `X` as it was read.
-
-    Parameters
-    ----------
-    estimator : BaseRecurrent
-    X : array-like
-    compute : callable, default=predict
-        Function that returns the outputs of a network, with the arguments of `predict`.
-    **options
-        Further arguments of this function.
-    """
-    check_is_fitted(estimator)
-    data = estimator._schema.read(estimator, X)
-    name, mask_layer = type(estimator).__name__, estimator._mask_layer()
-    remedy = "Cut the sequences into shorter windows, or fit with fewer units."
-    with memory_error(name, min(PREDICTED_AT_ONCE, len(data)), data.sequences.n_timesteps, remedy):
-        outputs = [
-            compute(estimator._spec, member._state, data.sequences, mask_layer=mask_layer, **options)
-            for member in members_of(estimator)
-        ]
-    return outputs, data
 
 
 def mean_outputs(outputs):
