@@ -13,6 +13,7 @@ TESTS = Path(__file__).parent
 # A module imports only from its own layer and from those to the right of it.
 LAYERS = [
     *("__main__", "_self_test", "__init__"),
+    "_outliers",
     *("_model_selection", "_forecasting", "_estimators", "_engine", "_windows", "_preprocessing", "_plotting"),
     *("metrics", "_data"),
     *("datasets", "_common", "exceptions"),
