@@ -24,6 +24,7 @@ _HOME = {
     "RecurrentClassifier": "skrnn._estimators.recurrent_classifier",
     "RecurrentRegressor": "skrnn._estimators.recurrent_regressor",
     "SKOPS_TRUSTED": "skrnn._common.skops",
+    "SequenceAutoencoder": "skrnn._estimators.sequence_autoencoder",
     "SequenceForecaster": "skrnn._forecasting.forecaster",
     "SequenceOutlierDetector": "skrnn._outliers.outlier_detector",
     "SequenceScaler": "skrnn._preprocessing.scaler",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from skrnn._estimators.lstm_regressor import LSTMRegressor as LSTMRegressor
     from skrnn._estimators.recurrent_classifier import RecurrentClassifier as RecurrentClassifier
     from skrnn._estimators.recurrent_regressor import RecurrentRegressor as RecurrentRegressor
+    from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder as SequenceAutoencoder
     from skrnn._forecasting.forecaster import SequenceForecaster as SequenceForecaster
     from skrnn._model_selection.backtest import backtest as backtest
     from skrnn._model_selection.cell_comparison import CellComparison as CellComparison

@@ -150,7 +150,7 @@ def test_no_module_imports_itself_by_way_of_others():
 
 def test_a_cycle_is_found():
     assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
-    assert "skrnn._engine.network" in GRAPH["skrnn._estimators.base"]
+    assert "skrnn._engine.network" in GRAPH["skrnn._estimators.network_estimator"]
 
 
 # ---------------------------------------------------------------------- files

@@ -10,6 +10,7 @@ SKOPS_TRUSTED = [
     "skrnn._estimators.lstm_regressor.LSTMRegressor",
     "skrnn._estimators.recurrent_classifier.RecurrentClassifier",
     "skrnn._estimators.recurrent_regressor.RecurrentRegressor",
+    "skrnn._estimators.sequence_autoencoder.SequenceAutoencoder",
     "skrnn._forecasting.forecaster.SequenceForecaster",
     "skrnn._model_selection.panel_split.PanelTimeSeriesSplit",
     "skrnn._outliers.outlier_detector.SequenceOutlierDetector",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Targets:
     weights: NDArray[Any]
     starts: NDArray[Any]
     per_step: bool
+
+    are_inputs: ClassVar[bool] = False
 
     def take(self, indices):
         """Return the targets of selected samples, over the same buffer."""
@@ -68,6 +70,13 @@ class Targets:
             return self.starts
         before = np.cumsum(lengths) - lengths
         return np.repeat(self.starts - before, lengths) + np.arange(lengths.sum())
+
+    def terms(self, lengths):
+        """Return the targets and weights that belong to the samples, in order."""
+        rows = self.rows(lengths)
+        return self.values[rows], self.weights[rows]
+
+    distinct_terms = terms
 
     def has_missing(self, lengths):
         """Return whether targets of the samples are missing."""

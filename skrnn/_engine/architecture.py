@@ -99,12 +99,13 @@ class Architecture:
         self._cell = cell
         self._library = LIBRARIES[spec.dtype]
         directions = 2 if spec.bidirectional else 1
-        n_layers, n_dense = len(spec.units), len(spec.dense_units) + 1
-        table = np.zeros(tables.N_HEAD + (n_layers * directions + n_dense) * tables.N_ROW, np.int64)
+        n_layers, n_dense = len(spec.recurrent_units), len(spec.dense_units) + 1
+        has_bottleneck = spec.n_components is not None
+        table = np.zeros(tables.N_HEAD + (n_layers * directions + n_dense + has_bottleneck) * tables.N_ROW, np.int64)
         self._size, self.n_variables = 0, int(spec.embedding is not None) + len(spec.categories)
         self._blocks: list[_Block] = []
         self._vectors: set[int] = set()  # variables with one axis; all others have two
-        self.directions, self.n_layers, self.n_dense = directions, n_layers, n_dense
+        self.directions, self.n_layers, self._n_dense = directions, n_layers, n_dense + has_bottleneck
         rows = table[tables.N_HEAD :].reshape(-1, tables.N_ROW)
         n_inputs = spec.n_inputs
         table[[tables.N_LAYERS, tables.DIRECTIONS, tables.EVERY_STEP]] = n_layers, directions, spec.return_sequences
@@ -113,12 +114,15 @@ class Architecture:
         table[[tables.GATES, tables.RECORD, tables.SLOPES]] = cell.gates, cell.record, cell.slopes
         table[[tables.INPUT_SLOPES, tables.SEPARATE]] = cell.input_slopes, cell.separate
         table[[tables.DROPS, tables.DROPS_STATE]] = spec.dropout > 0, spec.recurrent_dropout > 0
-        for depth, units in enumerate(spec.units):
+        table[tables.BOTTLENECK] = spec.bottleneck
+        for depth, units in enumerate(spec.recurrent_units):
             for direction in range(directions):
                 self._add_recurrent(rows[depth * directions + direction], n_inputs, units)
             n_inputs = directions * units
-        activations = ["relu"] * len(spec.dense_units) + [spec.output_activation]
-        self._activations = activations
+            if depth == spec.bottleneck:
+                self._add_dense(rows[-1], n_inputs, spec.n_components)
+                n_inputs = spec.n_components
+        self._activations = ["relu"] * len(spec.dense_units) + [spec.output_activation] + [None] * has_bottleneck
         for depth, units in enumerate((*spec.dense_units, spec.n_outputs)):
             self._add_dense(rows[n_layers * directions + depth], n_inputs, units)
             n_inputs = units
@@ -231,6 +235,9 @@ class Architecture:
             kernels |= {tables.REVERSE: "reverse", tables.ADD_REVERSED: "add_reversed"}
         if spec.pooling != "last":
             kernels |= {tables.POOL: f"pool_{spec.pooling}", tables.POOL_BACK: f"pool_{spec.pooling}_back"}
+        if spec.n_components is not None:
+            kernels |= {tables.REPEAT: "repeat_codes", tables.REPEAT_BACK: "repeat_codes_back"}
+            kernels[tables.REVERSE] = "reverse"
         if spec.bidirectional or spec.dropout or spec.pooling != "last":
             kernels[tables.DISTRIBUTE] = "distribute"
         return kernels
@@ -272,7 +279,7 @@ class Architecture:
 
     def new_offsets(self) -> NDArray[Any]:
         """Return an empty table for the offsets of arrays in the memory of a thread."""
-        return np.zeros(tables.n_offsets(self.n_layers, self.directions, self.n_dense), np.int64)
+        return np.zeros(tables.n_offsets(self.n_layers, self.directions, self._n_dense), np.int64)
 
 
 def aligned_zeros(n: int, dtype: Any) -> NDArray[Any]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from skrnn._data.row_labels import positions_dtype
 from skrnn._data.sequences import Sequences
-from skrnn._data.targets import Targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +19,7 @@ class Dataset:
     """Sequences with their targets."""
 
     sequences: Sequences
-    targets: Targets
+    targets: Any  # Targets or InputTargets
 
     def __len__(self):
         return len(self.sequences)
@@ -49,6 +48,16 @@ class Dataset:
     def has_missing_targets(self):
         """Whether targets are NaN."""
         return self.targets.has_missing(self.sequences.lengths)
+
+    @property
+    def terms(self):
+        """Targets and weights of all terms of the loss, in the order of samples and valid time steps."""
+        return self.targets.terms(self.sequences.lengths)
+
+    @property
+    def distinct_terms(self):
+        """Targets, and total weights, of distinct rows of targets."""
+        return self.targets.distinct_terms(self.sequences.lengths)
 
     @property
     def target_rows(self):

@@ -1,4 +1,4 @@
-"""Patches of time steps, and pooling over steps, as stock Keras layers and operations."""
+"""Patches of time steps, pooling over steps, and codes at each step, as stock Keras layers and operations."""
 
 from __future__ import annotations
 
@@ -89,3 +89,54 @@ def pooled(hidden, is_valid, spec):
     if is_valid is not None:
         hidden = keras.ops.where(is_valid, hidden, MASK_VALUE)
     return keras.layers.GlobalMaxPooling1D(dtype=spec.dtype, name="pooling")(hidden)
+
+
+def reversed_steps(hidden, is_valid):
+    """Return the valid time steps in reverse, followed by the padded ones.
+
+    Parameters
+    ----------
+    hidden : KerasTensor of shape (n_samples, n_timesteps, n_features)
+    is_valid : KerasTensor of bool, shape (n_samples, n_timesteps, 1), or None
+        None if all time steps are valid.
+    """
+    from keras import ops
+
+    if is_valid is None:
+        return ops.flip(hidden, axis=1)
+    is_valid = ops.cast(is_valid, "int32")
+    step = ops.cumsum(ops.ones_like(is_valid), axis=1) - 1
+    last = ops.sum(is_valid, axis=1, keepdims=True) - 1
+    source = ops.where(ops.cast(is_valid, "bool"), last - step, step)
+    return ops.take_along_axis(hidden, source, axis=1)
+
+
+def repeated(codes, inputs, is_valid, spec, n_timesteps):
+    """Return codes of sequences, repeated at each time step.
+
+    Parameters
+    ----------
+    codes : KerasTensor of shape (n_samples, n_components)
+    inputs : KerasTensor of shape (n_samples, n_timesteps, n_features)
+        Input of the network, which has the number of time steps if `n_timesteps` is None.
+    is_valid : KerasTensor of bool, shape (n_samples, n_timesteps, 1), or None
+        None if all time steps are valid.
+    spec : NetworkSpec
+    n_timesteps : int or None
+        Static length of the time axis.
+
+    Returns
+    -------
+    KerasTensor of shape (n_samples, n_timesteps, n_components)
+        Padded time steps are masked.
+    """
+    from keras import layers, ops
+
+    if is_valid is None and n_timesteps is not None:
+        return layers.RepeatVector(n_timesteps, dtype=spec.dtype, name="repeat")(codes)
+    codes = ops.expand_dims(codes, 1)
+    if is_valid is None:
+        return codes + ops.zeros_like(ops.take(inputs, [0], axis=-1))  # `RepeatVector` needs the length
+    return layers.Masking(mask_value=MASK_VALUE, dtype=spec.dtype, name="masking_of_codes")(
+        ops.where(is_valid, codes, MASK_VALUE)
+    )

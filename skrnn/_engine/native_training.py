@@ -240,9 +240,10 @@ def _batch_of(dataset, samples):
 def _set_targets(job, dataset, loss):
     """Set the targets and the loss of a job."""
     spec, targets = job.architecture.spec, dataset.targets
-    job.set(tables.TARGETS, np.ascontiguousarray(targets.values, spec.dtype))
     job.set(tables.WEIGHTS, np.ascontiguousarray(targets.weights, spec.dtype))
-    job.set_positions(tables.TARGET_STARTS, targets.starts)
+    if not targets.are_inputs:
+        job.set(tables.TARGETS, np.ascontiguousarray(targets.values, spec.dtype))
+        job.set_positions(tables.TARGET_STARTS, targets.starts)
     job.table[tables.TARGET_COLUMNS] = targets.values.shape[1]
     if isinstance(loss, NativeLoss):
         job.set(tables.LOSS_PARAMETERS, np.array([*loss.parameters, 0.0]))

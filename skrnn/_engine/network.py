@@ -13,7 +13,7 @@ from skrnn._common.state import stored_as
 from skrnn._data.categories import numeric_columns
 from skrnn._engine.cells import CELLS, recurrent_layer
 from skrnn._engine.initializers import initial_value
-from skrnn._engine.keras_steps import MASK_VALUE, patched, pooled, valid_steps
+from skrnn._engine.keras_steps import MASK_VALUE, patched, pooled, repeated, reversed_steps, valid_steps
 from skrnn._engine.tensorflow_process import clear_kernel_cache
 
 
@@ -37,6 +37,17 @@ class NetworkSpec:
     categories: tuple[tuple[int, int, int], ...] = ()  # (column, n_rows, embedding_dim) of each categorical feature
     patch_size: int = 1  # time steps per step of the recurrent layers
     pooling: str = "last"  # or "mean" or "max"
+    n_components: int | None = None  # size of the codes between encoder and decoder; `units` are those of the encoder
+
+    @property
+    def recurrent_units(self):
+        """Units of all recurrent layers: those of the encoder, then those of the decoder, which mirror them."""
+        return self.units if self.n_components is None else self.units + self.units[::-1]
+
+    @property
+    def bottleneck(self):
+        """Index of the last layer of the encoder, or -1 if there is no decoder."""
+        return -1 if self.n_components is None else len(self.units) - 1
 
     @property
     def n_inputs(self):
@@ -88,21 +99,27 @@ def build_network(spec, seed, *, mask="layer", n_timesteps=None, name="recurrent
         if spec.categories:
             hidden = _with_embeddings(inputs, spec, seeds, mask)
     is_valid = None
-    if mask == "layer" and (spec.patch_size > 1 or spec.pooling == "max"):
+    if mask == "layer" and (spec.patch_size > 1 or spec.pooling == "max" or spec.n_components is not None):
         is_valid = valid_steps(inputs, hidden, spec)
     if spec.patch_size > 1:
         hidden, is_valid = patched(hidden, is_valid, spec, n_timesteps)
+    if spec.n_components is not None:
+        hidden = reversed_steps(hidden, is_valid)
     if mask == "layer" and (spec.embedding is None or spec.patch_size > 1):
         hidden = keras.layers.Masking(mask_value=MASK_VALUE, dtype=spec.dtype, name="masking")(hidden)
-    for depth, units in enumerate(spec.units):
-        is_pooled = spec.pooling != "last" and depth == len(spec.units) - 1
-        every_step = spec.return_sequences or is_pooled or depth < len(spec.units) - 1
+    last = len(spec.recurrent_units) - 1
+    for depth, units in enumerate(spec.recurrent_units):
+        is_pooled = spec.pooling != "last" and depth == last
+        every_step = depth != spec.bottleneck and (spec.return_sequences or is_pooled or depth < last)
         hidden = _recurrent(spec, units, every_step, seeds, depth)(hidden)
         if is_pooled:
             hidden = pooled(hidden, is_valid, spec)
         if spec.dropout:
             layer = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.dtype, name=f"dropout_{depth}")
             hidden = layer(hidden)
+        if depth == spec.bottleneck:
+            codes = _dense(spec.n_components, None, spec, seeds, "codes")(hidden)
+            hidden = repeated(codes, inputs, is_valid, spec, n_timesteps)
     for depth, units in enumerate(spec.dense_units):
         hidden = _dense(units, "relu", spec, seeds, f"dense_{depth}")(hidden)
     outputs = _dense(spec.n_outputs, spec.output_activation, spec, seeds, "output")(hidden)
@@ -189,13 +206,16 @@ def variables_of(spec):
     if spec.embedding is not None:
         weights.append(("embedding/embeddings", spec.embedding))
     weights += [(f"embedding_{column}/embeddings", (n_rows, dim)) for column, n_rows, dim in spec.categories]
-    for depth, units in enumerate(spec.units):
+    for depth, units in enumerate(spec.recurrent_units):
         layers = [f"recurrent_{depth}"]
         if spec.bidirectional:
             layers = [f"bidirectional_{depth}/{direction}_{depth}" for direction in ("forward", "backward")]
         weights += [(f"{layer}/{path}", shape) for layer in layers for path, shape in cell.weights(n_inputs, units)]
         n_generators += len(layers) + bool(spec.dropout)
         n_inputs = len(layers) * units
+        if depth == spec.bottleneck:
+            weights += [("codes/kernel", (n_inputs, spec.n_components)), ("codes/bias", (spec.n_components,))]
+            n_inputs = spec.n_components
     names = [f"dense_{depth}" for depth in range(len(spec.dense_units))]
     for name, units in zip([*names, "output"], [*spec.dense_units, spec.n_outputs], strict=True):
         weights += [(f"{name}/kernel", (n_inputs, units)), (f"{name}/bias", (units,))]

@@ -55,10 +55,9 @@ def warn_of_convergence(plan, training, state, record):
         )
 
 
-def _rows(training):
-    """Return the targets of the training samples, and their weights."""
-    rows = training.target_rows
-    return training.targets.values[rows].astype(np.float64), training.targets.weights[rows].astype(np.float64)
+def _as_float64(terms):
+    """Return targets and their weights in double precision."""
+    return tuple(array.astype(np.float64) for array in terms)
 
 
 def _terms(plan):
@@ -71,7 +70,7 @@ def _loss_of_best_constant(plan, training):
     terms = _terms(plan)
     if terms is None:
         return None
-    y, weights = _rows(training)
+    y, weights = _as_float64(training.distinct_terms)
     known = y[:, ~np.isnan(y).all(axis=0)]
     if (np.nanmin(known, axis=0) == np.nanmax(known, axis=0)).all():
         return None
@@ -87,7 +86,7 @@ def _loss_without_dropout(plan, training, state, loss):
     if training.targets.per_step:
         lengths = training.sequences.lengths
         outputs = outputs[np.arange(outputs.shape[1]) < lengths[:, None]]
-    y, weights = _rows(training)
+    y, weights = _as_float64(training.terms)
     return min(loss, mean_loss(_terms(plan)(y, outputs.astype(np.float64)), weights))
 
 

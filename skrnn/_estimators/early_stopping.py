@@ -47,7 +47,7 @@ def check_validation(estimator, validation):
         raise ValueError(
             f"early_stopping=True requires a validation set, but {name} got validation_split="
             f"{estimator.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
-            "and y_val to fit."
+            "to fit."
         )
     n_samples, reason = len(validation), None
     if n_samples < _MIN_SAMPLES:

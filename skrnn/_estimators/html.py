@@ -47,6 +47,10 @@ def network_summary(estimator):
     if spec.categories:
         n = len(spec.categories)
         layers.insert(0, f"embedding{'s' if n > 1 else ''} of {n} categorical feature{'s' if n > 1 else ''}")
+    if spec.n_components is not None:
+        layers[-1] = f"encoder of {layers[-1]}"
+        layers.append(f"{spec.n_components} component{'s' if spec.n_components > 1 else ''}")
+        layers.append(f"decoder with {_joined(spec.units[::-1])} units")
     if spec.patch_size > 1:
         layers.insert(-1, f"patches of {spec.patch_size} time steps")
     if spec.pooling != "last":

@@ -215,6 +215,16 @@ def gather_targets(w, net, job, steps, first, y, weights):
                 y[row * columns + k] = targets[source * columns + k]
 
 
+@kernel("FNNIF")
+def gather_weights(w, job, steps, first, weights):
+    """Copy the weights of samples, for rows of the order, to each of their packed time steps."""
+    all_weights = floats_at(w, job[WEIGHTS])
+    for i in range(steps[1]):
+        sample = sample_of(job, first + i)
+        for t in range(length_of(job, sample)):
+            weights[offset_at(steps, t) + i] = all_weights[sample]
+
+
 @kernel("FNNNIFI")
 def scatter_outputs(w, net, job, steps, first, p, p_row):
     """Copy outputs to the rows of their samples in `OUTPUTS`."""

@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 from skrnn._engine.native import (
     activations,
+    bottleneck,
     categories,
     cells,
     closed_loop,

@@ -11,6 +11,7 @@ from skrnn._engine.native.tables import (
     BACKWARDS,
     BACKWARDS_GRADIENT,
     BEFORE,
+    BOTTLENECK,
     DENSE_T,
     DIRECTIONS,
     DROPS,
@@ -36,9 +37,12 @@ from skrnn._engine.native.tables import (
     OUT_GRADIENT,
     OUT_ROW,
     POOL,
+    READ,
     RECORD,
     RECORDS,
     RECURRENT_T,
+    REPEATED,
+    REPEATED_GRADIENT,
     SCRATCH,
     STATE_GRADIENT,
     STATES,
@@ -88,7 +92,7 @@ def offsets_of_dense(net, offsets, k):
 @inlined
 def at_every_step(net, k):
     """Return whether a recurrent layer outputs every time step, not only the last one."""
-    return net[EVERY_STEP] or k < net[N_LAYERS] - 1
+    return k != net[BOTTLENECK] and (net[EVERY_STEP] != 0 or k < net[N_LAYERS] - 1)
 
 
 @inlined
@@ -109,6 +113,28 @@ def is_state(net, k):
     return net[DIRECTIONS] == 1 and net[DROPS] == 0 and at_every_step(net, k)
 
 
+@inlined
+def n_dense_of(net):
+    """Return the number of dense layers, including that of a bottleneck."""
+    return net[N_DENSE] + (1 if net[BOTTLENECK] >= 0 else 0)
+
+
+@inlined
+def lay_out_bottleneck(net, n_packed, m, keeps, offsets, size):
+    """Write the offsets of codes, one row per sequence, and of those repeated at each step; return the new size."""
+    if net[BOTTLENECK] < 0:
+        return size
+    to, row = offsets_of_dense(net, offsets, net[N_DENSE]), dense_of(net, net[N_DENSE])[WIDTH]
+    to[BEFORE] = to[AFTER] = size
+    size += m * row
+    to[GRADIENT] = size
+    size += m * row if keeps else 0
+    offsets[REPEATED] = size
+    size += n_packed * row
+    offsets[REPEATED_GRADIENT] = size
+    return size + (n_packed * row if keeps else 0)
+
+
 @kernel("FNIIIN", "I")
 def lay_out_memory(w, net, n_packed, m, keeps, offsets):
     """Write the offsets for a shard of m rows and ``n_packed`` packed rows; return the size of the memory.
@@ -126,11 +152,13 @@ def lay_out_memory(w, net, n_packed, m, keeps, offsets):
                 to[KERNEL_T] = size
                 if k or net[EMBEDDING] >= 0:
                     size += gates * layer[UNITS] * padded_size(row_of_inputs(net, k))
-        for k in range(n_dense):
+        for k in range(n_dense_of(net)):
             offsets_of_dense(net, offsets, k)[DENSE_T] = size
             size += dense_of(net, k)[UNITS] * row_below_dense(net, k)
     offsets[INPUT_OFFSET] = size
     size += padded_size(n_packed * net[N_FEATURES])
+    offsets[READ] = offsets[INPUT_OFFSET] if net[BOTTLENECK] < 0 else size
+    size += 0 if net[BOTTLENECK] < 0 else padded_size(n_packed * net[N_FEATURES])
     scratch = 0
     for k in range(net[N_LAYERS]):
         layer, of_layer = layer_of(net, k, 0), offsets_of_layer(net, offsets, k)
@@ -168,6 +196,7 @@ def lay_out_memory(w, net, n_packed, m, keeps, offsets):
             size += n_out * row
         to[GRADIENT] = size
         size += n_out * row if keeps else 0
+    size = lay_out_bottleneck(net, n_packed, m, keeps, offsets, size)
     offsets[TARGET_OFFSET] = size
     size += padded_size(n_out * dense_of(net, n_dense - 1)[WIDTH])
     offsets[WEIGHT_OFFSET] = size
@@ -179,7 +208,9 @@ def lay_out_memory(w, net, n_packed, m, keeps, offsets):
 @inlined
 def row_of_inputs(net, k):
     """Return the row length of the inputs of a recurrent layer."""
-    return net[N_FEATURES] if k == 0 else row_of_outputs(net, k - 1)
+    if k == 0:
+        return net[N_FEATURES]
+    return dense_of(net, net[N_DENSE])[WIDTH] if k - 1 == net[BOTTLENECK] else row_of_outputs(net, k - 1)
 
 
 @inlined
@@ -190,16 +221,22 @@ def row_of_outputs(net, k):
 
 
 @inlined
+def layer_below_dense(net, k):
+    """Return the recurrent layer whose outputs a dense layer reads, or -1 if it reads those of another dense layer."""
+    if k == net[N_DENSE]:
+        return net[BOTTLENECK]
+    return net[N_LAYERS] - 1 if k == 0 else -1
+
+
+@inlined
 def row_below_dense(net, k):
     """Return the row length of the inputs of a dense layer."""
-    return row_of_outputs(net, net[N_LAYERS] - 1) if k == 0 else dense_of(net, k - 1)[WIDTH]
+    layer = layer_below_dense(net, k)
+    return row_of_outputs(net, layer) if layer >= 0 else dense_of(net, k - 1)[WIDTH]
 
 
 @inlined
 def below_dense(net, offsets, k):
     """Return the offset of the inputs of a dense layer."""
-    return (
-        offsets_of_layer(net, offsets, net[N_LAYERS] - 1)[OUT]
-        if k == 0
-        else offsets_of_dense(net, offsets, k - 1)[AFTER]
-    )
+    layer = layer_below_dense(net, k)
+    return offsets_of_layer(net, offsets, layer)[OUT] if layer >= 0 else offsets_of_dense(net, offsets, k - 1)[AFTER]

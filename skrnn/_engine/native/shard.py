@@ -8,6 +8,7 @@ from skrnn._engine.native.dropout import draw_kept
 from skrnn._engine.native.gather import (
     gather_gradient,
     gather_targets,
+    gather_weights,
     length_of,
     position_of,
     sample_of,
@@ -23,6 +24,7 @@ from skrnn._engine.native.memory_layout import (
     is_state,
     lay_out_memory,
     layer_of,
+    n_dense_of,
     offsets_of_dense,
     offsets_of_direction,
     offsets_of_layer,
@@ -39,6 +41,7 @@ from skrnn._engine.native.tables import (
     BACKWARDS,
     BACKWARDS_GRADIENT,
     BEFORE,
+    BOTTLENECK,
     DENSE_T,
     DIRECTIONS,
     DISTRIBUTE,
@@ -67,9 +70,14 @@ from skrnn._engine.native.tables import (
     OUT_ROW,
     POOL,
     POOL_BACK,
+    READ,
     RECORDS,
     RECURRENT,
     RECURRENT_T,
+    REPEAT,
+    REPEAT_BACK,
+    REPEATED,
+    REPEATED_GRADIENT,
     REVERSE,
     SCRATCH,
     STATE_DROPOUT,
@@ -78,6 +86,7 @@ from skrnn._engine.native.tables import (
     STOP,
     TARGET_COLUMNS,
     TARGET_OFFSET,
+    TARGETS,
     UNITS,
     WEIGHT_OFFSET,
     WIDTH,
@@ -86,6 +95,7 @@ from skrnn._engine.native.tables import (
 
 _gather, _reverse, _distribute = CallableAt("FNNNIFN"), CallableAt("FNNIFIF"), CallableAt("FNNNIINF")
 _pool, _pool_back = CallableAt("FNNIFIFI"), CallableAt("FNNIFIIFIFIF")
+_repeat = _repeat_back = CallableAt("FNNNF")
 _loss = CallableAt("FFFFFIIIIIdD", "d")
 
 
@@ -100,7 +110,7 @@ def transpose_weights(w, net, offsets, memory):
             if k or net[EMBEDDING] >= 0:
                 columns = padded_size(row_of_inputs(net, k))
                 transposed(at(w, layer[KERNEL]), f, up, gates, u, at(memory, to[KERNEL_T]), columns)
-    for k in range(net[N_DENSE]):
+    for k in range(n_dense_of(net)):
         layer, to = dense_of(net, k), offsets_of_dense(net, offsets, k)
         transposed(
             at(w, layer[KERNEL]), layer[INPUTS], layer[WIDTH], 1, layer[UNITS], at(memory, to[DENSE_T]),
@@ -175,7 +185,17 @@ def distribute(w, net, job, steps, first, k, offsets, memory):
 @inlined
 def inputs_of(net, offsets, k):
     """Return the offset of the inputs of a recurrent layer."""
-    return offsets[INPUT_OFFSET] if k == 0 else offsets_of_layer(net, offsets, k - 1)[OUT]
+    if k == 0:
+        return offsets[READ]
+    return offsets[REPEATED] if k - 1 == net[BOTTLENECK] else offsets_of_layer(net, offsets, k - 1)[OUT]
+
+
+@inlined
+def input_gradient_of(net, offsets, k):
+    """Return the offset of the gradient of the inputs of a recurrent layer that is not the first."""
+    return (
+        offsets[REPEATED_GRADIENT] if k - 1 == net[BOTTLENECK] else offsets_of_layer(net, offsets, k - 1)[OUT_GRADIENT]
+    )
 
 
 @kernel("FNNIIINNFN", "I")
@@ -190,6 +210,8 @@ def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
     lay_out_memory(w, net, n_packed, m, keeps, offsets)
     x, scratch = at(memory, offsets[INPUT_OFFSET]), at(memory, offsets[SCRATCH])
     _gather(net[GATHER], w, net, job, steps, first, x, tokens)
+    if net[BOTTLENECK] >= 0:
+        _reverse(net[REVERSE], w, job, steps, first, x, net[N_FEATURES], at(memory, offsets[READ]))
     record = (2 if net[DROPS_STATE] else 1) if keeps else 0
     for k in range(net[N_LAYERS]):
         inputs, row = at(memory, inputs_of(net, offsets, k)), row_of_inputs(net, k)
@@ -216,6 +238,8 @@ def forward(w, net, job, first, m, keeps, steps, offsets, memory, tokens):
         drops = 1 if keeps and net[DROPS] else 0
         if not is_state(net, k):
             collect(w, net, job, steps, first, k, drops, offsets, memory)
+        if k == net[BOTTLENECK]:
+            _repeat(net[REPEAT], w, net, steps, offsets, memory)
     n_out = n_packed if at_every_step(net, net[N_LAYERS] - 1) else m
     for k in range(net[N_DENSE]):
         of_dense = offsets_of_dense(net, offsets, k)
@@ -233,7 +257,11 @@ def loss_of(w, net, job, first, scale, wants_gradient, steps, offsets, memory):
     n_out = offset_at(steps, steps[0]) if at_every_step(net, net[N_LAYERS] - 1) else steps[1]
     z, p, d = at(memory, of_dense[BEFORE]), at(memory, of_dense[AFTER]), at(memory, of_dense[GRADIENT])
     y, weights = at(memory, offsets[TARGET_OFFSET]), at(memory, offsets[WEIGHT_OFFSET])
-    gather_targets(w, net, job, steps, first, y, weights)
+    if job[TARGETS] == 0:
+        y = at(memory, offsets[INPUT_OFFSET])
+        gather_weights(w, job, steps, first, weights)
+    else:
+        gather_targets(w, net, job, steps, first, y, weights)
     return _loss(
         job[LOSS], p, z, y, weights, d, n_out, layer[UNITS], layer[WIDTH], job[TARGET_COLUMNS], wants_gradient, scale,
         doubles_at(job[LOSS_PARAMETERS]),
@@ -296,6 +324,8 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
             at(memory, below), row_below_dense(net, k), 1 if k == last and job[WRT_LOGITS] else 0,
         )  # fmt: skip
     for k in range(n_layers - 1, -1, -1):
+        if k == net[BOTTLENECK]:
+            _repeat_back(net[REPEAT_BACK], grad, net, steps, offsets, memory)
         of_layer = offsets_of_layer(net, offsets, k)
         copies = copies_gradient(net, k)
         if copies:
@@ -303,7 +333,7 @@ def backward_shard(w, net, job, first, grad, steps, offsets, memory, token_gradi
         row = row_of_inputs(net, k)
         below, below_row = token_gradients, 0
         if k:
-            below, below_row = at(memory, offsets_of_layer(net, offsets, k - 1)[OUT_GRADIENT]), row
+            below, below_row = at(memory, input_gradient_of(net, offsets, k)), row
         elif net[EMBEDDING] >= 0:
             below_row = padded_size(net[N_FEATURES])
         for direction in range(net[DIRECTIONS]):

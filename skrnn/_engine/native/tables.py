@@ -17,21 +17,23 @@ DTYPES = {"float32": "f", "float64": "d"}
     N_LAYERS, DIRECTIONS, EVERY_STEP, N_DENSE, N_FEATURES, EMBEDDING, EMBEDDING_ROW, DENSE_SIZE, SIZE, GATES, RECORD,
     SLOPES, INPUT_SLOPES, SEPARATE, STEP, STEP_BACK, DROPS, DROPS_STATE, GATHER, SUM_TOKENS, REVERSE, ADD_REVERSED,
     DISTRIBUTE, TOKENS_PER_STEP, N_NUMERIC, NUMERIC, N_CATEGORIES, CATEGORIES, PATCH_SIZE, PATCH_STRIDE, POOL,
-    POOL_BACK, N_HEAD,
-) = range(33)  # fmt: skip
+    POOL_BACK, BOTTLENECK, REPEAT, REPEAT_BACK, N_HEAD,
+) = range(36)  # fmt: skip
 # Recurrent layers read patches of PATCH_SIZE time steps, which are the steps of all kernels but those that gather
 # them. N_FEATURES: numbers per step, also of an embedded one. PATCH_STRIDE: numbers per time step. EMBEDDING: its
 # offset, or -1 without one. DENSE_SIZE: size of the weights before the embedding. GATES, RECORD, SLOPES: numbers per
 # unit of a cell's projections, of the record that its forward step stores, and of the gradients of projections, of
 # which those of the inputs begin at INPUT_SLOPES. SEPARATE: whether the projection of the state is stored separately.
-# STEP, STEP_BACK, from GATHER to DISTRIBUTE, POOL and POOL_BACK: addresses of kernels, 0 for those that the network
-# does not need, which need not be compiled. TOKENS_PER_STEP: number of token ids, or of codes of categorical
-# features. N_NUMERIC, NUMERIC: number of the other features, if there are categorical ones, and address of their
-# columns. CATEGORIES: address of one row for each of the N_CATEGORIES categorical features: its column, the number of
-# its codes, and the offset, row length and dimension of its table; offsets are relative to EMBEDDING.
+# STEP, STEP_BACK, from GATHER to DISTRIBUTE, POOL, POOL_BACK, REPEAT and REPEAT_BACK: addresses of kernels, 0 for those
+# that the network does not need, which need not be compiled. BOTTLENECK: the last layer of the encoder, whose output a
+# dense layer converts to the codes that the next layer reads at every step, or -1 without one. TOKENS_PER_STEP: number
+# of token ids, or of codes of categorical features. N_NUMERIC, NUMERIC: number of the other features, if there are
+# categorical ones, and address of their columns. CATEGORIES: address of one row for each of the N_CATEGORIES
+# categorical features: its column, the number of its codes, and the offset, row length and dimension of its table;
+# offsets are relative to EMBEDDING.
 COLUMN, N_CODES, TABLE, TABLE_ROW, TABLE_SIZE, N_CATEGORY = range(6)
 
-# One row per layer and direction, then one per dense layer.
+# One row per layer and direction, then one per dense layer, of which that of a bottleneck comes last.
 INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATION_BACK, N_ROW = range(10)
 
 # The data of a call: addresses and sizes.
@@ -50,6 +52,7 @@ INPUTS, UNITS, WIDTH, KERNEL, RECURRENT, BIAS, STATE_BIAS, ACTIVATION, ACTIVATIO
 # kernel. BATCHES: one row per batch, with its first sample, its end, and its number of shards. NUMBERS: float64, see
 # below. IS_WIDE: whether the tables with one number per sample (STARTS, LENGTHS, ORDER, POSITIONS, TARGET_STARTS,
 # OUTPUT_STARTS) contain int64 instead of int32. POSITIONS: 0 if they are those of the rows. SCALES: 0 if all are 1.
+# TARGETS: 0 if the targets are the inputs; WEIGHTS then contains one weight per sample.
 FIRST, LAST, SHARDS, N_BATCH = range(4)
 CLIP, DROPOUT, STATE_DROPOUT, REPLACEMENT, N_NUMBERS = range(5)
 PIECE_START, PIECE_SIZE, PIECE_VARIABLE, N_PIECE = range(4)
@@ -72,8 +75,8 @@ PREDICTED_AT_ONCE = 16  # number of sequences
 
 
 # Offsets in the memory of a thread: those of the shard, of each layer, of each direction of a layer, and of each dense
-# layer.
-INPUT_OFFSET, SCRATCH, TARGET_OFFSET, WEIGHT_OFFSET, N_OFFSETS = range(5)
+# layer. READ: the inputs as the first layer reads them, an encoder in reverse.
+INPUT_OFFSET, READ, SCRATCH, TARGET_OFFSET, WEIGHT_OFFSET, REPEATED, REPEATED_GRADIENT, N_OFFSETS = range(8)
 OUT, OUT_ROW, OUT_GRADIENT, N_LAYER_OFFSETS = range(4)
 STATES, RECORDS, STATE_GRADIENT, KEPT, BACKWARDS, BACKWARDS_GRADIENT, KERNEL_T, RECURRENT_T, N_DIRECTION_OFFSETS = (
     range(9)

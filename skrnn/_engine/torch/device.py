@@ -87,6 +87,8 @@ def network_reason(spec: NetworkSpec) -> str | None:
         return "layers of torch have no recurrent dropout"
     if spec.categories:
         return "there are categorical features"
+    if spec.n_components is not None:
+        return "the torch loop has no decoder"
     if spec.patch_size > 1 or spec.pooling != "last":
         return "the torch loop reads no patches, and pools no outputs"
     if spec.output_activation not in ACTIVATIONS:

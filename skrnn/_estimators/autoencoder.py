@@ -1,0 +1,409 @@
+"""Base class of autoencoders: fit without targets, codes, reconstructions and their errors."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from numbers import Integral
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._common.guide import see
+from skrnn._common.rollback import unchanged_on_failure
+from skrnn._common.typing import fit_context
+from skrnn._data.checks import check_array_like
+from skrnn._data.input_schema import learn_schema
+from skrnn._data.layout_warnings import warn_of_layout
+from skrnn._engine.bottleneck import decoded, encoded
+from skrnn._engine.native.tables import PREDICTED_AT_ONCE
+from skrnn._estimators.early_stopping import check_refit_full, check_validation
+from skrnn._estimators.network_estimator import NetworkEstimator
+from skrnn._estimators.network_spec import autoencoder_spec
+from skrnn._estimators.reconstruction_targets import ReconstructionTargets
+from skrnn._estimators.validation_data import split_dataset
+
+Autoencoder = TypeVar("Autoencoder", bound="BaseAutoencoder")
+
+_OF_SUPERVISED = {
+    "categorical_features",
+    "dense_units",
+    "embedding_dim",
+    "loss",
+    "metrics",
+    "n_members",
+    "n_tokens",
+    "patch_size",
+    "pooling",
+    "return_sequences",
+}
+_OF_CODES = ("embedding_dim", "n_tokens", "categorical_features")
+_NUMBERS_AT_ONCE = 2**20  # of reconstructions whose errors are computed, because windows may overlap
+
+
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator, metaclass=ABCMeta):
+    """Recurrent encoder of sequences to codes, and recurrent decoder of codes to sequences."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **{name: c for name, c in NetworkEstimator._parameter_constraints.items() if name not in _OF_SUPERVISED},
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    metrics: ClassVar[None] = None  # the loss is the error of reconstruction
+
+    n_components: Any
+    _n_timesteps: int | None  # length of all training sequences, None if they differ
+
+    def _set_routed(self, routed):
+        """Set the routed parameters; raise for parameters of sequences of codes."""
+        for name in _OF_CODES:
+            if name in routed:
+                raise TypeError(
+                    f"{type(self).__name__} got an unknown parameter {name!r}: it reconstructs numbers, and supports "
+                    "neither token ids nor categorical features. Encode categories by scikit-learn's OneHotEncoder."
+                )
+        super()._set_routed(routed)
+
+    # ------------------------------------------------------------------ fitting
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self: Autoencoder, X: ArrayLike, y: Any = None, *, X_val: ArrayLike | None = None) -> Autoencoder:
+        """Fit encoder and decoder to sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Training sequences. Each row of a 2-D array is a univariate sequence. Multivariate sequences are passed as a
+            3-D array, as a list of arrays of shape (n_timesteps, n_features) that may differ in length, or as
+            `Sequences`, which are not copied.
+        y : None
+            Ignored.
+        X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
+            Validation sequences, used instead of those that ``validation_split`` holds out. A Pipeline transforms them
+            like `X` if it has ``transform_input=["X_val"]``.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are invalid, or if the loss or a weight of the network becomes NaN or infinite.
+        TypeError
+            If data are not array-like or a DataFrame, contain non-numeric values, or are sparse.
+
+        Warns
+        -----
+        UserWarning
+            As the ``fit`` of `GRURegressor`, for unusual layouts of `X` and validation data.
+        UnscaledTargetWarning
+            If the scale of a feature requires many epochs of training. See :mod:`skrnn.exceptions`.
+        ConvergenceWarning
+            If the training loss is not 1% below that of the best constant reconstruction, after at least 20 gradient
+            steps and 10 epochs without early stopping; if ``epochs="auto"`` is cut off at 1000 epochs.
+        """
+        with unchanged_on_failure(self):
+            resumes = self.warm_start and hasattr(self, "n_iter_")
+            self._fit(X, X_val, resumes=resumes, epochs=self.epochs)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self: Autoencoder, X: ArrayLike, y: Any = None) -> Autoencoder:
+        """Train the network for one more epoch on a part of the data.
+
+        The state of the optimizer is kept between calls.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Training sequences.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        object
+            The fitted estimator, whose `n_iter_` has increased by one.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and if the layout, the number of features, the optimizer, or a parameter that determines the
+            architecture has changed since the last call.
+        TypeError
+            As in `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceAutoencoder
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> autoencoder = SequenceAutoencoder(units=8, n_components=2, random_state=0)
+        >>> for rows in np.split(np.arange(80), 4):
+        ...     autoencoder = autoencoder.partial_fit(X[rows])
+        >>> autoencoder.n_iter_
+        4
+        """
+        with unchanged_on_failure(self):
+            self._fit(X, None, resumes=hasattr(self, "n_iter_"), epochs=1, partial=True)
+        return self
+
+    def _fit(self, X, X_val, *, resumes, epochs, partial=False):
+        name = type(self).__name__
+        if resumes:
+            data = self._schema.read(self, X)
+        else:
+            self._schema, data = learn_schema(self, X, dtype=self.dtype)
+            self._targets = ReconstructionTargets(self._schema.n_features, self.dtype, name)
+            warn_of_layout(data, self._schema, name)
+        lengths = data.sequences.lengths
+        n_timesteps = int(lengths[0]) if (lengths == lengths[0]).all() else None
+        self._n_timesteps = None if resumes and self._n_timesteps != n_timesteps else n_timesteps
+        training, validation, all_samples = self._training_data(data.sequences, X_val, partial)
+        if self.early_stopping and not partial:
+            check_validation(self, validation)
+        self._train(training, validation, all_samples, resumes=resumes, epochs=epochs, partial=partial)
+
+    def _training_data(self, sequences, X_val, partial):
+        """Return training and validation set, and all samples for `refit_full`."""
+        training = self._targets.dataset(sequences)
+        if partial:
+            return training, None, None
+        self._targets.check_trainable(training)
+        if self.refit_full:
+            check_refit_full(self, has_validation_data=X_val is not None)
+        if X_val is not None:
+            return training, self._targets.dataset(self._validation_sequences(X_val)), None
+        rows = np.arange(len(training))
+        parts = split_dataset(
+            training, rows, rows, self._targets, self.validation_split, self.early_stopping, type(self).__name__
+        )
+        return *parts, training if self.refit_full else None
+
+    def _validation_sequences(self, X_val):
+        """Return the sequences of ``X_val``."""
+        try:
+            return self._schema.read(self, X_val).sequences
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"In X_val: {error} A Pipeline transforms X_val only with transform_input=['X_val']."
+                + see("searching", "custom-validation-data")
+            ) from error
+
+    def _network_spec(self):
+        """Return the specification of the network that the parameters and the data describe."""
+        return autoencoder_spec(self, self._targets)
+
+    # ------------------------------------------------------------------ codes and reconstructions
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of the output of `transform`, for ``get_feature_names_out``."""
+        return self._spec.n_components
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Encode sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of the training data. Their lengths may differ from those in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Codes of the sequences.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If the layout or number of features of `X` differs from the training data, or if it contains invalid values.
+        TypeError
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
+        """
+        check_is_fitted(self)
+        sequences = self._schema.read(self, X).sequences
+        with self._memory_error(len(sequences), sequences.n_timesteps):
+            codes = encoded(self._spec, self._state, sequences, self._mask_layer())
+        return codes.astype(np.float64)
+
+    def inverse_transform(self, codes: ArrayLike, n_timesteps: int | None = None) -> NDArray[np.float64]:
+        """Decode sequences.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+        n_timesteps : int or None, default=None
+            Number of time steps of the decoded sequences. If None, the length of the training sequences is used, which
+            must have been equal.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Decoded sequences: 2-D if the estimator was fitted to a 2-D `X`, 3-D otherwise.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `codes` does not have `n_components` columns or contains NaN or infinity; if `n_timesteps` is less than
+            1, or None although the training sequences differed in length.
+        TypeError
+            If `codes` is not array-like or a DataFrame, contains non-numeric values, or is sparse, or if `n_timesteps`
+            is not an int.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceAutoencoder
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> autoencoder = SequenceAutoencoder(units=8, n_components=2, epochs=1, random_state=0).fit(X)
+        >>> codes = autoencoder.transform(X)
+        >>> autoencoder.inverse_transform(codes, n_timesteps=7).shape
+        (80, 7, 2)
+        >>> bool(np.allclose(autoencoder.inverse_transform(codes), autoencoder.reconstruct(X), atol=1e-5))
+        True
+        """
+        check_is_fitted(self)
+        name, n_components = type(self).__name__, self._spec.n_components
+        check_array_like(codes, "codes", name)
+        array = check_array(codes, dtype=self._spec.dtype, input_name="codes", estimator=name)
+        if array.shape[1] != n_components:
+            raise ValueError(
+                f"codes has {array.shape[1]} columns, but {name} was fitted with n_components={n_components}. Pass "
+                "codes that transform has returned."
+            )
+        n_timesteps = self._n_timesteps if n_timesteps is None else n_timesteps
+        if n_timesteps is None:
+            raise ValueError(
+                f"The sequences that {name} was fitted to differ in length, so that inverse_transform requires "
+                "n_timesteps. Pass it, or use reconstruct."
+            )
+        if not isinstance(n_timesteps, Integral) or isinstance(n_timesteps, bool):
+            raise TypeError(f"n_timesteps must be an int or None. Got {n_timesteps!r} instead.")
+        if n_timesteps < 1:
+            raise ValueError(f"n_timesteps must be at least 1. Got {n_timesteps!r} instead.")
+        with self._memory_error(len(array), int(n_timesteps)):
+            outputs = decoded(self._spec, self._state, array, int(n_timesteps), self._mask_layer())
+        return self._in_dimensions(outputs)
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[Any]:
+        """Encode and decode sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of the training data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Reconstructions in the shape of `X`, NaN at padded time steps. For a list of sequences, the result is an
+            object array of arrays of the same lengths.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As in `transform`.
+        TypeError
+            As in `transform`.
+        """
+        outputs, data = self._outputs(X)
+        return self._in_layout(self._in_dimensions(outputs), data)
+
+    def _in_dimensions(self, outputs):
+        """Return sequences with as many dimensions as the training data, as float64."""
+        return (outputs[..., 0] if self._schema.n_dimensions == 2 else outputs).astype(np.float64)
+
+    def score_samples(self, X: ArrayLike, per_step: bool = False) -> NDArray[np.float64]:
+        """Return the negative errors of the reconstructions of sequences, or of their time steps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of the training data.
+        per_step : bool, default=False
+            Whether to return one number per time step.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_timesteps)
+            Minus the mean squared error over all features and valid time steps of a sequence or, with
+            ``per_step=True``, over all features of a time step, NaN at padded ones. For a list of sequences,
+            n_timesteps is the length of the longest one.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As in `transform`.
+        TypeError
+            As in `transform`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skrnn import SequenceAutoencoder
+        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
+        >>> autoencoder = SequenceAutoencoder(units=8, n_components=2, epochs=1, random_state=0).fit(X)
+        >>> autoencoder.score_samples(X).shape, autoencoder.score_samples(X, per_step=True).shape
+        ((80,), (80, 5))
+        """
+        check_is_fitted(self)
+        sequences = self._schema.read(self, X).sequences
+        n_samples, n_timesteps, n_features = sequences.shape
+        scores = np.full((n_samples, n_timesteps) if per_step else n_samples, np.nan)
+        size = max(_NUMBERS_AT_ONCE // (n_timesteps * n_features), PREDICTED_AT_ONCE)
+        for first in range(0, n_samples, size):
+            part = slice(first, first + size)
+            scores[part] = self._scores(sequences.take(part), per_step)
+        return scores
+
+    def _scores(self, sequences, per_step):
+        """Return the negative errors of sequences, or of their time steps in the layout of ``X``."""
+        [outputs] = self._outputs_of_sequences(sequences)
+        errors = outputs.astype(np.float64) - sequences.gather(np.arange(len(sequences)))
+        errors = (errors**2).mean(axis=-1)
+        if per_step:
+            return -sequences.to_layout(errors, np.nan)
+        return -np.where(sequences.valid(), errors, 0).sum(axis=1) / sequences.lengths
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean of `score_samples`, for searches.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+            Sequences in the layout of the training data.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Minus the mean squared error of the reconstructions, averaged over sequences. The best possible value is 0.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            As in `transform`.
+        TypeError
+            As in `transform`.
+        """
+        return float(self.score_samples(X).mean())
