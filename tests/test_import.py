@@ -22,6 +22,7 @@ ESTIMATORS = [
     "LSTMRegressor",
     "RecurrentClassifier",
     "RecurrentRegressor",
+    "SequenceAutoencoder",
 ]
 
 

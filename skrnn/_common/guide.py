@@ -15,6 +15,7 @@ PAGES = (
     "panels",
     "anomalies",
     "text",
+    "autoencoders",
     "comparing",
     "cells",
     "speed",

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._common.guide import see
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
-from skrnn._data.checks import check_array_like
+from skrnn._data.checks import as_numeric
 from skrnn._data.input_schema import learn_schema
 from skrnn._data.layout_warnings import warn_of_layout
 from skrnn._engine.bottleneck import decoded, encoded
@@ -277,8 +277,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         """
         check_is_fitted(self)
         name, n_components = type(self).__name__, self._spec.n_components
-        check_array_like(codes, "codes", name)
-        array = check_array(codes, dtype=self._spec.dtype, input_name="codes", estimator=name)
+        codes = as_numeric(codes, name, parameter="codes")
+        with np.errstate(over="ignore"):
+            array = check_array(codes, dtype=self._spec.dtype, input_name="codes", estimator=name)
         if array.shape[1] != n_components:
             raise ValueError(
                 f"codes has {array.shape[1]} columns, but {name} was fitted with n_components={n_components}. Pass "

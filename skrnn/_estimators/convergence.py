@@ -102,8 +102,11 @@ def _nothing_learned(plan, training, n_steps, loss, constant):
         )
     else:
         remedy = "Raise optimizer__learning_rate, for example to 0.01, or set optimizer__clipnorm=1.0."
+    constant_kind, otherwise = "prediction", "If y does not depend on X, no setting helps."
+    if training.targets.are_inputs:
+        constant_kind, otherwise = "reconstruction", "If sequences have nothing in common, increase n_components."
     return (
-        f"The training loss of {plan.name}, {loss:.4g}, is not 1% below that of the best constant prediction, "
-        f"{constant:.4g}: the network has learned nothing from X. {remedy} If y does not depend on X, no setting helps."
+        f"The training loss of {plan.name}, {loss:.4g}, is not 1% below that of the best constant {constant_kind}, "
+        f"{constant:.4g}: the network has learned nothing from X. {remedy} {otherwise}"
         + see("faq", "training-does-not-converge")
     )
