@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. Modules are imported on first use, so that `import skrnn` is fast.
 _HOME = {
+    "AnomalyDisplay": "skrnn._plotting.anomaly_display",
     "CalendarFeatures": "skrnn._preprocessing.calendar",
     "CellComparison": "skrnn._model_selection.cell_comparison",
     "CellComparisonDisplay": "skrnn._plotting.cell_comparison_display",
@@ -25,6 +26,7 @@ _HOME = {
     "SKOPS_TRUSTED": "skrnn._common.skops",
     "SequenceAutoencoder": "skrnn._estimators.sequence_autoencoder",
     "SequenceForecaster": "skrnn._forecasting.forecaster",
+    "SequenceOutlierDetector": "skrnn._outliers.outlier_detector",
     "SequenceScaler": "skrnn._preprocessing.scaler",
     "SequenceTokenizer": "skrnn._preprocessing.tokenizer",
     "SequenceWindower": "skrnn._windows.windower",
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from skrnn._model_selection.cell_comparison import CellComparison as CellComparison
     from skrnn._model_selection.compare_cells import compare_cells as compare_cells
     from skrnn._model_selection.panel_split import PanelTimeSeriesSplit as PanelTimeSeriesSplit
+    from skrnn._outliers.outlier_detector import SequenceOutlierDetector as SequenceOutlierDetector
+    from skrnn._plotting.anomaly_display import AnomalyDisplay as AnomalyDisplay
     from skrnn._plotting.cell_comparison_display import CellComparisonDisplay as CellComparisonDisplay
     from skrnn._plotting.forecast_display import ForecastDisplay as ForecastDisplay
     from skrnn._plotting.loss_curve_display import LossCurveDisplay as LossCurveDisplay

@@ -285,6 +285,8 @@ def _fitted():
         "GRURegressor": lambda: make("GRURegressor", n_members=2).fit(rows, y),
         "GRUClassifier": lambda: make("GRUClassifier", n_members=2).fit(rows, y > 5),
         "SequenceForecaster": lambda: forecaster.fit(rows, y),
+        "SequenceOutlierDetector": lambda: skrnn.SequenceOutlierDetector(forecaster, method="prediction").fit(rows),
+        "AnomalyDisplay": lambda: skrnn.AnomalyDisplay([1.0], [-1.0], threshold=-2.0).plot(),
         "CalendarFeatures": lambda: skrnn.CalendarFeatures(["month"]).fit(
             rows.set_axis(pd.date_range("2024", periods=12))
         ),

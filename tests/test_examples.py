@@ -283,3 +283,34 @@ def test_pedestrians_compares_with_the_seasonal_naive_forecast(tmp_path, monkeyp
         pytest.approx((test.mean() / train.mean()).mean(), abs=5e-4),
         pytest.approx(test.stack().mean(), abs=5e-4),
     )
+
+
+def test_anomalies_compares_detectors(tmp_path, monkeypatch, capsys):
+    import pandas as pd
+
+    example = runpy.run_path(str(EXAMPLES / "anomalies.py"))
+    values = np.sin(np.arange(2000) / 5) + np.random.default_rng(0).normal(scale=0.05, size=2000)
+    values[1600:1612] += 2
+    is_anomaly = np.isin(np.arange(2000), range(1600, 1612)).astype(int)
+    table = pd.DataFrame({"timestamp": range(2000), "value": values, "is_anomaly": is_anomaly})
+    table.to_csv(tmp_path / example["FILE"], index=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["anomalies.py", "--data", str(tmp_path), "--epochs", "10"])
+    example["main"]()
+    output = capsys.readouterr().out
+    assert "800 rows to score, 12 of them labelled as anomalous." in output
+    lines = re.findall(r"^([A-Za-z]+) +(\d\.\d+) +(\d+) +(\d\.\d+) +(\d\.\d+)$", output, flags=re.MULTILINE)
+    scores = {name: [float(value) for value in numbers] for name, *numbers in lines}
+    assert list(scores) == ["prediction", "reconstruction", "IsolationForest", "LocalOutlierFactor"]
+    for name in ("prediction", "reconstruction"):
+        auc, distance, found, _ = scores[name]
+        assert auc > 0.95
+        assert distance <= 3
+        assert found == 1
+    assert (tmp_path / "anomalies.png").stat().st_size > 20_000
+
+
+def test_anomalies_names_what_is_missing(tmp_path):
+    example = runpy.run_path(str(EXAMPLES / "anomalies.py"))
+    with pytest.raises(SystemExit, match=r"InternalBleeding16_TEST\.csv does not exist"):
+        example["load_series"](tmp_path)

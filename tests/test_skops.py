@@ -26,6 +26,7 @@ from skrnn import (
     RecurrentRegressor,
     SequenceAutoencoder,
     SequenceForecaster,
+    SequenceOutlierDetector,
     SequenceScaler,
     SequenceTokenizer,
     SequenceWindower,
@@ -59,6 +60,11 @@ def forecaster():
     return SequenceForecaster(Ridge(), window=3, **scaled).fit(None, ROWS[["v"]])
 
 
+def panel_detector():
+    forecaster = SequenceForecaster(Ridge(), window=3)
+    return SequenceOutlierDetector(forecaster, method="prediction", groups="shop").fit(PANEL)
+
+
 # A function that makes an estimator, and one that shows what it computes.
 CASES = {
     "pipeline": (windowed, lambda model: model.predict(ROWS[50:])),  # the windower knows what came before
@@ -76,6 +82,11 @@ CASES = {
     "forecaster of text": (
         lambda: SequenceForecaster(Ridge(), window=3, groups="shop").fit(TEXT[[]], TEXT["v"]),
         lambda model: [str(_raised(model.predict, TEXT[[]][40:42])), *model.forecast(2)],
+    ),
+    "detector of a panel": (panel_detector, lambda model: model.decision_function(PANEL)),
+    "detector of windows": (
+        lambda: SequenceOutlierDetector(window=4, random_state=0).fit(ROWS),
+        lambda model: model.decision_function(ROWS),
     ),
     "classifier": (
         lambda: GRUClassifier(**SMALL).fit(Y.reshape(20, 3), np.where(Y[::3] > 0, "up", "down")),

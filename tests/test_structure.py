@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 LAYERS = [
     *("__main__", "_self_test", "__init__"),
     *("inspection", "_inspection"),
+    "_outliers",
     *("_model_selection", "_forecasting", "_estimators", "_engine", "_windows", "_preprocessing", "_plotting"),
     *("metrics", "_data"),
     *("datasets", "_common", "exceptions"),

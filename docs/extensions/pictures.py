@@ -12,6 +12,7 @@ ORDER = (
     "quickstart.py",
     "airline.py",
     "pedestrians.py",
+    "anomalies.py",
     "damped_oscillation.py",
     "bitcoin_price.py",
     "long_sequences.py",

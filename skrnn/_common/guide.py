@@ -13,6 +13,7 @@ PAGES = (
     "searching",
     "forecasting",
     "panels",
+    "anomalies",
     "text",
     "autoencoders",
     "comparing",

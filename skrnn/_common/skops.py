@@ -13,6 +13,7 @@ SKOPS_TRUSTED = [
     "skrnn._estimators.sequence_autoencoder.SequenceAutoencoder",
     "skrnn._forecasting.forecaster.SequenceForecaster",
     "skrnn._model_selection.panel_split.PanelTimeSeriesSplit",
+    "skrnn._outliers.outlier_detector.SequenceOutlierDetector",
     "skrnn._preprocessing.calendar.CalendarFeatures",
     "skrnn._preprocessing.scaler.SequenceScaler",
     "skrnn._preprocessing.tokenizer.SequenceTokenizer",

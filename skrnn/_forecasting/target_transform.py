@@ -92,6 +92,37 @@ class TargetTransform:
         shared = replace(self, centers=centers, scales=scales, spreads=np.ones_like(scales))
         return replace(shared, spreads=_moments(shared.transform(panel)[0], panel.codes)[1])
 
+    def of_known_series(self, panel, numbers):
+        """Return the transformations for a panel: the fitted ones of known series, as `of_series` of others.
+
+        Parameters
+        ----------
+        panel : Panel
+        numbers : ndarray of int, shape (n_series,)
+            Number of each series among the fitted ones; -1 for other series.
+        """
+        if not self.is_per_series:
+            return self.of_series(panel)
+        known = replace(
+            self,
+            transformers=tuple(self.transformers[number] for number in numbers) if self.transformers else (),
+            centers=self.centers[numbers],
+            scales=self.scales[numbers],
+            spreads=self.spreads[numbers],
+        )
+        is_known = numbers >= 0
+        if is_known.all():
+            return known
+        others = self.of_series(panel)
+        pairs = zip(known.transformers, others.transformers, strict=True)
+        return replace(
+            known,
+            transformers=tuple(pair[0] if fitted else pair[1] for fitted, pair in zip(is_known, pairs, strict=False)),
+            centers=np.where(is_known[:, None], known.centers, others.centers),
+            scales=np.where(is_known[:, None], known.scales, others.scales),
+            spreads=np.where(is_known[:, None], known.spreads, others.spreads),
+        )
+
     def with_series_of(self, other, codes):
         """Return the transformations followed by those of some series of another object."""
         transformers = self.transformers

@@ -23,7 +23,7 @@ def draw_forecast(ax, data, name, coverage, levels):
     levels : sequence of float or None
         Levels of the quantiles.
     """
-    steps = _positions(data.forecast.index)
+    steps = positions_of(data.forecast.index)
     artists = {
         "start_line_": ax.axvline(steps[0], color="0.6", linewidth=0.8, linestyle=":", zorder=0),
         "history_line_": _add_series(ax, data.history, "history", color="0.5", linewidth=1.2),
@@ -49,7 +49,7 @@ def _add_series(ax, series, label, **style):
     if series is None:
         return None
     marker = "o" if len(series) == 1 else None
-    return ax.plot(_positions(series.index), series.to_numpy(), label=label, marker=marker, **style)[0]
+    return ax.plot(positions_of(series.index), series.to_numpy(), label=label, marker=marker, **style)[0]
 
 
 def _add_band(ax, steps, lower, upper, **style):
@@ -98,7 +98,7 @@ def _add_paths(ax, steps, paths):
     return drawn
 
 
-def _positions(index):
+def positions_of(index):
     """Return the coordinates of an index on the x-axis; dates are in days since 1970, as in matplotlib."""
     if not isinstance(index, pd.DatetimeIndex):
         return index.to_numpy(dtype=float)

@@ -1,0 +1,1 @@
+"""Outlier detection in sequences and time series."""

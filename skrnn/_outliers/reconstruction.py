@@ -1,0 +1,113 @@
+"""Scores of sequences by their reconstruction, and of time steps by that of the windows that contain them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import validate_data
+
+from skrnn._common.frames import index_of
+from skrnn._common.state import stored_as
+from skrnn._data.checks import check_finite
+from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder
+from skrnn._outliers.window_scores import scores_of_rows, whole_windows
+from skrnn._preprocessing.scaler import SequenceScaler
+from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
+from skrnn._windows.rows import split_rows
+
+
+@stored_as("sequence scorer")
+@dataclass(frozen=True, eq=False)
+class SequenceScorer:
+    """Estimator whose scores of sequences are those of the detector."""
+
+    @classmethod
+    def fit(cls, detector, X):
+        """Fit the estimator; return it, the scorer and the scores of the fitted sequences."""
+        estimator = _estimator(detector, SequenceScaler()).fit(X)
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(detector).pop(name, None)
+            if hasattr(estimator, name):
+                setattr(detector, name, getattr(estimator, name))
+        scorer = cls()
+        return estimator, scorer, _score_samples(estimator, X)
+
+    def score(self, detector, X):
+        """Return the scores of sequences."""
+        return _score_samples(detector.estimator_, X)
+
+
+@stored_as("window scorer")
+@dataclass(frozen=True, eq=False)
+class WindowScorer:
+    """Estimator whose scores of windows are those of their time steps.
+
+    Parameters
+    ----------
+    window : int
+        Number of time steps per window.
+    groups : hashable or None
+        Column or index level of the rows with the name of their series.
+    centers, scales : ndarray of shape (n_columns,)
+        Mean and standard deviation of the fitted rows.
+    """
+
+    window: int
+    groups: Any
+    centers: NDArray[Any]
+    scales: NDArray[Any]
+
+    @classmethod
+    def fit(cls, detector, X):
+        """Fit the estimator on windows; return it, the scorer and the scores of the fitted rows."""
+        rows, labels = _read_rows(detector, X, detector.groups, reset=True)
+        scales = rows.std(axis=0)
+        scorer = cls(detector.window, detector.groups, rows.mean(axis=0), np.where(scales > 0, scales, 1.0))
+        windows = scorer._windows(rows, labels)
+        estimator = _estimator(detector).fit(windows)
+        return estimator, scorer, scores_of_rows(_score_samples(estimator, windows), windows, labels)
+
+    def score(self, detector, X):
+        """Return the scores of rows."""
+        rows, labels = _read_rows(detector, X, self.groups, reset=False)
+        windows = self._windows(rows, labels)
+        return scores_of_rows(_score_samples(detector.estimator_, windows), windows, labels)
+
+    def _windows(self, rows, labels):
+        return whole_windows((rows - self.centers) / self.scales, labels, self.window)
+
+
+def _estimator(detector, scaler=None):
+    """Return an unfitted estimator of the scores of sequences; the default one with a scaler before it, if any."""
+    if detector.estimator is None:
+        # More codes than normal sequences need would let it reconstruct outliers as well.
+        autoencoder = SequenceAutoencoder(n_components=4, random_state=detector.random_state)
+        return autoencoder if scaler is None else make_pipeline(scaler, autoencoder)
+    if not hasattr(detector.estimator, "score_samples"):
+        raise TypeError(
+            "method='reconstruction' requires an estimator with score_samples, such as SequenceAutoencoder(). Got "
+            f"{type(detector.estimator).__name__} instead."
+        )
+    return clone(detector.estimator)
+
+
+def _score_samples(estimator, X):
+    return np.asarray(estimator.score_samples(X), dtype=np.float64)
+
+
+def _read_rows(detector, X, groups, reset):
+    """Return time steps as an array of shape (n_rows, n_columns), and their labels."""
+    name = type(detector).__name__
+    features, labels = split_rows(X, groups, None, name)
+    rows = validate_data(detector, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
+    check_finite(rows, name, columns=getattr(features, "columns", None))
+    if reset:
+        if groups is None:
+            warn_of_panel(index_of(features), name, PASS_GROUPS)
+        warn_of_gap(labels, name, "Windows span the gap: fill it, for example with X.asfreq.")
+    return rows, labels

@@ -1,0 +1,103 @@
+"""Scores of time steps by the windows that contain them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator
+
+from skrnn import SequenceOutlierDetector
+from skrnn._data.row_labels import split_labels
+from skrnn._outliers import window_scores
+from skrnn._outliers.window_scores import scores_of_rows, whole_windows
+
+ROWS = np.random.default_rng(0).normal(size=(30, 2))
+
+
+class Deviation(BaseEstimator):
+    """Score of a window: minus the mean of its squares."""
+
+    def fit(self, X, y=None):
+        self.shape_ = X.shape
+        return self
+
+    def score_samples(self, X):
+        return -np.nanmean(np.asarray(X) ** 2, axis=(1, 2))
+
+
+def labels_of(groups):
+    return split_labels(pd.DataFrame({"name": groups}), "name")[1]
+
+
+def by_numpy(rows, groups, window):
+    """Score of each row with a loop over series, windows and rows."""
+    scores = np.empty(len(rows))
+    for name in np.unique(groups):
+        members = np.flatnonzero(np.asarray(groups) == name)
+        starts = range(max(len(members) - window, 0) + 1)
+        of_windows = [-(rows[members[start : start + window]] ** 2).mean() for start in starts]
+        for place, row in enumerate(members):
+            containing = [score for start, score in enumerate(of_windows) if start <= place < start + window]
+            scores[row] = np.quantile(containing, 0.75)
+    return scores
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 40])
+@pytest.mark.parametrize("groups", [["a"] * 30, ["a", "b"] * 15, ["b"] * 3 + ["a"] * 20 + ["c"] * 7])
+def test_scores_are_quartiles_over_the_windows_that_contain_a_row(window, groups, monkeypatch):
+    labels = labels_of(groups)
+    windows = whole_windows(ROWS, labels, window)
+    scores = Deviation().fit(windows).score_samples(windows)
+    assert_allclose(scores_of_rows(scores, windows, labels), by_numpy(ROWS, groups, window), rtol=1e-12)
+    monkeypatch.setattr(window_scores, "_NUMBERS_AT_ONCE", 8)
+    assert_allclose(scores_of_rows(scores, windows, labels), by_numpy(ROWS, groups, window), rtol=1e-12)
+
+
+def test_windows_are_whole_unless_their_series_is_short():
+    windows = whole_windows(ROWS, labels_of(["a"] * 27 + ["b"] * 3), 5)
+    assert windows.shape == (23 + 1, 5, 2)
+    assert windows.lengths.tolist() == [5] * 23 + [3]
+    assert_array_equal(windows[0], ROWS[:5])
+    assert_array_equal(windows[23][2:], ROWS[27:])
+
+
+def test_rows_are_standardized_by_the_fitted_ones():
+    train = ROWS * [1.0, 1000.0] + [0.0, 5e4]
+    fitted = SequenceOutlierDetector(Deviation(), window=4).fit(train)
+    assert fitted.estimator_.shape_ == (27, 4, 2)
+    standard = (train - train.mean(axis=0)) / train.std(axis=0)
+    assert_allclose(fitted.score_samples(train), by_numpy(standard, ["a"] * 30, 4), rtol=1e-9)
+    later = (train[:10] + 3 - train.mean(axis=0)) / train.std(axis=0)
+    assert_allclose(fitted.score_samples(train[:10] + 3), by_numpy(later, ["a"] * 10, 4), rtol=1e-9)
+
+
+def test_columns_without_variance():
+    train = np.column_stack([ROWS[:, 0], np.full(30, 7.0)])
+    fitted = SequenceOutlierDetector(Deviation(), window=4).fit(train)
+    standard = (train - train.mean(axis=0)) / [train[:, 0].std(), 1.0]
+    assert_allclose(fitted.score_samples(train), by_numpy(standard, ["a"] * 30, 4), rtol=1e-9)
+
+
+def test_rows_next_to_an_outlier_are_not_outliers():
+    """A row is an outlier if most windows are that contain it: the mean over windows would flag more neighbors."""
+    X = np.random.default_rng(1).normal(scale=0.1, size=(200, 1))
+    X[100:120] += 10
+    fitted = SequenceOutlierDetector(Deviation(), window=20).fit(X[:90])
+    scores = fitted.score_samples(X)
+    assert (scores[100:120] < -10).all()
+    assert (scores[[*range(95), *range(125, 200)]] > -10).all()  # mean squares of the noise are about 1
+
+
+def test_groups_and_row_order():
+    groups = ["b", "a"] * 15
+    frame = pd.DataFrame({"x": ROWS[:, 0], "y": ROWS[:, 1], "name": groups})
+    fitted = SequenceOutlierDetector(Deviation(), window=4, groups="name").fit(frame)
+    assert fitted.n_features_in_ == 2
+    standard = (ROWS - ROWS.mean(axis=0)) / ROWS.std(axis=0)
+    assert_allclose(fitted.score_samples(frame), by_numpy(standard, groups, 4), rtol=1e-9)
+
+
+def test_a_gap_in_the_index_is_warned_of():
+    days = pd.date_range("2024-01-01", periods=90).delete(range(10, 70))
+    with pytest.warns(UserWarning, match="gap"):
+        SequenceOutlierDetector(Deviation(), window=4).fit(pd.DataFrame(ROWS, index=days))
