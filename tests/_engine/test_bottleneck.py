@@ -50,6 +50,7 @@ def plain_outputs(spec, weights, sequence):
     return outputs_of_sequence(decoder_of(spec), of_decoder, np.repeat(codes[None], len(sequence), axis=0)), codes
 
 
+@needs_kernels
 @networks
 @pytest.mark.parametrize("cell", CELLS)
 def test_outputs_and_codes_equal_plain_numpy(cell, network):

@@ -101,6 +101,7 @@ def test_lists_of_sequences(X, X_masked):
     assert model.score_samples(sequences, per_step=True).shape == (40, 5)
 
 
+@needs_kernels
 def test_windows_are_not_copied(monkeypatch):
     rows = np.random.default_rng(0).normal(size=(60, 2)).cumsum(axis=0) / 5
     windows = sliding_windows(rows, 10)
