@@ -63,7 +63,7 @@ def check_validation(estimator, validation):
     n_targets = len(validation) if targets is None else int((~np.isnan(targets).all(axis=1)).sum())
     if n_targets < _MIN_SAMPLES:
         reason = f"{n_targets} validation {'targets' if validation.targets.per_step and not are_inputs else 'samples'}"
-    elif n_classes is not None:
+    elif targets is not None and n_classes is not None:
         _, counts = np.unique(targets, axis=0, return_counts=True)
         if len(counts) < n_classes or counts.min() < _MIN_OF_CLASS:
             reason = f"{n_targets} validation samples with fewer than {_MIN_OF_CLASS} of a class"

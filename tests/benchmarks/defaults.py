@@ -32,7 +32,7 @@ TOO_SMALL = ("PigCVP",)  # two samples of a class
 
 BEFORE = "100 epochs, 0.001"
 BY_EPOCHS = {"optimizer": "adam", "epochs": 100}
-BY_STEPS = {"optimizer": "adam", "epochs": "auto"}
+BY_STEPS = {"optimizer": "adam", "epochs": "auto", "tol": 1e-4}
 MIDDLE, FAST = {"optimizer__learning_rate": 0.003}, {"optimizer__learning_rate": 0.01}
 CLIP = {"optimizer__global_clipnorm": 1.0}
 CANDIDATES = {
