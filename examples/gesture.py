@@ -68,7 +68,7 @@ def make_search(seed):
     With patches of 10 time steps, one second each, a recording has 10 steps instead of 100. The mean and the maximum
     over all steps do not depend on the end of the recording more than on its beginning.
     """
-    network = GRUClassifier(epochs="auto", batch_size=8, random_state=seed)
+    network = GRUClassifier(batch_size=8, random_state=seed)
     grid = {"gruclassifier__patch_size": [1, 5, 10], "gruclassifier__pooling": ["last", "mean", "max"]}
     return GridSearchCV(make_pipeline(SequenceScaler(), network), grid, cv=CV)
 

@@ -82,6 +82,7 @@ def make_text_classifier(epochs):
             embedding_dim=32,
             n_tokens=MAX_TOKENS,
             dropout=0.3,
+            optimizer="adam",
             epochs=epochs,
             batch_size=100,
             early_stopping=True,  # validates on the last 10% of each class
