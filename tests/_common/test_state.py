@@ -21,7 +21,9 @@ from skrnn import (
     GRUClassifier,
     GRURegressor,
     PanelTimeSeriesSplit,
+    SequenceAutoencoder,
     SequenceForecaster,
+    SequenceOutlierDetector,
     SequenceScaler,
     SequenceTokenizer,
     SequenceWindower,
@@ -33,6 +35,11 @@ DAYS = pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin", name="day")
 ROWS = pd.DataFrame({"v": np.sin(np.arange(60) / 3)}, index=DAYS)
 PANEL = pd.concat({"a": ROWS, "b": ROWS + 1}, names=["shop", "day"])
 X, Y = ROWS["v"].to_numpy().reshape(20, 3), ROWS["v"].to_numpy()[::3]
+
+
+def autoencoder():
+    return SequenceAutoencoder(units=4, n_components=2, epochs=1, random_state=0)
+
 
 # Functions that return a fitted estimator; together they hold an instance of every registered class.
 FITTED = {
@@ -50,6 +57,12 @@ FITTED = {
     "forecaster of a panel": lambda: SequenceForecaster(
         GRURegressor(**SMALL), window=3, groups="shop", calibration_size=20
     ).fit(PANEL[[]], PANEL["v"]),
+    "autoencoder": lambda: autoencoder().fit(X),
+    "outliers among sequences": lambda: SequenceOutlierDetector(autoencoder()).fit(X),
+    "outliers among windows": lambda: SequenceOutlierDetector(autoencoder(), window=5).fit(ROWS),
+    "outliers by prediction": lambda: SequenceOutlierDetector(
+        SequenceForecaster(Ridge(), window=3), method="prediction"
+    ).fit(ROWS),
     "scaler": lambda: SequenceScaler().fit(X[..., None]),
     "tokenizer": lambda: SequenceTokenizer().fit(["a film", "the film"]),
 }

@@ -68,7 +68,7 @@ def test_outputs_and_codes_equal_plain_numpy(cell, network):
 
 
 @networks
-@pytest.mark.parametrize("ragged", [True, False], ids=["ragged", "equal lengths"])
+@pytest.mark.parametrize("ragged", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["ragged", "equal lengths"])
 @pytest.mark.parametrize(
     ("cell", "dtype"), [("gru", "float32"), pytest.param("lstm", "float64", marks=pytest.mark.slow)]
 )
@@ -187,7 +187,7 @@ def test_terms_and_distinct_terms_of_inputs():
     "params",
     [
         {},
-        {"cell": "lstm", "units": (5, 4), "bidirectional": True},
+        pytest.param({"cell": "lstm", "units": (5, 4), "bidirectional": True}, marks=pytest.mark.slow),
         pytest.param({"cell": "rnn", "optimizer": "sgd"}, marks=pytest.mark.slow),
     ],
     ids=["gru", "lstm, deep", "rnn"],

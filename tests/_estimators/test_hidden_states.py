@@ -318,8 +318,8 @@ def test_a_callable_cell_may_have_another_number_of_units(X, y):
 ENGINES = [
     ("torch", {}),
     ("torch", {"units": (5, 4), "bidirectional": True, "dense_units": 3}),
-    ("keras", {"units": (5, 4), "bidirectional": True, "dense_units": 3}),
-    pytest.param("keras", {}, marks=SLOW),
+    ("keras", {}),
+    pytest.param("keras", {"units": (5, 4), "bidirectional": True, "dense_units": 3}, marks=SLOW),
     pytest.param("keras", {"patch_size": 2, "pooling": "mean"}, marks=SLOW),
 ]
 

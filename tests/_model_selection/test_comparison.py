@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skrnn import GRURegressor, RecurrentClassifier, RecurrentRegressor, compare_cells
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._estimators import base
+from skrnn._estimators import network_estimator
 
 N_SAMPLES, EPOCHS = 31, 4
 FOLDS = list(KFold(3).split(np.empty(N_SAMPLES)))  # 11, 10 and 10 of 31 samples are tested
@@ -132,7 +132,7 @@ def test_summary(comparison, by_hand):
 
 
 def test_parameters_are_counted_without_a_keras_model(Xy, monkeypatch):
-    monkeypatch.setattr(base, "fitted_model", lambda *args: pytest.fail("A Keras model was built."))
+    monkeypatch.setattr(network_estimator, "fitted_model", lambda *args: pytest.fail("A Keras model was built."))
     deep = compare_cells(network(units=(3, 2), bidirectional=True), *Xy, cv=FOLDS[:1], n_repeats=1)
     # GRU: 3 gates, two biases a gate; LSTM: 4 gates, one bias. Both directions, and the output with its bias.
     gru = 2 * 3 * (3 * (1 + 3 + 2) + 2 * (6 + 2 + 2)) + 5
