@@ -166,7 +166,8 @@ class AnomalyDisplay:
         if getattr(estimator, "method", None) == "reconstruction" and getattr(estimator, "window", 1) is None:
             raise ValueError(
                 f"The samples of {type(estimator).__name__} with method='reconstruction' are sequences, and "
-                "AnomalyDisplay draws the rows of a series. Set window, so that rows are time steps."
+                "AnomalyDisplay draws the rows of a series. Set method='prediction', or window, so that rows are time "
+                "steps."
             )
         scores = np.asarray(estimator.score_samples(X))
         groups = getattr(estimator, "groups", None)
@@ -287,7 +288,7 @@ class AnomalyDisplay:
         series_ax, score_ax = axes[0], axes[-1] if len(axes) == 2 else axes[0].twinx()
         steps = positions_of(table.index)
         self.lines_ = _add_columns(series_ax, steps, table)
-        style = {"color": "0.35" if len(axes) == 2 else COLORS[1], "linewidth": 1.0}
+        style = {"color": "0.35", "linewidth": 1.0}
         (self.score_line_,) = score_ax.plot(steps, -scores, label="outlier score", **style)
         self.threshold_line_ = None
         if self.threshold is not None:
@@ -299,7 +300,9 @@ class AnomalyDisplay:
             _add_spans(score_ax, spans, None)
         if logy:
             score_ax.set_yscale("log")
-        score_ax.set_ylabel("outlier score" if self.name is None else f"outlier score\n({self.name})")
+        # A second line would not fit between one axes and the edge of a figure.
+        end = "" if self.name is None else f" ({self.name})" if len(axes) == 1 else f"\n({self.name})"
+        score_ax.set_ylabel(f"outlier score{end}")
         only = table.columns[0] if table.shape[1] == 1 else None
         series_ax.set_ylabel(ylabel if ylabel is not None else "value" if only is None else str(only))
         mark_steps(score_ax if len(axes) == 2 else series_ax, table.index)

@@ -86,11 +86,14 @@ def test_only_the_first_columns_are_named():
 
 def test_one_axes_has_the_scores_on_a_second_scale():
     figure, ax = plt.subplots()
-    display = AnomalyDisplay.from_predictions(VALUES, SCORES, threshold=-2, ax=ax, ylabel="flow (l/s)")
+    frame = pd.DataFrame({"flow": VALUES, "level": -VALUES})
+    display = AnomalyDisplay.from_predictions(frame, SCORES, threshold=-2, name="forest", ax=ax, ylabel="flow (l/s)")
     assert display.ax_ is ax
     assert display.score_ax_ is not ax
     assert display.score_ax_.get_position().bounds == ax.get_position().bounds
-    assert legend_of(display.score_ax_) == ["outlier score", "threshold", "value", "outlier"]
+    assert legend_of(display.score_ax_) == ["outlier score", "threshold", "flow", "level", "outlier"]
+    assert display.score_line_.get_color() not in [line.get_color() for line in display.lines_]
+    assert display.score_ax_.get_ylabel() == "outlier score (forest)"
     assert ax.get_ylabel() == "flow (l/s)"
     assert display.figure_ is figure
 
@@ -173,7 +176,7 @@ def test_detectors_of_scikit_learn():
         (
             lambda: AnomalyDisplay.from_estimator(SequenceOutlierDetector(), VALUES[:, None]),
             ValueError,
-            "are sequences, and AnomalyDisplay draws the rows of a series. Set window",
+            "are sequences, and AnomalyDisplay draws the rows of a series. Set method='prediction', or window",
         ),
     ],
 )
