@@ -169,6 +169,12 @@ def test_bad_parameters_of_windows(params, X, message):
 NO_LABELS = [
     ("a list of columns", [0], FRAME, "groups must be the name of a column or of an index level of X. Got [0] instead"),
     (
+        "a column",
+        FRAME.iloc[:, 0],
+        FRAME,
+        "groups must be the name of a column or of an index level of X. Got Series",
+    ),
+    (
         "a column of lists",
         "shop",
         FRAME.assign(shop=[["north"]] * len(FRAME)),
