@@ -250,3 +250,15 @@ def test_unfitted_detectors(kind, method):
 def test_a_single_row_is_too_few_to_fit():
     with pytest.raises(ValueError, match="1 sample"):
         clone(KINDS["prediction"][0]).fit(SERIES[:1])
+
+
+def test_rows_indexed_by_time_that_are_read_as_sequences():
+    """Without `window`, two columns of a series would be sequences of two time steps."""
+    frame = pd.DataFrame(SERIES, index=pd.date_range("2024-01-01", periods=len(SERIES), freq="h"))
+    advice = r"SequenceOutlierDetector reads each row .* set method='prediction', or window\."
+    scaled = make_pipeline(SequenceScaler(), SMALL_CODER)
+    with pytest.warns(UserWarning, match=advice):
+        SequenceOutlierDetector(scaled).fit(frame)
+    SequenceOutlierDetector(SMALL_CODER, window=5).fit(frame)  # no warning
+    SequenceOutlierDetector(scaled).fit(frame.reset_index(drop=True))
+    SequenceOutlierDetector(scaled).fit(sliding_windows(frame, 6))
