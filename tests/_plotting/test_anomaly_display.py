@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skrnn import AnomalyDisplay, SequenceForecaster, SequenceOutlierDetector
 
@@ -119,6 +121,18 @@ def test_from_estimator_draws_what_the_detector_returns():
     changes = np.diff(detector.predict(series), prepend=1)
     assert len(spans_of(display)) == (changes == -2).sum() > 0
     assert display.score_ax_.get_ylabel() == "outlier score\n(SequenceOutlierDetector)"
+
+
+def test_a_pipeline_has_the_threshold_of_its_last_step():
+    series = pd.DataFrame({"flow": np.random.default_rng(0).normal(size=60)})
+    pipeline = make_pipeline(StandardScaler(), small_detector()).fit(series)
+    display = AnomalyDisplay.from_estimator(pipeline, series)
+    assert_array_equal(display.score_line_.get_ydata(), -pipeline.score_samples(series))
+    assert_array_equal(display.lines_[0].get_ydata(), series["flow"])
+    assert display.threshold_line_.get_ydata()[0] == -pipeline[-1].offset_
+    assert display.score_ax_.get_ylabel() == "outlier score\n(SequenceOutlierDetector)"
+    with pytest.raises(ValueError, match="are sequences"):
+        AnomalyDisplay.from_estimator(make_pipeline(StandardScaler(), SequenceOutlierDetector()), series)
 
 
 @pytest.mark.parametrize("level", [False, True])
