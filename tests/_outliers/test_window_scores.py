@@ -113,11 +113,3 @@ def test_a_series_that_is_shorter_than_a_window_is_warned_of():
     frame = pd.DataFrame(ROWS).assign(name=["a"] * 27 + ["b"] * 3)
     with pytest.warns(UserWarning, match=r"Series 'b' of X has fewer rows, 3, than window=4"):
         SequenceOutlierDetector(Deviation(), window=4, groups="name").fit(frame)
-
-
-def test_missing_values_are_accepted_by_the_other_method():
-    rows = pd.DataFrame(ROWS, columns=["flow", "level"])
-    rows.iloc[7, 1] = np.nan
-    advice = r"NaN, first at row 7, column 'level'; .* or set method='prediction', which accepts NaN\."
-    with pytest.raises(ValueError, match=advice):
-        SequenceOutlierDetector(Deviation(), window=4).fit(rows)
