@@ -243,7 +243,10 @@ def _check_dtype(dtype, what, name):
     if kind == "c":
         raise ValueError(f"Complex data not supported, got {what} of dtype {dtype}. {name} takes real numbers.")
     if kind in "mMV" or isinstance(dtype, pd.PeriodDtype):
-        raise TypeError(f"{name} takes numbers, but {what} has dtype {dtype}. Drop it, or convert it to numbers.")
+        remedy = "Drop it, or convert it to numbers."
+        if kind not in "mV" and what.endswith("]"):  # a column of dates or periods
+            remedy += " If it contains the times of the rows, make it the index (set_index)."
+        raise TypeError(f"{name} takes numbers, but {what} has dtype {dtype}. {remedy}")
 
 
 def _sparse_columns(frame):
