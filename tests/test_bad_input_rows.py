@@ -89,6 +89,7 @@ BAD_ROWS = [
     ("NA in a frame", pd.DataFrame({"load": pd.array([1, None], dtype="Int64")}), ValueError, "row 1, column 'load'"),
     ("text in a frame", FRAME.assign(price="high"), ValueError, "contains 'high' at row 0, column 1"),
     ("dates in a frame", FRAME.assign(price=DAYS), TypeError, "but X['price'] has dtype datetime64["),
+    ("the times of rows", FRAME.assign(price=DAYS), TypeError, "the times of the rows, make it the index (set_index)."),
     ("no column in a frame", FRAME[[]], ValueError, "Found array with 0 feature(s) (shape=(20, 0)) while"),
     ("an empty frame", pd.DataFrame(), ValueError, "Found array with 0 feature(s) (shape=(0, 0)) while a minimum of 1"),
     ("a series", FRAME["load"], ValueError, "Expected a 2-dimensional container but got"),
@@ -168,6 +169,12 @@ def test_bad_parameters_of_windows(params, X, message):
 
 NO_LABELS = [
     ("a list of columns", [0], FRAME, "groups must be the name of a column or of an index level of X. Got [0] instead"),
+    (
+        "a column",
+        FRAME.iloc[:, 0],
+        FRAME,
+        "groups must be the name of a column or of an index level of X. Got Series",
+    ),
     (
         "a column of lists",
         "shop",

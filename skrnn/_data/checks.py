@@ -95,7 +95,7 @@ def as_numeric(given, name, *, parameter="X", words=("row", "column")):
     return pd.DataFrame(converted, columns=given.columns) if isinstance(given, pd.DataFrame) else converted
 
 
-def check_finite(array, name, *, columns=None, parameter="X", words=("row", "column")):
+def check_finite(array, name, *, columns=None, parameter="X", words=("row", "column"), remedy=None):
     """Raise for the first value of a numeric array that is NaN or infinite; the columns may have names."""
     finite = np.isfinite(array)
     if finite.all():
@@ -103,10 +103,10 @@ def check_finite(array, name, *, columns=None, parameter="X", words=("row", "col
     at: tuple[int | str, ...] = first_position(~finite)
     value = describe_value(array[at])
     at = at if columns is None else (at[0], repr(columns[at[1]]))
-    raise ValueError(
-        f"Input {parameter} contains {value}, first{describe_position(at, words)}; {name} takes finite numbers. Fill "
-        f"such values, or drop the {words[0] if words else 'element'}s that hold them."
-    )
+    if remedy is None:
+        remedy = f"Fill such values, or drop the {words[0] if words else 'element'}s that hold them."
+    position = describe_position(at, words)
+    raise ValueError(f"Input {parameter} contains {value}, first{position}; {name} takes finite numbers. {remedy}")
 
 
 def as_float_array(given, name, *, parameter, words=("row", "column"), finite=False, allow_nd=False):
@@ -243,7 +243,10 @@ def _check_dtype(dtype, what, name):
     if kind == "c":
         raise ValueError(f"Complex data not supported, got {what} of dtype {dtype}. {name} takes real numbers.")
     if kind in "mMV" or isinstance(dtype, pd.PeriodDtype):
-        raise TypeError(f"{name} takes numbers, but {what} has dtype {dtype}. Drop it, or convert it to numbers.")
+        remedy = "Drop it, or convert it to numbers."
+        if kind not in "mV" and what.endswith("]"):  # a column of dates or periods
+            remedy += " If it contains the times of the rows, make it the index (set_index)."
+        raise TypeError(f"{name} takes numbers, but {what} has dtype {dtype}. {remedy}")
 
 
 def _sparse_columns(frame):

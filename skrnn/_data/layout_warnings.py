@@ -15,7 +15,7 @@ from skrnn._data.swapped_axes import are_time_steps
 _MANY_FEATURES = 8  # of samples with a single time step
 
 
-def warn_of_layout(data, schema, name):
+def warn_of_layout(data, schema, name, purpose="predict from the rows before each row"):
     """Warn if the layout of training data looks like a mistake.
 
     Parameters
@@ -24,6 +24,8 @@ def warn_of_layout(data, schema, name):
     schema : InputSchema
     name : str
         Name of the estimator.
+    purpose : str
+        Purpose of windows of rows, for the remedy.
     """
     if data.table is None:
         _warn_of_swapped_axes(data, name)
@@ -31,7 +33,7 @@ def warn_of_layout(data, schema, name):
     if is_series_of_rows(data.table, index_of(data.given), getattr(data.given, "columns", ())):
         warn(
             f"{name} reads each row of 2-D input as a separate sequence, but the rows of X are indexed by time. To "
-            "predict from the rows before each row, put a SequenceWindower before it in a Pipeline."
+            f"{purpose}, put a SequenceWindower before it in a Pipeline."
         )
     if schema.has_tokens:
         _warn_of_inner_padding(data.table, name)

@@ -42,7 +42,8 @@ def column_or_level(X, label, parameter):
         If `label` is not hashable.
     """
     if not _is_hashable(label):
-        raise TypeError(f"{parameter} must be the name of a column or of an index level of X. Got {label!r} instead.")
+        shown = type(label).__name__ if hasattr(label, "shape") else repr(label)
+        raise TypeError(f"{parameter} must be the name of a column or of an index level of X. Got {shown} instead.")
     columns: Any = getattr(X, "columns", ())
     index: Any = index_of(X)
     if not isinstance(X, (pd.DataFrame, pd.Series)):

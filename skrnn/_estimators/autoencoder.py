@@ -161,7 +161,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         else:
             self._schema, data = learn_schema(self, X, dtype=self.dtype)
             self._targets = ReconstructionTargets(self._schema.n_features, self.dtype, name)
-            warn_of_layout(data, self._schema, name)
+            warn_of_layout(data, self._schema, name, purpose="encode windows of rows")
         lengths = data.sequences.lengths
         n_timesteps = int(lengths[0]) if (lengths == lengths[0]).all() else None
         self._n_timesteps = None if resumes and self._n_timesteps != n_timesteps else n_timesteps

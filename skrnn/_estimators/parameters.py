@@ -13,9 +13,13 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrnn._common.nearest import nearest
 from skrnn._engine.checkpoint import Checkpoint
+from skrnn._engine.optimizer_arguments import OPTIMIZERS
 from skrnn._engine.routing import LEARNING_RATE, check_learning_rate, is_routed
 
 Estimator = TypeVar("Estimator", bound="ParametersMixin")
+
+_RATES = ("learning_rate", "learning_rate_init", "lr")  # of scikit-learn and skorch
+_ARGUMENTS = {argument for arguments in OPTIMIZERS.values() for argument in arguments} - {"name"}
 
 
 class ParametersMixin(BaseEstimator):
@@ -103,7 +107,7 @@ class ParametersMixin(BaseEstimator):
         for name in params:
             if not is_routed(name) and name.split("__")[0] not in names:
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{nearest(name, names)}"
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{_suggestion(name, names)}"
                 )
         for name in [name for name in params if is_routed(name)]:
             setattr(self, name, params.pop(name))
@@ -114,7 +118,7 @@ class ParametersMixin(BaseEstimator):
         for name, value in routed.items():
             if not is_routed(name):
                 names = self._get_param_names()
-                raise TypeError(f"{type(self).__name__} got an unknown parameter {name!r}.{nearest(name, names)}")
+                raise TypeError(f"{type(self).__name__} got an unknown parameter {name!r}.{_suggestion(name, names)}")
             setattr(self, name, value)
 
     def _routed(self):
@@ -128,6 +132,15 @@ class ParametersMixin(BaseEstimator):
             routed[LEARNING_RATE] = float(rate)
         check_learning_rate(rate, f"{LEARNING_RATE!r} parameter of {type(self).__name__}")
         return routed
+
+
+def _suggestion(name, names):
+    """Return a sentence that suggests a valid name instead of an unknown one, or lists all if none is close."""
+    if name in _RATES:
+        return f" Did you mean {LEARNING_RATE!r}?"
+    if name in _ARGUMENTS:
+        return f" Did you mean {'optimizer__' + name!r}, an argument of the optimizer?"
+    return nearest(name, names)
 
 
 def as_quantiles(value: Any, owner: str) -> tuple[float, ...]:

@@ -92,6 +92,10 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
     ``method="prediction"`` its first rows are predicted from padded windows, and their errors are divided by those of
     training rows that are predicted from windows with as much padding. The first row of each series, which has no past,
     has the median score. To score new rows with their past, pass it as the first rows of `X`, and ignore its scores.
+    In windows, the last known value takes the place of a missing one: after several missing rows, normal rows may have
+    low scores, until the window has passed.
+
+    With `window`, the rows of a series shorter than it have the score of one padded window, and a warning is issued.
 
     A fault that is easy to predict has small prediction errors: a flat line near the mean of an oscillation is an
     example. Reconstructions of windows do not depend on the rows before.

@@ -50,7 +50,13 @@ class PredictionScorer:
         """Fit the forecaster; return it, the scorer and the scores of the fitted rows."""
         groups = _groups(detector)
         values, labels, codes = _read_rows(detector, X, groups, reset=True)
-        forecaster = _forecaster(detector, groups, int(np.bincount(codes).max()))
+        longest = int(np.bincount(codes).max())
+        if longest < 2:
+            raise ValueError(
+                f"{type(detector).__name__} with method='prediction' requires a series of at least 2 rows, as each row "
+                "is predicted from those before it. The longest series has n_samples=1."
+            )
+        forecaster = _forecaster(detector, groups, longest)
         forecaster.fit(labels, values)
         errors, n_before = errors_of_all_rows(forecaster, labels, values)
         smoothing = _SMOOTHING if detector.smoothing is None else detector.smoothing

@@ -12,13 +12,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import validate_data
 
 from skrnn._common.frames import index_of
+from skrnn._common.guide import see
 from skrnn._common.state import stored_as
+from skrnn._common.warnings import warn
 from skrnn._data.checks import check_finite
+from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder
 from skrnn._outliers.window_scores import scores_of_rows, whole_windows
 from skrnn._preprocessing.scaler import SequenceScaler
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
 from skrnn._windows.rows import split_rows
+
+_FILL = "Fill such values, or set method='prediction', which accepts NaN."
 
 
 @stored_as("sequence scorer")
@@ -34,6 +39,7 @@ class SequenceScorer:
             vars(detector).pop(name, None)
             if hasattr(estimator, name):
                 setattr(detector, name, getattr(estimator, name))
+        _warn_of_rows(X, type(detector).__name__)
         scorer = cls()
         return estimator, scorer, _score_samples(estimator, X)
 
@@ -68,17 +74,18 @@ class WindowScorer:
         rows, labels = _read_rows(detector, X, detector.groups, reset=True)
         scales = rows.std(axis=0)
         scorer = cls(detector.window, detector.groups, rows.mean(axis=0), np.where(scales > 0, scales, 1.0))
-        windows = scorer._windows(rows, labels)
+        windows = scorer._windows(rows, labels, type(detector).__name__)
         estimator = _estimator(detector).fit(windows)
         return estimator, scorer, scores_of_rows(_score_samples(estimator, windows), windows, labels)
 
     def score(self, detector, X):
         """Return the scores of rows."""
         rows, labels = _read_rows(detector, X, self.groups, reset=False)
-        windows = self._windows(rows, labels)
+        windows = self._windows(rows, labels, type(detector).__name__)
         return scores_of_rows(_score_samples(detector.estimator_, windows), windows, labels)
 
-    def _windows(self, rows, labels):
+    def _windows(self, rows, labels, name):
+        _warn_of_short_series(labels, self.window, name)
         return whole_windows((rows - self.centers) / self.scales, labels, self.window)
 
 
@@ -100,12 +107,37 @@ def _score_samples(estimator, X):
     return np.asarray(estimator.score_samples(X), dtype=np.float64)
 
 
+def _warn_of_rows(X, name):
+    """Warn if the rows of a DataFrame, each of which is read as a sequence, are probably the time steps of a series."""
+    index = index_of(X)
+    if index is not None and is_series_of_rows(np.asarray(X), index, getattr(X, "columns", ())):
+        warn(
+            f"{name} reads each row of 2-D input as a separate sequence, but the rows of X are indexed by time. If "
+            "they are the time steps of a series, set method='prediction', or window."
+            + see("anomalies", "time-steps-of-a-series")
+        )
+
+
+def _warn_of_short_series(labels, window, name):
+    """Warn of the first series that is shorter than a window."""
+    n_rows = np.bincount(labels.codes)
+    if n_rows.min() >= window:
+        return
+    number = int(np.argmax(n_rows < window))
+    series = "X" if len(n_rows) == 1 else f"Series {labels.series.tolist()[number]!r} of X"
+    warn(
+        f"{series} has fewer rows, {n_rows[number]}, than window={window} of {name}. They have the score of one padded "
+        "window, which cannot be compared with those of whole windows and may be that of an outlier. Pass more rows, "
+        "such as those before them, or decrease window." + see("anomalies", "windows-of-a-series")
+    )
+
+
 def _read_rows(detector, X, groups, reset):
     """Return time steps as an array of shape (n_rows, n_columns), and their labels."""
     name = type(detector).__name__
     features, labels = split_rows(X, groups, None, name)
     rows = validate_data(detector, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
-    check_finite(rows, name, columns=getattr(features, "columns", None))
+    check_finite(rows, name, columns=getattr(features, "columns", None), remedy=_FILL)
     if reset:
         if groups is None:
             warn_of_panel(index_of(features), name, PASS_GROUPS)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skrnn._common.frames import as_pandas
@@ -115,7 +116,8 @@ class AnomalyDisplay:
         ----------
         estimator : estimator
             Fitted outlier detector whose samples are the rows of a series, such as a
-            :class:`~skrnn.SequenceOutlierDetector` with ``method="prediction"`` or with `window`.
+            :class:`~skrnn.SequenceOutlierDetector` with ``method="prediction"`` or with `window`, or a Pipeline that
+            ends with one.
         X : DataFrame or array-like of shape (n_rows, n_columns)
             Rows of one series, in time order. The column of `groups` is not drawn.
         name : str, default=None
@@ -163,15 +165,17 @@ class AnomalyDisplay:
                     f"AnomalyDisplay requires an outlier detector with a {method} method. {type(estimator).__name__} "
                     "has none."
                 )
-        if getattr(estimator, "method", None) == "reconstruction" and getattr(estimator, "window", 1) is None:
+        detector = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+        if getattr(detector, "method", None) == "reconstruction" and getattr(detector, "window", 1) is None:
             raise ValueError(
-                f"The samples of {type(estimator).__name__} with method='reconstruction' are sequences, and "
-                "AnomalyDisplay draws the rows of a series. Set window, so that rows are time steps."
+                f"The samples of {type(detector).__name__} with method='reconstruction' are sequences, and "
+                "AnomalyDisplay draws the rows of a series. Set method='prediction', or window, so that rows are time "
+                "steps."
             )
         scores = np.asarray(estimator.score_samples(X))
-        groups = getattr(estimator, "groups", None)
+        groups = getattr(detector, "groups", None)
         if groups is None:
-            groups = getattr(getattr(estimator, "estimator_", None), "groups", None)
+            groups = getattr(getattr(detector, "estimator_", None), "groups", None)
         features, labels = split_labels(X, groups)
         if len(labels.series) > 1:
             raise ValueError(
@@ -183,8 +187,8 @@ class AnomalyDisplay:
             features,
             scores,
             is_outlier=np.asarray(estimator.predict(X)) == -1,
-            threshold=getattr(estimator, "offset_", None),
-            name=type(estimator).__name__ if name is None else name,
+            threshold=getattr(detector, "offset_", None),
+            name=type(detector).__name__ if name is None else name,
         )
         return display.plot(ax, logy=logy, ylabel=ylabel)
 
@@ -287,7 +291,7 @@ class AnomalyDisplay:
         series_ax, score_ax = axes[0], axes[-1] if len(axes) == 2 else axes[0].twinx()
         steps = positions_of(table.index)
         self.lines_ = _add_columns(series_ax, steps, table)
-        style = {"color": "0.35" if len(axes) == 2 else COLORS[1], "linewidth": 1.0}
+        style = {"color": "0.35", "linewidth": 1.0}
         (self.score_line_,) = score_ax.plot(steps, -scores, label="outlier score", **style)
         self.threshold_line_ = None
         if self.threshold is not None:
@@ -299,7 +303,9 @@ class AnomalyDisplay:
             _add_spans(score_ax, spans, None)
         if logy:
             score_ax.set_yscale("log")
-        score_ax.set_ylabel("outlier score" if self.name is None else f"outlier score\n({self.name})")
+        # A second line would not fit between one axes and the edge of a figure.
+        end = "" if self.name is None else f" ({self.name})" if len(axes) == 1 else f"\n({self.name})"
+        score_ax.set_ylabel(f"outlier score{end}")
         only = table.columns[0] if table.shape[1] == 1 else None
         series_ax.set_ylabel(ylabel if ylabel is not None else "value" if only is None else str(only))
         mark_steps(score_ax if len(axes) == 2 else series_ax, table.index)

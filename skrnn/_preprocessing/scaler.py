@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
@@ -26,7 +26,8 @@ Scaler = TypeVar("Scaler", bound="SequenceScaler")
 _ROWS_AT_ONCE = 2**16
 
 
-class SequenceScaler(TransformerMixin, PlainStateMixin):
+# Sequences are not put into the containers of set_output. mypy does not see the keywords of scikit-learn's mixins.
+class SequenceScaler(TransformerMixin, PlainStateMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Scale the features of sequences with a scikit-learn scaler.
 
     The scaler is fitted on the valid time steps of all sequences as rows, so that a feature is scaled in the same way
@@ -205,6 +206,30 @@ class SequenceScaler(TransformerMixin, PlainStateMixin):
         [[1.0, 3.0], [5.0]]
         """
         return self._apply("inverse_transform", X)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the names of the features, which are those of the input.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (`n_features_in_`,) or None, default=None
+            Names of the features of `X`. If None, ``feature_names_in_`` is used, or ``x0``, ``x1``, ... if it is not
+            defined. If ``feature_names_in_`` is defined, `input_features` must equal it.
+
+        Returns
+        -------
+        ndarray of str of shape (`n_features_in_`,)
+            Names of the features of a time step; for 2-D input, of the time steps.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+        ValueError
+            If `input_features` does not match the features seen during `fit`.
+        """
+        check_is_fitted(self)
+        return _check_feature_names_in(self, input_features)
 
     def set_output(self: Scaler, *, transform: Container | None = None) -> Scaler:
         """Do nothing: the output always has the layout of the input.

@@ -4,6 +4,7 @@ import inspect
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from children import run_code
 from conftest import needs_kernels, with_padded_steps
@@ -288,6 +289,12 @@ def test_codes_of_tokens_and_categories_are_not_supported(name):
 def test_unknown_parameters():
     with pytest.raises(TypeError, match=r"unknown parameter 'n_component'. .*n_components"):
         SequenceAutoencoder(n_component=3)
+
+
+def test_rows_indexed_by_time_are_warned_of(X):
+    frame = pd.DataFrame(X[:, :3, 0], index=pd.date_range("2024-01-01", periods=len(X)))
+    with pytest.warns(UserWarning, match="To encode windows of rows, put a SequenceWindower before it"):
+        autoencoder().fit(frame)
 
 
 @pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples", "score", "inverse_transform"])

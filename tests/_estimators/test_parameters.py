@@ -82,6 +82,10 @@ def test_a_misspelt_name_in_the_constructor(name):
         getattr(skrnn, name)(unit=4)
     with pytest.raises(TypeError, match=r"unknown parameter 'zzzz'. Valid are: .*batch_size.*units"):
         getattr(skrnn, name)(zzzz=4)
+    with pytest.raises(TypeError, match=r"'learning_rate'\. Did you mean 'optimizer__learning_rate'\?"):
+        getattr(skrnn, name)(learning_rate=0.1)
+    with pytest.raises(TypeError, match="'optimizer__clipnorm', an argument of the optimizer"):
+        getattr(skrnn, name)(clipnorm=1.0)
     with pytest.raises(TypeError, match="unknown parameter 'optimiser__learning_rate'"):
         getattr(skrnn, name)(optimiser__learning_rate=0.1)
     with pytest.raises(TypeError, match="unknown parameter 'optimizer__'"):
@@ -93,6 +97,8 @@ def test_a_misspelt_name_in_set_params(name):
     estimator = make(name)
     with pytest.raises(ValueError, match=f"Invalid parameter 'unit' for estimator {name}.* Did you mean 'units'\\?"):
         estimator.set_params(epochs=7, unit=4)
+    with pytest.raises(ValueError, match=r"'lr' for estimator .* Did you mean 'optimizer__learning_rate'\?"):
+        estimator.set_params(lr=0.1)
     with pytest.raises(ValueError, match="Invalid parameter 'optimiser__learning_rate'"):
         estimator.set_params(optimiser__learning_rate=4)
     assert estimator.epochs == 3  # nothing was set

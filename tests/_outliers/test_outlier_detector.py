@@ -235,7 +235,8 @@ def test_wrong_number_of_columns(kind):
 def test_nan_is_rejected_in_windows():
     X = SERIES.copy()
     X[7, 1] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN, first at row 7, column 1"):
+    message = r"Input X contains NaN, first at row 7, column 1; .* or set method='prediction', which accepts NaN\."
+    with pytest.raises(ValueError, match=message):
         clone(KINDS["windows"][0]).fit(X)
 
 
@@ -248,5 +249,20 @@ def test_unfitted_detectors(kind, method):
 
 
 def test_a_single_row_is_too_few_to_fit():
-    with pytest.raises(ValueError, match="1 sample"):
+    message = "requires a series of at least 2 rows, .* The longest series has n_samples=1"
+    with pytest.raises(ValueError, match=message):
         clone(KINDS["prediction"][0]).fit(SERIES[:1])
+    with pytest.raises(ValueError, match=message):
+        clone(KINDS["prediction"][0]).set_params(groups="name").fit(pd.DataFrame(SERIES[:3]).assign(name=list("abc")))
+
+
+def test_rows_indexed_by_time_that_are_read_as_sequences():
+    """Without `window`, two columns of a series would be sequences of two time steps."""
+    frame = pd.DataFrame(SERIES, index=pd.date_range("2024-01-01", periods=len(SERIES), freq="h"))
+    advice = r"SequenceOutlierDetector reads each row .* set method='prediction', or window\."
+    scaled = make_pipeline(SequenceScaler(), SMALL_CODER)
+    with pytest.warns(UserWarning, match=advice):
+        SequenceOutlierDetector(scaled).fit(frame)
+    SequenceOutlierDetector(SMALL_CODER, window=5).fit(frame)  # no warning
+    SequenceOutlierDetector(scaled).fit(frame.reset_index(drop=True))
+    SequenceOutlierDetector(scaled).fit(sliding_windows(frame, 6))

@@ -101,3 +101,15 @@ def test_a_gap_in_the_index_is_warned_of():
     days = pd.date_range("2024-01-01", periods=90).delete(range(10, 70))
     with pytest.warns(UserWarning, match="gap"):
         SequenceOutlierDetector(Deviation(), window=4).fit(pd.DataFrame(ROWS, index=days))
+
+
+def test_a_series_that_is_shorter_than_a_window_is_warned_of():
+    fitted = SequenceOutlierDetector(Deviation(), window=4).fit(ROWS)
+    fitted.score_samples(ROWS[:4])  # no warning
+    with pytest.warns(UserWarning, match=r"X has fewer rows, 3, than window=4 of SequenceOutlierDetector"):
+        assert fitted.score_samples(ROWS[:3]).shape == (3,)
+    with pytest.warns(UserWarning, match=r"X has fewer rows, 30, than window=31"):
+        SequenceOutlierDetector(Deviation(), window=31).fit(ROWS)
+    frame = pd.DataFrame(ROWS).assign(name=["a"] * 27 + ["b"] * 3)
+    with pytest.warns(UserWarning, match=r"Series 'b' of X has fewer rows, 3, than window=4"):
+        SequenceOutlierDetector(Deviation(), window=4, groups="name").fit(frame)

@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skrnn import AnomalyDisplay, SequenceForecaster, SequenceOutlierDetector
 
@@ -86,11 +88,14 @@ def test_only_the_first_columns_are_named():
 
 def test_one_axes_has_the_scores_on_a_second_scale():
     figure, ax = plt.subplots()
-    display = AnomalyDisplay.from_predictions(VALUES, SCORES, threshold=-2, ax=ax, ylabel="flow (l/s)")
+    frame = pd.DataFrame({"flow": VALUES, "level": -VALUES})
+    display = AnomalyDisplay.from_predictions(frame, SCORES, threshold=-2, name="forest", ax=ax, ylabel="flow (l/s)")
     assert display.ax_ is ax
     assert display.score_ax_ is not ax
     assert display.score_ax_.get_position().bounds == ax.get_position().bounds
-    assert legend_of(display.score_ax_) == ["outlier score", "threshold", "value", "outlier"]
+    assert legend_of(display.score_ax_) == ["outlier score", "threshold", "flow", "level", "outlier"]
+    assert display.score_line_.get_color() not in [line.get_color() for line in display.lines_]
+    assert display.score_ax_.get_ylabel() == "outlier score (forest)"
     assert ax.get_ylabel() == "flow (l/s)"
     assert display.figure_ is figure
 
@@ -116,6 +121,18 @@ def test_from_estimator_draws_what_the_detector_returns():
     changes = np.diff(detector.predict(series), prepend=1)
     assert len(spans_of(display)) == (changes == -2).sum() > 0
     assert display.score_ax_.get_ylabel() == "outlier score\n(SequenceOutlierDetector)"
+
+
+def test_a_pipeline_has_the_threshold_of_its_last_step():
+    series = pd.DataFrame({"flow": np.random.default_rng(0).normal(size=60)})
+    pipeline = make_pipeline(StandardScaler(), small_detector()).fit(series)
+    display = AnomalyDisplay.from_estimator(pipeline, series)
+    assert_array_equal(display.score_line_.get_ydata(), -pipeline.score_samples(series))
+    assert_array_equal(display.lines_[0].get_ydata(), series["flow"])
+    assert display.threshold_line_.get_ydata()[0] == -pipeline[-1].offset_
+    assert display.score_ax_.get_ylabel() == "outlier score\n(SequenceOutlierDetector)"
+    with pytest.raises(ValueError, match="are sequences"):
+        AnomalyDisplay.from_estimator(make_pipeline(StandardScaler(), SequenceOutlierDetector()), series)
 
 
 @pytest.mark.parametrize("level", [False, True])
@@ -173,7 +190,7 @@ def test_detectors_of_scikit_learn():
         (
             lambda: AnomalyDisplay.from_estimator(SequenceOutlierDetector(), VALUES[:, None]),
             ValueError,
-            "are sequences, and AnomalyDisplay draws the rows of a series. Set window",
+            "are sequences, and AnomalyDisplay draws the rows of a series. Set method='prediction', or window",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -290,6 +290,19 @@ def test_clone_pickle_and_output_configuration(windows):
         assert_array_equal(np.asarray(scaled), expected)
     assert get_tags(scaler).input_tags.three_d_array
     assert get_tags(scaler).transformer_tags.preserves_dtype == ["float64", "float32"]
+
+
+def test_feature_names_of_a_pipeline():
+    X = np.random.default_rng(0).normal(size=(20, 5, 3))
+    pipeline = make_pipeline(SequenceScaler(), make("GRURegressor", units=2)).set_output(transform="pandas")
+    assert pipeline.fit(X, X[:, 0, 0]).transform(X).columns.tolist() == ["gruregressor0", "gruregressor1"]
+    assert pipeline.get_feature_names_out().tolist() == ["gruregressor0", "gruregressor1"]
+    assert pipeline[0].get_feature_names_out().tolist() == ["x0", "x1", "x2"]
+    assert pipeline[0].get_feature_names_out(["a", "b", "c"]).tolist() == ["a", "b", "c"]
+    frame = pd.DataFrame(X[:, :, 0], columns=list("vwxyz"))
+    assert SequenceScaler().fit(frame).get_feature_names_out().tolist() == list("vwxyz")
+    with pytest.raises(NotFittedError):
+        SequenceScaler().get_feature_names_out()
 
 
 @pytest.mark.parametrize(
