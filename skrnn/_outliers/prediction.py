@@ -16,7 +16,7 @@ from skrnn._common.state import stored_as
 from skrnn._data.checks import check_finite
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.forecaster import SequenceForecaster
-from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows
+from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows, fitted_values
 from skrnn._outliers.row_scores import error_scales, row_errors
 from skrnn._windows.rows import split_rows
 
@@ -54,7 +54,7 @@ class PredictionScorer:
         forecaster.fit(labels, values)
         errors, n_before = errors_of_all_rows(forecaster, labels, values)
         smoothing = _SMOOTHING if detector.smoothing is None else detector.smoothing
-        scorer = cls(groups, smoothing, _scales(forecaster, errors, np.asarray(values)))
+        scorer = cls(groups, smoothing, _scales(forecaster, errors))
         return forecaster, scorer, scorer._scores(errors, n_before, codes)
 
     def score(self, detector, X):
@@ -108,12 +108,13 @@ def _read_rows(detector, X, groups, reset):
     return frame, labels, row_labels.codes
 
 
-def _scales(forecaster, errors, values):
+def _scales(forecaster, errors):
     """Return the spread of errors by the number of rows before, (n_positions, n_columns).
 
     Predictions from few rows are less accurate. How much, errors at the beginning of training series would tell, but
     there are few of them: they are those of series that are cut at many rows.
     """
+    values = fitted_values(forecaster)  # in the units of the errors
     of_all = error_scales(errors, values)
     n_rows = forecaster._model.layout.window + forecaster._model.target.n_lost
     after_cuts = errors_after_cuts(forecaster, n_rows, _N_CUTS)
