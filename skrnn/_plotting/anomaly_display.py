@@ -177,7 +177,8 @@ class AnomalyDisplay:
             raise ValueError(
                 f"AnomalyDisplay draws one series, but X contains {len(labels.series)}. Pass the rows of one of them."
             )
-        if groups is not None and isinstance(getattr(features, "index", None), pd.MultiIndex):
+        is_level = np.shape(features)[1] == np.shape(X)[1]
+        if groups is not None and is_level and isinstance(features.index, pd.MultiIndex):
             features = features.droplevel(groups)
         display = cls(
             features,

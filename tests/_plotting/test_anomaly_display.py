@@ -133,6 +133,13 @@ def test_the_column_of_groups_is_not_drawn(level):
         AnomalyDisplay.from_estimator(detector, frame)
 
 
+def test_a_column_of_groups_beside_index_levels():
+    frame = pd.DataFrame({"name": "a", "flow": np.random.default_rng(0).normal(size=30)})
+    frame.index = pd.MultiIndex.from_product([["x"], range(30)], names=["site", "hour"])
+    display = AnomalyDisplay.from_estimator(small_detector(groups="name").fit(frame), frame)
+    assert_array_equal(display.lines_[0].get_ydata(), frame["flow"])
+
+
 def test_detectors_of_scikit_learn():
     forest = IsolationForest(random_state=0).fit(VALUES[:, None])
     display = AnomalyDisplay.from_estimator(forest, VALUES[:, None], name="forest")
