@@ -75,6 +75,13 @@ def _groups(detector):
             "method='prediction' requires a SequenceForecaster as the estimator, such as SequenceForecaster("
             f"GRURegressor()). Got {type(detector.estimator).__name__} instead."
         )
+    for parameter in ("past_covariates", "categorical_features"):
+        value = getattr(detector.estimator, parameter, None)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(
+                f"{parameter}={value!r} of the forecaster is not supported: {type(detector).__name__} predicts all "
+                f"columns of X, and none is a covariate. Leave {parameter} at its default."
+            )
     return getattr(detector.estimator, "groups", None) if detector.groups is None else detector.groups
 
 
