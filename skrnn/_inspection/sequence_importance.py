@@ -169,7 +169,7 @@ def sequence_importance(
         for of_features in parts_of_features
     )
     shape = (len(parts_of_time), len(parts_of_features)) if by == "both" else (len(scores),)
-    importances = (baseline - np.array(scores)).reshape(*shape, n_repeats)
+    importances = (baseline - np.array(scores)).reshape(*shape, len(permutations))
     return Bunch(
         importances_mean=importances.mean(axis=-1),
         importances_std=importances.std(axis=-1),
