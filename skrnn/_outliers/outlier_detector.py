@@ -52,8 +52,8 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
     window : int, default=None
         Number of time steps per window. With ``method="reconstruction"``, `estimator` is fitted on all windows of the
         rows, standardized with the mean and the standard deviation of the training rows; if None, each sample is a
-        sequence. With ``method="prediction"``, it replaces the `window` of `estimator`; if both are None, it is 20, or
-        half the length of the longest series if it has fewer than 40 rows.
+        sequence. With ``method="prediction"``, it replaces the `window` of `estimator`, which must have no `lags`; if
+        both are None, it is 20, or half the length of the longest series if it has fewer than 40 rows.
     smoothing : int, default=None
         Number of rows of the centered moving average of prediction errors. With 1, scores depend on the row and earlier
         ones only, and isolated outliers stand out most; larger numbers detect outliers that last several rows. If None,

@@ -48,6 +48,7 @@ class PredictionScorer:
     @classmethod
     def fit(cls, detector, X):
         """Fit the forecaster; return it, the scorer and the scores of the fitted rows."""
+        _check_forecaster(detector)
         groups = _groups(detector)
         values, labels, codes = _read_rows(detector, X, groups, reset=True)
         forecaster = _forecaster(detector, groups, int(np.bincount(codes).max()))
@@ -68,20 +69,32 @@ class PredictionScorer:
         return -row_errors(errors / scales, codes, self.smoothing)
 
 
-def _groups(detector):
-    """Return the name of the series of each row: the parameter of the detector or, if it is None, of its forecaster."""
-    if detector.estimator is not None and not isinstance(detector.estimator, SequenceForecaster):
+def _check_forecaster(detector):
+    """Raise for estimators that do not predict rows, and for parameters that cannot have an effect."""
+    forecaster, name = detector.estimator, type(detector).__name__
+    if forecaster is None:
+        return
+    if not isinstance(forecaster, SequenceForecaster):
         raise TypeError(
             "method='prediction' requires a SequenceForecaster as the estimator, such as SequenceForecaster("
-            f"GRURegressor()). Got {type(detector.estimator).__name__} instead."
+            f"GRURegressor()). Got {type(forecaster).__name__} instead."
         )
     for parameter in ("past_covariates", "categorical_features"):
-        value = getattr(detector.estimator, parameter, None)
+        value = getattr(forecaster, parameter)
         if value is not None and not isinstance(value, str):
             raise ValueError(
-                f"{parameter}={value!r} of the forecaster is not supported: {type(detector).__name__} predicts all "
-                f"columns of X, and none is a covariate. Leave {parameter} at its default."
+                f"{parameter}={value!r} of the forecaster is not supported: {name} predicts all columns of X, and none "
+                f"is a covariate. Leave {parameter} at its default."
             )
+    if forecaster.lags is not None and detector.window is not None:
+        raise ValueError(
+            f"window={detector.window} of {name} has no effect with lags={forecaster.lags!r} of the forecaster. Leave "
+            "one of them at None."
+        )
+
+
+def _groups(detector):
+    """Return the name of the series of each row: the parameter of the detector or, if it is None, of its forecaster."""
     return getattr(detector.estimator, "groups", None) if detector.groups is None else detector.groups
 
 

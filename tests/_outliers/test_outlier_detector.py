@@ -199,6 +199,11 @@ def test_tags_depend_on_the_method():
             )
             for parameter in ("past_covariates", "categorical_features")
         ),
+        (
+            {"estimator": SequenceForecaster(lags=[1, 3]), "method": "prediction", "window": 5},
+            ValueError,
+            r"window=5 of SequenceOutlierDetector has no effect with lags=\[1, 3\] of the forecaster",
+        ),
         ({"groups": "shop", "method": "prediction"}, ValueError, "groups='shop' is not a column of X"),
         ({"groups": [1], "window": 3}, TypeError, "groups must be the name of a column"),
     ],
