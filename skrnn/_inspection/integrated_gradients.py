@@ -64,7 +64,8 @@ def integrated_gradients(
         predicted class of each sample. The output is the logit of the class, before the softmax; for two classes with
         a single output unit, the log odds of the class. For multilabel targets, the number of the label, which is
         required. For regressors, the number of the output of `y`, which is required if there are several. With
-        ``loss="quantile"`` it is the median, with ``loss="gaussian"`` the mean.
+        ``loss="gaussian"`` it is the mean, and with ``loss="quantile"`` the output for the only quantile or the median.
+        `predict` sorts quantiles: where they cross, it returns another of these outputs.
     time_step : int, default=None
         The time step whose output is explained. Required with ``return_sequences=True``: a position on the time axis of
         `X` or, if negative, counted from the last valid time step of each sequence, which is -1.
