@@ -310,15 +310,19 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
             return PredictionScorer
         return SequenceScorer if self.window is None else WindowScorer
 
+    @property
+    def _takes_rows(self):
+        """Whether samples are time steps of series, not sequences."""
+        return self.method == "prediction" or self.window is not None
+
     def _sk_visual_block_(self):
         """Return the estimator that scikit-learn shows in HTML: the fitted one, if there is one."""
         return meta_estimator_block(estimator=getattr(self, "estimator_", self.estimator))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        has_rows = self.method == "prediction" or self.window is not None
         tags.input_tags.allow_nan = self.method == "prediction"
-        tags.input_tags.three_d_array = not has_rows
+        tags.input_tags.three_d_array = not self._takes_rows
         return tags
 
 
