@@ -331,7 +331,7 @@ def test_bad_sequences(X, y):
 
 
 def test_estimators_without_gradients(X, y):
-    with pytest.raises(TypeError, match=r"requires a recurrent estimator of skrnn. Got Ridge instead"):
+    with pytest.raises(TypeError, match=r"requires a recurrent regressor or classifier of skrnn. Got Ridge instead"):
         integrated_gradients(Ridge(), X)
     pipeline = make_pipeline(SequenceScaler(), make("GRURegressor", epochs=1)).fit(X, y)
     with pytest.raises(TypeError, match=r"Got Pipeline instead. Pass the last step .*pipeline\[:-1\].transform\(X\)"):
