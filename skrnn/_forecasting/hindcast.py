@@ -73,9 +73,13 @@ def errors_after_cuts(forecaster, n_rows, n_cuts):
 
 
 def fitted_values(forecaster):
-    """Return the values of the fitted rows in the units of `errors_of_all_rows`: (n_rows, n_outputs)."""
+    """Return the values of the fitted rows in the units of `errors_of_all_rows`: (n_rows, n_outputs).
+
+    They are relative to the mean of their series, unless the series is constant.
+    """
     panel = forecaster._known.panel
-    return panel.y / _deviations(panel)[panel.codes]
+    means, deviations = (moment[panel.codes] for moment in moments(panel.y, panel.codes))
+    return np.where(deviations > 0, panel.y - means, panel.y) / _deviations(panel)[panel.codes]
 
 
 def _errors(forecaster, panel, numbers):
