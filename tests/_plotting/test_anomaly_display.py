@@ -70,7 +70,7 @@ def test_dates_and_columns_of_a_frame():
     assert display.score_ax_.get_xlabel() == "day"
 
 
-@pytest.mark.parametrize("index", [list("abcdefgh"), pd.timedelta_range("1h", periods=8)])
+@pytest.mark.parametrize("index", [list("abcdefgh"), pd.timedelta_range("1h", periods=8), np.arange(8) // 2])
 def test_labels_that_are_not_drawn(index):
     display = AnomalyDisplay.from_predictions(pd.Series(VALUES, index=index, name="flow"), SCORES)
     assert_array_equal(display.lines_[0].get_xdata(), np.arange(8))
