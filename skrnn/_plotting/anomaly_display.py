@@ -321,7 +321,7 @@ def _new_axes():
 
 
 def _as_table(X):
-    """Return a series as a DataFrame whose index can be drawn: distinct times or numbers, else the numbers of the rows."""
+    """Return a series as a DataFrame whose index can be drawn: distinct times or numbers, or else row numbers."""
     X = as_pandas(X)
     if isinstance(X, pd.Series):
         table = X.to_frame("value" if X.name is None else X.name)
