@@ -9,6 +9,7 @@ import numpy as np
 from skrnn._forecasting.panel import Panel, sorted_rows
 from skrnn._forecasting.reading import read_history
 from skrnn._forecasting.recursion import predict_one_step_ahead
+from skrnn._forecasting.target_transform import moments
 
 
 def errors_of_all_rows(forecaster, X, y):
@@ -71,6 +72,16 @@ def errors_after_cuts(forecaster, n_rows, n_cuts):
     return _errors(forecaster, parts, panel.codes[starts]).reshape(len(starts), n_rows, -1)
 
 
+def fitted_values(forecaster):
+    """Return the values of the fitted rows in the units of `errors_of_all_rows`: (n_rows, n_outputs).
+
+    They are relative to the mean of their series, unless the series is constant.
+    """
+    panel = forecaster._known.panel
+    means, deviations = (moment[panel.codes] for moment in moments(panel.y, panel.codes))
+    return np.where(deviations > 0, panel.y - means, panel.y) / _deviations(panel)[panel.codes]
+
+
 def _errors(forecaster, panel, numbers):
     """Return the errors of the rows of a panel, whose series have these numbers among the fitted ones, or -1."""
     known, model = forecaster._known.panel, forecaster._model
@@ -104,11 +115,5 @@ def _filled(panel, has_missing, fitted):
 
 def _deviations(panel):
     """Return the standard deviation of the values of each series, (n_series, n_outputs); 1 where it is not positive."""
-    deviations = np.ones((panel.n_series, panel.y.shape[1]))
-    for code, values in enumerate(np.split(panel.y, panel.bounds()[1:-1])):
-        is_valid = ~np.isnan(values)
-        n_valid = np.maximum(is_valid.sum(axis=0), 1)
-        means = np.where(is_valid, values, 0.0).sum(axis=0) / n_valid
-        squares = np.where(is_valid, values - means, 0.0) ** 2
-        deviations[code] = np.sqrt(squares.sum(axis=0) / n_valid)
+    deviations = moments(panel.y, panel.codes)[1]
     return np.where(deviations > 0, deviations, 1.0)

@@ -69,12 +69,12 @@ class TargetTransform:
         identity = cls(transformers, lags, np.zeros_like(unit), unit, unit, False, per_series)
         values, _ = identity.transform(panel)
         codes = panel.codes if per_series else np.zeros_like(panel.codes)
-        centers, scales = (moment[codes[bounds[:-1]]] for moment in _moments(values, codes))
-        spreads = _moments(values, panel.codes)[1]
+        centers, scales = (moment[codes[bounds[:-1]]] for moment in moments(values, codes))
+        spreads = moments(values, panel.codes)[1]
         # A series without values has no scale of its own: it is standardized as all series together are.
         is_empty = np.logical_and.reduceat(np.isnan(values), bounds[:-1])
         if is_empty.any():
-            of_all = _moments(values, np.zeros_like(panel.codes))
+            of_all = moments(values, np.zeros_like(panel.codes))
             centers, scales = (
                 np.where(is_empty, pooled, own) for pooled, own in zip(of_all, (centers, scales), strict=True)
             )
@@ -90,7 +90,7 @@ class TargetTransform:
             return self.fit(STANDARD if self.is_standardized else given, self.lags, panel, per_series=True)
         centers, scales = (np.repeat(of[:1], panel.n_series, axis=0) for of in (self.centers, self.scales))
         shared = replace(self, centers=centers, scales=scales, spreads=np.ones_like(scales))
-        return replace(shared, spreads=_moments(shared.transform(panel)[0], panel.codes)[1])
+        return replace(shared, spreads=moments(shared.transform(panel)[0], panel.codes)[1])
 
     def of_known_series(self, panel, numbers):
         """Return the transformations for a panel: the fitted ones of known series, as `of_series` of others.
@@ -242,11 +242,22 @@ def _check_finite(given, values):
         )
 
 
-def _moments(values, codes):
-    """Return mean and standard deviation of the values of each series that are not NaN; 0 if there are none."""
+def moments(values, codes):
+    """Return mean and standard deviation of the values of each series that are not NaN; 0 if there are none.
+
+    The standard deviation of equal values is 0, not the rounding error of their mean.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_outputs)
+    codes : ndarray of int, shape (n_rows,)
+        Number of the series of each row, sorted.
+    """
     first = np.searchsorted(codes, np.arange(codes[-1] + 1))
     is_valid = ~np.isnan(values)
     counts = np.maximum(np.add.reduceat(is_valid, first, dtype=np.int64), 1)
     means = np.add.reduceat(np.where(is_valid, values, 0.0), first) / counts
     deviations = np.where(is_valid, values - means[codes], 0.0)
-    return means, np.sqrt(np.add.reduceat(deviations**2, first) / counts)
+    scales = np.sqrt(np.add.reduceat(deviations**2, first) / counts)
+    is_rounding = scales <= counts * np.finfo(np.float64).eps * np.abs(means)
+    return means, np.where(is_rounding, 0.0, scales)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from numbers import Integral
 from typing import Any
 
@@ -127,7 +128,7 @@ def _codes(classes, target, n_samples):
             f"{np.shape(target)} instead."
         )
     labels = labels if np.ndim(target) else [labels]
-    unknown = [label for label in labels if label not in known]
+    unknown = [label for label in labels if not isinstance(label, Hashable) or label not in known]
     if unknown:
         raise ValueError(
             f"The 'target' parameter of {NAME} must be one of the classes {classes[:10].tolist()}. Got {unknown[0]!r} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skrnn._data.checks import as_float_array
+from skrnn._data.checks import as_float_array, check_array_like
 
 
 def numbers(values, parameter, name):
@@ -14,6 +14,7 @@ def numbers(values, parameter, name):
 
 def aligned(attributions, name):
     """Return attributions of all sequences, aligned at the last valid time step: (n_samples, n_steps, n_features)."""
+    check_array_like(attributions, "attributions", name)
     given = attributions if isinstance(attributions, (list, tuple)) else np.asarray(attributions)
     if isinstance(given, np.ndarray) and given.dtype.kind != "O" and given.ndim > 1:
         parts = [*numbers(given, "attributions", name)]

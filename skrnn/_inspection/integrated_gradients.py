@@ -50,7 +50,7 @@ def integrated_gradients(
     Parameters
     ----------
     estimator : estimator
-        Fitted recurrent estimator of skrnn, with a cell that has native kernels: all cells by name. Gradients are
+        Fitted recurrent regressor or classifier, with a cell that has native kernels: all cells by name. Gradients are
         computed by the kernels, also where another engine predicts.
     X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
         Sequences in the layout of the training data.
@@ -64,7 +64,8 @@ def integrated_gradients(
         predicted class of each sample. The output is the logit of the class, before the softmax; for two classes with
         a single output unit, the log odds of the class. For multilabel targets, the number of the label, which is
         required. For regressors, the number of the output of `y`, which is required if there are several. With
-        ``loss="quantile"`` it is the median, with ``loss="gaussian"`` the mean.
+        ``loss="gaussian"`` it is the mean, and with ``loss="quantile"`` the output for the only quantile or the median.
+        `predict` sorts quantiles: where they cross, it returns another of these outputs.
     time_step : int, default=None
         The time step whose output is explained. Required with ``return_sequences=True``: a position on the time axis of
         `X` or, if negative, counted from the last valid time step of each sequence, which is -1.
@@ -85,8 +86,8 @@ def integrated_gradients(
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If the estimator is not a recurrent estimator of skrnn, for example a Pipeline that contains one; or if `X` is
-        not array-like, contains non-numeric values, or is sparse.
+        If the estimator is not a recurrent regressor or classifier of skrnn, for example a Pipeline that contains one;
+        or if `X` is not array-like, contains non-numeric values, or is sparse.
     ValueError
         If a parameter or `X` is invalid; if the estimator was fitted on token ids or with categorical features, which
         have no gradient; or if its cell has no native kernel.
@@ -159,7 +160,7 @@ def _check_estimator(estimator):
             )
         elif hasattr(estimator, "best_estimator_"):
             remedy = " Pass its best_estimator_."
-        raise TypeError(f"{NAME} requires a recurrent estimator of skrnn. Got {name} instead.{remedy}")
+        raise TypeError(f"{NAME} requires a recurrent regressor or classifier of skrnn. Got {name} instead.{remedy}")
     check_is_fitted(estimator)
     spec, page = estimator._spec, see("explanations", "integrated-gradients")
     if spec.embedding is not None:

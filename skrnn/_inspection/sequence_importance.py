@@ -24,6 +24,7 @@ from skrnn._data.layouts import is_list_of_sequences, n_dimensions
 from skrnn._estimators.base import BaseRecurrent
 from skrnn._forecasting.forecaster import SequenceForecaster
 from skrnn._inspection.step_table import StepTable
+from skrnn._outliers.outlier_detector import SequenceOutlierDetector
 from skrnn._windows.windower import SequenceWindower
 
 _NAME = "sequence_importance"
@@ -108,7 +109,8 @@ def sequence_importance(
         return a single number.
     TypeError
         If `X` is not array-like, contains non-numeric values, or is sparse; or if the estimator contains a
-        `SequenceWindower` or a `SequenceForecaster`, which take rows in time order instead of sequences.
+        `SequenceWindower`, a `SequenceForecaster` or a `SequenceOutlierDetector` of time steps, which take rows in time
+        order instead of sequences.
     NotFittedError
         If the estimator is not fitted.
 
@@ -169,7 +171,7 @@ def sequence_importance(
         for of_features in parts_of_features
     )
     shape = (len(parts_of_time), len(parts_of_features)) if by == "both" else (len(scores),)
-    importances = (baseline - np.array(scores)).reshape(*shape, n_repeats)
+    importances = (baseline - np.array(scores)).reshape(*shape, len(permutations))
     return Bunch(
         importances_mean=importances.mean(axis=-1),
         importances_std=importances.std(axis=-1),
@@ -180,17 +182,26 @@ def sequence_importance(
 
 def _check_takes_sequences(estimator):
     """Raise for estimators that take rows in time order, between which a permutation has another meaning."""
-    by_rows = nested_estimators(estimator, lambda part: isinstance(part, (SequenceWindower, SequenceForecaster)))
+    by_rows = nested_estimators(estimator, _takes_rows)
     if not by_rows:
         return
     name = type(by_rows[0]).__name__
     remedy = "sequence_importance(pipeline[-1], pipeline[:-1].transform(X), y), or fit on sliding_windows(...)"
     if name == "SequenceForecaster":
         remedy = "a regressor fitted on sliding_windows(...)"
+    elif name == "SequenceOutlierDetector":
+        remedy = "a detector with method='reconstruction' and window=None, fitted on sliding_windows(...)"
     raise TypeError(
         f"{_NAME} permutes sequences between samples, but {name} takes rows in time order. Pass windows: {remedy}."
         + see("explanations", "windows")
     )
+
+
+def _takes_rows(part):
+    """Return whether an estimator takes rows in time order."""
+    if isinstance(part, SequenceOutlierDetector):
+        return part._takes_rows
+    return isinstance(part, (SequenceWindower, SequenceForecaster))
 
 
 def _read(estimator, X, by):

@@ -52,8 +52,8 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
     window : int, default=None
         Number of time steps per window. With ``method="reconstruction"``, `estimator` is fitted on all windows of the
         rows, standardized with the mean and the standard deviation of the training rows; if None, each sample is a
-        sequence. With ``method="prediction"``, it replaces the `window` of `estimator`; if both are None, it is 20, or
-        half the length of the longest series if it has fewer than 40 rows.
+        sequence. With ``method="prediction"``, it replaces the `window` of `estimator`, which must have no `lags`; if
+        both are None, it is 20, or half the length of the longest series if it has fewer than 40 rows.
     smoothing : int, default=None
         Number of rows of the centered moving average of prediction errors. With 1, scores depend on the row and earlier
         ones only, and isolated outliers stand out most; larger numbers detect outliers that last several rows. If None,
@@ -314,15 +314,19 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
             return PredictionScorer
         return SequenceScorer if self.window is None else WindowScorer
 
+    @property
+    def _takes_rows(self):
+        """Whether samples are time steps of series, not sequences."""
+        return self.method == "prediction" or self.window is not None
+
     def _sk_visual_block_(self):
         """Return the estimator that scikit-learn shows in HTML: the fitted one, if there is one."""
         return meta_estimator_block(estimator=getattr(self, "estimator_", self.estimator))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        has_rows = self.method == "prediction" or self.window is not None
         tags.input_tags.allow_nan = self.method == "prediction"
-        tags.input_tags.three_d_array = not has_rows
+        tags.input_tags.three_d_array = not self._takes_rows
         return tags
 
 

@@ -16,7 +16,7 @@ from skrnn._common.state import stored_as
 from skrnn._data.checks import check_finite
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.forecaster import SequenceForecaster
-from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows
+from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows, fitted_values
 from skrnn._outliers.row_scores import error_scales, row_errors
 from skrnn._windows.rows import split_rows
 
@@ -48,6 +48,7 @@ class PredictionScorer:
     @classmethod
     def fit(cls, detector, X):
         """Fit the forecaster; return it, the scorer and the scores of the fitted rows."""
+        _check_forecaster(detector)
         groups = _groups(detector)
         values, labels, codes = _read_rows(detector, X, groups, reset=True)
         longest = int(np.bincount(codes).max())
@@ -60,7 +61,7 @@ class PredictionScorer:
         forecaster.fit(labels, values)
         errors, n_before = errors_of_all_rows(forecaster, labels, values)
         smoothing = _SMOOTHING if detector.smoothing is None else detector.smoothing
-        scorer = cls(groups, smoothing, _scales(forecaster, errors, np.asarray(values)))
+        scorer = cls(groups, smoothing, _scales(forecaster, errors))
         return forecaster, scorer, scorer._scores(errors, n_before, codes)
 
     def score(self, detector, X):
@@ -74,13 +75,32 @@ class PredictionScorer:
         return -row_errors(errors / scales, codes, self.smoothing)
 
 
-def _groups(detector):
-    """Return the name of the series of each row: the parameter of the detector or, if it is None, of its forecaster."""
-    if detector.estimator is not None and not isinstance(detector.estimator, SequenceForecaster):
+def _check_forecaster(detector):
+    """Raise for estimators that do not predict rows, and for parameters that cannot have an effect."""
+    forecaster, name = detector.estimator, type(detector).__name__
+    if forecaster is None:
+        return
+    if not isinstance(forecaster, SequenceForecaster):
         raise TypeError(
             "method='prediction' requires a SequenceForecaster as the estimator, such as SequenceForecaster("
-            f"GRURegressor()). Got {type(detector.estimator).__name__} instead."
+            f"GRURegressor()). Got {type(forecaster).__name__} instead."
         )
+    for parameter in ("past_covariates", "categorical_features"):
+        value = getattr(forecaster, parameter)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(
+                f"{parameter}={value!r} of the forecaster is not supported: {name} predicts all columns of X, and none "
+                f"is a covariate. Leave {parameter} at its default."
+            )
+    if forecaster.lags is not None and detector.window is not None:
+        raise ValueError(
+            f"window={detector.window} of {name} has no effect with lags={forecaster.lags!r} of the forecaster. Leave "
+            "one of them at None."
+        )
+
+
+def _groups(detector):
+    """Return the name of the series of each row: the parameter of the detector or, if it is None, of its forecaster."""
     return getattr(detector.estimator, "groups", None) if detector.groups is None else detector.groups
 
 
@@ -114,12 +134,13 @@ def _read_rows(detector, X, groups, reset):
     return frame, labels, row_labels.codes
 
 
-def _scales(forecaster, errors, values):
+def _scales(forecaster, errors):
     """Return the spread of errors by the number of rows before, (n_positions, n_columns).
 
     Predictions from few rows are less accurate. How much, errors at the beginning of training series would tell, but
     there are few of them: they are those of series that are cut at many rows.
     """
+    values = fitted_values(forecaster)  # in the units of the errors
     of_all = error_scales(errors, values)
     n_rows = forecaster._model.layout.window + forecaster._model.target.n_lost
     after_cuts = errors_after_cuts(forecaster, n_rows, _N_CUTS)

@@ -18,6 +18,7 @@ from skrnn._common.warnings import warn
 from skrnn._data.checks import check_finite
 from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder
+from skrnn._forecasting.target_transform import moments
 from skrnn._outliers.window_scores import scores_of_rows, whole_windows
 from skrnn._preprocessing.scaler import SequenceScaler
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
@@ -72,8 +73,8 @@ class WindowScorer:
     def fit(cls, detector, X):
         """Fit the estimator on windows; return it, the scorer and the scores of the fitted rows."""
         rows, labels = _read_rows(detector, X, detector.groups, reset=True)
-        scales = rows.std(axis=0)
-        scorer = cls(detector.window, detector.groups, rows.mean(axis=0), np.where(scales > 0, scales, 1.0))
+        [centers], [scales] = moments(rows, np.zeros(len(rows), dtype=int))
+        scorer = cls(detector.window, detector.groups, centers, np.where(scales > 0, scales, 1.0))
         windows = scorer._windows(rows, labels, type(detector).__name__)
         estimator = _estimator(detector).fit(windows)
         return estimator, scorer, scores_of_rows(_score_samples(estimator, windows), windows, labels)

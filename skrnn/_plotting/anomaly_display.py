@@ -181,7 +181,8 @@ class AnomalyDisplay:
             raise ValueError(
                 f"AnomalyDisplay draws one series, but X contains {len(labels.series)}. Pass the rows of one of them."
             )
-        if groups is not None and isinstance(getattr(features, "index", None), pd.MultiIndex):
+        is_level = np.shape(features)[1] == np.shape(X)[1]
+        if groups is not None and is_level and isinstance(features.index, pd.MultiIndex):
             features = features.droplevel(groups)
         display = cls(
             features,
@@ -326,7 +327,7 @@ def _new_axes():
 
 
 def _as_table(X):
-    """Return a series as a DataFrame whose index can be drawn: times or numbers, otherwise the numbers of the rows."""
+    """Return a series as a DataFrame whose index can be drawn: distinct times or numbers, or else row numbers."""
     X = as_pandas(X)
     if isinstance(X, pd.Series):
         table = X.to_frame("value" if X.name is None else X.name)
@@ -340,7 +341,7 @@ def _as_table(X):
     if not len(table):
         raise ValueError("X must contain at least one row.")
     index: Any = table.index
-    if not is_ordered(index) or isinstance(index, pd.TimedeltaIndex):
+    if not is_ordered(index) or not index.is_unique or isinstance(index, pd.TimedeltaIndex):
         return table.set_axis(pd.RangeIndex(len(table)))
     return table.set_axis(as_times(index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index))
 

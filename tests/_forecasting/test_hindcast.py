@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from skrnn import SequenceForecaster
 from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows
+from skrnn._forecasting.target_transform import moments
 
 DAYS = pd.date_range("2024-01-01", periods=80)
 Y = pd.Series(np.cumsum(np.random.default_rng(0).normal(size=80)), index=DAYS)
@@ -79,3 +80,11 @@ def test_no_row_is_followed_by_enough_others():
     forecaster = SequenceForecaster(LinearRegression(), window=3).fit(None, Y[:5])
     assert errors_after_cuts(forecaster, n_rows=6, n_cuts=4).shape == (0, 6, 1)
     assert errors_after_cuts(forecaster, n_rows=5, n_cuts=4).shape == (1, 5, 1)
+
+
+def test_the_standard_deviation_of_equal_values_is_zero():
+    values = np.column_stack([np.full(300, 0.1), np.r_[np.full(100, 1e6 + 0.1), np.arange(200.0)]])
+    codes = np.repeat([0, 1], [100, 200])
+    means, scales = moments(values, codes)
+    assert_allclose(means, [[0.1, 1e6 + 0.1], [0.1, 99.5]], rtol=1e-12)
+    assert_allclose(scales, [[0.0, 0.0], [0.0, np.arange(200.0).std()]], rtol=1e-12)

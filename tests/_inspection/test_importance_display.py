@@ -133,3 +133,5 @@ def test_bad_results():
         ImportanceDisplay.from_attributions([np.ones((2, 1)), np.ones((2, 2))])
     with pytest.raises(ValueError, match="The 'by' parameter of ImportanceDisplay"):
         ImportanceDisplay.from_attributions(np.ones((1, 2, 2)), by="steps")
+    with pytest.raises(TypeError, match=r"attributions must be array-like or a DataFrame for .* Got None"):
+        ImportanceDisplay.from_attributions(None)

@@ -302,6 +302,8 @@ def test_bad_targets_of_classifiers(X, labels, y_steps):
     model = make("GRUClassifier", epochs=1).fit(X, labels)
     with pytest.raises(ValueError, match=r"must be one of the classes \['down', 'flat', 'up'\]. Got 'left' instead"):
         integrated_gradients(model, X, target="left")
+    with pytest.raises(ValueError, match=r"must be one of the classes .* Got {} instead"):
+        integrated_gradients(model, X, target={})
     with pytest.raises(ValueError, match="Got 0 instead"):
         integrated_gradients(model, X, target=0)
     with pytest.raises(ValueError, match=r"a class, or array-like of shape \(40,\). Got shape \(2,\)"):
@@ -329,7 +331,7 @@ def test_bad_sequences(X, y):
 
 
 def test_estimators_without_gradients(X, y):
-    with pytest.raises(TypeError, match=r"requires a recurrent estimator of skrnn. Got Ridge instead"):
+    with pytest.raises(TypeError, match=r"requires a recurrent regressor or classifier of skrnn. Got Ridge instead"):
         integrated_gradients(Ridge(), X)
     pipeline = make_pipeline(SequenceScaler(), make("GRURegressor", epochs=1)).fit(X, y)
     with pytest.raises(TypeError, match=r"Got Pipeline instead. Pass the last step .*pipeline\[:-1\].transform\(X\)"):

@@ -17,7 +17,9 @@ from sklearn.preprocessing import FunctionTransformer
 from skrnn import (
     GRUClassifier,
     GRURegressor,
+    SequenceAutoencoder,
     SequenceForecaster,
+    SequenceOutlierDetector,
     Sequences,
     SequenceScaler,
     SequenceTokenizer,
@@ -399,6 +401,14 @@ def test_estimators_of_rows_in_time_order():
     forecaster = SequenceForecaster(GRURegressor(3, epochs=1), window=4).fit(None, rows[:, 0])
     with pytest.raises(TypeError, match="but SequenceForecaster takes rows in time order"):
         sequence_importance(forecaster, rows, rows[:, 0])
+    for params in ({"method": "prediction"}, {"window": 4}):
+        detector = SequenceOutlierDetector(random_state=0, **params).fit(rows)
+        with pytest.raises(TypeError, match=r"but SequenceOutlierDetector takes rows in time order.* window=None"):
+            sequence_importance(detector, rows, None, by="step", scoring=lambda model, X, y: 0.0)
+    autoencoder = SequenceAutoencoder(units=3, epochs=1, random_state=0)
+    detector = SequenceOutlierDetector(autoencoder).fit(windows)
+    scores = sequence_importance(detector, windows, None, scoring=lambda model, X, y: model.score_samples(X).mean())
+    assert scores.importances_mean.shape == (2,)
     texts = ["a good film", "a bad film"] * 5
     classifier = make_pipeline(SequenceTokenizer(), GRUClassifier(3, embedding_dim=2, epochs=1))
     classifier.fit(texts, [1, 0] * 5)

@@ -191,6 +191,19 @@ def test_tags_depend_on_the_method():
             TypeError,
             "method='prediction' requires a SequenceForecaster .* Got GRURegressor instead",
         ),
+        *(
+            (
+                {"estimator": SequenceForecaster(**{parameter: ["price"]}), "method": "prediction"},
+                ValueError,
+                rf"{parameter}=\['price'\] of the forecaster is not supported: .* predicts all columns of X",
+            )
+            for parameter in ("past_covariates", "categorical_features")
+        ),
+        (
+            {"estimator": SequenceForecaster(lags=[1, 3]), "method": "prediction", "window": 5},
+            ValueError,
+            r"window=5 of SequenceOutlierDetector has no effect with lags=\[1, 3\] of the forecaster",
+        ),
         ({"groups": "shop", "method": "prediction"}, ValueError, "groups='shop' is not a column of X"),
         ({"groups": [1], "window": 3}, TypeError, "groups must be the name of a column"),
     ],

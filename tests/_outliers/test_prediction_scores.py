@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -259,6 +260,30 @@ def test_a_constant_column_that_changes_is_an_outlier():
     X = train.copy()
     X[100, 1] = 5.1
     assert fitted.score_samples(X).argmin() in (100, 101, 102, 103)
+
+
+def test_a_constant_column_whose_mean_is_rounded():
+    """The deviations of 300 times 0.1 from their mean are rounding errors, not a scale."""
+    of_wave = series(n_columns=1)
+    exact, rounded = (
+        detector()
+        .fit(np.column_stack([of_wave, np.full(300, value)]))
+        .score_samples(np.column_stack([of_wave, np.where(np.arange(300) == 100, value + 1e-6, value)]))
+        for value in (0.125, 0.1)
+    )
+    assert_allclose(rounded, exact, rtol=0.7)  # the unit of a constant is a rounding error of its value
+    assert rounded.argmin() in (100, 101, 102, 103)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e-9, 0.0), (1e9, 0.0), (1.0, 1e8)])
+def test_scores_do_not_depend_on_the_units_of_columns(scale, offset):
+    train, test = series(), series(seed=1)
+    test[50] += [8.0, 0.0]
+    forecaster = SequenceForecaster(LinearRegression(), window=WINDOW)  # which standardizes
+    fitted = SequenceOutlierDetector(forecaster, method="prediction", smoothing=1).fit(train)
+    expected = fitted.score_samples(test)
+    train, test = (rows * [scale, 1.0] + [offset, 0.0] for rows in (train, test))
+    assert_allclose(clone(fitted).fit(train).score_samples(test), expected, rtol=1e-4)
 
 
 # ---------------------------------------------------------------------- errors

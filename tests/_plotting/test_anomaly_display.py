@@ -72,7 +72,7 @@ def test_dates_and_columns_of_a_frame():
     assert display.score_ax_.get_xlabel() == "day"
 
 
-@pytest.mark.parametrize("index", [list("abcdefgh"), pd.timedelta_range("1h", periods=8)])
+@pytest.mark.parametrize("index", [list("abcdefgh"), pd.timedelta_range("1h", periods=8), np.arange(8) // 2])
 def test_labels_that_are_not_drawn(index):
     display = AnomalyDisplay.from_predictions(pd.Series(VALUES, index=index, name="flow"), SCORES)
     assert_array_equal(display.lines_[0].get_xdata(), np.arange(8))
@@ -148,6 +148,13 @@ def test_the_column_of_groups_is_not_drawn(level):
     assert_array_equal(display.lines_[0].get_xdata(), np.arange(30, 60))
     with pytest.raises(ValueError, match=r"draws one series, but X contains 2\. Pass the rows of one of them"):
         AnomalyDisplay.from_estimator(detector, frame)
+
+
+def test_a_column_of_groups_beside_index_levels():
+    frame = pd.DataFrame({"name": "a", "flow": np.random.default_rng(0).normal(size=30)})
+    frame.index = pd.MultiIndex.from_product([["x"], range(30)], names=["site", "hour"])
+    display = AnomalyDisplay.from_estimator(small_detector(groups="name").fit(frame), frame)
+    assert_array_equal(display.lines_[0].get_ydata(), frame["flow"])
 
 
 def test_detectors_of_scikit_learn():
