@@ -165,7 +165,15 @@ def test_training_with_and_without_a_mask_agree(masks):
     assert_allclose(masked.history_["loss"], plain.history_["loss"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("params", [{}, {"embedding_dim": 3}, {"categorical_features": [2]}, {"bidirectional": True}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"embedding_dim": 3},
+        pytest.param({"categorical_features": [2]}, marks=pytest.mark.slow),
+        pytest.param({"bidirectional": True}, marks=pytest.mark.slow),
+    ],
+)
 def test_padded_time_steps_are_masked_after_training_without_a_mask(params, X, y, monkeypatch):
     rng = np.random.default_rng(0)
     if "embedding_dim" in params:

@@ -64,7 +64,7 @@ def test_losses_of_ones_own(monkeypatch, X, y, loss):
 
 
 @needs_kernels
-@pytest.mark.parametrize("loss", [power, increments])
+@pytest.mark.parametrize("loss", [pytest.param(power, marks=pytest.mark.slow), increments])
 def test_of_every_step_of_ragged_sequences(monkeypatch, X, y_steps, loss):
     assert_as_keras(monkeypatch, *ragged(X, y_steps), loss=loss, return_sequences=True)
 

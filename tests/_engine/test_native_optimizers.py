@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from skrnn._engine.keras_compile import _argument_names, _resolve
 from skrnn._engine.native.library import LIBRARIES
-from skrnn._engine.native.tables import DTYPES, N_HYPER, padded
+from skrnn._engine.native.tables import N_HYPER, padded
 from skrnn._engine.optimizer_arguments import OPTIMIZERS, OTHERS
 from skrnn._engine.optimizers import NativeOptimizer, native_optimizer
 
@@ -113,7 +113,7 @@ def data(dtype, n_steps=200):
     return weights, gradients
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_steps_are_those_of_keras(case, dtype):
     name, arguments = case

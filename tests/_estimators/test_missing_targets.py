@@ -362,7 +362,7 @@ def test_score(X, y):
 
 
 @pytest.mark.parametrize("params", [{"loss": "quantile", "quantile": (0.1, 0.5, 0.9)}, {"loss": "gaussian"}])
-@pytest.mark.parametrize("engine", ["native", "keras"])
+@pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
 def test_distributions_leave_out_missing_targets(params, engine, use_engine):
     use_engine(engine)
     random = np.random.default_rng(0)

@@ -36,7 +36,10 @@ def test_the_mean_or_maximum_over_valid_time_steps(pooling, bidirectional, X, y)
 
 @pytest.mark.parametrize("pooling", POOLING)
 @pytest.mark.parametrize("params", [{}, {"bidirectional": True, "units": (5, 4), "dense_units": 3}], ids=str)
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "name",
+    ["GRUClassifier", *(pytest.param(name, marks=pytest.mark.slow) for name in CLASSIFIERS if name[:3] != "GRU")],
+)
 def test_the_keras_model_predicts_the_same(name, params, pooling, X, labels):
     as_list = [x[: 1 + i % len(x)] for i, x in enumerate(X)]
     for given in (X, with_padded_steps(X), as_list, X[..., 0]):
