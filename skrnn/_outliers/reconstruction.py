@@ -139,8 +139,7 @@ def _read_rows(detector, X, groups, reset):
     features, labels = split_rows(X, groups, None, name)
     rows = validate_data(detector, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
     check_finite(rows, name, columns=getattr(features, "columns", None), remedy=_FILL)
-    if reset:
-        if groups is None:
-            warn_of_panel(index_of(features), name, PASS_GROUPS)
-        warn_of_gap(labels, name, "Windows span the gap: fill it, for example with X.asfreq.")
+    if reset and groups is None:
+        warn_of_panel(index_of(features), name, PASS_GROUPS)
+    warn_of_gap(labels, name, "Windows span the gap: fill it, for example with X.asfreq.")
     return rows, labels

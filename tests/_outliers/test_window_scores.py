@@ -99,9 +99,14 @@ def test_groups_and_row_order():
 
 
 def test_a_gap_in_the_index_is_warned_of():
-    days = pd.date_range("2024-01-01", periods=90).delete(range(10, 70))
-    with pytest.warns(UserWarning, match="gap"):
-        SequenceOutlierDetector(Deviation(), window=4).fit(pd.DataFrame(ROWS, index=days))
+    days = pd.date_range("2024-01-01", periods=90)
+    whole = pd.DataFrame(ROWS, index=days[:30])
+    with_gap = pd.DataFrame(ROWS, index=days.delete(range(10, 70)))
+    with pytest.warns(UserWarning, match="Windows span the gap"):
+        SequenceOutlierDetector(Deviation(), window=4).fit(with_gap)
+    fitted = SequenceOutlierDetector(Deviation(), window=4).fit(whole)
+    with pytest.warns(UserWarning, match="Windows span the gap"):
+        fitted.score_samples(with_gap)
 
 
 def test_a_series_that_is_shorter_than_a_window_is_warned_of():
