@@ -71,9 +71,9 @@ def _values(column):
     if isinstance(column, _types("polars", "Series")):
         # Lists of length one would become numbers, and numpy has no 128-bit integers.
         is_object = column.dtype.is_nested() or str(column.dtype) in ("Int128", "UInt128")
-        values = _objects(column.to_list()) if is_object else column.to_numpy()
+        values = as_objects(column.to_list()) if is_object else column.to_numpy()
     elif sys.modules["pyarrow"].types.is_nested(column.type) or "string" in str(column.type):
-        values = _objects(column.to_pylist())
+        values = as_objects(column.to_pylist())
     else:
         values = column.to_pandas(date_as_object=False)
         if isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -81,7 +81,7 @@ def _values(column):
     return values.astype(np.float64) if values.dtype == np.float16 else values  # pandas has no index of float16
 
 
-def _objects(values):
+def as_objects(values):
     """Return values as a 1-D array of objects."""
     objects = np.empty(len(values), dtype=object)
     objects[:] = values

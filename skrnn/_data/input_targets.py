@@ -62,6 +62,10 @@ class InputTargets:
         in_use = rows_in_use(sequences)  # others may contain any values
         return self.values[in_use], weights[in_use]
 
+    def n_known(self, lengths):
+        """Return the number of sequences, whose time steps are not distinct targets."""
+        return len(lengths)
+
     def has_missing(self, lengths):
         """Return False: sequences have no missing values."""
         return False

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn._common.frames import as_pandas
+from skrnn._common.frames import as_objects, as_pandas
 from skrnn._data.checks import NUMBERS, check_array_like
 from skrnn._data.row_labels import positions_dtype
 
@@ -77,6 +77,10 @@ class Targets:
         return self.values[rows], self.weights[rows]
 
     distinct_terms = terms
+
+    def n_known(self, lengths):
+        """Return the number of rows of the samples with a target that is not missing."""
+        return int((~np.isnan(self.terms(lengths)[0]).all(axis=1)).sum())
 
     def has_missing(self, lengths):
         """Return whether targets of the samples are missing."""
@@ -193,7 +197,4 @@ def targets_of_list(y, X, n_timesteps, name):
 
 def outputs_as_list(outputs, X):
     """Return outputs per time step of a list of sequences as an object array of arrays, as long as its sequences."""
-    arrays = np.empty(len(X), dtype=object)
-    for sample, sequence in enumerate(X):
-        arrays[sample] = outputs[sample, : len(sequence)]
-    return arrays
+    return as_objects([of_sample[: len(sequence)] for of_sample, sequence in zip(outputs, X, strict=True)])

@@ -50,6 +50,11 @@ class Dataset:
         return self.targets.has_missing(self.sequences.lengths)
 
     @property
+    def n_known_targets(self):
+        """Number of samples, or of time steps with a target of their own, whose targets are not all missing."""
+        return self.targets.n_known(self.sequences.lengths)
+
+    @property
     def terms(self):
         """Targets and weights of all terms of the loss, in the order of samples and valid time steps."""
         return self.targets.terms(self.sequences.lengths)

@@ -58,13 +58,11 @@ def check_validation(estimator, validation):
             f"{estimator.validation_split!r} and no X_val. Set validation_split to a fraction above 0, or pass X_val "
             "to fit."
         )
-    reason, are_inputs = None, validation.targets.are_inputs
-    targets = None if are_inputs else validation.targets.values[validation.target_rows]
-    n_targets = len(validation) if targets is None else int((~np.isnan(targets).all(axis=1)).sum())
+    reason, n_targets, targets = None, validation.n_known_targets, validation.targets
     if n_targets < _MIN_SAMPLES:
-        reason = f"{n_targets} validation {'targets' if validation.targets.per_step and not are_inputs else 'samples'}"
-    elif targets is not None and n_classes is not None:
-        _, counts = np.unique(targets, axis=0, return_counts=True)
+        reason = f"{n_targets} validation {'targets' if targets.per_step and not targets.are_inputs else 'samples'}"
+    elif n_classes is not None:
+        _, counts = np.unique(validation.terms[0], axis=0, return_counts=True)
         if len(counts) < n_classes or counts.min() < _MIN_OF_CLASS:
             reason = f"{n_targets} validation samples with fewer than {_MIN_OF_CLASS} of a class"
     if reason is not None:
@@ -118,6 +116,6 @@ def _without_validation_values(callbacks):
         yield  # members without callbacks are trained in threads, which share the filters of warnings
         return
     with warnings.catch_warnings():
-        for message in _NO_VALIDATION:
+        for message in _NO_VALIDATION:  # which the second training does not need
             warnings.filterwarnings("ignore", message)
         yield

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.frames import as_objects
 from skrnn._common.guide import see
 from skrnn._engine.hidden_states import hidden_states, n_hidden_states
 from skrnn._estimators.members import members_of
@@ -144,7 +145,4 @@ def _in_layout(states, data, patch_size):
     states = patches.to_layout(states, np.nan)
     if not data.is_list:
         return states
-    arrays = np.empty(len(states), dtype=object)
-    for sample, n in enumerate(n_patches):
-        arrays[sample] = states[sample, :n]
-    return arrays
+    return as_objects([of_sample[:n] for of_sample, n in zip(states, n_patches, strict=True)])

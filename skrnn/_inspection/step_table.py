@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn._common.frames import as_objects
 from skrnn._data.input_schema import Input
 from skrnn._data.sequences import Sequences
 from skrnn._data.targets import valid_in_layout
@@ -85,8 +86,4 @@ def _in_layout(data, values):
     if not data.is_list:
         return array
     parts = [array[sample, : len(sequence)].copy() for sample, sequence in enumerate(given)]
-    if not isinstance(given, np.ndarray):
-        return parts
-    objects = np.empty(len(parts), dtype=object)
-    objects[:] = parts
-    return objects
+    return as_objects(parts) if isinstance(given, np.ndarray) else parts

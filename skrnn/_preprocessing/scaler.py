@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skrnn._common.frames import as_objects
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
@@ -340,8 +341,4 @@ def _as_list(sequences, X):
             padding = (n_leading, len(original) - n_leading - length), (0, 0)
             array = np.pad(array, padding, constant_values=np.nan)
         arrays.append(array)
-    if isinstance(X, (list, tuple)):
-        return arrays
-    objects = np.empty(len(arrays), dtype=object)
-    objects[:] = arrays
-    return objects
+    return arrays if isinstance(X, (list, tuple)) else as_objects(arrays)
