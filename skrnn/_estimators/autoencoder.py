@@ -13,7 +13,6 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._common.guide import see
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
 from skrnn._data.checks import as_numeric
@@ -25,7 +24,7 @@ from skrnn._estimators.early_stopping import check_refit_full, check_validation
 from skrnn._estimators.network_estimator import NetworkEstimator
 from skrnn._estimators.network_spec import autoencoder_spec
 from skrnn._estimators.reconstruction_targets import ReconstructionTargets
-from skrnn._estimators.validation_data import split_dataset
+from skrnn._estimators.validation_data import naming_validation_data, split_dataset
 
 Autoencoder = TypeVar("Autoencoder", bound="BaseAutoencoder")
 
@@ -179,23 +178,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         if self.refit_full:
             check_refit_full(self, has_validation_data=X_val is not None)
         if X_val is not None:
-            return training, self._targets.dataset(self._validation_sequences(X_val)), None
+            with naming_validation_data("X_val"):
+                sequences = self._schema.read(self, X_val).sequences
+            return training, self._targets.dataset(sequences), None
         rows = np.arange(len(training))
         parts = split_dataset(
             training, rows, rows, self._targets, self.validation_split, self.early_stopping, type(self).__name__
         )
         return *parts, training if self.refit_full else None
-
-    def _validation_sequences(self, X_val):
-        """Return the sequences of ``X_val``."""
-        try:
-            return self._schema.read(self, X_val).sequences
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(
-                f"In X_val: {error} A Pipeline transforms X_val only with transform_input=['X_val']."
-                + see("searching", "custom-validation-data")
-            ) from error
 
     def _network_spec(self):
         """Return the specification of the network that the parameters and the data describe."""

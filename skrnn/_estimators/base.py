@@ -7,7 +7,6 @@ from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import ArrayLike
 
-from skrnn._common.guide import see
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
 from skrnn._data.input_schema import learn_schema
@@ -20,7 +19,12 @@ from skrnn._estimators.first_data import check_first_data
 from skrnn._estimators.hidden_states import HiddenStatesMixin
 from skrnn._estimators.members import train_members
 from skrnn._estimators.network_estimator import NetworkEstimator
-from skrnn._estimators.validation_data import given_validation_data, split_dataset, without_validation_data
+from skrnn._estimators.validation_data import (
+    given_validation_data,
+    naming_validation_data,
+    split_dataset,
+    without_validation_data,
+)
 from skrnn._estimators.weights import (
     check_totals,
     class_weighted,
@@ -204,19 +208,13 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
         """Return the dataset of ``X_val``, ``y_val`` and ``sample_weight_val``."""
         X_val, y_val, sample_weight_val = given
         name, per_step = type(self).__name__, self._targets.per_step
-        try:
+        with naming_validation_data("X_val and y_val"):
             data = self._schema.read(self, X_val)
             y = self._targets.read(y_val, data)
             self._check_loss(y, data.sequences)
             weights = loss_weights(sample_weight_val, data.sequences, per_step, "float64", name)
             weights = without_missing(class_weighted(weights, y, class_weight), y)
             return self._dataset(data.sequences, y, relative(weights))
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            page = see("searching", "custom-validation-data")
-            raise kind(
-                f"In X_val and y_val: {error} A Pipeline transforms X_val only with transform_input=['X_val'].{page}"
-            ) from error
 
     def _train(self, training, validation, all_samples, **options):
         """Train one network, as `NetworkEstimator._train`."""

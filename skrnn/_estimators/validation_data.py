@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -42,6 +43,19 @@ def given_validation_data(X_val, y_val, sample_weight_val, name):
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"{name} requires X_val and y_val together as validation data, but {missing} is None.")
     return X_val, y_val, sample_weight_val
+
+
+@contextlib.contextmanager
+def naming_validation_data(parameters: str) -> Iterator[None]:
+    """Let errors about validation data say that they are not about the training data."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"In {parameters}: {error} A Pipeline transforms X_val only with transform_input=['X_val']."
+            + see("searching", "custom-validation-data")
+        ) from error
 
 
 def split_dataset(dataset, y, kept, targets, validation_split, early_stopping, name):
