@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 
 import joblib
@@ -32,5 +33,5 @@ def _same_value(value, other):
         return _same_value(parts, others)
     try:
         return bool(joblib.hash(value) == joblib.hash(other))  # also of arrays and NaN
-    except Exception:  # it cannot be pickled
+    except (pickle.PicklingError, AttributeError, TypeError):  # it cannot be pickled
         return bool(np.all(value == other))

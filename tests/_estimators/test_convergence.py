@@ -191,7 +191,7 @@ def test_the_limit_of_auto_epochs():
         assert net.set_params(batch_size=2).fit(X, y).n_iter_ == 500
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error")  # also the warnings of this module, which pyproject.toml ignores
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "quantile", "gaussian"])
 def test_a_target_that_is_missing_everywhere(loss):
     X, _ = noise(n_timesteps=2)
