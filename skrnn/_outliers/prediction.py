@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import validate_data
 
 from skrnn._common.frames import index_of
 from skrnn._common.state import stored_as
-from skrnn._data.checks import check_finite
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.forecaster import SequenceForecaster
 from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows, fitted_values
 from skrnn._outliers.row_scores import error_scales, row_errors
-from skrnn._windows.rows import split_rows
+from skrnn._outliers.rows import read_rows
 
 _WINDOW = 20
 _SMOOTHING = 11
@@ -119,18 +117,14 @@ def _forecaster(detector, groups, n_rows):
 
 def _read_rows(detector, X, groups, reset):
     """Return the variables of rows, a frame or an array, their labels as the `X` of a forecaster, and their series."""
-    name = type(detector).__name__
-    features, row_labels = split_rows(X, groups, None, name)
-    values = validate_data(detector, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
-    columns = getattr(features, "columns", None)
-    check_finite(np.where(np.isnan(values), 0.0, values), name, columns=columns)
+    features, values, row_labels = read_rows(detector, X, groups, reset=reset, allow_nan=True)
     index = index_of(features)
     labels: Any = None
     if groups is not None:
         names = row_labels.series.take(row_labels.codes)
         is_level = index is not None and np.shape(features)[1] == np.shape(X)[1]
         labels = pd.DataFrame({} if is_level else {groups: names.to_numpy()}, index=index)
-    frame = values if index is None else pd.DataFrame(values, index=index, columns=columns)
+    frame = values if index is None else pd.DataFrame(values, index=index, columns=getattr(features, "columns", None))
     return frame, labels, row_labels.codes
 
 

@@ -9,20 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.validation import validate_data
 
 from skrnn._common.frames import index_of
 from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
-from skrnn._data.checks import check_finite
 from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder
 from skrnn._forecasting.target_transform import moments
+from skrnn._outliers.rows import read_rows
 from skrnn._outliers.window_scores import scores_of_rows, whole_windows
 from skrnn._preprocessing.scaler import SequenceScaler
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
-from skrnn._windows.rows import split_rows
 
 _FILL = "Fill such values, or set method='prediction', which accepts NaN."
 
@@ -41,8 +39,7 @@ class SequenceScorer:
             if hasattr(estimator, name):
                 setattr(detector, name, getattr(estimator, name))
         _warn_of_rows(X, type(detector).__name__)
-        scorer = cls()
-        return estimator, scorer, _score_samples(estimator, X)
+        return estimator, cls(), _score_samples(estimator, X)
 
     def score(self, detector, X):
         """Return the scores of sequences."""
@@ -136,9 +133,7 @@ def _warn_of_short_series(labels, window, name):
 def _read_rows(detector, X, groups, reset):
     """Return time steps as an array of shape (n_rows, n_columns), and their labels."""
     name = type(detector).__name__
-    features, labels = split_rows(X, groups, None, name)
-    rows = validate_data(detector, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
-    check_finite(rows, name, columns=getattr(features, "columns", None), remedy=_FILL)
+    features, rows, labels = read_rows(detector, X, groups, reset=reset, allow_nan=False, remedy=_FILL)
     if reset and groups is None:
         warn_of_panel(index_of(features), name, PASS_GROUPS)
     warn_of_gap(labels, name, "Windows span the gap: fill it, for example with X.asfreq.")
