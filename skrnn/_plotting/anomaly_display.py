@@ -184,11 +184,12 @@ class AnomalyDisplay:
         is_level = np.shape(features)[1] == np.shape(X)[1]
         if groups is not None and is_level and isinstance(features.index, pd.MultiIndex):
             features = features.droplevel(groups)
+        threshold = getattr(detector, "offset_", None)  # by which samples are scored only once
         display = cls(
             features,
             scores,
-            is_outlier=np.asarray(estimator.predict(X)) == -1,
-            threshold=getattr(detector, "offset_", None),
+            is_outlier=np.asarray(estimator.predict(X)) == -1 if threshold is None else None,
+            threshold=threshold,
             name=type(detector).__name__ if name is None else name,
         )
         return display.plot(ax, logy=logy, ylabel=ylabel)

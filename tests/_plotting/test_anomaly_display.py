@@ -123,6 +123,19 @@ def test_from_estimator_draws_what_the_detector_returns():
     assert display.score_ax_.get_ylabel() == "outlier score\n(SequenceOutlierDetector)"
 
 
+def test_rows_below_the_offset_are_those_that_predict_flags(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(100, 1))
+    X[60:63] = 8
+    detector = small_detector(contamination=0.05).fit(X)
+    is_outlier = detector.predict(X) == -1
+    expected = AnomalyDisplay.from_predictions(X, detector.score_samples(X), is_outlier=is_outlier)
+    calls = []
+    score = SequenceOutlierDetector.score_samples
+    monkeypatch.setattr(SequenceOutlierDetector, "score_samples", lambda self, X: calls.append(X) or score(self, X))
+    assert spans_of(AnomalyDisplay.from_estimator(detector, X)) == spans_of(expected)
+    assert len(calls) == 1
+
+
 def test_a_pipeline_has_the_threshold_of_its_last_step():
     series = pd.DataFrame({"flow": np.random.default_rng(0).normal(size=60)})
     pipeline = make_pipeline(StandardScaler(), small_detector()).fit(series)
