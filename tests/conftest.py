@@ -140,6 +140,20 @@ def with_padded_steps(X):
     return X
 
 
+def legend_of(ax):
+    """Texts of the legend of axes."""
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.fixture
+def close_figures():
+    """Close the figures of a test."""
+    import matplotlib.pyplot as plt  # tests of other modules need none
+
+    yield
+    plt.close("all")
+
+
 @pytest.fixture
 def X():
     """Multivariate sequences: (n_samples, n_timesteps, n_features)."""

@@ -9,11 +9,7 @@ from sklearn.utils import Bunch
 
 from skrnn.inspection import ImportanceDisplay, integrated_gradients, sequence_importance
 
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import legend_of
 from matplotlib.dates import date2num
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import IsolationForest
@@ -17,15 +18,7 @@ from skrnn import AnomalyDisplay, SequenceForecaster, SequenceOutlierDetector
 VALUES = np.array([1.0, 1.1, 9.0, 8.0, 1.0, 1.2, 7.0, 1.0])
 SCORES = np.array([-0.1, -0.2, -5.0, -4.0, -0.1, -0.1, -3.0, -0.1])
 
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
-def legend_of(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 def spans_of(display):

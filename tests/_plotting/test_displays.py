@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from children import run
+from conftest import legend_of
 from matplotlib.dates import ConciseDateFormatter, date2num
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import TransformedTargetRegressor
@@ -24,15 +25,7 @@ from skrnn import (
 
 HISTORY = {"loss": [1.0, 0.5, 0.25], "val_loss": [1.2, 0.6, 0.7], "mae": [0.9, 0.8, 0.7]}
 
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
-def legend_of(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 class Recorded(LinearRegression):

@@ -14,11 +14,7 @@ from skrnn import ForecastDisplay, SequenceForecaster
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D", name="day")
 QUANTILES = np.array([[1.0, 2.0, 3.0, 4.0, 5.0], [0.0, 2.0, 4.0, 6.0, 8.0]])
 
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("close_figures")
 
 
 def labels(legend):
