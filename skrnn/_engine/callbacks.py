@@ -59,13 +59,20 @@ def callback_reason(callbacks, validates):
     return None
 
 
+def has_batch_hooks(callbacks):
+    """Return whether a callback defines a method that is called before or after a batch of training."""
+    return _defines_any(callbacks, _BATCH_HOOKS)
+
+
 def has_validation_hooks(callbacks):
     """Return whether a callback defines a method that is called before or after validation."""
-    return any(
-        not _is_of_keras(_owner(callback, hook), "Callback")
-        for callback in _individual(callbacks)
-        for hook in _VALIDATION_HOOKS
-    )
+    return _defines_any(callbacks, _VALIDATION_HOOKS)
+
+
+def _defines_any(callbacks, hooks):
+    """Return whether a callback defines one of these methods."""
+    owners = (_owner(callback, hook) for callback in _individual(callbacks) for hook in hooks)
+    return any(not _is_of_keras(owner, "Callback") for owner in owners)
 
 
 def callback_list(callbacks, model, *, n_batches, epochs):
@@ -75,6 +82,35 @@ def callback_list(callbacks, model, *, n_batches, epochs):
     return keras.callbacks.CallbackList(
         callbacks, add_history=False, add_progbar=False, model=model, verbose=0, epochs=epochs, steps=n_batches
     )
+
+
+def callback_list_of_loop(callbacks, model, *, n_batches, epochs):
+    """Return the ``CallbackList`` for ``keras.Model.fit``, which is called for batches only if a callback needs it.
+
+    Keras converts the logs of each batch, which waits for the device, and on JAX does so in another thread.
+    """
+    import keras
+
+    for_training, for_validation = has_batch_hooks(callbacks), _defines_any(callbacks, _VALIDATION_BATCH_HOOKS)
+
+    class Callbacks(keras.callbacks.CallbackList):
+        def on_train_batch_begin(self, batch, logs=None):
+            if for_training:
+                super().on_train_batch_begin(batch, logs)
+
+        def on_train_batch_end(self, batch, logs=None):
+            if for_training:
+                super().on_train_batch_end(batch, logs)
+
+        def on_test_batch_begin(self, batch, logs=None):
+            if for_validation:
+                super().on_test_batch_begin(batch, logs)
+
+        def on_test_batch_end(self, batch, logs=None):
+            if for_validation:
+                super().on_test_batch_end(batch, logs)
+
+    return Callbacks(callbacks, add_history=True, model=model, verbose=0, epochs=epochs, steps=n_batches)
 
 
 def report_loss(callbacks, n_batches, logs):

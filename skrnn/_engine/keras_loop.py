@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._engine.callbacks import callback_list_of_loop, has_batch_hooks
 from skrnn._engine.dataset import Dataset, batch_order, sample_order
-from skrnn._engine.fallback import n_replicas
+from skrnn._engine.fallback import has_gpu, n_replicas
 from skrnn._engine.keras_batches import keras_batch, keras_inputs
 from skrnn._engine.keras_compile import jit_compile, training_variables
 from skrnn._engine.keras_loss import loss_per_row, weighted_sum
@@ -23,10 +24,11 @@ from skrnn._engine.training_record import TrainingRecord
 from skrnn._engine.unknown_codes import key_of_epoch, replace_codes
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
+_STEPS_PER_CALL = 16  # largest number of training steps that TensorFlow does on a GPU without returning to Python
 _SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
 _NUMBERS_AT_ONCE = 2**22  # of the inputs of several batches
-_PREDICTION_BATCH, _TORCH_PREDICTION_BATCH = 32, 256
-_TORCH_STEPS_AT_ONCE = 2**18  # limits the memory of long sequences
+_PREDICTION_BATCHES = {"tensorflow": 32, "jax": 64, "torch": 256}  # where calls take long, batches are larger
+_STEPS_AT_ONCE = 2**18  # limits the memory of long sequences
 
 
 def fit_with_keras(
@@ -46,11 +48,15 @@ def fit_with_keras(
     """
     mean_weight = plan.mean_weight(dataset)
     has_missing = any_missing(dataset, validation)
-    _compile_weighted_loss(model, plan.spec.dtype, plan.metrics, mean_weight, has_missing)
+    n_batches = number_of_batches(len(dataset), plan.batch_size)
+    _compile_weighted_loss(
+        model, plan.spec.dtype, plan.metrics, mean_weight, has_missing, _steps_per_call(n_batches, callbacks)
+    )
     if plan.spec.categories:
         _make_gradients_dense(model.optimizer)
     if not is_padded(dataset) and not is_padded(validation):
         train_without_mask(model)
+    _compute_by_fast_layers(model)
 
     def current_state():
         weights, optimizer = network_variables(model), model.optimizer
@@ -109,7 +115,7 @@ def fit_with_keras(
     _run(
         model,
         batch,
-        number_of_batches(len(dataset), plan.batch_size),
+        n_batches,
         first_epoch=first_epoch,
         epochs=plan.epochs - record.n_epochs,
         validation_data=None if validation is None else as_keras_dataset(batches_of(validation)),
@@ -157,13 +163,14 @@ def _run(model, batch, n_batches, *, first_epoch, epochs, validation_data, callb
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = after_epoch(dict(logs), self.model.stop_training)
 
+    epochs += first_epoch
     model.fit(
         Endless(),
         steps_per_epoch=n_batches,
         initial_epoch=first_epoch,
-        epochs=first_epoch + epochs,
+        epochs=epochs,
         validation_data=validation_data,
-        callbacks=[*callbacks, Loop()],
+        callbacks=callback_list_of_loop([*callbacks, Loop()], model, n_batches=n_batches, epochs=epochs),
         shuffle=False,
         verbose=0,
     )
@@ -192,7 +199,18 @@ def as_keras_dataset(batches: Any) -> Any:
     return Batches()
 
 
-def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing):
+def _steps_per_call(n_batches, callbacks):
+    """Return the number of training steps per call of TensorFlow's function, a divisor of that of an epoch."""
+    if not has_gpu() or n_replicas() > 1 or has_batch_hooks(callbacks):
+        return 1
+    import keras
+
+    if keras.__version__.startswith("3.6."):  # which evaluates no data whose number of batches is not a multiple
+        return 1
+    return max(n for n in range(1, _STEPS_PER_CALL + 1) if n_batches % n == 0)
+
+
+def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing, steps_per_call):
     """Recompile a model with the weighted loss that kernels compute; ``has_missing`` is whether targets are missing.
 
     Keras would divide by the number of terms instead of the total weight, and compute it in its global dtype.
@@ -217,12 +235,23 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing):
         weighted_metrics=metric_list(metrics),
         jit_compile=jit_compile(),
         auto_scale_loss=False,
+        steps_per_execution=steps_per_call,
     )
     if has_missing:
         compute_without_missing(model)
     model.loss, model._compile_config = loss, config  # so that models saved by callbacks load without skrnn
     if config is None:
         del model._compile_config
+
+
+def _compute_by_fast_layers(model):
+    """Let the fast recurrent layers of the backend compute a network where Keras does not use them."""
+    import keras
+
+    if keras.backend.backend() == "torch":
+        from skrnn._engine.torch.keras_layers import compute_by_torch
+
+        compute_by_torch(model)
 
 
 def _make_gradients_dense(optimizer):
@@ -272,6 +301,7 @@ class _Predictor:
 
     def __init__(self, spec, mask_layer):
         self._model = build_network(spec, None, mask=mask_layer)
+        _compute_by_fast_layers(self._model)
         self._shares_batches = _shares_batches()  # a model keeps the strategy in whose scope it was built
         self._lock = threading.Lock()
 
@@ -294,10 +324,8 @@ def _prediction_batch(n_timesteps):
     """Return the number of samples per batch, which depends on nothing else because rounding depends on it."""
     import keras
 
-    if keras.backend.backend() != "torch":
-        return _PREDICTION_BATCH
-    # Keras on torch takes as long for the time steps of a small batch as for those of a larger one.
-    return max(_PREDICTION_BATCH, min(_TORCH_PREDICTION_BATCH, _TORCH_STEPS_AT_ONCE // n_timesteps))
+    smallest = min(_PREDICTION_BATCHES.values())
+    return max(smallest, min(_PREDICTION_BATCHES[keras.backend.backend()], _STEPS_AT_ONCE // n_timesteps))
 
 
 def _shares_batches():

@@ -107,9 +107,9 @@ class TorchNetwork:
         parts = []
         for direction, layer in enumerate(directions):
             layer.train(trains)
-            states, last = layer(_reversed(hidden, lengths) if direction else hidden)
+            states, last = layer(reversed_steps(hidden, lengths) if direction else hidden)
             if every_step:
-                parts.append(_reversed(states, lengths) if direction else states)
+                parts.append(reversed_steps(states, lengths) if direction else states)
             elif lengths is None:
                 parts.append((last[0] if isinstance(last, tuple) else last)[0])
             else:
@@ -118,7 +118,7 @@ class TorchNetwork:
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
-def _reversed(steps, lengths):
+def reversed_steps(steps, lengths):
     """Return the valid time steps in reverse order; padded ones stay where they are."""
     if lengths is None:
         return steps.flip(0)
