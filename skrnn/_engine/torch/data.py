@@ -98,11 +98,14 @@ class DeviceSequences:
 
         Codes of tokens are not replaced.
         """
-        lengths, time_steps = None, self._positions  # negative where the first patch lacks a time step
+        n_steps, time_steps = None, self._positions  # negative where the first patch lacks a time step
         if self._differ:
             lengths = self._lengths.index_select(0, samples)
-            n_missing = torch.remainder(-lengths, self._patch_size)[:, None]
-            time_steps = torch.minimum(self._positions - n_missing, lengths[:, None] - 1)
+            if self._has_missing:
+                time_steps = time_steps - torch.remainder(-lengths, self._patch_size)[:, None]
+            time_steps = torch.minimum(time_steps, lengths[:, None] - 1)
+            if self._n_steps_differ:
+                n_steps = lengths if self._patch_size == 1 else -(-lengths // self._patch_size)
         in_sequence = time_steps.clamp(min=0) if self._has_missing else time_steps
         rows = self._starts.index_select(0, samples)[:, None] + in_sequence * self._step
         values = codes = None
@@ -117,7 +120,6 @@ class DeviceSequences:
             codes = _taken(self._codes, rows)
             if key is not None:
                 codes = with_replaced(codes, key, samples, time_steps)
-        n_steps = -(-lengths // self._patch_size) if lengths is not None and self._n_steps_differ else None
         return Inputs(values, codes, time_steps < 0 if self._has_missing else None, n_steps)
 
 
