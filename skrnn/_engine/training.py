@@ -96,7 +96,7 @@ def _device(parts: NativeParts, plan: TrainingPlan, dataset: Dataset, validation
         parts.loss,
         batch_size=plan.batch_size,
         n_steps=plan.epochs * int(dataset.sequences.lengths.sum()),
-        n_numbers=sum(d.sequences.values.size + d.targets.values.size for d in data),
+        n_numbers=sum(d.sequences.values.size + (0 if d.targets.are_inputs else d.targets.values.size) for d in data),
     )
 
 

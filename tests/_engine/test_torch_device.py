@@ -3,6 +3,7 @@
 import logging
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +24,8 @@ from skrnn._engine.torch.weights import WeightLayout  # noqa: E402
 
 
 def choice(spec, batch_size=512, n_steps=10**8, n_numbers=1000, optimizer="adam", loss="mse"):
-    optimizer, loss = native_optimizer(optimizer, {}, "GRURegressor"), native_loss(loss, {}, None)
+    optimizer = native_optimizer(optimizer, {}, "GRURegressor")
+    loss = native_loss(loss, {}, None) or NativeLoss(f"loss_{loss}", False, ())
     return device.training_device(spec, optimizer, loss, batch_size=batch_size, n_steps=n_steps, n_numbers=n_numbers)
 
 
@@ -56,16 +58,33 @@ def test_large_networks_are_trained_on_a_gpu(with_gpu, monkeypatch):
         ({"n_steps": 1000}, "too small to gain"),
         ({"n_numbers": 2**27}, "the data take 1.0 GiB, of 1.0 GiB of free memory of the GPU"),
         ({"optimizer": "ftrl"}, "the optimizer Ftrl"),
-        ({"loss": "cosine_similarity"}, "the loss cosine_similarity"),
+        ({"loss": "unknown"}, "the loss unknown"),
         ({"spec": spec_of(units=(128,), recurrent_dropout=0.1)}, "recurrent dropout"),
-        ({"spec": spec_of(units=(128,), patch_size=2)}, "reads no patches"),
-        ({"spec": spec_of(units=(128,), pooling="mean")}, "pools no outputs"),
     ],
 )
 def test_other_networks_are_not(arguments, reason, with_gpu):
     found = choice(**{"spec": LARGE, **arguments})
     assert found.device is None
     assert reason in found.reason
+
+
+@pytest.mark.parametrize("params", [{"patch_size": 10}, {"pooling": "max"}, {"categories": ((0, 9, 4),)}], ids=str)
+def test_networks_with_patches_pooling_or_categories_are(params, with_gpu):
+    assert choice(replace(LARGE, **params)).device == "cuda"
+
+
+def test_an_autoencoder_is(with_gpu):
+    assert choice(replace(LARGE, return_sequences=True, n_components=4)).device == "cuda"
+
+
+def test_the_gain_is_that_of_the_steps_of_the_layers(with_gpu):
+    """Between those of 20 patches and of as many time steps, the work of a layer differs by that of its inputs."""
+    patches = replace(LARGE, patch_size=20)
+    as_features = replace(LARGE, n_features=20 * LARGE.n_features)
+    for n_steps in (10**4, 10**5, 10**6, 10**7):
+        assert choice(patches, n_steps=20 * n_steps).device == choice(as_features, n_steps=n_steps).device
+    assert choice(patches, n_steps=20 * 10**4).device is None
+    assert choice(patches, n_steps=20 * 10**7).device == "cuda"
 
 
 def test_a_gpu_is_used_where_torch_is_imported_already(with_gpu, monkeypatch):
@@ -165,9 +184,14 @@ def test_what_cannot_be_captured_is_called(repeated, caplog):
 # ---------------------------------------------------------------------- weights
 
 
+@pytest.mark.parametrize(
+    "params",
+    [{"embedding": (7, 3)}, {"categories": ((0, 4, 2), (2, 3, 1)), "patch_size": 2}, {"n_components": 2}],
+    ids=["tokens", "categories", "autoencoder"],
+)
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
-def test_the_layout_of_weights_is_undone(cell):
-    spec = spec_of(cell=cell, units=(3, 2), bidirectional=True, dense_units=(4,), embedding=(7, 3))
+def test_the_layout_of_weights_is_undone(cell, params):
+    spec = spec_of(cell=cell, units=(3, 2), bidirectional=True, dense_units=(4,), **params)
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=shape) for shape in shapes_of(spec)]
     layout = WeightLayout(spec)
@@ -186,21 +210,6 @@ def test_the_gates_of_a_gru_are_reordered():
     assert_array_equal(of_inputs, [[20], [21], [10], [11], [30], [31]])
     assert_array_equal(bias, [20, 21, 10, 11, 30, 31])
     assert_array_equal(state_bias, [-20, -21, -10, -11, -30, -31])
-
-
-def test_losses_without_a_counterpart_are_named():
-    from skrnn._engine.torch.losses import loss_reason
-
-    assert loss_reason(NativeLoss("loss_mean_squared_error", False, ())) is None
-    assert (
-        loss_reason(NativeLoss("loss_hinge", False, (1.0,))) == "the loss hinge is not one of those of the torch loop"
-    )
-
-
-def test_categorical_features_are_not_for_torch():
-    spec = spec_of(categories=((0, 3, 2),))
-    assert device.network_reason(spec) == "there are categorical features"
-    assert device.network_reason(spec_of()) is None
 
 
 # ---------------------------------------------------------------------- settings of torch

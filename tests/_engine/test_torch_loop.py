@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from children import run_code
 from conftest import RAW, make, weights_of
+from engines import assert_same, fit_with, one_thread_of_torch
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import spec_of
 
 import skrnn
 from skrnn import Checkpoint
-from skrnn._engine.losses import native_loss
 
 torch = pytest.importorskip("torch", reason="Is about torch, which is optional and not installed.")
 
@@ -24,32 +24,16 @@ from skrnn._engine.torch import session  # noqa: E402  (these import torch)
 # As in test_resume.py: TensorFlow's variables do not know the copy argument of NumPy 2. Remove once they do.
 READS_THE_RATE = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-BY_TORCH = "trains by torch on the CPU: SKRNN_ENGINE=torch"
-
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Let torch use one thread: for tiny networks, several take longer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with one_thread_of_torch():
+        yield
 
 
 @pytest.fixture
-def fit(monkeypatch, caplog):
-    """Fit an estimator with an engine, and assert that it trains."""
-
-    def fit(engine, name, X, y, sample_weight=None, **params):
-        caplog.clear()
-        with monkeypatch.context() as patch, caplog.at_level(logging.DEBUG, logger="skrnn"):
-            patch.setenv("SKRNN_ENGINE", engine)
-            estimator = make(name, **params).fit(X, y, sample_weight=sample_weight)
-            estimator.outputs = estimator.predict_proba(X) if hasattr(estimator, "classes_") else estimator.predict(X)
-        assert (BY_TORCH in caplog.text) == (engine == "torch"), caplog.text
-        return estimator
-
-    return fit
+def fit():
+    return fit_with
 
 
 @pytest.fixture
@@ -60,24 +44,6 @@ def X_long(X):
         X[sample, length:] = np.nan
     X[3] = np.roll(X[3], 2, axis=0)
     return X
-
-
-def assert_same(fits, rtol, atol):
-    """Assert that two fits have the same history, state and predictions."""
-    natively, by_torch = fits
-    assert by_torch.history_.keys() == natively.history_.keys()
-    for key, values in natively.history_.items():
-        assert_allclose(by_torch.history_[key], values, rtol=rtol, atol=atol, err_msg=key)
-    assert by_torch.best_epoch_ == natively.best_epoch_
-    assert by_torch.outputs.dtype == natively.outputs.dtype
-    assert_allclose(by_torch.outputs, natively.outputs, rtol=rtol, atol=atol)
-    for name in ("weights", "optimizer"):
-        ours, theirs = getattr(by_torch._state, name), getattr(natively._state, name)
-        assert [(a.dtype, a.shape) for a in map(np.asarray, ours)] == [
-            (a.dtype, a.shape) for a in map(np.asarray, theirs)
-        ]
-        for a, b in zip(ours, theirs, strict=True):
-            assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
 # ---------------------------------------------------------------------- the same as by kernels
@@ -152,39 +118,6 @@ def test_losses_of_classifiers(target, params, X, X_masked, labels, binary_label
     fits = [fit(engine, "LSTMClassifier", X_masked, y, **params) for engine in ("native", "torch")]
     assert_same(fits, rtol=1e-8, atol=1e-9)
     assert_array_equal(fits[1].predict(X_masked), fits[0].predict(X_masked))
-
-
-@pytest.mark.parametrize("wrt_logits", [False, True])
-@pytest.mark.parametrize("name", ["binary", "categorical", "sparse_categorical"])
-def test_cross_entropies_are_those_of_keras(name, wrt_logits):
-    from skrnn._engine.torch.losses import TorchLoss
-
-    rng = np.random.default_rng(0)
-    z, weights = rng.normal(size=(6, 3)), rng.uniform(size=6)
-    p = 1 / (1 + np.exp(-z)) if name == "binary" else np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    y = {"binary": rng.integers(0, 2, (6, 3)), "categorical": np.eye(3)[[0, 2, 1, 1, 0, 2]]}.get(name)
-    y = np.array([[0], [2], [1], [1], [0], [2]]) if y is None else y
-    activation = {True: "sigmoid" if name == "binary" else "softmax", False: None}[wrt_logits]
-    loss = native_loss(f"{name}_crossentropy", {}, activation)
-    assert loss.wrt_logits == wrt_logits
-    values = (torch.tensor(array, dtype=torch.float64) for array in (p, z, y, weights))
-    ours = float(TorchLoss(loss, has_missing=False).weighted_sum(*values))
-    expected = np.asarray(getattr(keras.losses, f"{name}_crossentropy")(y if y.shape[1] > 1 else y[:, 0], p))
-    assert ours == pytest.approx((expected * weights).sum(), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    "name", ["poisson", "mean_squared_logarithmic_error", "mean_absolute_percentage_error", "huber"]
-)
-def test_losses_of_numbers_are_those_of_keras(name):
-    from skrnn._engine.torch.losses import TorchLoss
-
-    rng = np.random.default_rng(0)
-    p, y, weights = rng.uniform(0.1, 3, (6, 2)), rng.uniform(0.1, 3, (6, 2)), rng.uniform(size=6)
-    values = (torch.tensor(array, dtype=torch.float64) for array in (p, p, y, weights))
-    ours = float(TorchLoss(native_loss(name, {}, None), has_missing=False).weighted_sum(*values))
-    expected = np.asarray(getattr(keras.losses, name)(y, p))
-    assert ours == pytest.approx((expected * weights).sum(), rel=1e-6)
 
 
 OPTIMIZERS = {
@@ -494,7 +427,6 @@ class EachBatch(keras.callbacks.Callback):
     [
         ({"recurrent_dropout": 0.2}, "trains by native kernels: layers of torch have no recurrent dropout"),
         ({"optimizer": "ftrl"}, "trains by native kernels: the optimizer Ftrl is not one of those of the torch loop"),
-        ({"loss": "cosine_similarity"}, "trains by native kernels: the loss cosine_similarity is not one of those of"),
         ({"loss": lambda a, b: keras.ops.mean((a - b) ** 2)}, "trains by native kernels: Keras computes the loss"),
         ({"cell": own_cell}, "trains through keras.Model.fit: the cell is a callable"),
         ({"callbacks": [EachBatch()]}, "trains through keras.Model.fit: EachBatch is called for every batch"),
@@ -504,7 +436,6 @@ class EachBatch(keras.callbacks.Callback):
 )
 def test_the_reason_against_torch_is_logged(params, line, X, y, monkeypatch, caplog):
     monkeypatch.setenv("SKRNN_ENGINE", "torch")
-    y = np.stack([y, 1 - y], axis=1) if params.get("loss") == "cosine_similarity" else y
     with caplog.at_level(logging.DEBUG, logger="skrnn"):
         fitted = make("RecurrentRegressor", **{"cell": "rnn", "epochs": 1, **params}).fit(X, y)
     lines = [record.message for record in caplog.records if " trains " in record.message]

@@ -318,6 +318,8 @@ def test_a_callable_cell_may_have_another_number_of_units(X, y):
 ENGINES = [
     ("torch", {}),
     ("torch", {"units": (5, 4), "bidirectional": True, "dense_units": 3}),
+    ("torch", {"patch_size": 2, "pooling": "mean"}),
+    ("torch", {"patch_size": 3, "pooling": "max", "bidirectional": True}),
     ("keras", {}),
     pytest.param("keras", {"units": (5, 4), "bidirectional": True, "dense_units": 3}, marks=SLOW),
     pytest.param("keras", {"patch_size": 2, "pooling": "mean"}, marks=SLOW),

@@ -238,6 +238,72 @@ def padding(results):
                 results.add(**row, difference=float(difference), epoch_ms=ms(times.median(10)))
 
 
+FEATURES = [
+    {"patch_size": 4},  # does not divide the number of time steps
+    {"pooling": "mean"},
+    {"pooling": "max", "bidirectional": True},
+    {"categorical_features": (0, 1)},
+    {"categorical_features": (0,), "patch_size": 4, "pooling": "max"},
+]
+
+
+def features(results):
+    """Patches, pooling and categorical features: equality with kernels, equal bits, and time of an epoch."""
+    from skrnn._engine.torch.training import TorchTraining
+
+    X, y = data_of("generic")
+    codes = np.random.default_rng(1).integers(0, 20, size=(*X.shape[:2], 2))
+    for cell in CELLS:
+        for params in FEATURES:
+            row = {"part": "features", "cell": cell, **params}
+            columns = list(params.get("categorical_features", ()))
+            inputs = X.copy()
+            inputs[..., columns] = codes[..., columns]
+            with results.attempt(**row):
+                seconds, _, expected = _on_the_cpu(cell, "generic", inputs, y, 1, inputs, row, **params)
+                row["cpu_fit_s"] = round(seconds, 2)
+                with engine("torch"):
+                    predictions = _fit(cell, "generic", inputs, y, 1, **params).predict(inputs)
+                    states = []
+                    for _ in range(2):
+                        with EpochTimes(TorchTraining) as times:
+                            states.append(_fit(cell, "generic", inputs, y, 20, **params)._state.weights)
+                row["difference"] = float(np.abs(predictions - expected).max())
+                row["equal_bits"] = all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
+                results.add(**row, epoch_ms=ms(times.median(10)), graphs=times.n_graphs)
+
+
+def autoencoder(results):
+    """Autoencoder: equality with kernels, equal bits, and time of an epoch."""
+    from skrnn import SequenceAutoencoder
+    from skrnn._engine.native_training import NativeTraining
+    from skrnn._engine.torch.training import TorchTraining
+
+    X, _ = data_of("generic")
+    *_, units, batch_size, _ = WORKS["generic"]
+
+    def fitted(cell, epochs):
+        params = {"units": units, "n_components": 8, "batch_size": batch_size, "random_state": 0}
+        return SequenceAutoencoder(cell, epochs=epochs, **params).fit(X)
+
+    for cell in CELLS:
+        row = {"part": "autoencoder", "cell": cell}
+        with results.attempt(**row):
+            with engine("torch"):
+                reconstructed, states = fitted(cell, 1).reconstruct(X), []
+                for _ in range(2):
+                    with EpochTimes(TorchTraining) as times:
+                        states.append(fitted(cell, 20)._state.weights)
+            row["epoch_ms"], row["graphs"] = ms(times.median(10)), times.n_graphs
+            row["equal_bits"] = all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
+            with contextlib.suppress(ImportError), engine("native"):  # of numba
+                row["difference"] = float(np.abs(fitted(cell, 1).reconstruct(X) - reconstructed).max())
+                with EpochTimes(NativeTraining) as times:
+                    fitted(cell, 3)
+                row["cpu_epoch_ms"] = ms(times.median(2))
+            results.add(**row)
+
+
 def graphs(results):
     """Largest difference of weights with and without captured steps, for two shapes of batches and with dropout."""
     X, y = (array[:-48] for array in data_of("generic"))
@@ -370,7 +436,8 @@ def long_ratio(results):
         results.add(part="long", gru_over_lstm=ratios)
 
 
-_ALL = machine, works, long_ratio, equality, graphs, bits, padding, validation, prediction, grid, jax
+_ALL = [machine, works, long_ratio, equality, graphs, bits, padding, features, autoencoder, validation, prediction]
+_ALL += [grid, jax]
 PARTS = {part.__name__: part for part in _ALL}
 
 

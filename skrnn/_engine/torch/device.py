@@ -14,7 +14,7 @@ from skrnn._engine.threads import n_threads
 # Measured on 16 cores and an NVIDIA H200 (`tests/benchmarks/gpu.py`). A core does this many multiplications per second,
 # if it has this many sequences of a batch.
 _MULTIPLICATIONS_PER_SECOND, _SEQUENCES_PER_CORE = 2e10, 16
-# A GPU does this many. A time step of a layer takes it this long, however small the batch is: in total, and per unit.
+# A GPU does this many. A step of a layer takes it this long, however small the batch is: in total, and per unit.
 _GPU_MULTIPLICATIONS_PER_SECOND = 4e12
 _SECONDS_PER_STEP, _SECONDS_PER_STEP_AND_UNIT = 4e-6, 8e-8
 # The time that the context of the GPU takes in a process, and the copies of a prediction.
@@ -85,12 +85,6 @@ def network_reason(spec: NetworkSpec) -> str | None:
         return "the cell is not one of torch's"
     if spec.recurrent_dropout:
         return "layers of torch have no recurrent dropout"
-    if spec.categories:
-        return "there are categorical features"
-    if spec.n_components is not None:
-        return "the torch loop has no decoder"
-    if spec.patch_size > 1 or spec.pooling != "last":
-        return "the torch loop reads no patches, and pools no outputs"
     if spec.output_activation not in ACTIVATIONS:
         return f"the output activation {spec.output_activation} is not one of those of the torch loop"
     return None
@@ -152,10 +146,11 @@ def prediction_device(spec: NetworkSpec, n_samples: int, n_steps: int, n_numbers
 
 def _gains(spec, batch_size, n_steps, overhead):
     """Return whether a GPU saves more seconds of the computation than its overhead takes."""
-    work = architecture_of(spec).work_per_step()  # multiplications per time step of a sequence, for all layers
+    n_steps /= spec.patch_size  # steps of the layers
+    work = architecture_of(spec).work_per_step()  # multiplications per step of a sequence, for all layers
     n_cores = min(n_threads(), -(-batch_size // _SEQUENCES_PER_CORE))
     on_cpu = work * batch_size / (n_cores * _MULTIPLICATIONS_PER_SECOND)
-    latency = sum(_SECONDS_PER_STEP + _SECONDS_PER_STEP_AND_UNIT * units for units in spec.units)
+    latency = sum(_SECONDS_PER_STEP + _SECONDS_PER_STEP_AND_UNIT * units for units in spec.recurrent_units)
     on_gpu = latency * (1 + spec.bidirectional) + work * batch_size / _GPU_MULTIPLICATIONS_PER_SECOND
     return bool((on_cpu - on_gpu) * n_steps / batch_size > overhead)
 

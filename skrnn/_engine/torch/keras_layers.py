@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import torch
 
-from skrnn._engine.torch.network import reversed_steps
+from skrnn._engine.torch.steps import reversed_steps
 
 _KERNELS: dict[type, Any] = {
     keras.layers.GRU: torch.gru,

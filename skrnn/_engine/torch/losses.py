@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from skrnn._engine.losses import NativeLoss
 
 _EPSILON = 1e-7  # keras.config.epsilon()
+_LOG_2 = float(np.float32(math.log(2.0)))  # Keras rounds it also in float64
 
 
 def _mean_squared_error(p, z, y, parameters):
@@ -38,8 +40,8 @@ def _huber(p, z, y, parameters):
 
 
 def _log_cosh(p, z, y, parameters):
-    error = p - y
-    return error + functional.softplus(-2.0 * error) - math.log(2.0)
+    size = (p - y).abs()
+    return size + torch.log1p(torch.exp(-2.0 * size)) - _LOG_2
 
 
 def _poisson(p, z, y, parameters):
@@ -53,6 +55,59 @@ def _binary_crossentropy(p, z, y, parameters):
 
 def _binary_crossentropy_of_logits(p, z, y, parameters):
     return functional.binary_cross_entropy_with_logits(z, _smoothed(y, parameters[0], 2), reduction="none")
+
+
+def _hinge(p, z, y, parameters):
+    label = 2 * y - 1 if parameters[0] else y
+    return (1 - label * p).clamp(min=0)
+
+
+def _squared_hinge(p, z, y, parameters):
+    return torch.square(_hinge(p, z, y, parameters))
+
+
+def _binary_focal_crossentropy(p, z, y, parameters):
+    return _focal(p, y, _binary_crossentropy(p, z, y, parameters), parameters)
+
+
+def _binary_focal_crossentropy_of_logits(p, z, y, parameters):
+    return _focal(torch.sigmoid(z), y, _binary_crossentropy_of_logits(p, z, y, parameters), parameters)
+
+
+def _focal(p, y, values, parameters):
+    """Scale cross-entropies by the errors of the probabilities (Lin et al. 2017)."""
+    smoothing, gamma, alpha, weights_classes = parameters
+    target = _smoothed(y, smoothing, 2)
+    miss = 1 - (target * p + (1 - target) * (1 - p))
+    if 0 < gamma < 1:  # the slope at zero is infinite
+        miss = miss.clamp(min=torch.finfo(p.dtype).tiny)
+    weights = target * alpha + (1 - target) * (1 - alpha) if weights_classes else 1.0
+    return weights * miss**gamma * values
+
+
+def _kl_divergence(p, z, y, parameters):
+    target, q = y.clamp(_EPSILON, 1), p.clamp(_EPSILON, 1)
+    return (target * torch.log(target / q)).sum(dim=-1)
+
+
+def _categorical_hinge(p, z, y, parameters):
+    # The gradient of `amax` is shared by equal outputs.
+    return (((1 - y) * p).amax(dim=-1) - (y * p).sum(dim=-1) + 1).clamp(min=0)
+
+
+def _cosine_similarity(p, z, y, parameters):
+    return -(_normalized(p) * _normalized(y)).sum(dim=-1)
+
+
+def _normalized(x):
+    """Return vectors divided by their norm, which is bounded as in Keras's ``normalize``."""
+    return x * torch.rsqrt(torch.square(x).sum(dim=-1, keepdim=True).clamp(min=_EPSILON**2))
+
+
+def _categorical_focal_crossentropy(p, z, y, parameters):
+    smoothing, gamma, alpha = parameters
+    q = (p / p.sum(dim=-1, keepdim=True)).clamp(_EPSILON, 1 - _EPSILON)
+    return -(alpha * _smoothed(y, smoothing, p.shape[-1]) * (1 - q) ** gamma * torch.log(q)).sum(dim=-1)
 
 
 def _categorical_crossentropy(p, z, y, parameters):
@@ -101,7 +156,10 @@ def _one_hot(y, like):
 _OF_TERMS: dict[str, Any] = {
     "loss_binary_crossentropy": _binary_crossentropy,
     "loss_binary_crossentropy_of_logits": _binary_crossentropy_of_logits,
+    "loss_binary_focal_crossentropy": _binary_focal_crossentropy,
+    "loss_binary_focal_crossentropy_of_logits": _binary_focal_crossentropy_of_logits,
     "loss_gaussian": _gaussian,
+    "loss_hinge": _hinge,
     "loss_huber": _huber,
     "loss_log_cosh": _log_cosh,
     "loss_mean_absolute_error": _mean_absolute_error,
@@ -110,10 +168,15 @@ _OF_TERMS: dict[str, Any] = {
     "loss_mean_squared_logarithmic_error": _mean_squared_logarithmic_error,
     "loss_poisson": _poisson,
     "loss_quantile": _quantile,
+    "loss_squared_hinge": _squared_hinge,
 }
 _OF_ROWS: dict[str, Any] = {
     "loss_categorical_crossentropy": _categorical_crossentropy,
     "loss_categorical_crossentropy_of_logits": _categorical_crossentropy_of_logits,
+    "loss_categorical_focal_crossentropy": _categorical_focal_crossentropy,
+    "loss_categorical_hinge": _categorical_hinge,
+    "loss_cosine_similarity": _cosine_similarity,
+    "loss_kl_divergence": _kl_divergence,
     "loss_sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
     "loss_sparse_categorical_crossentropy_of_logits": _sparse_categorical_crossentropy_of_logits,
 }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.torch.data import Inputs
 from skrnn._engine.torch.session import Session
+from skrnn._engine.torch.steps import last_step, maximum_of_steps, mean_of_steps, reversed_steps
 from skrnn._engine.torch.weights import WeightLayout
 
 _LAYERS: dict[Any, Any] = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}  # with tanh, its default
@@ -26,8 +27,8 @@ ACTIVATIONS: dict[str | None, Any] = {
 class TorchNetwork:
     """Network on a device.
 
-    Padded time steps follow the valid ones, so that they do not affect these in a forward direction. For the backward
-    direction, the valid time steps of each sequence are reversed.
+    Padded steps follow the valid ones, so that they do not affect these in a forward direction. For the backward
+    direction, and the encoder of an autoencoder, the valid steps of each sequence are reversed.
 
     Parameters
     ----------
@@ -46,11 +47,15 @@ class TorchNetwork:
         self.spec, self.layout, self._session = spec, WeightLayout(spec), session
         self._options: dict[str, Any] = {"device": session.device, "dtype": getattr(torch, spec.dtype)}
         self.parameters: list[torch.Tensor] = []
-        self._embedding = None if spec.embedding is None else self._new(*spec.embedding)
+        tables = [spec.embedding] if spec.embedding is not None else [table for _, *table in spec.categories]
+        self._tables = [self._new(*table) for table in tables]
         self._layers, n_inputs = [], spec.n_inputs
-        for units in spec.units:
+        for depth, units in enumerate(spec.recurrent_units):
             self._layers.append([self._recurrent(n_inputs, units) for _ in range(1 + spec.bidirectional)])
             n_inputs = units * (1 + spec.bidirectional)
+            if depth == spec.bottleneck:
+                self._codes = self._new(spec.n_components, n_inputs), self._new(spec.n_components)
+                n_inputs = spec.n_components
         self._dense = []
         for units in (*spec.dense_units, spec.n_outputs):
             self._dense.append((self._new(units, n_inputs), self._new(units)))
@@ -82,16 +87,18 @@ class TorchNetwork:
                 parameter.copy_(torch.tensor(value))
 
     def logits(self, inputs: Inputs, *, trains: bool, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Return the outputs before the last activation: (n_samples, n_outputs), or a row per time step and sample."""
-        hidden = inputs.values
-        if self._embedding is not None:
-            hidden = torch.nn.functional.embedding(hidden, self._embedding)
+        """Return the outputs before the last activation: (n_samples, n_outputs), or a row per step and sample."""
+        hidden, lengths = self._features(inputs), inputs.lengths
+        n_steps = len(hidden)
+        if self.spec.n_components is not None:
+            hidden = reversed_steps(hidden, lengths)
         for depth, directions in enumerate(self._layers):
-            every_step = self.spec.return_sequences or depth < len(self._layers) - 1
-            hidden = self._layer(directions, hidden, inputs.lengths, every_step, trains)
+            hidden = self._layer(directions, hidden, lengths, self._reduction(depth), trains)
             if trains and self.spec.dropout:
                 is_dropped = torch.rand(hidden.shape, generator=generator, **self._options) < self.spec.dropout
                 hidden = hidden.masked_fill(is_dropped, 0) / (1 - self.spec.dropout)
+            if depth == self.spec.bottleneck:
+                hidden = torch.nn.functional.linear(hidden, *self._codes).repeat(n_steps, 1, 1)
         hidden = hidden.reshape(-1, hidden.shape[-1])
         for weight, bias in self._dense[:-1]:
             hidden = torch.relu(torch.nn.functional.linear(hidden, weight, bias))
@@ -102,30 +109,40 @@ class TorchNetwork:
         outputs: torch.Tensor = ACTIVATIONS[self.spec.output_activation](logits)
         return outputs
 
-    def _layer(self, directions, hidden, lengths, every_step, trains):
-        """Return the states of a layer: (n_timesteps, n_samples, width), or the last ones, (n_samples, width)."""
+    def _features(self, inputs):
+        """Return the inputs of the first layer, (n_steps, n_samples, n_inputs): numeric features, then embeddings."""
+        parts = [] if inputs.values is None else [inputs.values]
+        for k, table in enumerate(self._tables):
+            # Its gradient, unlike that of an index, is deterministic on a GPU.
+            parts.append(torch.nn.functional.embedding(inputs.codes[..., k], table))
+        features = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+        if inputs.is_missing is not None:
+            features = features.masked_fill(inputs.is_missing[..., None], 0)
+        return features.flatten(2)
+
+    def _reduction(self, depth):
+        """Return what a layer passes on: the states of all steps, the last ones, or their mean or maximum."""
+        if depth == self.spec.bottleneck:
+            return "last"
+        if depth < len(self._layers) - 1:
+            return "all"
+        return "all" if self.spec.pooling == "last" and self.spec.return_sequences else self.spec.pooling
+
+    def _layer(self, directions, hidden, lengths, reduction, trains):
+        """Return the states of all steps of a layer, (n_steps, n_samples, width), or reduced to (n_samples, width)."""
         parts = []
         for direction, layer in enumerate(directions):
             layer.train(trains)
             states, last = layer(reversed_steps(hidden, lengths) if direction else hidden)
-            if every_step:
-                parts.append(reversed_steps(states, lengths) if direction else states)
-            elif lengths is None:
-                parts.append((last[0] if isinstance(last, tuple) else last)[0])
+            if reduction == "last":
+                after_last = (last[0] if isinstance(last, tuple) else last)[0]
+                parts.append(after_last if lengths is None else last_step(states, lengths))
+            elif reduction == "mean":
+                parts.append(mean_of_steps(states, lengths))
             else:
-                at = (lengths - 1)[None, :, None].expand(1, -1, states.shape[2])
-                parts.append(states.gather(0, at)[0])
+                states = reversed_steps(states, lengths) if direction else states
+                parts.append(states if reduction == "all" else maximum_of_steps(states, lengths))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
-
-
-def reversed_steps(steps, lengths):
-    """Return the valid time steps in reverse order; padded ones stay where they are."""
-    if lengths is None:
-        return steps.flip(0)
-    positions = torch.arange(len(steps), device=steps.device)[:, None]
-    source = torch.where(positions < lengths, lengths - 1 - positions, positions)
-    # Each index occurs once, so the gradient is a sum of one term, and thus deterministic.
-    return steps.gather(0, source[:, :, None].expand(-1, -1, steps.shape[2]))
 
 
 def flattened(tensors: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from skrnn._engine.network import NetworkSpec
 from skrnn._engine.torch.data import DeviceSequences
 from skrnn._engine.torch.network import TorchNetwork
 from skrnn._engine.torch.session import Session
+from skrnn._engine.torch.steps import is_padded
 from skrnn._engine.torch.training import rows_at_once
 from skrnn._engine.trained_state import TrainedState
 
@@ -22,24 +23,24 @@ _NETWORKS: weakref.WeakKeyDictionary[TrainedState, tuple[Session, TorchNetwork]]
 
 
 def torch_outputs(spec: NetworkSpec, state: TrainedState, sequences: Sequences, device: str) -> NDArray[Any]:
-    """Return outputs: (n_samples, n_outputs) or (n_samples, n_timesteps, n_outputs), zero at masked time steps."""
+    """Return outputs: (n_samples, n_outputs) or (n_samples, n_steps, n_outputs), zero at masked steps."""
     session, network = _network_of(spec, state, device)
     n = len(sequences)
-    steps = (sequences.n_timesteps,) if spec.return_sequences else ()
+    steps = (-(-sequences.n_timesteps // spec.patch_size),) if spec.return_sequences else ()
     outputs = np.zeros((n, *steps, spec.n_outputs), spec.dtype)
     with session.active(), torch.no_grad():
         data = DeviceSequences(sequences, spec, session)
-        for samples in torch.arange(n, device=session.device).split(rows_at_once(spec, data.n_timesteps, session)):
+        for samples in torch.arange(n, device=session.device).split(rows_at_once(spec, data.n_steps, session)):
             first, last = int(samples[0]), int(samples[-1]) + 1
             batch = data.batch(samples)
             rows = network.activated(network.logits(batch, trains=False))
             if not spec.return_sequences:
                 outputs[first:last] = rows.cpu().numpy()
                 continue
-            by_step = rows.view(data.n_timesteps, len(samples), -1)
+            by_step = rows.view(data.n_steps, len(samples), -1)
             if batch.lengths is not None:
-                by_step = by_step.masked_fill((data.steps >= batch.lengths)[..., None], 0)
-            outputs[first:last, : data.n_timesteps] = by_step.transpose(0, 1).cpu().numpy()
+                by_step = by_step.masked_fill(is_padded(data.n_steps, batch.lengths)[..., None], 0)
+            outputs[first:last, : data.n_steps] = by_step.transpose(0, 1).cpu().numpy()
     return outputs
 
 

@@ -17,7 +17,7 @@ from skrnn._engine.losses import NativeLoss
 from skrnn._engine.native.tables import N_HYPER
 from skrnn._engine.network import NetworkSpec
 from skrnn._engine.optimizers import NativeOptimizer
-from skrnn._engine.torch.data import DeviceSequences, DeviceTargets, Inputs
+from skrnn._engine.torch.data import DeviceInputTargets, DeviceSequences, DeviceTargets, Inputs
 from skrnn._engine.torch.losses import TorchLoss
 from skrnn._engine.torch.network import TorchNetwork, flattened, split_like
 from skrnn._engine.torch.optimizers import TorchOptimizer
@@ -45,7 +45,7 @@ class TorchTraining:
         The loss of a batch is its weighted sum, divided by its number of samples and by this number.
     batch_size : int
     seed : int
-        Seed of dropout and, with ``shuffle``, of the order of samples.
+        Seed of dropout, of the codes that are replaced and, with ``shuffle``, of the order of samples.
     shuffle : bool
     keeps_outputs : bool
         Whether to store `outputs`.
@@ -90,6 +90,7 @@ class TorchTraining:
             self._batch = torch.zeros(1, dtype=torch.int64, **options)
             self._loss_sum = torch.zeros((), dtype=torch.float64, **options)
             self._generator = torch.Generator(self._session.device) if spec.dropout else None
+            self._key = torch.zeros(1, dtype=torch.int64, **options) if spec.categories else None
         sizes = [batch_size] * (n // batch_size) + [n % batch_size] * (n % batch_size > 0)
         self._steps = {size: self._repeated_step(size, sizes.count(size) * epochs) for size in set(sizes)}
         self._sizes = sizes
@@ -97,7 +98,7 @@ class TorchTraining:
 
     def _repeated_step(self, n_rows, n_calls):
         """Return the training step on a batch of a number of samples."""
-        n_layer_steps = self._data.sequences.n_timesteps * self.architecture.n_layers * self.architecture.directions
+        n_layer_steps = self._data.sequences.n_steps * self.architecture.n_layers * self.architecture.directions
         training = weakref.proxy(self)  # so that a fit leaves no cycle, which would keep memory of the device
         return RepeatedCall(
             lambda: training._step(n_rows),
@@ -110,7 +111,7 @@ class TorchTraining:
     def _step(self, n_rows):
         """Train on the next batch."""
         samples = self._order.index_select(0, self._batch)[0, :n_rows]
-        batch = self._data.sequences.batch(samples)
+        batch = self._data.sequences.batch(samples, self._key)
         logits = self._network.logits(batch, trains=True, generator=self._generator)
         loss = self._data.loss(self._network, logits, samples, batch)
         parameters = self._network.parameters
@@ -178,7 +179,9 @@ class TorchTraining:
         self._batch.zero_()
         self._loss_sum.zero_()
         if self._generator is not None:
-            self._generator.manual_seed(int(key_of_epoch(self._seed, epoch)))
+            self._generator.manual_seed(key_of_epoch(self._seed, epoch))
+        if self._key is not None:
+            self._key.fill_(key_of_epoch(self._seed, epoch))
 
     def _order_of(self, epoch):
         """Return the samples of each batch of an epoch, (n_batches, batch_size); zeros fill the last one up."""
@@ -253,9 +256,9 @@ class Evaluation:
             self._data = _DeviceData(dataset, loss, network.spec, session, keeps_outputs)
             self.loss_sum = torch.zeros((), dtype=torch.float64, device=session.device)
             self._samples = torch.arange(len(dataset), device=session.device).split(
-                rows_at_once(network.spec, self._data.sequences.n_timesteps, session)
+                rows_at_once(network.spec, self._data.sequences.n_steps, session)
             )
-        n_layer_steps = self._data.sequences.n_timesteps * len(network.spec.units) * len(self._samples)
+        n_layer_steps = self._data.sequences.n_steps * len(network.spec.recurrent_units) * len(self._samples)
         this = weakref.proxy(self)
         self._pass = RepeatedCall(lambda: this._evaluate(), session, n_calls=epochs, n_layer_steps=n_layer_steps)
 
@@ -295,16 +298,17 @@ class _DeviceData:
 
     def __init__(self, dataset: Dataset, loss: NativeLoss, spec: NetworkSpec, session: Session, keeps_outputs: bool):
         self.sequences = DeviceSequences(dataset.sequences, spec, session)
-        self.targets = DeviceTargets(dataset.targets, self.sequences, spec, session)
+        targets_on_device: Any = DeviceInputTargets if dataset.targets.are_inputs else DeviceTargets
+        self.targets = targets_on_device(dataset.targets, spec, session)
         self._loss = TorchLoss(loss, has_missing=dataset.has_missing_targets)
         self._outputs = None
-        if keeps_outputs:  # the additional row takes the outputs at padded time steps
+        if keeps_outputs:  # the additional row takes the outputs at padded steps
             shape = self.targets.n_rows + 1, spec.n_outputs
             self._outputs = torch.zeros(shape, dtype=getattr(torch, spec.dtype), device=session.device)
 
     def loss(self, network: TorchNetwork, logits: torch.Tensor, samples: torch.Tensor, batch: Inputs) -> torch.Tensor:
         """Return the weighted sum of the losses of samples, and store their outputs."""
-        rows, y, weights = self.targets.batch(samples, batch.lengths)
+        rows, y, weights = self.targets.batch(samples, batch, self.sequences.n_steps)
         needs_outputs = self._outputs is not None or not self._loss.of_logits
         outputs = network.activated(logits) if needs_outputs else None
         if self._outputs is not None and outputs is not None:
@@ -320,9 +324,10 @@ class _DeviceData:
         return copy
 
 
-def rows_at_once(spec: NetworkSpec, n_timesteps: int, session: Session) -> int:
+def rows_at_once(spec: NetworkSpec, n_steps: int, session: Session) -> int:
     """Return the number of sequences that a network computes at once without gradients."""
     directions = 1 + spec.bidirectional
     width = max(spec.n_inputs, 8 * directions * max(spec.units), *spec.dense_units, spec.n_outputs)
-    size = n_timesteps * width * np.dtype(spec.dtype).itemsize
-    return max(int(session.memory() * _PART_OF_MEMORY) // size, 1)
+    # Numbers of rows, of which there are several per time step, take eight bytes each.
+    size = max(width * np.dtype(spec.dtype).itemsize, 32 * spec.patch_size * (1 + len(spec.categories)))
+    return max(int(session.memory() * _PART_OF_MEMORY) // (n_steps * size), 1)

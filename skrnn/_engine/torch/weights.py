@@ -55,10 +55,11 @@ class _Parameter:
 
 
 class WeightLayout:
-    """Parameters of torch in the order of Keras's variables: embedding, recurrent layers, dense layers.
+    """Parameters of torch in the order of Keras's variables: embeddings, recurrent layers, dense layers.
 
-    The parameters of a recurrent layer in one direction are the weights of its inputs and of its state, and their bias.
-    A GRU has a second bias, that of the state. Those of torch's other cells are fixed at zero, and not among these.
+    The dense layer of an autoencoder's codes comes after the layers of the encoder. The parameters of a recurrent layer
+    in one direction are the weights of its inputs and of its state, and their bias. A GRU has a second bias, that of
+    the state. Those of torch's other cells are fixed at zero, and not among these.
 
     Parameters
     ----------
@@ -74,10 +75,10 @@ class WeightLayout:
         assert isinstance(spec.cell, str)
         self._parameters: list[_Parameter] = []
         variable = 0
-        if spec.embedding is not None:
+        for _ in range(len(spec.categories) + (spec.embedding is not None)):
             self._parameters.append(_Parameter(variable))
             variable += 1
-        for units in spec.units:
+        for depth, units in enumerate(spec.recurrent_units):
             columns = np.concatenate([gate * units + np.arange(units) for gate in _GATES[spec.cell]])
             for _ in range(1 + spec.bidirectional):
                 self._parameters += [
@@ -86,11 +87,17 @@ class WeightLayout:
                     *(_Parameter(variable + 2, columns, row) for row in ((0, 1) if spec.cell == "gru" else (None,))),
                 ]
                 variable += 3
+            if depth == spec.bottleneck:
+                variable = self._add_dense(variable)
         for _ in range(len(spec.dense_units) + 1):
-            self._parameters += [_Parameter(variable, transposed=True), _Parameter(variable + 1)]
-            variable += 2
+            variable = self._add_dense(variable)
         self._n_variables = variable
         self.variables = [parameter.variable for parameter in self._parameters]
+
+    def _add_dense(self, variable):
+        """Add the parameters of a dense layer; return the index of the variable after them."""
+        self._parameters += [_Parameter(variable, transposed=True), _Parameter(variable + 1)]
+        return variable + 2
 
     def to_torch(self, arrays: Sequence[Any]) -> list[NDArray[Any]]:
         """Return the parameters, or slots of an optimizer, from arrays in Keras's order."""
