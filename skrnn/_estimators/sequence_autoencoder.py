@@ -139,6 +139,9 @@ class SequenceAutoencoder(BaseAutoencoder):
     All features have the same weight in the loss, in their own units: put a `SequenceScaler` before the autoencoder in
     a Pipeline.
 
+    There is no parameter `n_members`, as regressors and classifiers have: networks with different seeds learn different
+    codes, which cannot be averaged.
+
     An encoder that reads the sequence in reverse reconstructed damped oscillations of random decay, phase and amplitude
     better than one that reads it forward, and much better than a decoder that returns the sequence in reverse [SMS15]_:
     the mean R^2 of three seeds on held-out sequences was 0.994, 0.981 and 0.973 for GRUs, and 0.996, 0.985 and 0.692
