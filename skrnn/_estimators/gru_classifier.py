@@ -77,8 +77,8 @@ class GRUClassifier(BaseRecurrentClassifier):
     loss : str, callable or keras.losses.Loss, default="auto"
         Loss function to minimize, as in Keras. "auto" is binary cross-entropy for binary and multilabel targets, and
         sparse categorical cross-entropy for multiclass targets. Labels are one-hot encoded for the losses that require
-        it. A loss that is not defined for the targets, such as categorical cross-entropy for multilabel targets, raises
-        an error.
+        it; pass class labels, not one-hot encoded ones, which are multilabel targets. A loss that is not defined for
+        the targets, such as categorical cross-entropy for multilabel targets, raises an error.
     metrics : str, callable, list of them or None, default=None
         Additional metrics to record in `history_` once per epoch, as in Keras. They are weighted like the loss.
     class_weight : {"balanced"}, dict, list of dict or None, default=None
