@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,34 @@ def has_validation_hooks(callbacks):
         for callback in _individual(callbacks)
         for hook in _VALIDATION_HOOKS
     )
+
+
+def without_validation_savers(callbacks):
+    """Return callbacks without those that choose or name the models that they save by a validation value.
+
+    Without such values, ``ModelCheckpoint`` would raise, or replace the best model by later ones. Those in a
+    ``CallbackList`` take its place.
+    """
+    import keras
+
+    kept = []
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CallbackList):
+            kept += without_validation_savers(callback.callbacks)
+        elif not any(name.startswith("val_") for name in _names_to_save_by(callback)):
+            kept.append(callback)
+    return kept
+
+
+def _names_to_save_by(callback: Any) -> list[str]:
+    """Return the logged values that determine whether and under which name a callback saves a model."""
+    import keras
+
+    orbax = getattr(keras.callbacks, "OrbaxCheckpoint", keras.callbacks.ModelCheckpoint)  # missing in Keras 3.6
+    if not isinstance(callback, (keras.callbacks.ModelCheckpoint, orbax)):
+        return []
+    names = [name for _, name, _, _ in string.Formatter().parse(getattr(callback, "filepath", "")) if name]
+    return [*names, callback.monitor] if callback.save_best_only else names
 
 
 def callback_list(callbacks, model, *, n_batches, epochs):
