@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn._data.checks import check_sample_weights
 from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 
+_LARGEST_ERROR = 1e150  # larger ones, which dtype="float64" allows, count as this one: their squares are finite
 _NUMBERS_AT_ONCE = 2**20  # of reconstructions whose errors are computed, because windows may overlap
 
 
@@ -69,7 +70,7 @@ class ReconstructionScoresMixin:
         """Return the negative errors of sequences, or of their time steps in the layout of ``X``."""
         [outputs] = self._outputs_of_sequences(sequences)
         errors = outputs.astype(np.float64) - sequences.gather(np.arange(len(sequences)))
-        errors = (errors**2).mean(axis=-1)
+        errors = (np.clip(errors, -_LARGEST_ERROR, _LARGEST_ERROR) ** 2).mean(axis=-1)
         if per_step:
             return -sequences.to_layout(errors, np.nan)
         return -np.where(sequences.valid(), errors, 0).sum(axis=1) / sequences.lengths

@@ -73,7 +73,9 @@ class PredictionScorer:
 
     def _scores(self, errors, n_before, codes):
         scales = self.scales[np.minimum(n_before, len(self.scales) - 1)]
-        return -row_errors(errors / scales, codes, self.smoothing)
+        with np.errstate(over="ignore"):
+            errors = errors / scales
+        return -row_errors(errors, codes, self.smoothing)
 
 
 def _check_forecaster(detector):

@@ -22,6 +22,7 @@ from skrnn._outliers.window_scores import scores_of_rows, whole_windows
 from skrnn._preprocessing.scaler import SequenceScaler
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
 
+_LARGEST_SCORE = 1e300  # of which differences are finite
 _FILL = "Fill such values, or set method='prediction', which accepts NaN."
 
 
@@ -33,7 +34,7 @@ class SequenceScorer:
     @classmethod
     def fit(cls, detector, X):
         """Fit the estimator; return it, the scorer and the scores of the fitted sequences."""
-        estimator = _estimator(detector, SequenceScaler()).fit(X)
+        estimator = _fitted(_estimator(detector, SequenceScaler()), X, type(detector).__name__)
         for name in ("n_features_in_", "feature_names_in_"):
             vars(detector).pop(name, None)
             if hasattr(estimator, name):
@@ -73,7 +74,7 @@ class WindowScorer:
         [centers], [scales] = moments(rows, np.zeros(len(rows), dtype=int))
         scorer = cls(detector.window, detector.groups, centers, np.where(scales > 0, scales, 1.0))
         windows = scorer._windows(rows, labels, type(detector).__name__)
-        estimator = _estimator(detector).fit(windows)
+        estimator = _fitted(_estimator(detector), windows, type(detector).__name__)
         return estimator, scorer, scores_of_rows(_score_samples(estimator, windows), windows, labels)
 
     def score(self, detector, X):
@@ -101,8 +102,25 @@ def _estimator(detector, scaler=None):
     return clone(detector.estimator)
 
 
+def _fitted(estimator, X, name):
+    """Return the estimator fitted on sequences; raise with advice if it takes a table only."""
+    try:
+        return estimator.fit(X)
+    except ValueError as error:
+        if "array with dim 3" not in str(error):
+            raise
+        raise ValueError(
+            f"{name} passes sequences of shape (n_samples, n_timesteps, n_features) to its estimator, "
+            f"{type(estimator).__name__}, which takes 2-D input only. Put a transformer of sequences before it, as in "
+            "make_pipeline(SequenceAutoencoder(), IsolationForest()), which scores the codes of sequences. The "
+            f"estimator raised: {error}"
+        ) from error
+
+
 def _score_samples(estimator, X):
-    return np.asarray(estimator.score_samples(X), dtype=np.float64)
+    """Return scores; those of an estimator that are infinite, such as logarithms of 0, are replaced by finite ones."""
+    scores = np.asarray(estimator.score_samples(X), dtype=np.float64)
+    return np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
 
 
 def _warn_of_rows(X, name):
