@@ -102,11 +102,12 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
         Warns
         -----
         UserWarning
-            If `X` is a 2-D frame indexed by dates or periods whose columns are not lags of each other: it was probably
-            meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features that look like
-            time steps: its axes are probably swapped. If token id 0, which is padding, occurs between other
-            ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same weights: the
-            validation data are probably on a different scale.
+            If `X` is a 2-D frame indexed by dates or periods whose columns are not lags of each other, or a frame with
+            columns of different quantities, according to names without numbers and scales that differ by a factor of
+            1000: it was probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more
+            features that look like time steps: its axes are probably swapped. If token id 0, which is padding, occurs
+            between other ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same
+            weights: the validation data are probably on a different scale.
             If ``early_stopping=True`` with fewer than 20 validation samples, or fewer than 2 of a class.
             If `y` of a classifier with ``loss="auto"`` has 20 or more rows of indicators with exactly one 1 each: they
             are treated as labels that are independent of each other, but are probably one-hot encoded classes. For

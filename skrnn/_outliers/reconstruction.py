@@ -14,7 +14,7 @@ from skrnn._common.frames import index_of
 from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
-from skrnn._data.lag_columns import is_series_of_rows
+from skrnn._data.layout_warnings import why_rows_are_time_steps
 from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder
 from skrnn._forecasting.target_transform import moments
 from skrnn._outliers.rows import read_rows
@@ -125,12 +125,13 @@ def _score_samples(estimator, X):
 
 def _warn_of_rows(X, name):
     """Warn if the rows of a DataFrame, each of which is read as a sequence, are probably the time steps of a series."""
-    index = index_of(X)
-    if index is not None and is_series_of_rows(np.asarray(X), index, getattr(X, "columns", ())):
+    if index_of(X) is None:
+        return
+    reason = why_rows_are_time_steps(np.asarray(X), X)
+    if reason is not None:
         warn(
-            f"{name} reads each row of 2-D input as a separate sequence, but the rows of X are indexed by time. If "
-            "they are the time steps of a series, set method='prediction', or window."
-            + see("anomalies", "time-steps-of-a-series")
+            f"{name} reads each row of 2-D input as a separate sequence, but {reason}. If rows are the time steps of a "
+            "series, set method='prediction', or window." + see("anomalies", "time-steps-of-a-series")
         )
 
 
