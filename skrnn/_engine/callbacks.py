@@ -69,18 +69,21 @@ def has_validation_hooks(callbacks):
     )
 
 
-def without_validation_savers(callbacks):
-    """Return callbacks without those that choose or name the models that they save by a validation value.
+def callbacks_of_refit(callbacks):
+    """Return the callbacks that can be called in a second training, which has no validation data.
 
-    Without such values, ``ModelCheckpoint`` would raise, or replace the best model by later ones. Those in a
-    ``CallbackList`` take its place.
+    Without validation values, a ``ModelCheckpoint`` that chooses or names models by them would raise, or replace the
+    best model by later ones; ``BackupAndRestore`` would resume the first training. The callbacks in a ``CallbackList``
+    take its place.
     """
     import keras
 
     kept = []
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CallbackList):
-            kept += without_validation_savers(callback.callbacks)
+            kept += callbacks_of_refit(callback.callbacks)
+        elif isinstance(callback, keras.callbacks.BackupAndRestore):
+            continue
         elif not any(name.startswith("val_") for name in _names_to_save_by(callback)):
             kept.append(callback)
     return kept

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
 from skrnn._data.checks import first_position
@@ -199,7 +200,7 @@ def _warn_of_one_hot(y, name):
             f"Each row of y has exactly one 1. {name} treats 2-D y as indicators of {y.shape[1]} independent labels, "
             "as scikit-learn does: probabilities do not sum to 1, and several labels or none may be predicted. If "
             "classes are exclusive, pass y.argmax(axis=1), or y.idxmax(axis=1) of a DataFrame; otherwise set "
-            "loss='binary_crossentropy'."
+            "loss='binary_crossentropy'." + see("faq", "my-labels-are-one-hot-encoded")
         )
 
 

@@ -83,7 +83,8 @@ class SequenceAutoencoder(BaseAutoencoder):
         steps as the best epoch had taken. `history_`, `n_iter_` and `best_epoch_` remain those of the training that was
         stopped. Callbacks are called in both trainings, but in the second one without validation values, so that those
         that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it. A ``ModelCheckpoint`` that
-        saves the best model by such a value, or has one in its file name, is called in the first training only.
+        saves the best model by such a value, or has one in its file name, and ``BackupAndRestore`` are called in the
+        first training only.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a

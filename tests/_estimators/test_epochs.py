@@ -238,6 +238,16 @@ def test_models_that_are_saved_by_a_validation_value_are_those_of_the_first_trai
     assert len(named["refit"] - named["once"]) == refitted_epochs(refitted, X, y)
 
 
+@READS_VARIABLES
+def test_the_second_training_does_not_resume_the_first_one(tmp_path):
+    import keras
+
+    X, y = sums(120)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+    refitted = early_stopping(refit_full=True, callbacks=[backup]).fit(X, y)
+    assert_array_equal(refitted.predict(X), early_stopping(refit_full=True).fit(X, y).predict(X))
+
+
 def refitted_epochs(refitted, X, y):
     """Number of epochs of the second training, with as many gradient steps as the best epoch of the first one had."""
     n_training = len(X) - round(0.3 * len(X))
