@@ -91,7 +91,8 @@ def test_check_of_default_instance(estimator, check):
 
 
 @pytest.mark.parametrize(
-    ("estimator", "check"), [case for name in FIXED_CELLS for case in checks_of(name, EXACT_CHECKS, **EXACT)]
+    ("estimator", "check"),
+    [case for name in [*FIXED_CELLS, *TRANSFORMERS] for case in checks_of(name, EXACT_CHECKS, **EXACT)],
 )
 def test_check_of_exact_instance(estimator, check):
     run(check, estimator)
@@ -158,6 +159,7 @@ def test_checks_are_those_of_what_the_estimators_are():
     for name in TRANSFORMERS:
         checks = {check.func.__name__ for _, check in estimator_checks_generator(getattr(skrnn, name)())}
         assert {"check_transformer_general", "check_transformer_preserve_dtypes", "check_fit_idempotent"} <= checks
+        assert {WEIGHT_CHECK, "check_sample_weights_shape", "check_sample_weights_not_overwritten"} <= checks
     for name in CLASSIFIERS:
         assert {
             "check_classifiers_train",

@@ -3,11 +3,15 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import CLASSIFIERS, N_SAMPLES, N_TIMESTEPS, REGRESSORS, make
 from damage import at
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+
+from skrnn import SequenceAutoencoder, SequenceWindower, sliding_windows
 
 TOKENS = {"embedding_dim": 3}
 
@@ -104,6 +108,37 @@ def test_overlapping_windows_name_the_first_window(n_absent, y):
 
 
 # ---------------------------------------------------------------------- types and shapes of X
+
+
+@pytest.mark.parametrize("name", ["GRURegressor", "GRUClassifier", "SequenceAutoencoder"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "transform"])
+def test_a_series_in_place_of_sequences(method, name):
+    series = np.sin(np.arange(40.0))
+    labels = (np.arange(40) % 2).astype(int)
+    estimator = make(name) if name != "SequenceAutoencoder" else SequenceAutoencoder(units=2, epochs=1)
+    given = (labels,) if method != "transform" else ()
+    if method == "transform":
+        estimator.fit(series.reshape(8, 5), labels[:8])
+    dates = pd.date_range("2024-01-01", periods=40)
+    for X, row, column in [
+        (series, r"X.reshape\(1, -1\)", r"X.reshape\(-1, 1\)"),
+        (series.tolist(), r"X.reshape\(1, -1\)", r"X.reshape\(-1, 1\)"),
+        (pd.Series(series, index=dates), r"X.to_frame\(\).T", r"X.to_frame\(\)"),
+    ]:
+        message = rf"got 1D array instead: X has shape \(40,\), and {name} reads .* a single sequence is {row}\. "
+        message += rf".*: pass {column} to a SequenceWindower before {name}"
+        with pytest.raises(ValueError, match=message):
+            getattr(estimator, method)(X, *given)
+
+
+def test_advice_for_a_series_works():
+    series = np.sin(np.arange(40.0))
+    row = make("GRURegressor").partial_fit(series.reshape(1, -1), [1.0])
+    assert row.n_features_in_ == 40
+    windows = make_pipeline(SequenceWindower(5), make("GRURegressor")).fit(series.reshape(-1, 1), series)
+    assert windows.predict(series.reshape(-1, 1)).shape == (40,)
+    frame = pd.Series(series, index=pd.date_range("2024-01-01", periods=40)).to_frame()
+    assert sliding_windows(frame, 5).shape == (40, 5, 1)
 
 
 @pytest.mark.parametrize(

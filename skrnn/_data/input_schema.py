@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from skrnn._common.frames import as_pandas
+from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._data.categories import Category, categorical_columns, learn_categories, with_known_codes
@@ -233,12 +233,28 @@ def _float_dtype(arrays):
 
 def _read_table(estimator, given, dtype, has_tokens, *, reset):
     """Return 2-D input as an array, checked by scikit-learn, which sets or compares names and number of features."""
-    given = as_numeric(given, type(estimator).__name__, words=("sample", "time step"))
+    name = type(estimator).__name__
+    given = as_numeric(given, name, words=("sample", "time step"))
+    if n_dimensions(given) == 1:
+        _raise_one_dimensional(given, name)
     # Floats keep their dtype, for errors; integers get that of computation; objects and text may hold any number.
     is_integer = getattr(getattr(given, "dtype", None), "kind", None) in ("b", "i", "u")
     of_others = np.dtype(dtype) if is_integer and dtype is not None else np.dtype(np.float64)
     dtypes = "numeric" if has_tokens else [of_others, np.dtype(np.float64), np.dtype(np.float32)]
     return validate_data(estimator, given, reset=reset, dtype=dtypes, ensure_all_finite=False)
+
+
+def _raise_one_dimensional(given, name):
+    """Raise for 1-D input: scikit-learn's advice would make a sequence of one time step of each number."""
+    as_row, as_column = "X.reshape(1, -1)", "X.reshape(-1, 1)"
+    if index_of(given) is not None:
+        as_row, as_column = "X.to_frame().T", "X.to_frame()"
+    raise ValueError(
+        f"Expected 2D array, got 1D array instead: X has shape {np.shape(given)}, and {name} reads each row of 2-D "
+        f"input as a sequence. Reshape your data: a single sequence is {as_row}. A series with one value per time step "
+        f"has to be cut into windows: pass {as_column} to a SequenceWindower before {name} in a Pipeline, or to "
+        "sliding_windows." + see("windows", "from-a-series-to-a-score")
+    )
 
 
 def _read_ids(table, embedding_dim, name):

@@ -9,6 +9,7 @@ from skrnn._common.guide import see
 from skrnn._common.warnings import warn
 from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._data.layouts import TRANSPOSE_EACH
+from skrnn._data.quantity_columns import columns_of_different_quantities
 from skrnn._data.sequences import Sequences
 from skrnn._data.swapped_axes import are_time_steps
 
@@ -30,13 +31,36 @@ def warn_of_layout(data, schema, name, purpose="predict from the rows before eac
     if data.table is None:
         _warn_of_swapped_axes(data, name)
         return
-    if is_series_of_rows(data.table, index_of(data.given), getattr(data.given, "columns", ())):
+    reason = why_rows_are_time_steps(data.table, data.given)
+    if reason is not None:
         warn(
-            f"{name} reads each row of 2-D input as a separate sequence, but the rows of X are indexed by time. To "
-            f"{purpose}, put a SequenceWindower before it in a Pipeline."
+            f"{name} reads each row of 2-D input as a separate sequence, but {reason}. To {purpose}, put a "
+            "SequenceWindower before it in a Pipeline."
         )
     if schema.has_tokens:
         _warn_of_inner_padding(data.table, name)
+
+
+def why_rows_are_time_steps(table, given):
+    """Return why the rows of 2-D input are probably time steps of a series, not sequences; None if they are not.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n_rows, n_columns)
+    given : ndarray or DataFrame
+        The same as it was passed.
+    """
+    names = getattr(given, "columns", ())
+    if is_series_of_rows(table, index_of(given), names):
+        return "the rows of X are indexed by time"
+    quantities = columns_of_different_quantities(table, names)
+    if quantities is None:
+        return None
+    (small, small_size), (large, large_size) = quantities
+    return (
+        f"the columns of X seem to be different quantities: the mean absolute value of {small!r} is {small_size:.3g}, "
+        f"and that of {large!r} is {large_size:.3g}. If they are time steps of one quantity, pass X.to_numpy()"
+    )
 
 
 def _warn_of_inner_padding(ids, name):

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
-from skrnn._engine.callbacks import callback_reason
+from skrnn._engine.callbacks import callback_reason, callbacks_of_refit
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.keras_compile import check_callback_arguments, compiled_network
@@ -107,6 +107,8 @@ def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Data
         return fit_natively(parts, None, plan, record, dataset, validation)
     with default_dtype_policy():
         model, callbacks = compiled_network(plan, dataset.targets)
+        if plan.is_refit:
+            callbacks = callbacks_of_refit(callbacks)
         record.callbacks = callbacks
         reason = parts if isinstance(parts, str) else callback_reason(callbacks, validation is not None)
         if reason is None:

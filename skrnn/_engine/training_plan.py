@@ -52,6 +52,8 @@ class TrainingPlan:
     state : TrainedState or None, default=None
         State to continue training from.
     checkpoint : Checkpoint or None, default=None
+    is_refit : bool, default=False
+        Whether this training follows another one, without the validation data of that.
     """
 
     name: str
@@ -77,6 +79,7 @@ class TrainingPlan:
     verbose: int
     state: TrainedState | None = None
     checkpoint: Checkpoint | None = None
+    is_refit: bool = False
 
     def mean_weight(self, dataset: Dataset) -> float:
         """Return the number by which the loss of a batch is divided for each of its samples."""
@@ -128,7 +131,7 @@ def number_of_batches(n_samples: int, batch_size: int) -> int:
 def fit_identity(plan: TrainingPlan, dataset: Dataset, validation: Dataset | None) -> list[Any]:
     """Return everything that distinguishes a fit from others, for the name of its checkpoint file."""
     parameters = {field.name: getattr(plan, field.name) for field in fields(plan)}
-    for name in ("checkpoint", "verbose"):
+    for name in ("checkpoint", "verbose", "is_refit"):
         del parameters[name]
     parameters["callbacks"] = callback_classes(plan.callbacks)
     data = [None if d is None else [vars(d.sequences), vars(d.targets)] for d in (dataset, validation)]

@@ -1,4 +1,4 @@
-"""Base class of autoencoders: fit without targets, codes, reconstructions and their errors."""
+"""Base class of autoencoders: fit without targets, codes and reconstructions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from skrnn._data.checks import as_numeric
 from skrnn._data.input_schema import learn_schema
 from skrnn._data.layout_warnings import warn_of_layout
 from skrnn._engine.bottleneck import decoded, encoded
-from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 from skrnn._estimators.early_stopping import check_refit_full, check_validation
 from skrnn._estimators.network_estimator import NetworkEstimator
 from skrnn._estimators.network_spec import autoencoder_spec
+from skrnn._estimators.reconstruction_scores import ReconstructionScoresMixin
 from skrnn._estimators.reconstruction_targets import ReconstructionTargets
 from skrnn._estimators.validation_data import naming_validation_data, split_dataset
+from skrnn._estimators.weights import check_totals, loss_weights, relative, samples_with_weight
 
 Autoencoder = TypeVar("Autoencoder", bound="BaseAutoencoder")
 
@@ -41,10 +42,11 @@ _OF_SUPERVISED = {
     "return_sequences",
 }
 _OF_CODES = ("embedding_dim", "n_tokens", "categorical_features")
-_NUMBERS_AT_ONCE = 2**20  # of reconstructions whose errors are computed, because windows may overlap
 
 
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator, metaclass=ABCMeta):
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ReconstructionScoresMixin, NetworkEstimator, metaclass=ABCMeta
+):
     """Recurrent encoder of sequences to codes, and recurrent decoder of codes to sequences."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -70,7 +72,15 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
     # ------------------------------------------------------------------ fitting
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Autoencoder, X: ArrayLike, y: Any = None, *, X_val: ArrayLike | None = None) -> Autoencoder:
+    def fit(
+        self: Autoencoder,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Autoencoder:
         """Fit encoder and decoder to sequences.
 
         Parameters
@@ -81,9 +91,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
             `Sequences`, which are not copied.
         y : None, default=None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the loss. Samples with zero weight are ignored.
         X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
             Validation sequences, used instead of those that ``validation_split`` holds out. A Pipeline transforms them
             like `X` if it has ``transform_input=["X_val"]``.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the samples of `X_val` in the validation loss.
 
         Returns
         -------
@@ -109,11 +123,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         """
         with unchanged_on_failure(self):
             resumes = self.warm_start and hasattr(self, "n_iter_")
-            self._fit(X, X_val, resumes=resumes, epochs=self.epochs)
+            self._fit(X, sample_weight, X_val, sample_weight_val, resumes=resumes, epochs=self.epochs)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self: Autoencoder, X: ArrayLike, y: Any = None) -> Autoencoder:
+    def partial_fit(
+        self: Autoencoder, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Autoencoder:
         """Train the network for one more epoch on a part of the data.
 
         The state of the optimizer is kept between calls.
@@ -124,6 +140,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
             Training sequences.
         y : None, default=None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
 
         Returns
         -------
@@ -150,10 +168,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         4
         """
         with unchanged_on_failure(self):
-            self._fit(X, None, resumes=hasattr(self, "n_iter_"), epochs=1, partial=True)
+            self._fit(X, sample_weight, None, None, resumes=hasattr(self, "n_iter_"), epochs=1, partial=True)
         return self
 
-    def _fit(self, X, X_val, *, resumes, epochs, partial=False):
+    def _fit(self, X, sample_weight, X_val, sample_weight_val, *, resumes, epochs, partial=False):
         name = type(self).__name__
         if resumes:
             data = self._schema.read(self, X)
@@ -164,28 +182,44 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
         lengths = data.sequences.lengths
         n_timesteps = int(lengths[0]) if (lengths == lengths[0]).all() else None
         self._n_timesteps = None if resumes and self._n_timesteps != n_timesteps else n_timesteps
-        training, validation, all_samples = self._training_data(data.sequences, X_val, partial)
+        weights = loss_weights(sample_weight, data.sequences, False, self.dtype if partial else "float64", name)
+        validation = self._validation_dataset(X_val, sample_weight_val)
+        training, validation, all_samples = self._training_data(data.sequences, weights, validation, partial)
+        check_totals(training, validation, name)
         if self.early_stopping and not partial:
             check_validation(self, validation)
         self._train(training, validation, all_samples, resumes=resumes, epochs=epochs, partial=partial)
 
-    def _training_data(self, sequences, X_val, partial):
+    def _training_data(self, sequences, weights, validation, partial):
         """Return training and validation set, and all samples for `refit_full`."""
-        training = self._targets.dataset(sequences)
+        # Weights of partial_fit are absolute: those of the other parts of the data are unknown.
+        dataset = self._targets.dataset(sequences, weights if partial else relative(weights))
+        kept = samples_with_weight(weights)
+        training = dataset.take(kept) if len(kept) < len(dataset) else dataset
         if partial:
             return training, None, None
         self._targets.check_trainable(training)
         if self.refit_full:
-            check_refit_full(self, has_validation_data=X_val is not None)
-        if X_val is not None:
-            with naming_validation_data("X_val"):
-                sequences = self._schema.read(self, X_val).sequences
-            return training, self._targets.dataset(sequences), None
-        rows = np.arange(len(training))
+            check_refit_full(self, has_validation_data=validation is not None)
+        if validation is not None:
+            return training, validation, None
+        rows = np.arange(len(dataset))
         parts = split_dataset(
-            training, rows, rows, self._targets, self.validation_split, self.early_stopping, type(self).__name__
+            dataset, rows, kept, self._targets, self.validation_split, self.early_stopping, type(self).__name__
         )
         return *parts, training if self.refit_full else None
+
+    def _validation_dataset(self, X_val, sample_weight_val):
+        """Return the dataset of ``X_val`` and ``sample_weight_val``, or None."""
+        name = type(self).__name__
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError(f"{name} requires X_val together with sample_weight_val, but X_val is None.")
+        if X_val is None:
+            return None
+        with naming_validation_data("X_val"):
+            sequences = self._schema.read(self, X_val).sequences
+            weights = loss_weights(sample_weight_val, sequences, False, "float64", name)
+            return self._targets.dataset(sequences, relative(weights))
 
     def _network_spec(self):
         """Return the specification of the network that the parameters and the data describe."""
@@ -327,83 +361,3 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network
     def _in_dimensions(self, outputs):
         """Return sequences with as many dimensions as the training data, as float64."""
         return (outputs[..., 0] if self._schema.n_dimensions == 2 else outputs).astype(np.float64)
-
-    def score_samples(self, X: ArrayLike, per_step: bool = False) -> NDArray[np.float64]:
-        """Return the negative errors of the reconstructions of sequences, or of their time steps.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences in the layout of the training data.
-        per_step : bool, default=False
-            Whether to return one number per time step.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_timesteps)
-            Minus the mean squared error over all features and valid time steps of a sequence or, with
-            ``per_step=True``, over all features of a time step, NaN at padded ones. For a list of sequences,
-            n_timesteps is the length of the longest one.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            As in `transform`.
-        TypeError
-            As in `transform`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skrnn import SequenceAutoencoder
-        >>> X = np.random.default_rng(0).normal(size=(80, 5, 2))
-        >>> autoencoder = SequenceAutoencoder(units=8, n_components=2, epochs=1, random_state=0).fit(X)
-        >>> autoencoder.score_samples(X).shape, autoencoder.score_samples(X, per_step=True).shape
-        ((80,), (80, 5))
-        """
-        check_is_fitted(self)
-        sequences = self._schema.read(self, X).sequences
-        n_samples, n_timesteps, n_features = sequences.shape
-        scores = np.full((n_samples, n_timesteps) if per_step else n_samples, np.nan)
-        size = max(_NUMBERS_AT_ONCE // (n_timesteps * n_features), PREDICTED_AT_ONCE)
-        for first in range(0, n_samples, size):
-            part = slice(first, first + size)
-            scores[part] = self._scores(sequences.take(part), per_step)
-        return scores
-
-    def _scores(self, sequences, per_step):
-        """Return the negative errors of sequences, or of their time steps in the layout of ``X``."""
-        [outputs] = self._outputs_of_sequences(sequences)
-        errors = outputs.astype(np.float64) - sequences.gather(np.arange(len(sequences)))
-        errors = (errors**2).mean(axis=-1)
-        if per_step:
-            return -sequences.to_layout(errors, np.nan)
-        return -np.where(sequences.valid(), errors, 0).sum(axis=1) / sequences.lengths
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Return the mean of `score_samples`, for searches.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            Sequences in the layout of the training data.
-        y : None, default=None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Minus the mean squared error of the reconstructions, averaged over sequences. The best possible value is 0.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            As in `transform`.
-        TypeError
-            As in `transform`.
-        """
-        return float(self.score_samples(X).mean())

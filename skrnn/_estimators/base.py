@@ -70,11 +70,11 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
             sequence of token ids. Multivariate sequences are passed as a 3-D array, as a list of arrays of shape
             (n_timesteps, n_features) that may differ in length, or as `Sequences`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target values for regressors; class labels or multilabel indicators for classifiers. With
-            ``return_sequences=True``, there is one target per time step, and the shape is (n_samples, n_timesteps) or,
-            for regressors, (n_samples, n_timesteps, n_outputs). For a list of sequences, it is a list of targets of the
-            same lengths. For regressors, NaN is a missing target: each one is left out of the loss by itself, and
-            samples without any target are ignored.
+            Target values for regressors; class labels or multilabel indicators for classifiers, not one-hot encoded
+            classes. With ``return_sequences=True``, there is one target per time step, and the shape is (n_samples,
+            n_timesteps) or, for regressors, (n_samples, n_timesteps, n_outputs). For a list of sequences, it is a list
+            of targets of the same lengths. For regressors, NaN is a missing target: each one is left out of the loss by
+            itself, and samples without any target are ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples in the loss. Samples with zero weight are ignored.
         X_val : array-like of shape (n_val, n_timesteps) or (n_val, n_timesteps, n_features), default=None
@@ -102,12 +102,16 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
         Warns
         -----
         UserWarning
-            If `X` is a 2-D frame indexed by dates or periods whose columns are not lags of each other: it was probably
-            meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more features that look like
-            time steps: its axes are probably swapped. If token id 0, which is padding, occurs between other
-            ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same weights: the
-            validation data are probably on a different scale.
+            If `X` is a 2-D frame indexed by dates or periods whose columns are not lags of each other, or a frame with
+            columns of different quantities, according to names without numbers and scales that differ by a factor of
+            1000: it was probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more
+            features that look like time steps: its axes are probably swapped. If token id 0, which is padding, occurs
+            between other ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same
+            weights: the validation data are probably on a different scale.
             If ``early_stopping=True`` with fewer than 20 validation samples, or fewer than 2 of a class.
+            If `y` of a classifier with ``loss="auto"`` has 20 or more rows of indicators with exactly one 1 each: they
+            are treated as labels that are independent of each other, but are probably one-hot encoded classes. For
+            exclusive classes, pass ``y.argmax(axis=1)``.
         UnscaledTargetWarning
             If the scale of a regression target requires many epochs of training. See :mod:`skrnn.exceptions`.
         ConvergenceWarning

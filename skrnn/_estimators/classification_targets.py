@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from skrnn._common.guide import see
 from skrnn._common.state import stored_as
+from skrnn._common.warnings import warn
 from skrnn._data.checks import first_position
 from skrnn._data.targets import valid_in_layout
 from skrnn._engine.loss_targets import CLASSES, INDICATORS, TWO_CLASSES, loss_name
 from skrnn._estimators.labels import read_classes, read_labels
 
 _SPARSE = "sparse_categorical_crossentropy"
+_MIN_ONE_HOT = 20  # samples with exactly one label each, which is hardly chance
 
 
 @stored_as("classification targets")
@@ -56,6 +59,8 @@ class ClassificationTargets:
                 "(0 and 1) of shape (n_samples, n_labels), or fit one classifier per output."
             )
         if kind == "multilabel-indicator":
+            if isinstance(loss, str) and loss == "auto":
+                _warn_of_one_hot(y, name)
             return cls(np.arange(y.shape[1]), True, None, per_step, loss, dtype, name), y
         labels, counts = np.unique(y[valid_in_layout(data.sequences)] if per_step else y, return_counts=True)
         known = labels
@@ -186,6 +191,17 @@ class ClassificationTargets:
         if isinstance(self.loss, str) and self.loss == "auto":
             return "binary_crossentropy" if len(self.classes) == 2 else _SPARSE
         return loss_name(self.loss)
+
+
+def _warn_of_one_hot(y, name):
+    """Warn of indicators with exactly one label per sample, which are probably one-hot encoded classes."""
+    if len(y) >= _MIN_ONE_HOT and ((y == 1).sum(axis=1) == 1).all():
+        warn(
+            f"Each row of y has exactly one 1. {name} treats 2-D y as indicators of {y.shape[1]} independent labels, "
+            "as scikit-learn does: probabilities do not sum to 1, and several labels or none may be predicted. If "
+            "classes are exclusive, pass y.argmax(axis=1), or y.idxmax(axis=1) of a DataFrame; otherwise set "
+            "loss='binary_crossentropy'." + see("faq", "my-labels-are-one-hot-encoded")
+        )
 
 
 def _check_no_unknown(labels, classes, name):

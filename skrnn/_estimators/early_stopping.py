@@ -19,7 +19,6 @@ _MIN_SAMPLES, _MIN_OF_CLASS = 20, 2
 _NO_VALIDATION = (
     "Early stopping conditioned on metric `val_",
     "Learning rate reduction is conditioned on metric `val_",
-    "Can save best model only with val_",
 )
 
 
@@ -99,7 +98,9 @@ def train_with_early_stopping(plan, training, validation, all_samples, batch_siz
     n_steps = (record.best_epoch + 1) * number_of_batches(len(training), plan.batch_size)
     size = len(all_samples) if batch_size is None else min(batch_size, len(all_samples))
     epochs = max(round(n_steps / number_of_batches(len(all_samples), size)), 1)
-    plan = replace(plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint)
+    plan = replace(
+        plan, batch_size=size, epochs=epochs, early_stopping=False, tol=None, checkpoint=checkpoint, is_refit=True
+    )
     with _without_validation_values(plan.callbacks):
         state, second = train(plan, all_samples)
     record.files.extend(second.files)

@@ -76,8 +76,8 @@ class LSTMClassifier(BaseRecurrentClassifier):
     loss : str, callable or keras.losses.Loss, default="auto"
         Loss function to minimize, as in Keras. "auto" is binary cross-entropy for binary and multilabel targets, and
         sparse categorical cross-entropy for multiclass targets. Labels are one-hot encoded for the losses that require
-        it. A loss that is not defined for the targets, such as categorical cross-entropy for multilabel targets, raises
-        an error.
+        it; pass class labels, not one-hot encoded ones, which are multilabel targets. A loss that is not defined for
+        the targets, such as categorical cross-entropy for multilabel targets, raises an error.
     metrics : str, callable, list of them or None, default=None
         Additional metrics to record in `history_` once per epoch, as in Keras. They are weighted like the loss.
     class_weight : {"balanced"}, dict, list of dict or None, default=None
@@ -111,7 +111,9 @@ class LSTMClassifier(BaseRecurrentClassifier):
         Whether to train again on all samples after early stopping, including those held out, with as many gradient
         steps as the best epoch had taken. `history_`, `n_iter_` and `best_epoch_` remain those of the training that was
         stopped. Callbacks are called in both trainings, but in the second one without validation values, so that those
-        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it.
+        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it. A ``ModelCheckpoint`` that
+        saves the best model by such a value, or has one in its file name, and ``BackupAndRestore`` are called in the
+        first training only.
     n_members : int, default=1
         Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
         mean of their class probabilities. The seeds derive from `random_state`; that of the first member is

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from skrnn._common.state import stored_as
 from skrnn._data.input_targets import InputTargets
 from skrnn._engine.dataset import Dataset
@@ -39,9 +37,9 @@ class ReconstructionTargets:
         """Return the number of units and the activation of the output layer, and the loss."""
         return self.n_features, None, "mse"
 
-    def dataset(self, sequences):
-        """Return sequences with themselves as targets, each with weight one."""
-        return Dataset(sequences, InputTargets(sequences, np.ones(len(sequences), self.dtype)))
+    def dataset(self, sequences, weights):
+        """Return sequences with themselves as targets, and the weight of each sample."""
+        return Dataset(sequences, InputTargets(sequences, weights.astype(self.dtype)))
 
     def check_trainable(self, dataset):
         """Warn of features on a scale that takes many epochs to reach."""

@@ -82,7 +82,9 @@ class SequenceAutoencoder(BaseAutoencoder):
         Whether to train again on all samples after early stopping, including those held out, with as many gradient
         steps as the best epoch had taken. `history_`, `n_iter_` and `best_epoch_` remain those of the training that was
         stopped. Callbacks are called in both trainings, but in the second one without validation values, so that those
-        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it.
+        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it. A ``ModelCheckpoint`` that
+        saves the best model by such a value, or has one in its file name, and ``BackupAndRestore`` are called in the
+        first training only.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a
@@ -138,6 +140,9 @@ class SequenceAutoencoder(BaseAutoencoder):
     -----
     All features have the same weight in the loss, in their own units: put a `SequenceScaler` before the autoencoder in
     a Pipeline.
+
+    There is no parameter `n_members`, as regressors and classifiers have: networks with different seeds learn different
+    codes, which cannot be averaged.
 
     An encoder that reads the sequence in reverse reconstructed damped oscillations of random decay, phase and amplitude
     better than one that reads it forward, and much better than a decoder that returns the sequence in reverse [SMS15]_:

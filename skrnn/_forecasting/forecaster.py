@@ -24,7 +24,7 @@ from skrnn._forecasting.panel import sorted_rows
 from skrnn._forecasting.parameters import check_no_booleans
 from skrnn._forecasting.reading import check_missing, read_new_rows, read_training_rows, read_weights
 from skrnn._forecasting.warm_start import check_same_data, check_warm_start
-from skrnn._forecasting.window_layout import check_not_classifier
+from skrnn._forecasting.window_layout import check_predicts_numbers
 from skrnn._preprocessing.calendar import CalendarFeatures
 
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
@@ -258,7 +258,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             not hashable, or the name of a series is not hashable; if the estimator does not take `sample_weight`.
         """
         with unchanged_on_failure(self):
-            check_not_classifier(self.estimator)
+            check_predicts_numbers(self.estimator)
             check_no_booleans(self)
             start, calibration = self._fit_to_continue()
             rows, schema = read_training_rows(self, X, y)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._common.frames import index_of
-from skrnn._common.warnings import warn
 from skrnn._data.checks import (
     as_array_or_frame,
     as_float_array,
@@ -35,11 +34,10 @@ from skrnn._forecasting.row_index import (
 from skrnn._forecasting.schema import Schema
 from skrnn._windows.row_warnings import (
     PASS_GROUPS,
-    are_dates_as_text,
-    to_dates,
+    are_judged_by_caller,
     warn_of_gap,
     warn_of_panel,
-    warn_of_unsorted_text,
+    warn_of_text,
 )
 
 _NAME = "SequenceForecaster"
@@ -346,24 +344,14 @@ def _as_columns(values):
     return values if values.ndim == 2 else values[:, None]
 
 
-def _warn_of_text(given):
-    """Warn of dates as text: they are not sorted, gaps between them are not found, and forecasts have no dates."""
-    if given.index is None or not are_dates_as_text(given.index):
-        return
-    parameter, codes = "y" if index_of(given.X) is None else "X", given.labels.codes
-    if not warn_of_unsorted_text(given.index, codes, _NAME, parameter):
-        warn(
-            f"{_NAME}: the index of {parameter} contains dates as text, which have no order in time: the rows of a "
-            "series are used in the order in which they are passed, and those of a forecast are numbered. Convert the "
-            f"index to dates ({to_dates(codes, parameter)})."
-        )
-
-
 def _warn_of_rows(given, groups):
-    """Warn if consecutive rows are probably of different series, or have a gap in time between them."""
+    """Warn of rows that are probably of different series, without dates, or with a gap in time between them."""
+    if are_judged_by_caller():
+        return
     if groups is None:
         warn_of_panel(given.index, _NAME, PASS_GROUPS)
-    _warn_of_text(given)
+    parameter = "y" if index_of(given.X) is None else "X"
+    warn_of_text(given.index, given.labels.codes, _NAME, parameter, "those of a forecast are numbered")
     warn_of_gap(
         given.labels,
         _NAME,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, is_classifier, is_outlier_detector
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
@@ -79,8 +79,14 @@ def computes_in_float32(estimator):
     return isinstance(network, BaseRecurrent) and network.dtype == "float32"
 
 
-def check_not_classifier(estimator):
-    """Raise for a classifier, and for a Pipeline, a search or another wrapper of one."""
+def check_predicts_numbers(estimator):
+    """Raise for a classifier or an outlier detector, and for a Pipeline, a search or another wrapper of one."""
+    if estimator is not None and is_outlier_detector(estimator):
+        raise ValueError(
+            "The 'estimator' parameter of SequenceForecaster must be a regressor, such as GRURegressor(). Got the "
+            f"outlier detector {type(estimator).__name__} instead. For outliers in a series, use "
+            "SequenceOutlierDetector(method='prediction')."
+        )
     if estimator is not None and is_classifier(estimator):
         innermost = [part for part in _classifiers_inside(estimator) if not _classifiers_inside(part)]
         inside = f" with {type(innermost[0]).__name__}" if innermost else ""

@@ -35,7 +35,8 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
     ----------
     estimator : estimator, default=None
         With ``method="reconstruction"``, a :class:`~skrnn.SequenceAutoencoder`, or any estimator whose
-        ``score_samples`` scores sequences, such as a Pipeline that ends with one. If None,
+        ``score_samples`` scores sequences, such as a Pipeline that ends with one, or a Pipeline in which one computes
+        the codes that :class:`~sklearn.ensemble.IsolationForest` scores. If None,
         ``SequenceAutoencoder(n_components=4, random_state=random_state)`` is used, after a
         :class:`~skrnn.SequenceScaler` or, with `window`, for rows that are standardized. With ``method="prediction"``,
         a :class:`~skrnn.SequenceForecaster`. If None, it is one with ``GRURegressor(random_state=random_state)`` whose
@@ -176,9 +177,10 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
         Raises
         ------
         ValueError
-            If `X` contains infinity, or NaN where it is not supported; if it has too few samples; if a parameter is
-            invalid, or not available for the method; if times do not increase within a series; if `groups` is not a
-            column or index level of `X`.
+            If `X` contains infinity, absolute values above 1e150 if rows are time steps, or NaN where it is not
+            supported; if it has too few samples; if a parameter is invalid, or not available for the method; if the
+            estimator takes 2-D input only; if times do not increase within a series; if `groups` is not a column or
+            index level of `X`.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse; if `estimator` is not
             of the kind that `method` requires.
@@ -210,7 +212,8 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
         NotFittedError
             If the detector is not fitted.
         ValueError
-            If `X` contains infinity, or NaN where it is not supported, or does not have the features seen in fit.
+            If `X` contains infinity, absolute values above 1e150 if rows are time steps, or NaN where it is not
+            supported, or does not have the features seen in fit.
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 

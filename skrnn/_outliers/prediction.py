@@ -15,8 +15,10 @@ from skrnn._common.state import stored_as
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.forecaster import SequenceForecaster
 from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows, fitted_values
+from skrnn._forecasting.row_index import row_index
 from skrnn._outliers.row_scores import error_scales, row_errors
 from skrnn._outliers.rows import read_rows
+from skrnn._windows.row_warnings import PASS_GROUPS, rows_judged_by_caller, warn_of_gap, warn_of_panel, warn_of_text
 
 _WINDOW = 20
 _SMOOTHING = 11
@@ -56,7 +58,8 @@ class PredictionScorer:
                 "is predicted from those before it. The longest series has n_samples=1."
             )
         forecaster = _forecaster(detector, groups, longest)
-        forecaster.fit(labels, values)
+        with rows_judged_by_caller():
+            forecaster.fit(labels, values)
         errors, n_before = errors_of_all_rows(forecaster, labels, values)
         smoothing = _SMOOTHING if detector.smoothing is None else detector.smoothing
         scorer = cls(groups, smoothing, _scales(forecaster, errors))
@@ -70,7 +73,9 @@ class PredictionScorer:
 
     def _scores(self, errors, n_before, codes):
         scales = self.scales[np.minimum(n_before, len(self.scales) - 1)]
-        return -row_errors(errors / scales, codes, self.smoothing)
+        with np.errstate(over="ignore"):
+            errors = errors / scales
+        return -row_errors(errors, codes, self.smoothing)
 
 
 def _check_forecaster(detector):
@@ -119,6 +124,8 @@ def _read_rows(detector, X, groups, reset):
     """Return the variables of rows, a frame or an array, their labels as the `X` of a forecaster, and their series."""
     features, values, row_labels = read_rows(detector, X, groups, reset=reset, allow_nan=True)
     index = index_of(features)
+    if reset:
+        _warn_of_rows(row_index(X, groups), row_labels, groups, type(detector).__name__)
     labels: Any = None
     if groups is not None:
         names = row_labels.series.take(row_labels.codes)
@@ -126,6 +133,20 @@ def _read_rows(detector, X, groups, reset):
         labels = pd.DataFrame({} if is_level else {groups: names.to_numpy()}, index=index)
     frame = values if index is None else pd.DataFrame(values, index=index, columns=getattr(features, "columns", None))
     return frame, labels, row_labels.codes
+
+
+def _warn_of_rows(index, labels, groups, name):
+    """Warn as a forecaster does of its `y`, which is the `X` of a detector."""
+    if groups is None:
+        warn_of_panel(index, name, PASS_GROUPS)
+    warn_of_text(index, labels.codes, name, "X", "gaps between them are not found")
+    warn_of_gap(
+        labels,
+        name,
+        "Each row is predicted from those before it as if they were consecutive steps: fill the gap (X.asfreq adds the "
+        "rows), or fit on the rows after it; if only the order of the rows matters, drop the index "
+        "(reset_index(drop=True)).",
+    )
 
 
 def _scales(forecaster, errors):

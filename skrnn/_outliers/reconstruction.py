@@ -14,7 +14,7 @@ from skrnn._common.frames import index_of
 from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
-from skrnn._data.lag_columns import is_series_of_rows
+from skrnn._data.layout_warnings import why_rows_are_time_steps
 from skrnn._estimators.sequence_autoencoder import SequenceAutoencoder
 from skrnn._forecasting.target_transform import moments
 from skrnn._outliers.rows import read_rows
@@ -22,6 +22,7 @@ from skrnn._outliers.window_scores import scores_of_rows, whole_windows
 from skrnn._preprocessing.scaler import SequenceScaler
 from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
 
+_LARGEST_SCORE = 1e300  # of which differences are finite
 _FILL = "Fill such values, or set method='prediction', which accepts NaN."
 
 
@@ -33,7 +34,7 @@ class SequenceScorer:
     @classmethod
     def fit(cls, detector, X):
         """Fit the estimator; return it, the scorer and the scores of the fitted sequences."""
-        estimator = _estimator(detector, SequenceScaler()).fit(X)
+        estimator = _fitted(_estimator(detector, SequenceScaler()), X, type(detector).__name__)
         for name in ("n_features_in_", "feature_names_in_"):
             vars(detector).pop(name, None)
             if hasattr(estimator, name):
@@ -73,7 +74,7 @@ class WindowScorer:
         [centers], [scales] = moments(rows, np.zeros(len(rows), dtype=int))
         scorer = cls(detector.window, detector.groups, centers, np.where(scales > 0, scales, 1.0))
         windows = scorer._windows(rows, labels, type(detector).__name__)
-        estimator = _estimator(detector).fit(windows)
+        estimator = _fitted(_estimator(detector), windows, type(detector).__name__)
         return estimator, scorer, scores_of_rows(_score_samples(estimator, windows), windows, labels)
 
     def score(self, detector, X):
@@ -101,18 +102,36 @@ def _estimator(detector, scaler=None):
     return clone(detector.estimator)
 
 
+def _fitted(estimator, X, name):
+    """Return the estimator fitted on sequences; raise with advice if it takes a table only."""
+    try:
+        return estimator.fit(X)
+    except ValueError as error:
+        if "array with dim 3" not in str(error):
+            raise
+        raise ValueError(
+            f"{name} passes sequences of shape (n_samples, n_timesteps, n_features) to its estimator, "
+            f"{type(estimator).__name__}, which takes 2-D input only. Put a transformer of sequences before it, as in "
+            "make_pipeline(SequenceAutoencoder(), IsolationForest()), which scores the codes of sequences. The "
+            f"estimator raised: {error}"
+        ) from error
+
+
 def _score_samples(estimator, X):
-    return np.asarray(estimator.score_samples(X), dtype=np.float64)
+    """Return scores; those of an estimator that are infinite, such as logarithms of 0, are replaced by finite ones."""
+    scores = np.asarray(estimator.score_samples(X), dtype=np.float64)
+    return np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
 
 
 def _warn_of_rows(X, name):
     """Warn if the rows of a DataFrame, each of which is read as a sequence, are probably the time steps of a series."""
-    index = index_of(X)
-    if index is not None and is_series_of_rows(np.asarray(X), index, getattr(X, "columns", ())):
+    if index_of(X) is None:
+        return
+    reason = why_rows_are_time_steps(np.asarray(X), X)
+    if reason is not None:
         warn(
-            f"{name} reads each row of 2-D input as a separate sequence, but the rows of X are indexed by time. If "
-            "they are the time steps of a series, set method='prediction', or window."
-            + see("anomalies", "time-steps-of-a-series")
+            f"{name} reads each row of 2-D input as a separate sequence, but {reason}. If rows are the time steps of a "
+            "series, set method='prediction', or window." + see("anomalies", "time-steps-of-a-series")
         )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +20,8 @@ from skrnn._common.warnings import in_cross_validation, warn
 _GAP, _REGULAR, _TOLERANCE = 10, 0.75, 0.1
 _MIN_RECURRENCES = 5  # of long distances of similar length: nights between sessions of trading or measuring
 _NUMBERS, _NAMES = {"integer", "floating"}, {"string", "categorical"}
+
+_JUDGED_BY_CALLER: ContextVar[bool] = ContextVar("_JUDGED_BY_CALLER", default=False)
 
 PASS_GROUPS = "Pass groups={level}; otherwise, windows mix rows of several series."
 SET_MAX_GAP = "Windows span the gap: set max_gap to end them there, or fill it, for example with X.asfreq."
@@ -38,6 +44,21 @@ def warn_of_rows(index, labels, groups, max_gap, caller):
         warn_of_panel(index, caller, PASS_GROUPS)
     if max_gap is None:
         warn_of_gap(labels, caller, SET_MAX_GAP)
+
+
+@contextlib.contextmanager
+def rows_judged_by_caller() -> Iterator[None]:
+    """Let estimators that are fitted in this thread not warn of their rows: the caller does, under its own name."""
+    token = _JUDGED_BY_CALLER.set(True)
+    try:
+        yield
+    finally:
+        _JUDGED_BY_CALLER.reset(token)
+
+
+def are_judged_by_caller() -> bool:
+    """Return whether an estimator is fitted on rows of which its caller warns."""
+    return _JUDGED_BY_CALLER.get()
 
 
 def warn_of_panel(index, caller, remedy):
@@ -142,6 +163,27 @@ def warn_of_unsorted_text(index, codes, caller, parameter):
             f"({to_dates(codes, parameter)}), and pass the rows of one series in time order."
         )
     return warns
+
+
+def warn_of_text(index, codes, caller, parameter, consequence):
+    """Warn of dates as text, whether or not they increase.
+
+    Parameters
+    ----------
+    index : Index or None
+    codes, caller, parameter
+        As for `warn_of_unsorted_text`.
+    consequence : str
+        Of dates that are text, besides that they have no order.
+    """
+    if index is None or not are_dates_as_text(index):
+        return
+    if not warn_of_unsorted_text(index, codes, caller, parameter):
+        warn(
+            f"{caller}: the index of {parameter} contains dates as text, which have no order in time: the rows of a "
+            f"series are used in the order in which they are passed, and {consequence}. Convert the index to dates "
+            f"({to_dates(codes, parameter)})."
+        )
 
 
 def to_dates(codes, parameter):

@@ -163,6 +163,36 @@ def test_labels_of_any_type(convert, X, binary_labels):
     assert_array_equal(predictions == classifier.classes_[1], expected.predict(X) == "up")
 
 
+@pytest.mark.parametrize("kind", ["array", "frame", "bool", "two classes"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_one_hot_classes_are_warned_of(method, kind, X):
+    n_classes = 2 if kind == "two classes" else 3
+    y = np.eye(n_classes)[np.arange(len(X)) % n_classes]
+    y = pd.DataFrame(y) if kind == "frame" else y.astype(bool) if kind == "bool" else y
+    message = rf"has exactly one 1. GRUClassifier .*{n_classes} independent labels.*pass y.argmax\(axis=1\)"
+    with pytest.warns(UserWarning, match=message) as caught:
+        classifier = getattr(make("GRUClassifier"), method)(X, y)
+    assert len(caught) == 1
+    assert classifier.predict_proba(X).sum(axis=1).min() != pytest.approx(1, abs=1e-3)
+    make("GRUClassifier").fit(X, np.asarray(y).argmax(axis=1))
+
+
+def test_indicators_that_are_meant_are_not_warned_of(X):
+    one_hot = np.eye(3)[np.arange(len(X)) % 3]
+    make("GRUClassifier", loss="binary_crossentropy").fit(X, one_hot)
+    make("GRUClassifier").fit(X[:19], one_hot[:19])  # which may be chance
+    for changed in (0, 1):  # a row without a label, and a row with two
+        y = one_hot.copy()
+        y[7] = [changed, 0, changed]
+        make("GRUClassifier").fit(X, y)
+
+
+def test_one_hot_classes_of_time_steps(X):
+    y = np.eye(3)[np.zeros(X.shape[:2], dtype=int)]
+    with pytest.raises(ValueError, match=r"Got shape \(40, 5, 3\). Of one-hot encoded classes, pass y.argmax\(axis=-1"):
+        make("GRUClassifier", return_sequences=True).fit(X, y)
+
+
 def test_indicators_of_several_labels(X):
     indicators = (X[:, -1] > 0).astype(int)
     classifier = make("GRUClassifier", epochs=100, optimizer__learning_rate=0.03).fit(X, indicators)

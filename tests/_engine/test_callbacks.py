@@ -94,6 +94,23 @@ def test_a_callback_may_stop_training(X, y):
     assert_array_equal(regressor.predict(X), make("GRURegressor", epochs=2).fit(X, y).predict(X))
 
 
+@pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("hook", ["epoch_begin", "epoch_end"])
+def test_training_stops_after_the_epoch_in_which_a_callback_stops_it(hook, engine, X, y, use_engine):
+    """As in Keras, also before its first batch: the epoch has its validation, its end and its entry in the history."""
+    use_engine(engine)
+    events = []
+
+    def stop(model, epoch):
+        model.stop_training = epoch == 1
+
+    watch = at_hooks(**{name: lambda model, epoch: events.append(epoch) for name in ("epoch_begin", "epoch_end")})
+    fitted = make("GRURegressor", epochs=5, validation_split=0.25, callbacks=[at_hooks(**{hook: stop}), watch])
+    fitted.fit(X, y)
+    assert events == [0, 0, 1, 1]
+    assert fitted.n_iter_ == len(fitted.history_["loss"]) == len(fitted.history_["val_loss"]) == 2
+
+
 @needs_kernels
 def test_a_callback_for_every_batch_goes_through_keras(X, y, caplog):
     class Batches(keras.callbacks.Callback):

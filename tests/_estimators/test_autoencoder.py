@@ -114,7 +114,7 @@ def test_windows_are_not_copied(monkeypatch):
     assert copied == []
     assert_array_equal(model.transform(windows), expected.transform(windows.to_numpy()))
     assert copied == []
-    monkeypatch.setattr("skrnn._estimators.autoencoder._NUMBERS_AT_ONCE", 400)
+    monkeypatch.setattr("skrnn._estimators.reconstruction_scores._NUMBERS_AT_ONCE", 400)
     scores = model.score_samples(windows)
     assert copied == [20, 20, 20]
     assert_allclose(scores, expected.score_samples(windows.to_numpy()), rtol=1e-12)

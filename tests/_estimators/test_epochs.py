@@ -10,6 +10,8 @@ from numpy.testing import assert_array_equal
 from skrnn import Checkpoint, GRUClassifier, GRURegressor, SequenceForecaster
 
 AUTO_STEPS = 2000
+# Keras converts its variables so while it saves them. Remove once Variable.__array__ takes `copy` (missing in 3.15).
+READS_VARIABLES = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
 def sums(n_samples, seed=0):
@@ -192,3 +194,62 @@ def test_callbacks_that_monitor_validation_values_are_quiet_in_the_second_traini
             warnings.simplefilter("always")
             GRURegressor(**SMALL, callbacks=[callback]).fit(X, y)
         assert "val_loss" in str([str(warning.message) for warning in caught])
+
+
+def weights_in(file):
+    """Weights in a file of weights alone, of a network of the shape of the fits here."""
+    X, y = sums(120)
+    network = early_stopping(epochs=1).fit(X, y).model_
+    network.load_weights(file)
+    return network.get_weights()
+
+
+@READS_VARIABLES
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
+def test_models_that_are_saved_by_a_validation_value_are_those_of_the_first_training(
+    engine, nested, tmp_path, use_engine
+):
+    import keras
+
+    use_engine(engine)
+    X, y = sums(120)
+
+    def fit(folder, **params):
+        files = ("best.weights.h5", "{epoch}-{val_loss:.3f}.weights.h5", "{epoch}-{loss:.3f}.weights.h5")
+        savers = [
+            keras.callbacks.ModelCheckpoint(
+                tmp_path / folder / file, save_weights_only=True, save_best_only=file.startswith("best")
+            )
+            for file in files
+        ]
+        callbacks = [keras.callbacks.CallbackList(savers)] if nested else savers
+        return early_stopping(callbacks=callbacks, **params).fit(X, y)
+
+    refitted, fit_once = fit("refit", refit_full=True), fit("once")
+    assert refitted.history_ == fit_once.history_
+    best = [weights_in(tmp_path / folder / "best.weights.h5") for folder in ("refit", "once")]
+    assert_array_equal(np.concatenate([*map(np.ravel, best[0])]), np.concatenate([*map(np.ravel, best[1])]))
+    named = {folder: {file.name for file in (tmp_path / folder).iterdir()} for folder in ("refit", "once")}
+    by_validation = {f"{k + 1}-{loss:.3f}.weights.h5" for k, loss in enumerate(refitted.history_["val_loss"])}
+    assert by_validation <= named["refit"]
+    # All others are named by the training loss, which both trainings have.
+    assert len(named["once"]) == 1 + 2 * refitted.n_iter_
+    assert len(named["refit"] - named["once"]) == refitted_epochs(refitted, X, y)
+
+
+@READS_VARIABLES
+def test_the_second_training_does_not_resume_the_first_one(tmp_path):
+    import keras
+
+    X, y = sums(120)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+    refitted = early_stopping(refit_full=True, callbacks=[backup]).fit(X, y)
+    assert_array_equal(refitted.predict(X), early_stopping(refit_full=True).fit(X, y).predict(X))
+
+
+def refitted_epochs(refitted, X, y):
+    """Number of epochs of the second training, with as many gradient steps as the best epoch of the first one had."""
+    n_training = len(X) - round(0.3 * len(X))
+    n_steps = (refitted.best_epoch_ + 1) * -(-n_training // refitted.batch_size)
+    return max(round(n_steps / -(-len(X) // refitted.batch_size)), 1)

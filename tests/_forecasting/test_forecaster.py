@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_series_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import r2_score
@@ -572,6 +573,13 @@ def test_a_classifier_inside(estimator, named):
         fitted.set_params(estimator=estimator).fit(None, y)
     assert all(vars(fitted)[name] is value for name, value in before.items() if name != "estimator")
     assert_array_equal(fitted.forecast(3), expected)
+
+
+@pytest.mark.parametrize("estimator", [IsolationForest(), make_pipeline(StandardScaler(), IsolationForest())])
+def test_an_outlier_detector_inside(estimator):
+    message = r"Got the outlier detector \w+ instead. .* use SequenceOutlierDetector\(method='prediction'\)"
+    with pytest.raises(ValueError, match=message):
+        SequenceForecaster(estimator, window=WINDOW).fit(None, np.arange(30.0))
 
 
 def test_unknown_series_and_unfitted():

@@ -9,9 +9,12 @@ from conftest import SMALL
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
 from sklearn.utils import get_tags
 
 from skrnn import (
@@ -213,6 +216,13 @@ def test_bad_parameters(params, error, message):
         SequenceOutlierDetector(**params).fit(SERIES)
 
 
+def with_value(rows, value):
+    """Rows with a value in row 5 and column 1."""
+    rows = rows.copy()
+    rows[5, 1] = value
+    return rows
+
+
 DAYS = pd.date_range("2024-01-01", periods=len(SERIES))
 BAD_ROWS = [
     (None, TypeError, "X must be array-like or a DataFrame for SequenceOutlierDetector. Got None"),
@@ -220,6 +230,7 @@ BAD_ROWS = [
     (SEQUENCES, ValueError, "Found array with dim 3"),
     (SERIES[:0], ValueError, "0 sample"),
     (np.where(SERIES > 2, np.inf, SERIES), ValueError, "contains infinity, first at row"),
+    (with_value(SERIES, 1e160), ValueError, r"X contains 1e\+160 \(a value too large .*, first at row 5, column 1"),
     (np.full((9, 2), "low"), ValueError, "takes numbers, but X has dtype <U3, and contains .low. at row 0, column 0"),
     (pd.DataFrame(SERIES, index=DAYS[::-1]), ValueError, "The times of X must increase, but row 1"),
 ]
@@ -235,6 +246,14 @@ def test_bad_rows(kind, X, error, message):
     for method in ("score_samples", "decision_function", "predict"):
         with pytest.raises(error, match=message):
             getattr(fitted, method)(X)
+
+
+@pytest.mark.parametrize("kind", ["windows", "prediction"])
+def test_huge_values_of_a_frame(kind):
+    frame = pd.DataFrame(with_value(SERIES, -1e300), columns=["x", "y"])
+    message = r"-1e\+300 \(a value too large for squared errors\), first at row 5, column 'y'; .* up to 1e\+150"
+    with pytest.raises(ValueError, match=message):
+        clone(KINDS[kind][0]).fit(frame)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -279,3 +298,54 @@ def test_rows_indexed_by_time_that_are_read_as_sequences():
     SequenceOutlierDetector(SMALL_CODER, window=5).fit(frame)  # no warning
     SequenceOutlierDetector(scaled).fit(frame.reset_index(drop=True))
     SequenceOutlierDetector(scaled).fit(sliding_windows(frame, 6))
+
+
+# ---------------------------------------------------------------------- estimators of tables
+
+
+@pytest.mark.parametrize("table", [IsolationForest(), make_pipeline(StandardScaler(), OneClassSVM()), OneClassSVM()])
+@pytest.mark.parametrize(("window", "X"), [(5, SERIES), (None, SEQUENCES)])
+def test_estimators_of_tables_need_features_of_sequences(window, X, table):
+    message = r"takes 2-D input only. Put a transformer of sequences before it, as in make_pipeline\(SequenceAuto"
+    with pytest.raises(ValueError, match=message):
+        SequenceOutlierDetector(table, window=window).fit(X)
+
+
+def test_codes_are_scored_by_an_estimator_of_tables():
+    forest = IsolationForest(random_state=0)
+    fitted = SequenceOutlierDetector(make_pipeline(SMALL_CODER, forest)).fit(SEQUENCES)
+    codes = clone(SMALL_CODER).fit_transform(SEQUENCES)
+    assert_array_equal(fitted.score_samples(SEQUENCES), clone(forest).fit(codes).score_samples(codes))
+    by_window = SequenceOutlierDetector(make_pipeline(SMALL_CODER, forest), window=5).fit(SERIES)
+    assert by_window.score_samples(SERIES).shape == (len(SERIES),)
+    table = SEQUENCES.reshape(len(SEQUENCES), -1)  # one univariate sequence per row
+    assert_array_equal(SequenceOutlierDetector(forest).fit(table).predict(table).shape, [len(table)])
+
+
+# ---------------------------------------------------------------------- huge values
+
+
+def test_errors_too_large_to_square_have_finite_scores():
+    """In double precision, autoencoders take such values."""
+    coder = clone(SMALL_CODER).set_params(dtype="float64").fit(SEQUENCES)
+    huge = SEQUENCES.copy()
+    huge[3, 2, 0], huge[5, 0, 1] = 1e160, -1e300
+    scores, by_step = coder.score_samples(huge), coder.score_samples(huge, per_step=True)
+    assert np.isfinite(scores).all()
+    assert np.isfinite(by_step).all()
+    assert sorted(np.argsort(scores)[:2].tolist()) == [3, 5]
+    assert np.flatnonzero(by_step.min(axis=0) < -1e200).tolist() == [0, 2]
+    detector = SequenceOutlierDetector(clone(SMALL_CODER).set_params(dtype="float64")).fit(SEQUENCES)
+    assert (detector.predict(huge)[[3, 5]] == -1).all()
+
+
+def test_prediction_errors_too_large_to_square_have_finite_scores():
+    forecaster = SequenceForecaster(LinearRegression(), window=3, target_transformer=None, window_scaling=None)
+    tiny = 1e-20 * np.random.default_rng(0).normal(size=(100, 1))
+    detector = SequenceOutlierDetector(forecaster, method="prediction", smoothing=1).fit(tiny)
+    X = tiny.copy()
+    X[50] = 1e149  # 1e169 training errors
+    scores = detector.score_samples(X)
+    assert np.isfinite(scores).all()
+    assert (detector.predict(X)[50:53] == -1).all()
+    assert scores[:50].min() > -100

@@ -315,3 +315,38 @@ def test_row_errors_leave_out_unknown_ones():
 def test_unknown_scores_become_the_median():
     assert_array_equal(without_unknown(np.array([np.nan, 1.0, 3.0]), 7.0), [2.0, 1.0, 3.0])
     assert_array_equal(without_unknown(np.array([np.nan]), 7.0), [7.0])
+
+
+# ---------------------------------------------------------------------- warnings of the rows
+
+
+DAYS = pd.date_range("2024-01-01", periods=360)
+WITH_GAP = DAYS.delete(range(100, 160))
+
+
+def of_panel(times):
+    """Rows of two series, with their names in the index."""
+    index = pd.MultiIndex.from_product([["a", "b"], times], names=["shop", "day"])
+    return pd.DataFrame(np.tile(series(len(times), 1), (2, 1)), index=index)
+
+
+@pytest.mark.parametrize(
+    ("X", "groups", "message"),
+    [
+        (pd.DataFrame(series(300), index=WITH_GAP), None, r"rows are missing between 2024-04-09 .* 60 days|X.asfreq"),
+        (of_panel(WITH_GAP), "shop", r"rows of series 'a' are missing between"),
+        (of_panel(DAYS), None, r"treats all rows as one series.*Pass groups='shop'"),
+        (pd.DataFrame(series(300), index=DAYS[:300].astype(str)), None, r"the index of X contains dates as text"),
+        (pd.DataFrame(series(300), index=DAYS[:300].astype(str)[::-1]), None, r"the index of X .*row 1 .*after row 0"),
+        (of_panel(DAYS[:300].astype(str)), "shop", r"the index of X .*Convert the index to dates \(pd.to_datetime\)"),
+    ],
+)
+def test_warnings_of_rows_name_the_detector(X, groups, message):
+    with pytest.warns(UserWarning, match=message) as caught:
+        detector(groups=groups).fit(X)
+    [warning] = caught
+    assert str(warning.message).startswith("SequenceOutlierDetector")
+    assert "Forecaster" not in str(warning.message)
+    forecaster = SequenceForecaster(LinearRegression(), window=WINDOW, groups=groups, **RAW)
+    with pytest.warns(UserWarning, match="^SequenceForecaster"):  # which still warns of its own rows
+        forecaster.fit(None if groups is None else pd.DataFrame(index=X.index), X)

@@ -119,3 +119,20 @@ def test_a_series_that_is_shorter_than_a_window_is_warned_of():
     frame = pd.DataFrame(ROWS).assign(name=["a"] * 27 + ["b"] * 3)
     with pytest.warns(UserWarning, match=r"Series 'b' of X has fewer rows, 3, than window=4"):
         SequenceOutlierDetector(Deviation(), window=4, groups="name").fit(frame)
+
+
+class LogDensity(Deviation):
+    """Logarithm of the density of a window, which is 0 far from the others."""
+
+    def score_samples(self, X):
+        return np.where(np.abs(np.asarray(X)).max(axis=(1, 2)) > 5, -np.inf, 0.0)
+
+
+def test_infinite_scores_are_those_of_outliers():
+    X = np.random.default_rng(1).normal(size=(60, 2))
+    fitted = SequenceOutlierDetector(LogDensity(), window=4).fit(X)
+    X[30] = 9
+    scores = fitted.score_samples(X)
+    assert np.isfinite(scores).all()
+    assert np.flatnonzero(scores < -1).tolist() == [29, 30, 31]  # three of four windows of a neighbor contain row 30
+    assert np.flatnonzero(fitted.predict(X) == -1).tolist() == [29, 30, 31]

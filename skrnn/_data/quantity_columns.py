@@ -1,0 +1,51 @@
+"""Detection of tables whose columns are different quantities rather than the time steps of sequences."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+_MIN_ROWS = 10
+_MIN_RATIO = 1000.0  # of the mean absolute values of two columns
+
+# Names that time steps may have: those with a digit, of lags, months and days of the week.
+_OF_TIME_STEP = re.compile(
+    r"\d|(?<![a-z])(lag|shift|step|time|now|today|yesterday|tomorrow)s?(?![a-z])"
+    r"|^(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?"
+    r"|dec(ember)?|mon(day)?|tue(s|sday)?|wed(nesday)?|thu(r|rs|rsday)?|fri(day)?|sat(urday)?|sun(day)?)$",
+    re.IGNORECASE,
+)
+
+
+def columns_of_different_quantities(values, names):
+    """Return two columns of a table that are no time steps of the same quantity, or None.
+
+    Neither names nor scales would suffice: time steps may be called "before" and "after", and a quantity may grow by
+    orders of magnitude.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        Finite numbers.
+    names : sequence of length n_columns, or empty
+        Names of the columns.
+
+    Returns
+    -------
+    (smallest, largest) : tuple of (str, float)
+        Names and mean absolute values of two columns, if these differ by orders of magnitude and no name of a column is
+        one that a time step may have.
+    """
+    if len(names) < 2 or len(values) < _MIN_ROWS:
+        return None
+    if any(not isinstance(name, str) or _OF_TIME_STEP.search(name) for name in names):
+        return None
+    sizes = np.abs(values).mean(axis=0, dtype=np.float64)
+    positive = np.flatnonzero(sizes)
+    if not len(positive):
+        return None
+    smallest, largest = positive[np.argmin(sizes[positive])], int(np.argmax(sizes))
+    if sizes[largest] < _MIN_RATIO * sizes[smallest]:
+        return None
+    return tuple((names[at], float(sizes[at])) for at in (smallest, largest))
