@@ -43,6 +43,9 @@ from skrnn._windows.row_warnings import (
 )
 
 _NAME = "SequenceForecaster"
+_FOR_CATEGORIES = (
+    " If column {column!r} contains categories, convert it to categorical dtype or set categorical_features."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,7 +280,7 @@ def _read_covariates(forecaster, given, groups, columns, reset):
         )
     if not reset:
         columns.check_order(features)
-    features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME)
+    features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME, for_text=_FOR_CATEGORIES)
     covariates = validate_data(forecaster, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
     # Past covariates may have missing values, as the series may, but no infinite ones.
     checked = np.where(columns.is_past & np.isnan(covariates), 0.0, covariates) if columns.n_past else covariates

@@ -46,6 +46,17 @@ def test_one_dimensional_covariates(kind):
         forecaster().fit(X[["price"]], y).predict(column)
 
 
+def test_categories_as_text():
+    X, y = data()
+    X["shop"] = ["north", "south"] * 30
+    with pytest.raises(ValueError, match=r"row 0, column 'shop'\. If column 'shop' contains categories, convert"):
+        forecaster().fit(X, y)
+    with pytest.raises(ValueError, match=r"row 0, column 2\. If column 2 contains categories, convert it to"):
+        forecaster().fit(X.to_numpy(), y)
+    forecaster().fit(X.astype({"shop": "category"}), y)
+    forecaster(categorical_features=["shop"]).fit(X, y)
+
+
 def test_x_and_y_swapped():
     X, y = data()
     with pytest.raises(ValueError, match="without covariates, pass X=None"):
