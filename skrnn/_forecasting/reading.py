@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,12 @@ def read_rows_to_predict(forecaster, X, schema, known):
         raise ValueError(
             "X=None does not define the number of steps to predict: call forecast(steps), or pass a DataFrame without "
             "columns."
+        )
+    if isinstance(X, Integral):
+        raise TypeError(
+            f"X must be array-like or a DataFrame for {_NAME}. Got {X} of type "
+            f"{type(X).__name__} instead. Without covariates, call forecast({X}); for intervals and samples, pass "
+            f"X=pd.DataFrame(index=forecast({X}).index)."
         )
     return _read_checked(forecaster, X, None, schema, known)
 
