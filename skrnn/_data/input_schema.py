@@ -243,7 +243,7 @@ def _read_table(estimator, given, dtype, has_tokens, *, reset):
         given,
         type(estimator).__name__,
         words=("sample", "time step"),
-        for_text=_FOR_TEXTS if has_tokens or np.ndim(given) == 1 else "",
+        for_text=_FOR_TEXTS if has_tokens or n_dimensions(given) == 1 else "",
     )
     # Floats keep their dtype, for errors; integers get that of computation; objects and text may hold any number.
     is_integer = getattr(getattr(given, "dtype", None), "kind", None) in ("b", "i", "u")

@@ -59,7 +59,7 @@ def warn_of_padded_ids(data, schema, name):
 
 def _are_padded_ids(X):
     """Return True for 2-D integers of which only the first or the last ones of rows are 0, in rows of many lengths."""
-    if np.ndim(X) != 2 or getattr(getattr(X, "dtype", None), "kind", "f") not in "iu":
+    if getattr(X, "ndim", None) != 2 or getattr(getattr(X, "dtype", None), "kind", "f") not in "iu":
         return False
     X = np.asarray(X)
     lengths = np.count_nonzero(X, axis=1)

@@ -13,6 +13,7 @@ from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
 from skrnn._engine.routing import routed_to
 from skrnn._engine.training_plan import number_of_batches
+from skrnn._estimators.target_scale import FOR_TARGETS
 from skrnn._estimators.training_plan import AUTO_STEPS, MAX_AUTO_EPOCHS
 
 _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
@@ -143,10 +144,7 @@ def _nothing_learned(plan, training, n_steps, loss, constant):
     scale = _unsuitable_scale(plan.spec, training.sequences)
     target = _target_out_of_reach(plan, training, loss, constant)
     if target is not None:
-        remedy = (
-            f"{target}, which the outputs have not reached: standardize it with TransformedTargetRegressor(..., "
-            "transformer=StandardScaler())."
-        )
+        remedy = f"{target}, which the outputs have not reached: standardize it by {FOR_TARGETS}."
         remedy += "" if scale is None else f" {scale}: standardize X as well."
     elif scale is not None:
         remedy = f"{scale}, on which a network hardly learns: standardize X, for example with SequenceScaler."
