@@ -133,7 +133,7 @@ def test_targets_that_the_outputs_have_not_reached():
     with pytest.warns(ConvergenceWarning, match=r"y has mean 49\.9 and .* 1\.05, which .*: standardize it"):
         net.fit(X, y + 50)
     with pytest.warns(
-        ConvergenceWarning, match=r"standardize it with .* X has mean -22\.4 and .*: standardize X as well"
+        ConvergenceWarning, match=r"standardize it by .* X has mean -22\.4 and .*: standardize X as well"
     ):
         net.fit(1000 * X, y + 50)
     outputs = np.column_stack([y, np.full(60, 7.0), y + 30])
