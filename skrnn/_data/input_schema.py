@@ -169,7 +169,8 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None, cate
             got = "a list of sequences" if is_list else f"3 dimensions, shape {np.shape(given)}"
             raise ValueError(
                 f"{name} with embedding_dim={embedding_dim} takes token ids of shape (n_samples, n_timesteps), shorter "
-                f"sequences padded with 0. Got {got}. SequenceTokenizer makes token ids of text."
+                f"sequences padded with 0. Got {got}. SequenceTokenizer makes token ids of text, and "
+                "keras.utils.pad_sequences pads lists of token ids."
             )
         sequences = _sequences_of(given, is_list, dtype, name)
         columns = categorical_columns(categorical_features, sequences.n_features, name)
