@@ -22,7 +22,7 @@ _LONG = 100  # time steps, over which the state of a cell is hard to train
 _FEW_STEPS = 1000
 _LARGEST_STD, _LARGEST_MEAN = 100.0, 10.0  # of features that a network learns from; the mean in standard deviations
 _SAMPLES_FOR_SCALE = 1000
-_FAR_MEAN, _FAR_STD, _FAR_LOSS = 3.0, 10.0, 2.0  # of y: in its standard deviations; relative to 1 and to a constant
+_LARGEST_TARGET_STD, _LARGEST_TARGET_MEAN = 10.0, 3.0  # of outputs; the mean in standard deviations
 _NOTHING_TO_LEARN = 1e-3  # loss of the best constant, relative to that of the first epoch
 _LAST_EPOCHS, _STILL_FALLS = 0.1, 0.01  # fraction of epochs, and by which fraction of the first loss it falls in these
 
@@ -49,8 +49,7 @@ def warn_of_convergence(plan, training, state, record):
     is_likelihood = isinstance(plan.loss, GaussianLoss)
     margin = 0.0 if constant is None else _MARGIN / 2 if is_likelihood else _MARGIN * abs(constant)
     is_judged = constant is not None and (
-        not 0 <= constant <= _NOTHING_TO_LEARN * losses[0]
-        or _target_out_of_reach(plan, training, min(losses), constant) is not None
+        not 0 <= constant <= _NOTHING_TO_LEARN * losses[0] or _unsuitable_target(plan, training) is not None
     )
     if is_judged and min(losses) > constant - margin:
         loss = _loss_without_dropout(plan, training, state, min(losses))
@@ -123,16 +122,15 @@ def _unsuitable_scale(spec, sequences):
     return None
 
 
-def _target_out_of_reach(plan, training, loss, constant):
-    """Return a description of the first output of `y` whose mean or spread the network has not reached, or None."""
-    is_far = 0 < _FAR_LOSS * constant < loss
-    if not is_far or plan.spec.output_activation is not None or training.targets.are_inputs:
+def _unsuitable_target(plan, training):
+    """Return a description of the first output of `y` that is far from standardized, or None."""
+    if plan.spec.output_activation is not None or training.targets.are_inputs:
         return None
     y, _ = _as_float64(training.distinct_terms)
     for output in range(y.shape[1]):
         values = y[~np.isnan(y[:, output]), output]
         mean, std = (values.mean(), values.std()) if len(values) else (0.0, 0.0)
-        if abs(mean) > _FAR_MEAN * std > 0 or std > _FAR_STD:
+        if abs(mean) > _LARGEST_TARGET_MEAN * std > 0 or std > _LARGEST_TARGET_STD:
             which = "y" if y.shape[1] == 1 else f"Output {output} of y"
             return f"{which} has mean {mean:.3g} and standard deviation {std:.3g}"
     return None
@@ -142,9 +140,9 @@ def _nothing_learned(plan, training, n_steps, loss, constant):
     """Return the message for a network that is no better than a constant, with the remedy that fits."""
     longest = int(training.sequences.lengths.max())
     scale = _unsuitable_scale(plan.spec, training.sequences)
-    target = _target_out_of_reach(plan, training, loss, constant)
+    target = _unsuitable_target(plan, training)
     if target is not None:
-        remedy = f"{target}, which the outputs have not reached: standardize it by {FOR_TARGETS}."
+        remedy = f"{target}, a scale that takes many epochs to reach: standardize it by {FOR_TARGETS}."
         remedy += "" if scale is None else f" {scale}: standardize X as well."
     elif scale is not None:
         remedy = f"{scale}, on which a network hardly learns: standardize X, for example with SequenceScaler."
