@@ -87,7 +87,12 @@ BAD_ROWS = [
     ("which row", [[1.0, 2.0], [1.0, 2.0], [1.0]], ValueError, "does not take: row 2 has 1, row 0 has 2"),
     ("NaN in a frame", FRAME.mask(ROWS[7, 1] == FRAME), ValueError, "contains NaN, first at row 7, column 'price'; "),
     ("NA in a frame", pd.DataFrame({"load": pd.array([1, None], dtype="Int64")}), ValueError, "row 1, column 'load'"),
-    ("text in a frame", FRAME.assign(price="high"), ValueError, "contains 'high' at row 0, column 1"),
+    (
+        "text in a frame",
+        FRAME.assign(price="high"),
+        ValueError,
+        "contains 'high' at row 0, column 'price'. Encode column 'price', for example with",
+    ),
     ("dates in a frame", FRAME.assign(price=DAYS), TypeError, "but X['price'] has dtype datetime64["),
     ("the times of rows", FRAME.assign(price=DAYS), TypeError, "the times of the rows, make it the index (set_index)."),
     ("no column in a frame", FRAME[[]], ValueError, "Found array with 0 feature(s) (shape=(20, 0)) while"),

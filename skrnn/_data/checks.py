@@ -54,7 +54,7 @@ def as_array_or_frame(given, parameter, name, words=("row", "column")):
         ) from None
 
 
-def as_numeric(given, name, *, parameter="X", words=("row", "column")):
+def as_numeric(given, name, *, parameter="X", words=("row", "column"), for_text=""):
     """Return an array-like as an array or a DataFrame of numbers, which scikit-learn's checks can convert.
 
     Parameters
@@ -66,6 +66,8 @@ def as_numeric(given, name, *, parameter="X", words=("row", "column")):
         Name of the parameter, for errors.
     words : tuple of str, default=("row", "column")
         Names of the axes, for errors; if empty, the index is given.
+    for_text : str, default=""
+        Remedy for text that is not a number, for errors; ``{column!r}`` in it is the name of a column, or its number.
 
     Returns
     -------
@@ -89,7 +91,8 @@ def as_numeric(given, name, *, parameter="X", words=("row", "column")):
     if dtypes and all(isinstance(dtype, np.dtype) and dtype.kind in NUMBERS for dtype in dtypes):
         return given
     array = np.asarray(given)
-    converted = as_numeric_array(array, parameter, name, words)
+    columns = given.columns if isinstance(given, pd.DataFrame) else None
+    converted = as_numeric_array(array, parameter, name, words, for_text=for_text, columns=columns)
     if not _has_missing(array):
         return given  # scikit-learn converts it, and keeps the names of columns
     return pd.DataFrame(converted, columns=given.columns) if isinstance(given, pd.DataFrame) else converted
@@ -120,7 +123,7 @@ def as_float_array(given, name, *, parameter, words=("row", "column"), finite=Fa
     return array
 
 
-def as_numeric_array(array, parameter, name, words, sample=None):
+def as_numeric_array(array, parameter, name, words, sample=None, for_text="", columns=None):
     """Return an array of numbers, strings and objects converted; raise for the first one that is not numeric."""
     if array.dtype.kind in NUMBERS:
         return array
@@ -128,21 +131,26 @@ def as_numeric_array(array, parameter, name, words, sample=None):
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise_non_numeric(array, parameter, name, words, sample)
+        raise_non_numeric(array, parameter, name, words, sample, for_text, columns)
         if not _has_missing(array):
             raise
         return np.where(pd.isna(array), np.nan, array).astype(np.float64)
 
 
-def raise_non_numeric(array, parameter, name, words, sample=None):
+def raise_non_numeric(array, parameter, name, words, sample=None, for_text="", columns=None):
     """Raise for the first non-numeric value of an array of strings or objects; None and pd.NA are missing values."""
     for index, value in np.ndenumerate(array):
         value = value.item() if isinstance(value, np.generic) else value
         if value is None or value is pd.NA:
             continue
+        position = index if sample is None else (sample, *index)
+        column = index[-1] if index else None
+        if columns is not None:
+            column = columns[column]
+            position = (index[0], repr(column))
         message = (
             f"{name} takes numbers, but {parameter} has dtype {array.dtype}, and contains {reprlib.repr(value)}"
-            + (describe_position(index if sample is None else (sample, *index), words))
+            + describe_position(position, words)
         )
         if isinstance(value, (list, tuple, np.ndarray)):  # to float(), an array of one number is a number
             raise TypeError(f"{message}.")
@@ -151,7 +159,8 @@ def raise_non_numeric(array, parameter, name, words, sample=None):
         except TypeError as error:
             raise TypeError(f"{message}: {error}.") from None
         except (ValueError, OverflowError):
-            raise ValueError(f"{message}.") from None
+            remedy = for_text.format(column=column) if isinstance(value, str) else ""
+            raise ValueError(f"{message}.{remedy}") from None
 
 
 def check_sample_weights(sample_weight, n_samples, dtype, name):

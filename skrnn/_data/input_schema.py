@@ -29,6 +29,7 @@ UNKNOWN_TOKEN = 1
 
 _MAX_TOKENS = 2**31 - 1  # ids are int32
 _MAX_FLOAT = 2.0**53  # integers up to here are exact as float64, and all fit into int64
+_FOR_TEXTS = " Convert texts to token ids with SequenceTokenizer, and set embedding_dim." + see("text", "token-ids")
 _LAYOUTS = {2: "2-D (n_samples, n_timesteps)", 3: "3-D (n_samples, n_timesteps, n_features)"}
 
 
@@ -98,6 +99,10 @@ class InputSchema:
         """Whether sequences may have padded time steps."""
         return self.n_dimensions == 3 or self.has_tokens
 
+    def _is_single_sequence(self, given, n_dims):
+        """Return True for an array of the time steps of one sequence, where samples of 3-D input were expected."""
+        return n_dims == 2 and self.n_dimensions == 3 and np.shape(given)[1] == self.n_features
+
     def read(self, estimator, X):
         """Return `X` as an `Input`, or raise if it has another layout or other features than in ``fit``.
 
@@ -113,7 +118,8 @@ class InputSchema:
         if max(n_dims, 2) != self.n_dimensions:
             raise ValueError(
                 f"{name} was fitted on {_LAYOUTS[self.n_dimensions]} input, but X "
-                f"{_described(given, is_list, n_dims)}. Pass X in the layout of the training data."
+                f"{_described(given, is_list, n_dims)}. Pass X in the layout of the training data"
+                f"{', a single sequence as X[np.newaxis]' if self._is_single_sequence(given, n_dims) else ''}."
                 + see("layouts", "shapes-of-x-and-y")
             )
         if n_dims == 3:
@@ -163,7 +169,8 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None, cate
             got = "a list of sequences" if is_list else f"3 dimensions, shape {np.shape(given)}"
             raise ValueError(
                 f"{name} with embedding_dim={embedding_dim} takes token ids of shape (n_samples, n_timesteps), shorter "
-                f"sequences padded with 0. Got {got}. SequenceTokenizer makes token ids of text."
+                f"sequences padded with 0. Got {got}. SequenceTokenizer makes token ids of text, and "
+                "keras.utils.pad_sequences pads lists of token ids."
             )
         sequences = _sequences_of(given, is_list, dtype, name)
         columns = categorical_columns(categorical_features, sequences.n_features, name)
@@ -234,8 +241,9 @@ def _float_dtype(arrays):
 def _read_table(estimator, given, dtype, has_tokens, *, reset):
     """Return 2-D input as an array, checked by scikit-learn, which sets or compares names and number of features."""
     name = type(estimator).__name__
-    given = as_numeric(given, name, words=("sample", "time step"))
-    if n_dimensions(given) == 1:
+    is_row = n_dimensions(given) == 1
+    given = as_numeric(given, name, words=("sample", "time step"), for_text=_FOR_TEXTS if has_tokens or is_row else "")
+    if is_row:
         _raise_one_dimensional(given, name)
     # Floats keep their dtype, for errors; integers get that of computation; objects and text may hold any number.
     is_integer = getattr(getattr(given, "dtype", None), "kind", None) in ("b", "i", "u")

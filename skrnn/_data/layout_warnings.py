@@ -13,6 +13,7 @@ from skrnn._data.quantity_columns import columns_of_different_quantities
 from skrnn._data.sequences import Sequences
 from skrnn._data.swapped_axes import are_time_steps
 
+_MANY_LENGTHS, _MANY_TOKENS = 3, 20  # of rows of token ids, and of a vocabulary
 _MANY_FEATURES = 8  # of samples with a single time step
 
 
@@ -61,6 +62,36 @@ def why_rows_are_time_steps(table, given):
         f"the columns of X seem to be different quantities: the mean absolute value of {small!r} is {small_size:.3g}, "
         f"and that of {large!r} is {large_size:.3g}. If they are time steps of one quantity, pass X.to_numpy()"
     )
+
+
+def warn_of_padded_ids(data, schema, name):
+    """Warn of token ids that are read as quantities.
+
+    Parameters
+    ----------
+    data : Input
+    schema : InputSchema
+    name : str
+        Name of the estimator.
+    """
+    if not schema.has_tokens and data.table is not None and _are_padded_ids(data.given):
+        warn(
+            f"{name} reads the integers of X as quantities. They look like token ids, padded with 0: if they are, set "
+            "embedding_dim, for example to 32." + see("layouts", "token-ids")
+        )
+
+
+def _are_padded_ids(X):
+    """Return True for 2-D integers of which only the first or the last ones of rows are 0, in rows of many lengths."""
+    if getattr(X, "ndim", None) != 2 or getattr(getattr(X, "dtype", None), "kind", "f") not in "iu":
+        return False
+    X = np.asarray(X)
+    lengths = np.count_nonzero(X, axis=1)
+    if len(np.unique(lengths)) < _MANY_LENGTHS or X.min() < 0 or X.max() < _MANY_TOKENS:
+        return False
+    is_token = X != 0
+    ends = np.arange(X.shape[1]) < lengths[:, None]
+    return bool((is_token == ends).all() or (is_token == ends[:, ::-1]).all())
 
 
 def _warn_of_inner_padding(ids, name):

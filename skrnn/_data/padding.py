@@ -8,6 +8,12 @@ import numpy as np
 
 from skrnn._common.guide import see
 
+_FOR_SWAPPED_AXES = (
+    " Here, features are NaN at all time steps of a sample, as padded time steps are if samples have shape "
+    "(n_features, n_timesteps): in that case, transpose each, X.transpose(0, 2, 1) for an array."
+    + see("layouts", "axes-in-another-order")
+)
+
 
 def without_padding(sequences, rows, dtype, name):
     """Return sequences of valid time steps only, or raise for NaN elsewhere and for infinity.
@@ -42,9 +48,19 @@ def without_padding(sequences, rows, dtype, name):
             f"Input X contains {describe_non_finite(rows[row, feature], dtype)}, first at sample {sample}, time step "
             f"{time_step}, feature {feature}; {name} takes finite numbers. Padded time steps, whose features are all "
             "NaN, are supported before the first and after the last valid time step of a sequence."
-            + see("layouts", "padded-time-steps")
+            + (_FOR_SWAPPED_AXES if _are_padded_features(sequences, rows) else see("layouts", "padded-time-steps"))
         )
     return _trimmed(sequences, is_padding, name) if is_padding.any() else sequences
+
+
+def _are_padded_features(sequences, rows):
+    """Return True if NaN are at the ends of the features of 3-D input, as if their axis was that of time."""
+    n_samples, n_timesteps = len(sequences), sequences.n_timesteps
+    if len(rows) != n_samples * n_timesteps or (sequences.starts != n_timesteps * np.arange(n_samples)).any():
+        return False  # not an array of separate sequences
+    X = rows.reshape(n_samples, n_timesteps, -1)
+    is_missing = np.isnan(X)
+    return not np.isinf(X).any() and bool((is_missing.any(axis=1) == is_missing.all(axis=1)).all())
 
 
 def rows_in_use(sequences):

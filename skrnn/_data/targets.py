@@ -139,13 +139,17 @@ def weights_of_steps(sample_weight, valid):
     return np.broadcast_to(np.asarray(sample_weight)[:, None], valid.shape)[valid]
 
 
-def check_target_shape(y, sequences, per_step, name):
-    """Raise if ``y`` does not have a target for every sample, or for every time step."""
-    n_samples, n_timesteps = len(sequences), sequences.n_timesteps
+def check_target_shape(y, data, per_step, name):
+    """Raise if ``y`` does not have a target for every sample of the `Input`, or for every time step."""
+    n_samples, n_timesteps = len(data), data.sequences.n_timesteps
     if len(y) != n_samples:
+        series = getattr(getattr(data.given, "index", None), "levels", None)
+        remedy = ""
+        if series is not None and data.given.index.get_level_values(0).nunique() == len(y):
+            remedy = " If the first index level names the sequences, pass [rows for _, rows in X.groupby(level=0)]."
         raise ValueError(
             f"X has {n_samples} samples, but y has {len(y)}: inconsistent numbers of samples. {name} requires one "
-            "target per sequence."
+            f"target per sequence.{remedy}"
         )
     if per_step and (y.ndim not in (2, 3) or y.shape[1] != n_timesteps):
         raise ValueError(

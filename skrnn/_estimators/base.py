@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
 from skrnn._data.input_schema import learn_schema
-from skrnn._data.layout_warnings import warn_of_layout
+from skrnn._data.layout_warnings import warn_of_layout, warn_of_padded_ids
 from skrnn._data.targets import make_targets, valid_in_layout
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.loss_targets import REAL_NUMBERS, check_loss, check_missing_targets
@@ -23,7 +23,7 @@ from skrnn._estimators.validation_data import (
     given_validation_data,
     naming_validation_data,
     split_dataset,
-    without_validation_data,
+    without_arguments_of_keras,
 )
 from skrnn._estimators.weights import (
     check_totals,
@@ -49,7 +49,7 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
     n_outputs_: int
     members_: list[Any]
 
-    @without_validation_data
+    @without_arguments_of_keras
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self: Estimator,
@@ -106,8 +106,9 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
             columns of different quantities, according to names without numbers and scales that differ by a factor of
             1000: it was probably meant for a `SequenceWindower`. If `X` is 3-D with one time step and eight or more
             features that look like time steps: its axes are probably swapped. If token id 0, which is padding, occurs
-            between other ids. If the validation loss of the first epoch exceeds 100 times the training loss of the same
-            weights: the validation data are probably on a different scale.
+            between other ids, or if ``embedding_dim`` is None and `X` looks like padded token ids. If the validation
+            loss of the first epoch exceeds 100 times the training loss of the same weights: the validation data are
+            probably on a different scale.
             If ``early_stopping=True`` with fewer than 20 validation samples, or fewer than 2 of a class.
             If `y` of a classifier with ``loss="auto"`` has 20 or more rows of indicators with exactly one 1 each: they
             are treated as labels that are independent of each other, but are probably one-hot encoded classes. For
@@ -178,6 +179,7 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
             categorical_features=self.categorical_features,
         )
         warn_of_layout(data, self._schema, name)
+        warn_of_padded_ids(data, self._schema, name)
         per_step = bool(self.return_sequences)
         check_first_data(self, data.sequences, partial)
         self._targets, y = self._targets_class.learn(

@@ -13,6 +13,7 @@ from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
 from skrnn._engine.routing import routed_to
 from skrnn._engine.training_plan import number_of_batches
+from skrnn._estimators.target_scale import FOR_TARGETS
 from skrnn._estimators.training_plan import AUTO_STEPS, MAX_AUTO_EPOCHS
 
 _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
@@ -21,6 +22,7 @@ _LONG = 100  # time steps, over which the state of a cell is hard to train
 _FEW_STEPS = 1000
 _LARGEST_STD, _LARGEST_MEAN = 100.0, 10.0  # of features that a network learns from; the mean in standard deviations
 _SAMPLES_FOR_SCALE = 1000
+_LARGEST_TARGET_STD, _LARGEST_TARGET_MEAN = 10.0, 3.0  # of outputs; the mean in standard deviations
 _NOTHING_TO_LEARN = 1e-3  # loss of the best constant, relative to that of the first epoch
 _LAST_EPOCHS, _STILL_FALLS = 0.1, 0.01  # fraction of epochs, and by which fraction of the first loss it falls in these
 
@@ -46,7 +48,9 @@ def warn_of_convergence(plan, training, state, record):
     # The scale of y adds a constant to a log-likelihood, of which 1% means nothing: 1% less variance is this much less.
     is_likelihood = isinstance(plan.loss, GaussianLoss)
     margin = 0.0 if constant is None else _MARGIN / 2 if is_likelihood else _MARGIN * abs(constant)
-    is_judged = constant is not None and not 0 <= constant <= _NOTHING_TO_LEARN * losses[0]
+    is_judged = constant is not None and (
+        not 0 <= constant <= _NOTHING_TO_LEARN * losses[0] or _unsuitable_target(plan, training) is not None
+    )
     if is_judged and min(losses) > constant - margin:
         loss = _loss_without_dropout(plan, training, state, min(losses))
         if loss > constant - margin:
@@ -118,11 +122,29 @@ def _unsuitable_scale(spec, sequences):
     return None
 
 
+def _unsuitable_target(plan, training):
+    """Return a description of the first output of `y` that is far from standardized, or None."""
+    if plan.spec.output_activation is not None or training.targets.are_inputs:
+        return None
+    y, _ = _as_float64(training.distinct_terms)
+    for output in range(y.shape[1]):
+        values = y[~np.isnan(y[:, output]), output]
+        mean, std = (values.mean(), values.std()) if len(values) else (0.0, 0.0)
+        if abs(mean) > _LARGEST_TARGET_MEAN * std > 0 or std > _LARGEST_TARGET_STD:
+            which = "y" if y.shape[1] == 1 else f"Output {output} of y"
+            return f"{which} has mean {mean:.3g} and standard deviation {std:.3g}"
+    return None
+
+
 def _nothing_learned(plan, training, n_steps, loss, constant):
     """Return the message for a network that is no better than a constant, with the remedy that fits."""
     longest = int(training.sequences.lengths.max())
     scale = _unsuitable_scale(plan.spec, training.sequences)
-    if scale is not None:
+    target = _unsuitable_target(plan, training)
+    if target is not None:
+        remedy = f"{target}, a scale that takes many epochs to reach: standardize it by {FOR_TARGETS}."
+        remedy += "" if scale is None else f" {scale}: standardize X as well."
+    elif scale is not None:
         remedy = f"{scale}, on which a network hardly learns: standardize X, for example with SequenceScaler."
     elif n_steps < _FEW_STEPS:
         remedy = f"It trained for {n_steps} gradient steps only: increase epochs, or lower batch_size."

@@ -24,7 +24,7 @@ def read_labels(y, data, per_step, name):
     y = _array_of_labels(y, "y", name)
     if per_step:
         y = np.asarray(y)
-        check_target_shape(y, data.sequences, True, name)
+        check_target_shape(y, data, True, name)
         if y.ndim != 2:
             raise ValueError(
                 f"{name} with return_sequences=True takes one label per time step, y of shape (n_samples, "
@@ -44,7 +44,7 @@ def read_labels(y, data, per_step, name):
             DataConversionWarning,
         )
         y = y[:, 0]
-    check_target_shape(y, data.sequences, False, name)
+    check_target_shape(y, data, False, name)
     return y
 
 

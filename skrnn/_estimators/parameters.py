@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skrnn._common.guide import see
 from skrnn._common.nearest import nearest
 from skrnn._engine.checkpoint import Checkpoint
 from skrnn._engine.optimizer_arguments import OPTIMIZERS
@@ -19,6 +20,7 @@ from skrnn._engine.routing import LEARNING_RATE, check_learning_rate, is_routed
 Estimator = TypeVar("Estimator", bound="ParametersMixin")
 
 _RATES = ("learning_rate", "learning_rate_init", "lr")  # of scikit-learn and skorch
+_NUMBERS_OF_LAYERS = ("encoder_n_layers", "n_layers", "n_rnn_layers", "num_layers")  # of torch, darts, neuralforecast
 _ARGUMENTS = {argument for arguments in OPTIMIZERS.values() for argument in arguments} - {"name"}
 
 
@@ -140,6 +142,10 @@ def _suggestion(name, names):
         return f" Did you mean {LEARNING_RATE!r}?"
     if name in _ARGUMENTS:
         return f" Did you mean {'optimizer__' + name!r}, an argument of the optimizer?"
+    if name in _NUMBERS_OF_LAYERS and "units" in names:
+        return " Did you mean 'units'? A tuple stacks layers, as in units=(32, 32)."
+    if name == "device":
+        return " Networks are trained on a GPU without a parameter." + see("speed", "gpu")
     return nearest(name, names)
 
 

@@ -125,7 +125,7 @@ def _read(y, data, per_step, dtype, name):
         y = targets_of_list(y, data.given, data.sequences.n_timesteps, name)
     y = as_numeric(y, name, parameter="y", words=())
     y = check_array(y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y")
-    check_target_shape(y, data.sequences, per_step, name)
+    check_target_shape(y, data, per_step, name)
     with np.errstate(over="ignore"):
         y = y.astype(dtype, copy=False)
     is_valid = np.ones(1, bool)

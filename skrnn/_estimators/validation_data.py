@@ -18,8 +18,8 @@ Fit = TypeVar("Fit", bound=Callable[..., Any])
 DEFAULT_FRACTION = 0.1  # with early stopping, where validation_split is None
 
 
-def without_validation_data(fit: Fit) -> Fit:
-    """Let ``fit`` name its own arguments in the error for Keras's ``validation_data``, which no Pipeline transforms."""
+def without_arguments_of_keras(fit: Fit) -> Fit:
+    """Let ``fit`` say where arguments of Keras's ``fit`` belong: validation data, and parameters of the estimator."""
 
     @functools.wraps(fit)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -29,6 +29,13 @@ def without_validation_data(fit: Fit) -> Fit:
                 "weights, sample_weight_val=...; a Pipeline transforms X_val if it has transform_input=['X_val']."
                 + see("searching", "custom-validation-data")
             )
+        for argument in kwargs:
+            if argument in self._get_param_names():
+                name = type(self).__name__
+                raise TypeError(
+                    f"{name}.fit has no argument {argument!r}, which is a parameter of the estimator: pass it to the "
+                    f"constructor, {name}({argument}=...), or to set_params."
+                )
         return fit(self, *args, **kwargs)
 
     same: Any = checked

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 _NAME = "SequenceForecaster"
 _INTEGERS = ("window", "output_steps", "differencing", "calibration_size")
+
+
+def with_covariates_and_series(fit: Fit) -> Fit:
+    """Let ``fit`` say what `X` and `y` are if one of them is not passed, as in ``fit(series)`` of other libraries."""
+
+    @functools.wraps(fit)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) < 2 and ("y" not in kwargs or not (args or "X" in kwargs)):
+            raise TypeError(
+                f"{_NAME}.fit requires covariates X and the values y of the series. If there are no covariates, call "
+                "fit(None, y)."
+            )
+        return fit(self, *args, **kwargs)
+
+    same: Any = checked
+    return same
 
 
 def check_no_booleans(forecaster):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ from skrnn._windows.row_warnings import (
 )
 
 _NAME = "SequenceForecaster"
+_FOR_CATEGORIES = (
+    " If column {column!r} contains categories, convert it to categorical dtype or set categorical_features."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +154,12 @@ def read_rows_to_predict(forecaster, X, schema, known):
         raise ValueError(
             "X=None does not define the number of steps to predict: call forecast(steps), or pass a DataFrame without "
             "columns."
+        )
+    if isinstance(X, Integral):
+        raise TypeError(
+            f"X must be array-like or a DataFrame for {_NAME}. Got {X} of type "
+            f"{type(X).__name__} instead. Without covariates, call forecast({X}); for intervals and samples, pass "
+            f"X=pd.DataFrame(index=forecast({X}).index)."
         )
     return _read_checked(forecaster, X, None, schema, known)
 
@@ -275,7 +285,7 @@ def _read_covariates(forecaster, given, groups, columns, reset):
         )
     if not reset:
         columns.check_order(features)
-    features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME)
+    features = as_numeric(columns.encoded(features, past_is_known=past_is_known), _NAME, for_text=_FOR_CATEGORIES)
     covariates = validate_data(forecaster, features, dtype=np.float64, ensure_all_finite=False, reset=reset)
     # Past covariates may have missing values, as the series may, but no infinite ones.
     checked = np.where(columns.is_past & np.isnan(covariates), 0.0, covariates) if columns.n_past else covariates

@@ -12,6 +12,7 @@ from skrnn._data.sequences import Sequences
 
 # Numeric dtypes that are kept; the first is the one that all others are converted to.
 ROW_DTYPES = [np.float64, np.float32]
+_FOR_TEXT = " Encode column {column!r}, for example with OneHotEncoder, or pass it as groups if it names the series."
 
 
 def split_rows(X, groups, max_gap, name):
@@ -40,7 +41,7 @@ def split_rows(X, groups, max_gap, name):
         If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
     """
     features, labels = split_labels(as_array_or_frame(X, "X", name), groups, max_gap)
-    return as_numeric(features, name), labels
+    return as_numeric(features, name, for_text=_FOR_TEXT), labels
 
 
 def first_label(X):

@@ -148,6 +148,93 @@ def test_padding_changes_nothing_wherever_it_stands():
     np.testing.assert_array_equal(model.predict([[2, 0, 3, 0, 4]]), model.predict([[2, 3, 4, 0, 0]]))
 
 
+# ---------------------------------------------------------------------- token ids without an embedding
+
+
+def padded_ids(seed=0):
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(1, 100, size=(N_SAMPLES, N_STEPS))
+    ids[np.arange(N_STEPS) >= rng.integers(2, N_STEPS + 1, size=(N_SAMPLES, 1))] = 0
+    return ids
+
+
+def test_token_ids_without_an_embedding():
+    ids = padded_ids()
+    message = "RecurrentRegressor reads the integers of X as quantities.* set embedding_dim"
+    for given in (ids, ids[:, ::-1].astype(np.int32)):
+        with pytest.warns(UserWarning, match=message) as caught:
+            model = tiny().fit(given, Y)
+        assert len(caught) == 1
+        model.predict(given)  # once, in fit
+    tiny(embedding_dim=2).fit(ids, Y)
+    with pytest.warns(UserWarning, match=message):
+        tiny().fit(pd.DataFrame(ids).to_numpy(), Y)
+
+
+def test_integers_that_are_no_token_ids():
+    ids = padded_ids()
+    inner = ids.copy()
+    inner[0, 0] = 0
+    negative = ids.copy()
+    negative[0, 0] = -1
+    for given in (inner, negative, ids.astype(float), np.minimum(ids, 19), np.maximum(ids, 1)):
+        tiny().fit(given, Y)
+
+
+# ---------------------------------------------------------------------- errors that tell what to do
+
+
+@pytest.mark.parametrize("texts", [["a film", "a plot"], np.array(["a film", "a plot"], dtype=object)], ids=type)
+def test_texts(texts):
+    with pytest.raises(ValueError, match=r"'a film' at sample 0\. Convert texts to token ids with SequenceTok"):
+        tiny().fit(texts, Y[:2])
+    with pytest.raises(ValueError, match=r"contains 'a' at sample 0, time step 0\. Convert texts to token ids"):
+        tiny(embedding_dim=2).fit([["a", "film"]] * 2, Y[:2])
+    with pytest.raises(ValueError, match=r"contains 'a' at sample 0, time step 0\.$"):  # no texts
+        tiny().fit([["a", "film"]] * 2, Y[:2])
+
+
+def test_a_single_sequence():
+    model = tiny().fit(ROWS.reshape(N_SAMPLES, 4, 2), Y)
+    with pytest.raises(ValueError, match=r"layout of the training data, a single sequence as X\[np\.newaxis\]\."):
+        model.predict(ROWS[0].reshape(4, 2))
+    with pytest.raises(ValueError, match=r"layout of the training data\. For"):
+        model.predict(ROWS)
+
+
+def test_sequences_in_one_frame():
+    frame = pd.concat({name: pd.DataFrame(ROWS[:3]) for name in "abcd"})
+    with pytest.raises(
+        ValueError, match=r"12 samples, but y has 4: .* pass \[rows for _, rows in X\.groupby\(level=0\)"
+    ):
+        tiny().fit(frame, Y[:4])
+    for given in (frame, frame.reset_index(drop=True)):
+        with pytest.raises(ValueError, match=r"12 samples, but y has 5: .* requires one target per sequence\.$"):
+            tiny().fit(given, Y[:5])
+    tiny().fit([rows for _, rows in frame.groupby(level=0)], Y[:4])
+
+
+def test_padding_along_the_features():
+    """As aeon and sktime pad sequences, whose last axis is time."""
+    X = np.random.default_rng(0).normal(size=(N_SAMPLES, 2, 9))
+    X[3, :, 5:] = np.nan
+    X[4, :, :2] = np.nan
+    with pytest.raises(
+        ValueError, match=r"sample 3, time step 0, feature 5; .* transpose each, X\.transpose\(0, 2, 1\)"
+    ):
+        tiny().fit(X, Y)
+    tiny().fit(X.transpose(0, 2, 1), Y)
+    for value, at in ((1.0, (3, 0, 5)), (np.inf, (0, 0, 0))):
+        invalid = X.copy()
+        invalid[at] = value
+        with pytest.raises(ValueError, match=r"of a sequence\. For details, .* padded-time-steps"):
+            tiny().fit(invalid, Y)
+    with pytest.raises(ValueError, match="transpose each"):
+        tiny().fit(list(X), Y)
+    with pytest.raises(ValueError, match=r"of a sequence\. For details, .* padded-time-steps"):
+        tiny().fit([X[3], X[0], X[1][:1]], Y[:3])  # lengths differ
+
+
 # ---------------------------------------------------------------------- whose line
 
 

@@ -366,7 +366,9 @@ def test_numbers_of_samples_and_features(sequences, y):
 
 def test_token_ids_are_no_list_of_sequences_and_never_negative():
     regressor = make("GRURegressor", embedding_dim=3)
-    with pytest.raises(ValueError, match=r"takes token ids of shape.*sequences padded with 0. Got a list of seq"):
+    with pytest.raises(
+        ValueError, match=r"takes token ids of shape.*padded with 0. Got a list of seq.*pad_sequences pads"
+    ):
         regressor.fit([[1, 2, 3], [4, 5]], [0.0, 1.0])
     tokens = np.ones((100_000, 3), dtype=int)
     tokens[-1, 1] = -4

@@ -127,6 +127,24 @@ def test_sequences_that_are_not_standardized(column):
         GRURegressor(4, epochs=20, random_state=0, optimizer__learning_rate=1e-9).fit(X, y)
 
 
+def test_targets_that_are_not_standardized():
+    X, y = noise()
+    net = GRURegressor(4, epochs=20, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"y has mean 49\.9 and .* 1\.05, a scale .*: standardize it"):
+        net.fit(X, y + 50)
+    with pytest.warns(ConvergenceWarning, match=r"standardize it .* X has mean -22\.4 and .*: standardize X as well"):
+        net.fit(1000 * X, y + 50)
+    outputs = np.column_stack([y, np.full(60, 7.0), y + 30])
+    outputs[0, 2] = np.nan
+    with pytest.warns(ConvergenceWarning, match=r"Output 2 of y has mean 29\.9 and standard deviation 1\.04, a scale"):
+        net.set_params(loss="mae").fit(X, outputs)
+    net.set_params(optimizer__learning_rate=1e-9)
+    with pytest.warns(ConvergenceWarning, match=r"y has mean -1\.79 and standard deviation 21, a scale that"):
+        net.fit(X, 20 * y)
+    with pytest.warns(ConvergenceWarning, match="only: increase epochs"):
+        net.fit(X, 9 * y)
+
+
 def test_nothing_to_learn():
     """Nearly all weight is on one class: the loss of the best constant is nearly 0, which no network undercuts."""
     X, _ = noise()

@@ -104,6 +104,29 @@ def test_a_misspelt_name_in_set_params(name):
     assert estimator.epochs == 3  # nothing was set
 
 
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_names_of_other_libraries(name):
+    names = {"hidden_size": "units", "hidden_dim": "units", "n_iter_no_change": "patience", "seed": "random_state"}
+    for given, meant in names.items():
+        with pytest.raises(TypeError, match=f"unknown parameter '{given}'. Did you mean '{meant}'\\?$"):
+            getattr(skrnn, name)(**{given: 1})
+    with pytest.raises(TypeError, match=r"'num_layers'\. Did you mean 'units'\? A tuple stacks layers"):
+        getattr(skrnn, name)(num_layers=2)
+    with pytest.raises(TypeError, match=r"'device'\. Networks are trained on a GPU without .* speed gpu"):
+        getattr(skrnn, name)(device="cuda")
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("argument", ["epochs", "batch_size", "callbacks"])
+def test_parameters_that_are_passed_to_fit(name, argument, X, y):
+    y = y if name.endswith("Regressor") else y > 0
+    message = rf"{name}\.fit has no argument '{argument}', which .* constructor, {name}\({argument}=\.\.\.\)"
+    with pytest.raises(TypeError, match=message):
+        make(name).fit(X, y, **{argument: 1})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'initial_epoch'"):
+        make(name).fit(X, y, initial_epoch=1)
+
+
 def test_parameters_of_some_estimators_only():
     with pytest.raises(TypeError, match="'cell'"):
         skrnn.GRURegressor(cell="lstm")

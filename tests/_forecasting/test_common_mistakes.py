@@ -46,6 +46,31 @@ def test_one_dimensional_covariates(kind):
         forecaster().fit(X[["price"]], y).predict(column)
 
 
+def test_a_series_without_covariates():
+    _, y = data()
+    for call in (lambda: forecaster().fit(y), lambda: forecaster().fit(y=y), lambda: forecaster().fit(X=None)):
+        with pytest.raises(TypeError, match=r"fit requires covariates X and .* no covariates, call fit\(None, y\)"):
+            call()
+    fitted = forecaster().fit(X=None, y=y)
+    assert_allclose(forecaster().fit(None, y=y).forecast(3), fitted.forecast(3))
+    for steps in (3, np.int64(3)):
+        for method in (fitted.predict, fitted.sample):
+            with pytest.raises(TypeError, match=r"Got 3 .* call forecast\(3\).* X=pd\.DataFrame\(index=forecast"):
+                method(steps)
+    assert_allclose(fitted.predict(pd.DataFrame(index=fitted.forecast(3).index)), fitted.forecast(3))
+
+
+def test_categories_as_text():
+    X, y = data()
+    X["shop"] = ["north", "south"] * 30
+    with pytest.raises(ValueError, match=r"row 0, column 'shop'\. If column 'shop' contains categories, convert"):
+        forecaster().fit(X, y)
+    with pytest.raises(ValueError, match=r"row 0, column 2\. If column 2 contains categories, convert it to"):
+        forecaster().fit(X.to_numpy(), y)
+    forecaster().fit(X.astype({"shop": "category"}), y)
+    forecaster(categorical_features=["shop"]).fit(X, y)
+
+
 def test_x_and_y_swapped():
     X, y = data()
     with pytest.raises(ValueError, match="without covariates, pass X=None"):
