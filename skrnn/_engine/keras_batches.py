@@ -1,4 +1,4 @@
-"""Arrays that the stock Keras network takes: batches of sequences, targets and weights."""
+"""Batches of sequences, targets and weights as the stock Keras network takes them."""
 
 from __future__ import annotations
 
@@ -74,3 +74,18 @@ def keras_batch(
     weights[samples < 0] = 0
     inputs = keras_inputs(dataset.sequences, samples, tokens, n_timesteps, patch_size)
     return inputs, targets, weights.astype(dtype)
+
+
+def as_keras_dataset(batches: Any) -> Any:
+    """Return a ``PyDataset`` of batches, which may be evaluated many times."""
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return len(batches)
+
+        def __getitem__(self, index):
+            # TensorFlow 2.21 may compute in the memory of an array, and replace the value that marks padded time steps.
+            return tuple(array.copy() for array in batches[index])
+
+    return Batches()

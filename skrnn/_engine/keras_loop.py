@@ -1,23 +1,21 @@
-"""Training and prediction by ``keras.Model.fit`` and ``predict``, where native kernels cannot run."""
+"""Training by ``keras.Model.fit``, where native kernels cannot run."""
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
+from skrnn._engine.backend_layers import compute_by_backend
 from skrnn._engine.callbacks import callback_list_of_loop, has_batch_hooks
 from skrnn._engine.dataset import Dataset, batch_order, sample_order
 from skrnn._engine.fallback import has_gpu, n_replicas
-from skrnn._engine.keras_batches import keras_batch, keras_inputs
+from skrnn._engine.keras_batches import as_keras_dataset, keras_batch
 from skrnn._engine.keras_compile import jit_compile, training_variables
 from skrnn._engine.keras_loss import loss_per_row, weighted_sum
 from skrnn._engine.keras_mask import is_padded, train_without_mask
 from skrnn._engine.keras_metrics import built_metrics, metric_list
 from skrnn._engine.missing_targets import any_missing, compute_without_missing, loss_without_missing
-from skrnn._engine.network import assign, build_network, network_variables
+from skrnn._engine.network import assign, network_variables
 from skrnn._engine.trained_state import TrainedState
 from skrnn._engine.training_plan import TrainingPlan, number_of_batches
 from skrnn._engine.training_record import TrainingRecord
@@ -25,10 +23,7 @@ from skrnn._engine.unknown_codes import key_of_epoch, replace_codes
 from skrnn._engine.validation_scale import may_be_on_another_scale, warn_of_validation_scale
 
 _STEPS_PER_CALL = 16  # largest number of training steps that TensorFlow does on a GPU without returning to Python
-_SAMPLES_AT_ONCE = 2**13  # limits the memory of overlapping windows, which are copied
 _NUMBERS_AT_ONCE = 2**22  # of the inputs of several batches
-_PREDICTION_BATCHES = {"tensorflow": 32, "jax": 64, "torch": 256}  # where calls take long, batches are larger
-_STEPS_AT_ONCE = 2**18  # limits the memory of long sequences
 
 
 def fit_with_keras(
@@ -56,7 +51,7 @@ def fit_with_keras(
         _make_gradients_dense(model.optimizer)
     if not is_padded(dataset) and not is_padded(validation):
         train_without_mask(model)
-    _compute_by_fast_layers(model)
+    compute_by_backend(model)
 
     def current_state():
         weights, optimizer = network_variables(model), model.optimizer
@@ -184,21 +179,6 @@ def _batches_at_once(dataset, batch_size, n_devices):
     return int(max(_NUMBERS_AT_ONCE // size, 1))
 
 
-def as_keras_dataset(batches: Any) -> Any:
-    """Return a ``PyDataset`` of batches, which may be evaluated many times."""
-    import keras
-
-    class Batches(keras.utils.PyDataset):
-        def __len__(self):
-            return len(batches)
-
-        def __getitem__(self, index):
-            # TensorFlow 2.21 may compute in the memory of an array, and replace the value that marks padded time steps.
-            return tuple(array.copy() for array in batches[index])
-
-    return Batches()
-
-
 def _steps_per_call(n_batches, callbacks):
     """Return the number of training steps per call of TensorFlow's function, a divisor of that of an epoch."""
     if not has_gpu() or n_replicas() > 1 or has_batch_hooks(callbacks):
@@ -244,16 +224,6 @@ def _compile_weighted_loss(model, dtype, metrics, mean_weight, has_missing, step
         del model._compile_config
 
 
-def _compute_by_fast_layers(model):
-    """Let the fast recurrent layers of the backend compute a network where Keras does not use them."""
-    import keras
-
-    if keras.backend.backend() == "torch":
-        from skrnn._engine.torch.keras_layers import compute_by_torch
-
-        compute_by_torch(model)
-
-
 def _make_gradients_dense(optimizer):
     """Let an optimizer sum the gradients of equal codes of a batch before it squares or clips them.
 
@@ -272,64 +242,3 @@ def _make_gradients_dense(optimizer):
         return apply([g if g is None else tf.convert_to_tensor(g) for g in gradients], variables)
 
     optimizer.apply = apply_dense
-
-
-def predict_with_keras(spec: Any, weights: Any, sequences: Any, mask_layer: str | None) -> Any:
-    """Return outputs of a trained network, whose mask is left out for sequences without padded time steps."""
-    tokens = spec.embedding is not None
-    is_full = sequences.lengths == sequences.n_timesteps
-    if tokens and sequences.n_timesteps % spec.patch_size:
-        is_full[:] = False  # the first patch of token ids begins with padding
-    chosen = [(None, np.flatnonzero(is_full)), (mask_layer, np.flatnonzero(~is_full))]
-    parts, order = [], []
-    for mask, indices in chosen:
-        for part in np.split(indices, np.arange(_SAMPLES_AT_ONCE, len(indices), _SAMPLES_AT_ONCE)):
-            if len(part):
-                inputs = keras_inputs(sequences.take(part), np.arange(len(part)), tokens, patch_size=spec.patch_size)
-                parts.append(_predictor(spec, mask).predict(weights, inputs))
-                order.append(part)
-    return np.concatenate(parts)[np.argsort(np.concatenate(order))]
-
-
-@lru_cache(maxsize=16)
-def _predictor(spec, mask_layer):
-    return _Predictor(spec, mask_layer)
-
-
-class _Predictor:
-    """Stock model that is shared by the fits of an architecture, and gets their weights for each prediction."""
-
-    def __init__(self, spec, mask_layer):
-        self._model = build_network(spec, None, mask=mask_layer)
-        _compute_by_fast_layers(self._model)
-        self._shares_batches = _shares_batches()  # a model keeps the strategy in whose scope it was built
-        self._lock = threading.Lock()
-
-    def predict(self, weights, inputs):
-        """Return the outputs for an input array."""
-        size = _prediction_batch(inputs.shape[1])
-        full = np.concatenate([inputs, np.repeat(inputs[:1], -len(inputs) % size, axis=0)])
-        # Keras would first cast an array as a whole to its global dtype.
-        batches = full.reshape(-1, size, *full.shape[1:])
-        with self._lock:
-            assign(network_variables(self._model), weights)
-            if self._shares_batches or _shares_batches():
-                outputs = self._model.predict(as_keras_dataset([(batch,) for batch in batches]), verbose=0)
-            else:  # without a data pipeline, which takes longer than small batches
-                outputs = np.concatenate([self._model.predict_on_batch(batch) for batch in batches])
-        return outputs[: len(inputs)]
-
-
-def _prediction_batch(n_timesteps):
-    """Return the number of samples per batch, which depends on nothing else because rounding depends on it."""
-    import keras
-
-    smallest = min(_PREDICTION_BATCHES.values())
-    return max(smallest, min(_PREDICTION_BATCHES[keras.backend.backend()], _STEPS_AT_ONCE // n_timesteps))
-
-
-def _shares_batches():
-    """Return whether several devices share each batch."""
-    import keras
-
-    return n_replicas() > 1 or keras.distribution.distribution() is not None

@@ -8,7 +8,7 @@ from typing import Any
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.keras_dtype_policy import default_dtype_policy
-from skrnn._engine.keras_loop import predict_with_keras
+from skrnn._engine.keras_prediction import predict_with_keras
 from skrnn._engine.native_pass import outputs_of
 from skrnn._engine.network import assign, build_network, network_variables
 from skrnn._engine.torch.device import prediction_device

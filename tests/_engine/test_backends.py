@@ -11,7 +11,8 @@ from conftest import data, make, with_padded_steps
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import GRURegressor
-from skrnn._engine.keras_loop import _predictor, as_keras_dataset
+from skrnn._engine.keras_batches import as_keras_dataset
+from skrnn._engine.keras_prediction import _predictor
 
 # Fits and predicts by both engines, where any import of TensorFlow fails, and counts how often the layer is called.
 WITHOUT_TENSORFLOW = """
