@@ -59,8 +59,9 @@ def why_rows_are_time_steps(table, given):
         return None
     (small, small_size), (large, large_size) = quantities
     return (
-        f"the columns of X seem to be different quantities: the mean absolute value of {small!r} is {small_size:.3g}, "
-        f"and that of {large!r} is {large_size:.3g}. If they are time steps of one quantity, pass X.to_numpy()"
+        "the columns of X seem to be different quantities: the mean absolute value of nonzero numbers is "
+        f"{small_size:.3g} in {small!r}, and {large_size:.3g} in {large!r}. If they are time steps of one quantity, "
+        "pass X.to_numpy()"
     )
 
 

@@ -26,6 +26,11 @@ def test_names_and_scales_of_quantities():
     assert found(-MARKET)[0][0] == "open"
 
 
+def test_names_that_contain_those_of_time_steps():
+    for name in ("next_close", "may_rain", "stone", "winter_rate"):
+        assert found(MARKET.rename(columns={"open": name}))[0][0] == name
+
+
 def growth(names):
     """A quantity that grows by orders of magnitude, with these names of time steps."""
     return pd.DataFrame(RNG.uniform(1, 2, (N_ROWS, len(names))) * 10.0 ** np.arange(len(names)), columns=names)
@@ -47,7 +52,12 @@ def growth(names):
         growth(MONTHS),
         growth(["monday", "Tuesday", "wed", "thurs", "fri"]),
         growth(["yesterday", "today", "tomorrow", "lag a", "last step"]),
-        pd.DataFrame(RNG.uniform(1, 900, (N_ROWS, 3)), columns=["before", "during", "after"]),
+        growth(["before", "during", "after", "post", "future"]),
+        growth(["first", "second", "Third", "T minus one", "step_two"]),
+        growth(["night", "morning", "noon", "evening", "midnight"]),
+        growth(["winter", "spring", "summer", "autumn", "fall"]),
+        pd.DataFrame(RNG.uniform(1, 900, (N_ROWS, 3)), columns=["low", "middle", "high"]),
+        pd.DataFrame({"rare": np.eye(2000)[3], "common": 1.0}),  # events of a size, but not of a frequency
     ],
     ids=lambda frame: ",".join(map(str, getattr(frame, "columns", ["array"]))),
 )
@@ -59,7 +69,8 @@ def test_estimators_warn_once_of_fitted_frames():
     y = np.arange(N_ROWS) / N_ROWS
     message = (
         r"reads each row of 2-D input as a separate sequence, but the columns of X seem to be different quantities: "
-        r"the mean absolute value of 'open' is 10.*, and that of 'volume' is .*e\+05. If they .* pass X.to_numpy\(\)\. "
+        r"the mean absolute value of nonzero numbers is 10.* in 'open', and 1.98e\+05 in 'volume'. If they are "
+        r"time steps of one quantity, pass X.to_numpy\(\)\. "
     )
     with pytest.warns(UserWarning, match=message + "To predict .* put a SequenceWindower before it") as caught:
         regressor = make("GRURegressor", epochs=1).fit(MARKET, y)
