@@ -66,7 +66,7 @@ def why_rows_are_time_steps(table, given):
 
 
 def warn_of_padded_ids(data, schema, name):
-    """Warn of token ids that are read as quantities.
+    """Warn of integers padded with 0, which are read as quantities: token ids, or sequences of different lengths.
 
     Parameters
     ----------
@@ -77,8 +77,9 @@ def warn_of_padded_ids(data, schema, name):
     """
     if not schema.has_tokens and data.table is not None and _are_padded_ids(data.given):
         warn(
-            f"{name} reads the integers of X as quantities. They look like token ids, padded with 0: if they are, set "
-            "embedding_dim, for example to 32." + see("layouts", "token-ids")
+            f"{name} reads the integers of X as quantities, but they look like sequences padded with 0. For token ids, "
+            "set embedding_dim, for example to 32; for quantities, pad with NaN in 3-D input, which is masked; if 0 is "
+            "a value like any other, pass X.astype(float)." + see("layouts", "token-ids")
         )
 
 

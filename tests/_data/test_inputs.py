@@ -160,7 +160,7 @@ def padded_ids(seed=0):
 
 def test_token_ids_without_an_embedding():
     ids = padded_ids()
-    message = "RecurrentRegressor reads the integers of X as quantities.* set embedding_dim"
+    message = r"RecurrentRegressor reads the integers of X as quantities.* set embedding_dim.* pass X.astype\(float\)"
     for given in (ids, ids[:, ::-1].astype(np.int32)):
         with pytest.warns(UserWarning, match=message) as caught:
             model = tiny().fit(given, Y)
