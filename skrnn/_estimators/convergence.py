@@ -13,7 +13,7 @@ from skrnn._engine.distribution_losses import GaussianLoss
 from skrnn._engine.prediction import predict
 from skrnn._engine.routing import routed_to
 from skrnn._engine.training_plan import number_of_batches
-from skrnn._estimators.target_scale import FOR_TARGETS
+from skrnn._estimators.target_scale import TARGET_SCALERS
 from skrnn._estimators.training_plan import AUTO_STEPS, MAX_AUTO_EPOCHS
 
 _MIN_STEPS, _MIN_EPOCHS = 20, 10  # of fits that are expected to have learned something
@@ -142,7 +142,7 @@ def _nothing_learned(plan, training, n_steps, loss, constant):
     scale = _unsuitable_scale(plan.spec, training.sequences)
     target = _unsuitable_target(plan, training)
     if target is not None:
-        remedy = f"{target}, a scale that takes many epochs to reach: standardize it by {FOR_TARGETS}."
+        remedy = f"{target}, a scale that takes many epochs to reach: standardize it by {TARGET_SCALERS}."
         remedy += "" if scale is None else f" {scale}: standardize X as well."
     elif scale is not None:
         remedy = f"{scale}, on which a network hardly learns: standardize X, for example with SequenceScaler."

@@ -9,7 +9,7 @@ from skrnn._common.warnings import warn
 from skrnn._engine.loss_targets import SCALE_FREE, loss_name
 from skrnn.exceptions import UnscaledTargetWarning
 
-FOR_TARGETS = (
+TARGET_SCALERS = (
     "TransformedTargetRegressor(..., transformer=StandardScaler()), or the target_transformer of SequenceForecaster"
 )
 _MIN_ROWS = 20
@@ -27,7 +27,7 @@ def warn_of_unscaled_target(y, loss, name):
     if found is not None:
         at, mean, std = found
         which = "y" if columns.shape[1] == 1 else f"Output {at} of y"
-        _warn(which, mean, std, name, f"{FOR_TARGETS}.{see('faq', 'how-do-i-scale-the-target')}")
+        _warn(which, mean, std, name, f"{TARGET_SCALERS}.{see('faq', 'how-do-i-scale-the-target')}")
 
 
 def warn_of_unscaled_features(rows, loss, name):

@@ -10,15 +10,14 @@ from typing import Any
 import keras
 import torch
 
-from skrnn._engine.torch.steps import reversed_steps
+from skrnn._engine.torch.steps import reversed_steps, steps_at
+from skrnn._engine.torch.weights import GATES
 
 _KERNELS: dict[type, Any] = {
     keras.layers.GRU: torch.gru,
     keras.layers.LSTM: torch.lstm,
     keras.layers.SimpleRNN: torch.rnn_tanh,
 }
-# Position of each gate of torch's GRU (reset, update, candidate) among those of Keras (update, reset, candidate).
-_GRU_ORDER = (1, 0, 2)
 
 
 def compute_by_torch(network: Any) -> None:
@@ -46,14 +45,15 @@ def _recurrent_layers(network):
 def _has_kernel(layer):
     """Return whether a kernel of torch computes what a layer does."""
     cell = layer.cell
-    is_plain = not (layer.stateful or layer.return_state or layer.unroll or cell.dropout or cell.recurrent_dropout)
-    activations = [cell.activation]
-    if type(layer) is not keras.layers.SimpleRNN:
-        is_plain = is_plain and cell.recurrent_activation is keras.activations.sigmoid
-    if type(layer) is keras.layers.GRU:
-        is_plain = is_plain and cell.reset_after
-    is_float = cell.compute_dtype in ("float32", "float64")
-    return is_plain and cell.use_bias and activations == [keras.activations.tanh] and is_float
+    if layer.stateful or layer.return_state or layer.unroll or cell.dropout or cell.recurrent_dropout:
+        return False
+    if not cell.use_bias or cell.activation is not keras.activations.tanh:
+        return False
+    if type(layer) is not keras.layers.SimpleRNN and cell.recurrent_activation is not keras.activations.sigmoid:
+        return False
+    if type(layer) is keras.layers.GRU and not cell.reset_after:
+        return False
+    return cell.compute_dtype in ("float32", "float64")
 
 
 def _loop(layer, by_keras):
@@ -97,7 +97,7 @@ def _parameters(layer):
     )
     if type(layer) is keras.layers.GRU:
         kernel, recurrent, bias = (
-            torch.cat([weight.chunk(3, dim=-1)[gate] for gate in _GRU_ORDER], dim=-1)
+            torch.cat([weight.chunk(3, dim=-1)[gate] for gate in GATES["gru"]], dim=-1)
             for weight in (kernel, recurrent, bias)
         )
         biases = [bias[0], bias[1]]
@@ -116,20 +116,19 @@ def _as_keras(outputs, lengths, layer):
     if lengths is None:
         return outputs.transpose(0, 1), outputs[-1]
     if not layer.return_sequences:
-        last = _taken(outputs, (lengths - 1)[None])[0]
+        last = _outputs_at(outputs, (lengths - 1)[None])[0]
         return last[:, None], last
-    step = torch.arange(n_timesteps, device=outputs.device)[:, None]
+    time_steps = torch.arange(n_timesteps, device=outputs.device)[:, None]
     if layer.go_backwards:
-        source = step - (n_timesteps - lengths)
+        positions = time_steps - (n_timesteps - lengths)
     elif layer.zero_output_for_mask:
-        source = torch.where(step < lengths, step, -1)
+        positions = torch.where(time_steps < lengths, time_steps, -1)
     else:
-        source = torch.minimum(step, lengths - 1)
-    outputs = _taken(outputs, source)
+        positions = torch.minimum(time_steps, lengths - 1)
+    outputs = _outputs_at(outputs, positions)
     return outputs.transpose(0, 1), outputs[-1]
 
 
-def _taken(outputs, source):
-    """Return the outputs at given time steps of each sequence, (n, n_samples, units), or zeros before the first."""
-    index = source.clamp(min=0)[..., None].expand(-1, -1, outputs.shape[2])
-    return outputs.gather(0, index).masked_fill((source < 0)[..., None], 0)
+def _outputs_at(outputs, positions):
+    """Return the outputs at time steps of each sequence, (n, n_samples, units), zeros at negative ones."""
+    return steps_at(outputs, positions.clamp(min=0)).masked_fill((positions < 0)[..., None], 0)

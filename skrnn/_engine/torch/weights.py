@@ -13,8 +13,8 @@ from skrnn._engine.network import NetworkSpec
 
 # For each gate of torch's cells, its position in Keras's. GRU: reset, update, candidate in torch, but update, reset,
 # candidate in Keras; LSTM: input, forget, candidate, output in both.
-_GATES = {"gru": (1, 0, 2), "lstm": (0, 1, 2, 3), "rnn": (0,)}
-CELLS = tuple(_GATES)
+GATES = {"gru": (1, 0, 2), "lstm": (0, 1, 2, 3), "rnn": (0,)}
+CELLS = tuple(GATES)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class WeightLayout:
             self._parameters.append(_Parameter(variable))
             variable += 1
         for depth, units in enumerate(spec.recurrent_units):
-            columns = np.concatenate([gate * units + np.arange(units) for gate in _GATES[spec.cell]])
+            columns = np.concatenate([gate * units + np.arange(units) for gate in GATES[spec.cell]])
             for _ in range(1 + spec.bidirectional):
                 self._parameters += [
                     _Parameter(variable, columns, transposed=True),
