@@ -3,6 +3,7 @@
 import contextlib
 import logging
 
+import numpy as np
 import pytest
 from conftest import make
 from numpy.testing import assert_allclose
@@ -57,6 +58,20 @@ def fit_with(engine, name, X, y, sample_weight=None, **params):
         estimator = make(name, **params).fit(X, y, sample_weight=sample_weight)
         estimator.outputs = estimator.predict_proba(X) if hasattr(estimator, "classes_") else estimator.predict(X)
     return estimator
+
+
+def fit_both(*args, **params):
+    """Fit an estimator natively and with torch."""
+    return [fit_with(engine, *args, **params) for engine in ("native", "torch")]
+
+
+def sequences_of_many_lengths():
+    """Forty sequences of three features, padded at either end."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(40, 11, 3))
+    X[np.arange(11) >= rng.integers(1, 12, size=(40, 1))] = np.nan
+    X[3] = np.roll(X[3], 2, axis=0)
+    return X
 
 
 def assert_same(fits, rtol, atol):

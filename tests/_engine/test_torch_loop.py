@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from children import run_code
 from conftest import RAW, make, weights_of
-from engines import assert_same, fit_with, one_thread_of_torch
+from engines import assert_same, fit_both, fit_with, one_thread_of_torch, sequences_of_many_lengths
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import spec_of
 
@@ -32,18 +32,8 @@ def one_thread():
 
 
 @pytest.fixture
-def fit():
-    return fit_with
-
-
-@pytest.fixture
-def X_long(X):
-    """Sequences of many lengths, padded at either end."""
-    X = np.random.default_rng(1).normal(size=(len(X), 9, X.shape[2]))
-    for sample, length in enumerate(np.random.default_rng(2).integers(1, 10, size=len(X))):
-        X[sample, length:] = np.nan
-    X[3] = np.roll(X[3], 2, axis=0)
-    return X
+def X_long():
+    return sequences_of_many_lengths()
 
 
 # ---------------------------------------------------------------------- the same as by kernels
@@ -61,19 +51,19 @@ NETWORKS = {
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["whole", "padded"])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_networks(network, ragged, X, X_long, y, fit):
+def test_networks(network, ragged, X, X_long, y):
     params = {"cell": "gru", "batch_size": 16, "dtype": "float64", "metrics": ["mae"], **NETWORKS[network]}
     X = X_long if ragged else X
     y = np.random.default_rng(3).normal(size=X.shape[:2]) if params.get("return_sequences") else y
     weights = np.linspace(0.5, 3, len(X))
-    fits = [fit(engine, "RecurrentRegressor", X, y, weights, **params) for engine in ("native", "torch")]
+    fits = fit_both("RecurrentRegressor", X, y, weights, **params)
     assert_same(fits, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
-def test_float32(cell, X_long, y, fit):
+def test_float32(cell, X_long, y):
     params = {"cell": cell, "units": (8, 6), "batch_size": 12}
-    assert_same([fit(engine, "RecurrentRegressor", X_long, y, **params) for engine in ("native", "torch")], 1e-4, 1e-6)
+    assert_same(fit_both("RecurrentRegressor", X_long, y, **params), 1e-4, 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +80,13 @@ def test_float32(cell, X_long, y, fit):
     }.items(),
 )
 @pytest.mark.parametrize("missing", [False, True], ids=["whole", "missing"])
-def test_losses_of_regressors(loss, params, missing, X, fit):
+def test_losses_of_regressors(loss, params, missing, X):
     y = np.abs(np.stack([X[:, -1, 0], X[:, -2, 1]], axis=1)) + 0.1
     if missing:
         y[::3, 0] = np.nan
         y[5] = np.nan
     params = {"loss": loss, "dtype": "float64", "batch_size": 16, **params}
-    assert_same([fit(engine, "GRURegressor", X, y, **params) for engine in ("native", "torch")], 1e-8, 1e-9)
+    assert_same(fit_both("GRURegressor", X, y, **params), 1e-8, 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +100,12 @@ def test_losses_of_regressors(loss, params, missing, X, fit):
         ("several", {}),
     ],
 )
-def test_losses_of_classifiers(target, params, X, X_masked, labels, binary_labels, fit):
+def test_losses_of_classifiers(target, params, X, X_masked, labels, binary_labels):
     y = {"binary": binary_labels, "three": labels, "several": (X[:, -1] > 0).astype(int)}[target]
     if params.get("return_sequences"):
         y = np.where(X[..., 0] > 0, "up", "down")
     params = {"dtype": "float64", "batch_size": 16, **params}
-    fits = [fit(engine, "LSTMClassifier", X_masked, y, **params) for engine in ("native", "torch")]
+    fits = fit_both("LSTMClassifier", X_masked, y, **params)
     assert_same(fits, rtol=1e-8, atol=1e-9)
     assert_array_equal(fits[1].predict(X_masked), fits[0].predict(X_masked))
 
@@ -143,44 +133,42 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("case", OPTIMIZERS)
-def test_optimizers(case, X, y, fit):
+def test_optimizers(case, X, y):
     params = {f"optimizer__{key}": value for key, value in OPTIMIZERS[case].items()}
     params = {"optimizer": case.split("-")[0], "dtype": "float64", "batch_size": 12, **params}
-    assert_same([fit(engine, "GRURegressor", X, y, **params) for engine in ("native", "torch")], 1e-8, 1e-9)
+    assert_same(fit_both("GRURegressor", X, y, **params), 1e-8, 1e-9)
 
 
-def test_unshuffled_batches_and_windows_of_a_series(fit):
+def test_unshuffled_batches_and_windows_of_a_series():
     rows = np.cumsum(np.random.default_rng(0).normal(size=(60, 2)), axis=0) / 5
     windows = skrnn.sliding_windows(rows, 7, dilation=2)[15:]
     y = rows[15:, 0]
     params = {"shuffle": False, "batch_size": 10, "dtype": "float64"}
-    assert_same([fit(engine, "GRURegressor", windows, y, **params) for engine in ("native", "torch")], 1e-9, 1e-10)
+    assert_same(fit_both("GRURegressor", windows, y, **params), 1e-9, 1e-10)
 
 
-def test_windows_with_shifts_of_their_own(fit):
+def test_windows_with_shifts_of_their_own():
     rows = np.cumsum(np.random.default_rng(0).normal(size=(60, 2)), axis=0)
     windows = skrnn.sliding_windows(rows, 7)
     from dataclasses import replace
 
     windows = replace(windows, shifts=rows[:, :1].copy(), scales=np.linspace(1, 2, 60)[:, None])
     params = {"batch_size": 16, "dtype": "float64"}
-    assert_same(
-        [fit(engine, "LSTMRegressor", windows, rows[:, 1], **params) for engine in ("native", "torch")], 1e-9, 1e-9
-    )
+    assert_same(fit_both("LSTMRegressor", windows, rows[:, 1], **params), 1e-9, 1e-9)
 
 
-def test_tokens(fit):
+def test_tokens():
     rng = np.random.default_rng(0)
     tokens = rng.integers(1, 12, size=(40, 6))
     tokens[::3, 4:] = 0
     labels = np.where(tokens[:, 0] > 6, "late", "early")
     params = {"embedding_dim": 4, "batch_size": 16, "dtype": "float64", "optimizer__clipnorm": 0.02}
-    assert_same([fit(engine, "GRUClassifier", tokens, labels, **params) for engine in ("native", "torch")], 1e-8, 1e-9)
+    assert_same(fit_both("GRUClassifier", tokens, labels, **params), 1e-8, 1e-9)
 
 
-def test_early_stopping_restores_the_best_weights(X, y, fit):
+def test_early_stopping_restores_the_best_weights(X, y):
     params = {"early_stopping": True, "patience": 3, "epochs": 60, "optimizer__learning_rate": 0.1, "dtype": "float64"}
-    fits = [fit(engine, "GRURegressor", X, y, validation_split=0.25, **params) for engine in ("native", "torch")]
+    fits = fit_both("GRURegressor", X, y, validation_split=0.25, **params)
     assert_same(fits, rtol=1e-6, atol=1e-7)
     by_torch = fits[1]
     assert by_torch.n_iter_ == by_torch.best_epoch_ + 4 < 60
@@ -189,7 +177,7 @@ def test_early_stopping_restores_the_best_weights(X, y, fit):
 
 
 @READS_THE_RATE
-def test_callbacks_are_called_with_the_weights_and_may_change_the_rate(X, y, fit):
+def test_callbacks_are_called_with_the_weights_and_may_change_the_rate(X, y):
     class Note(keras.callbacks.Callback):
         def __init__(self):
             super().__init__()
@@ -202,29 +190,29 @@ def test_callbacks_are_called_with_the_weights_and_may_change_the_rate(X, y, fit
         return [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (1 + epoch)), Note()]
 
     params = {"dtype": "float64", "validation_split": 0.25}
-    fits = [fit(e, "GRURegressor", X, y, callbacks=callbacks(), **params) for e in ("native", "torch")]
+    fits = [fit_with(e, "GRURegressor", X, y, callbacks=callbacks(), **params) for e in ("native", "torch")]
     assert_same(fits, rtol=1e-8, atol=1e-9)
     sums = [estimator.callbacks[1].sums for estimator in fits]
     assert_allclose(sums[1], sums[0], rtol=1e-8)
     assert len(set(sums[1])) == 3
 
 
-def test_validation_is_computed_once_per_epoch(X, y, fit, monkeypatch):
+def test_validation_is_computed_once_per_epoch(X, y, monkeypatch):
     from skrnn._engine.torch.training import Evaluation
 
     starts, start = [], Evaluation.start
     monkeypatch.setattr(Evaluation, "start", lambda self: (starts.append(self), start(self))[1])
-    fit("torch", "GRURegressor", X, y, validation_split=0.25, epochs=4)
+    fit_with("torch", "GRURegressor", X, y, validation_split=0.25, epochs=4)
     assert len(starts) == 4
 
 
-def test_weights_that_a_callback_sets_before_validation_are_validated(X, y, fit):
+def test_weights_that_a_callback_sets_before_validation_are_validated(X, y):
     class Zeros(keras.callbacks.Callback):
         def on_test_begin(self, logs=None):
             self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
 
     params = {"validation_split": 0.25, "dtype": "float64"}
-    fits = [fit(e, "GRURegressor", X, y, callbacks=[Zeros()], **params) for e in ("native", "torch")]
+    fits = [fit_with(e, "GRURegressor", X, y, callbacks=[Zeros()], **params) for e in ("native", "torch")]
     assert_same(fits, rtol=1e-8, atol=1e-9)
     assert fits[1].history_["val_loss"] == pytest.approx([np.mean(y[30:] ** 2)] * 3)
 
@@ -255,10 +243,10 @@ def test_forecasts_are_fed_back(monkeypatch):
 
 
 @pytest.mark.parametrize("params", [{}, {"dropout": 0.3}, {"units": (5, 4), "bidirectional": True}])
-def test_equal_seeds_give_equal_bits(params, X, y, fit):
-    first, second = (fit("torch", "LSTMRegressor", X, y, **params) for _ in range(2))
+def test_equal_seeds_give_equal_bits(params, X, y):
+    first, second = (fit_with("torch", "LSTMRegressor", X, y, **params) for _ in range(2))
     assert_array_equal(weights_of(first), weights_of(second))
-    other = fit("torch", "LSTMRegressor", X, y, **params, random_state=1)
+    other = fit_with("torch", "LSTMRegressor", X, y, **params, random_state=1)
     assert not np.array_equal(weights_of(first), weights_of(other))
 
 
@@ -308,13 +296,13 @@ def test_a_checkpoint_resumes_with_the_same_bits(X, y, tmp_path, monkeypatch):
 # ---------------------------------------------------------------------- the state of torch, and of processes
 
 
-def test_the_state_of_torch_is_left_as_it_was(X, y, fit):
-    plain = fit("torch", "GRURegressor", X, y, dropout=0.2)
+def test_the_state_of_torch_is_left_as_it_was(X, y):
+    plain = fit_with("torch", "GRURegressor", X, y, dropout=0.2)
     generator = torch.get_rng_state()
     torch.set_default_dtype(torch.float64)
     try:
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-            inside = fit("torch", "GRURegressor", X, y, dropout=0.2)
+            inside = fit_with("torch", "GRURegressor", X, y, dropout=0.2)
             assert torch.is_inference_mode_enabled() and not torch.is_grad_enabled()
         assert torch.get_default_dtype() == torch.float64
     finally:
@@ -323,7 +311,7 @@ def test_the_state_of_torch_is_left_as_it_was(X, y, fit):
     assert torch.equal(torch.get_rng_state(), generator)
 
 
-def test_an_interrupt_ends_a_fit(X, y, fit, monkeypatch):
+def test_an_interrupt_ends_a_fit(X, y, monkeypatch):
     from skrnn._engine.torch.training import TorchTraining
 
     train = TorchTraining.train
@@ -335,7 +323,7 @@ def test_an_interrupt_ends_a_fit(X, y, fit, monkeypatch):
 
     monkeypatch.setattr(TorchTraining, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fit("torch", "GRURegressor", X, y)
+        fit_with("torch", "GRURegressor", X, y)
 
 
 PREDICT = """
@@ -366,8 +354,8 @@ assert "torch" not in sys.modules
 """
 
 
-def test_estimators_hold_no_objects_of_torch(X, y, fit, tmp_path):
-    estimator = fit("torch", "GRURegressor", X, y, early_stopping=True)
+def test_estimators_hold_no_objects_of_torch(X, y, tmp_path):
+    estimator = fit_with("torch", "GRURegressor", X, y, early_stopping=True)
     outputs = estimator.__dict__.pop("outputs")
     pickled = pickle.dumps((estimator, X, outputs))
     assert b"torch" not in pickled
@@ -386,7 +374,7 @@ def test_a_choice_of_torch_requires_it(X, y, monkeypatch):
         make("GRURegressor").fit(X, y)
 
 
-def test_the_weights_on_the_device_end_with_the_fit(X, y, fit):
+def test_the_weights_on_the_device_end_with_the_fit(X, y):
     import gc
     import weakref
 
@@ -404,7 +392,7 @@ def test_the_weights_on_the_device_end_with_the_fit(X, y, fit):
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training.TorchTraining, "__init__", noted)
-            fit("torch", "GRURegressor", X, y, early_stopping=True)
+            fit_with("torch", "GRURegressor", X, y, early_stopping=True)
         assert not alive
     finally:
         gc.enable()

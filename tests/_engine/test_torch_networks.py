@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import RAW, make, weights_of
-from engines import assert_same, fit_with, one_thread_of_torch, trained_with
+from engines import assert_same, fit_both, fit_with, one_thread_of_torch, sequences_of_many_lengths, trained_with
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import Problem, assert_close, assert_gradients_close, spec_of
 
@@ -208,7 +208,7 @@ def test_codes_are_replaced_anew_in_each_epoch(replaced_fraction):
     params = {"categorical_features": [1], "dtype": "float64", "batch_size": 16, "epochs": 4}
     plain = fit_with("torch", "GRURegressor", X, y, **params)
     replaced_fraction(0.4)
-    fits = [fit_with(engine, "GRURegressor", X, y, **params) for engine in ("native", "torch")]
+    fits = fit_both("GRURegressor", X, y, **params)
     assert_same(fits, rtol=1e-9, atol=1e-10)
     assert abs(plain.history_["loss"][0] - fits[1].history_["loss"][0]) > 1e-3
 
@@ -225,13 +225,7 @@ def test_codes_that_there_are_no_rows_for_are_unknown():
 
 @pytest.fixture
 def X_long():
-    """Sequences of many lengths, padded at either end."""
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(40, 11, 3))
-    for sample, length in enumerate(rng.integers(1, 12, size=40)):
-        X[sample, length:] = np.nan
-    X[3] = np.roll(X[3], 2, axis=0)
-    return X
+    return sequences_of_many_lengths()
 
 
 @pytest.fixture
@@ -252,14 +246,14 @@ def y(X_long):
 def test_early_stopping_and_validation(name, params, X_long, y):
     params = {"early_stopping": True, "patience": 2, "epochs": 12, "optimizer__learning_rate": 0.05, **params}
     params = {"dtype": "float64", "validation_split": 0.25, "batch_size": 8, **params}
-    fits = [fit_with(engine, name, X_long, y, **params) for engine in ("native", "torch")]
+    fits = fit_both(name, X_long, y, **params)
     assert_same(fits, rtol=1e-7, atol=1e-8)
     assert fits[1].n_iter_ > 1
 
 
 def test_float32(X_long, y):
     params = {"patch_size": 2, "pooling": "max", "units": (8, 6), "batch_size": 12}
-    assert_same([fit_with(engine, "LSTMRegressor", X_long, y, **params) for engine in ("native", "torch")], 1e-4, 1e-6)
+    assert_same(fit_both("LSTMRegressor", X_long, y, **params), 1e-4, 1e-6)
 
 
 def test_texts_of_patches():
@@ -268,7 +262,7 @@ def test_texts_of_patches():
     tokens[::3, 4:] = 0
     labels = np.where(tokens[:, 0] > 6, "late", "early")
     params = {"embedding_dim": 4, "patch_size": 3, "pooling": "mean", "batch_size": 16, "dtype": "float64"}
-    fits = [fit_with(engine, "GRUClassifier", tokens, labels, **params) for engine in ("native", "torch")]
+    fits = fit_both("GRUClassifier", tokens, labels, **params)
     assert_same(fits, 1e-8, 1e-9)
 
 
