@@ -6,6 +6,7 @@ import numpy as np
 
 from skrnn._common.frames import index_of
 from skrnn._common.guide import see
+from skrnn._common.judged_rows import are_judged_by_caller
 from skrnn._common.warnings import warn
 from skrnn._data.lag_columns import is_series_of_rows
 from skrnn._data.layouts import TRANSPOSE_EACH
@@ -32,7 +33,7 @@ def warn_of_layout(data, schema, name, purpose="predict from the rows before eac
     if data.table is None:
         _warn_of_swapped_axes(data, name)
         return
-    reason = why_rows_are_time_steps(data.table, data.given)
+    reason = None if are_judged_by_caller() else why_rows_are_time_steps(data.table, data.given)
     if reason is not None:
         warn(
             f"{name} reads each row of 2-D input as a separate sequence, but {reason}. To {purpose}, put a "

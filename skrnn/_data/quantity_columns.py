@@ -30,7 +30,7 @@ def columns_of_different_quantities(values, names):
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_columns)
-        Finite numbers.
+        Numbers, some of which may be missing.
     names : sequence of length n_columns, or empty
         Names of the columns.
 
@@ -44,7 +44,8 @@ def columns_of_different_quantities(values, names):
         return None
     if any(not isinstance(name, str) or _OF_TIME_STEP.search(name) for name in names):
         return None
-    sizes = np.abs(values).sum(axis=0, dtype=np.float64) / np.maximum(np.count_nonzero(values, axis=0), 1)
+    absolute = np.where(np.isnan(values), 0, np.abs(values))
+    sizes = absolute.sum(axis=0, dtype=np.float64) / np.maximum(np.count_nonzero(absolute, axis=0), 1)
     positive = np.flatnonzero(sizes)
     if not len(positive):
         return None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
 from skrnn._common.frames import index_of
+from skrnn._common.judged_rows import are_judged_by_caller
 from skrnn._data.checks import (
     as_array_or_frame,
     as_float_array,
@@ -35,7 +36,6 @@ from skrnn._forecasting.row_index import (
 from skrnn._forecasting.schema import Schema
 from skrnn._windows.row_warnings import (
     PASS_GROUPS,
-    are_judged_by_caller,
     warn_of_gap,
     warn_of_panel,
     warn_of_text,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skrnn._common.frames import index_of
+from skrnn._common.judged_rows import rows_judged_by_caller
 from skrnn._common.state import stored_as
 from skrnn._estimators.gru_regressor import GRURegressor
 from skrnn._forecasting.forecaster import SequenceForecaster
@@ -18,7 +19,7 @@ from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows, f
 from skrnn._forecasting.row_index import row_index
 from skrnn._outliers.row_scores import error_scales, row_errors
 from skrnn._outliers.rows import read_rows
-from skrnn._windows.row_warnings import PASS_GROUPS, rows_judged_by_caller, warn_of_gap, warn_of_panel, warn_of_text
+from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel, warn_of_text
 
 _WINDOW = 20
 _SMOOTHING = 11

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from skrnn._common.frames import index_of
+from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.guide import see
+from skrnn._common.judged_rows import rows_judged_by_caller
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
 from skrnn._data.layout_warnings import why_rows_are_time_steps
@@ -34,7 +36,8 @@ class SequenceScorer:
     @classmethod
     def fit(cls, detector, X):
         """Fit the estimator; return it, the scorer and the scores of the fitted sequences."""
-        estimator = _fitted(_estimator(detector, SequenceScaler()), X, type(detector).__name__)
+        with rows_judged_by_caller():
+            estimator = _fitted(_estimator(detector, SequenceScaler()), X, type(detector).__name__)
         for name in ("n_features_in_", "feature_names_in_"):
             vars(detector).pop(name, None)
             if hasattr(estimator, name):
@@ -125,9 +128,14 @@ def _score_samples(estimator, X):
 
 def _warn_of_rows(X, name):
     """Warn if the rows of a DataFrame, each of which is read as a sequence, are probably the time steps of a series."""
-    if index_of(X) is None:
+    X = as_pandas(X)
+    if not isinstance(X, pd.DataFrame):
         return
-    reason = why_rows_are_time_steps(np.asarray(X), X)
+    try:
+        values = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError):  # the estimator takes other values than numbers
+        return
+    reason = why_rows_are_time_steps(values, X)
     if reason is not None:
         warn(
             f"{name} reads each row of 2-D input as a separate sequence, but {reason}. If rows are the time steps of a "

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from contextvars import ContextVar
-
 import numpy as np
 import pandas as pd
 
@@ -20,8 +16,6 @@ from skrnn._common.warnings import in_cross_validation, warn
 _GAP, _REGULAR, _TOLERANCE = 10, 0.75, 0.1
 _MIN_RECURRENCES = 5  # of long distances of similar length: nights between sessions of trading or measuring
 _NUMBERS, _NAMES = {"integer", "floating"}, {"string", "categorical"}
-
-_JUDGED_BY_CALLER: ContextVar[bool] = ContextVar("_JUDGED_BY_CALLER", default=False)
 
 PASS_GROUPS = "Pass groups={level}; otherwise, windows mix rows of several series."
 SET_MAX_GAP = "Windows span the gap: set max_gap to end them there, or fill it, for example with X.asfreq."
@@ -44,21 +38,6 @@ def warn_of_rows(index, labels, groups, max_gap, caller):
         warn_of_panel(index, caller, PASS_GROUPS)
     if max_gap is None:
         warn_of_gap(labels, caller, SET_MAX_GAP)
-
-
-@contextlib.contextmanager
-def rows_judged_by_caller() -> Iterator[None]:
-    """Let estimators that are fitted in this thread not warn of their rows: the caller does, under its own name."""
-    token = _JUDGED_BY_CALLER.set(True)
-    try:
-        yield
-    finally:
-        _JUDGED_BY_CALLER.reset(token)
-
-
-def are_judged_by_caller() -> bool:
-    """Return whether an estimator is fitted on rows of which its caller warns."""
-    return _JUDGED_BY_CALLER.get()
 
 
 def warn_of_panel(index, caller, remedy):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from conftest import make
 
@@ -24,6 +25,7 @@ def test_names_and_scales_of_quantities():
     assert small_size == pytest.approx(MARKET["open"].mean(), rel=1e-12)
     assert large_size == pytest.approx(MARKET["volume"].mean(), rel=1e-12)
     assert found(-MARKET)[0][0] == "open"
+    assert found(MARKET.mask(MARKET > 2.9e5)) == (("open", small_size), ("volume", pytest.approx(large_size, rel=0.1)))
 
 
 def test_names_that_contain_those_of_time_steps():
@@ -46,6 +48,7 @@ def growth(names):
         0 * MARKET,
         MARKET[["volume"]],
         MARKET.assign(volume=MARKET["volume"] / 1000),  # prices in another unit
+        MARKET[["open"]].assign(high=MARKET["open"].mask(MARKET["open"] > 10)),  # NaN
         growth(["t0", "t1", "t2", "t3", "t4"]),
         growth(["x(t-5)", "x(t-4)", "x(t-3)", "x(t-2)", "x(t-1)"]),
         growth(["2020-01", "2020-02", "2020-03", "2020-04", "2020-05"]),
@@ -84,8 +87,13 @@ def test_estimators_warn_once_of_fitted_frames():
     with pytest.warns(UserWarning, match=r"seem to be different quantities.*To encode windows of rows, put a"):
         coder.fit(small)
     detector = SequenceOutlierDetector(Constant())
-    with pytest.warns(UserWarning, match=r"seem to be different quantities.* set method='prediction', or window"):
-        detector.fit(MARKET)
+    for market in (MARKET, MARKET.astype(str), pl.from_pandas(MARKET)):
+        with pytest.warns(UserWarning, match=r"seem to be different quantities.* set method='prediction', or window"):
+            detector.fit(market)
+    detector.fit(MARKET.assign(flag="text"))  # for an estimator that takes it
+    with pytest.warns(UserWarning, match="^SequenceOutlierDetector reads each row .* different quantities") as caught:
+        SequenceOutlierDetector(coder).fit(small)
+    assert len(caught) == 1  # the autoencoder inside, which is given the same rows, says nothing
 
 
 class Constant:
