@@ -184,6 +184,14 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
         TypeError
             If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse; if `estimator` is not
             of the kind that `method` requires.
+
+        Warns
+        -----
+        UserWarning
+            If the rows of a DataFrame are read as sequences, but are indexed by dates or periods, or have columns of
+            different quantities: they are probably the time steps of a series. If rows are time steps, and there is a
+            gap in a regular time index, a series that is shorter than `window`, or an index of dates as text; or if
+            `groups` is None and the index contains several series.
         """
         with unchanged_on_failure(self):
             self._check_parameters()
