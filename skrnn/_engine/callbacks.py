@@ -1,8 +1,7 @@
-"""Which Keras callbacks native fits, which return once per epoch, can call, and how they are called."""
+"""Methods that Keras callbacks define: which ones native fits, which return once per epoch, can call, and the calls."""
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -74,37 +73,6 @@ def _defines_any(callbacks, hooks):
     """Return whether a callback defines one of these methods."""
     owners = (_owner(callback, hook) for callback in _individual(callbacks) for hook in hooks)
     return any(not _is_of_keras(owner, "Callback") for owner in owners)
-
-
-def callbacks_of_refit(callbacks):
-    """Return the callbacks that can be called in a second training, which has no validation data.
-
-    Without validation values, a ``ModelCheckpoint`` that chooses or names models by them would raise, or replace the
-    best model by later ones; ``BackupAndRestore`` would resume the first training. The callbacks in a ``CallbackList``
-    take its place.
-    """
-    import keras
-
-    kept = []
-    for callback in callbacks:
-        if isinstance(callback, keras.callbacks.CallbackList):
-            kept += callbacks_of_refit(callback.callbacks)
-        elif isinstance(callback, keras.callbacks.BackupAndRestore):
-            continue
-        elif not any(name.startswith("val_") for name in _names_to_save_by(callback)):
-            kept.append(callback)
-    return kept
-
-
-def _names_to_save_by(callback: Any) -> list[str]:
-    """Return the logged values that determine whether and under which name a callback saves a model."""
-    import keras
-
-    orbax = getattr(keras.callbacks, "OrbaxCheckpoint", keras.callbacks.ModelCheckpoint)  # missing in Keras 3.6
-    if not isinstance(callback, (keras.callbacks.ModelCheckpoint, orbax)):
-        return []
-    names = [name for _, name, _, _ in string.Formatter().parse(getattr(callback, "filepath", "")) if name]
-    return [*names, callback.monitor] if callback.save_best_only else names
 
 
 def callback_list(callbacks, model, *, n_batches, epochs):

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
-from skrnn._engine.callbacks import callback_reason, callbacks_of_refit
+from skrnn._engine.callbacks import callback_reason
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.keras_compile import check_callback_arguments, compiled_network
@@ -18,6 +18,7 @@ from skrnn._engine.memory_error import memory_error
 from skrnn._engine.missing_targets import any_missing, check_metrics_of_missing
 from skrnn._engine.native.cache import kernel_hash
 from skrnn._engine.native_loop import NativeParts, fit_natively, native_parts
+from skrnn._engine.refit_callbacks import callbacks_of_refit
 from skrnn._engine.saved_fit import SavedFit
 from skrnn._engine.torch.device import training_device
 from skrnn._engine.trained_state import TrainedState
