@@ -54,13 +54,16 @@ def without_padding(sequences, rows, dtype, name):
 
 
 def _are_padded_features(sequences, rows):
-    """Return True if NaN are at the ends of the features of 3-D input, as if their axis was that of time."""
+    """Return True if NaN are at the ends of the features of 3-D input, as if their axis were that of time."""
     n_samples, n_timesteps = len(sequences), sequences.n_timesteps
     if len(rows) != n_samples * n_timesteps or (sequences.starts != n_timesteps * np.arange(n_samples)).any():
         return False  # not an array of separate sequences
     X = rows.reshape(n_samples, n_timesteps, -1)
     is_missing = np.isnan(X)
-    return not np.isinf(X).any() and bool((is_missing.any(axis=1) == is_missing.all(axis=1)).all())
+    if np.isinf(X).any() or (is_missing.any(axis=1) != is_missing.all(axis=1)).any():
+        return False
+    begins = np.diff(~is_missing.any(axis=1), axis=1, prepend=False) & ~is_missing.any(axis=1)
+    return bool((begins.sum(axis=1) <= 1).all())  # NaN between two features are those of a sensor
 
 
 def rows_in_use(sequences):

@@ -28,7 +28,7 @@ def read_labels(y, data, per_step, name):
         if y.ndim != 2:
             raise ValueError(
                 f"{name} with return_sequences=True takes one label per time step, y of shape (n_samples, "
-                f"n_timesteps). Got shape {y.shape}. Of one-hot encoded classes, pass y.argmax(axis=-1)."
+                f"n_timesteps). Got shape {y.shape}. If classes are one-hot encoded, pass y.argmax(axis=-1)."
             )
         is_valid = valid_in_layout(data.sequences)
         _check_labels(y, is_valid, "y", name)

@@ -21,7 +21,7 @@ from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import learned_frequencies, locate_rows_to_append
 from skrnn._forecasting.model import default_if_none, model_of
 from skrnn._forecasting.panel import sorted_rows
-from skrnn._forecasting.parameters import check_no_booleans, with_covariates_and_series
+from skrnn._forecasting.parameters import check_no_booleans, naming_missing_arguments
 from skrnn._forecasting.reading import check_missing, read_new_rows, read_training_rows, read_weights
 from skrnn._forecasting.warm_start import check_same_data, check_warm_start
 from skrnn._forecasting.window_layout import check_predicts_numbers
@@ -221,7 +221,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         self.calibration_size = calibration_size
         self.warm_start = warm_start
 
-    @with_covariates_and_series
+    @naming_missing_arguments
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self: Forecaster, X: ArrayLike | None, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Forecaster:
         """Fit the regressor on all windows of the series.

@@ -1,4 +1,4 @@
-"""Checks of parameters of `SequenceForecaster` that its constraints cannot express."""
+"""Checks of parameters of `SequenceForecaster` that its constraints cannot express, and of the arguments of `fit`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = "SequenceForecaster"
 _INTEGERS = ("window", "output_steps", "differencing", "calibration_size")
 
 
-def with_covariates_and_series(fit: Fit) -> Fit:
+def naming_missing_arguments(fit: Fit) -> Fit:
     """Let ``fit`` say what `X` and `y` are if one of them is not passed, as in ``fit(series)`` of other libraries."""
 
     @functools.wraps(fit)

@@ -224,7 +224,7 @@ def test_padding_along_the_features():
     ):
         tiny().fit(X, Y)
     tiny().fit(X.transpose(0, 2, 1), Y)
-    for value, at in ((1.0, (3, 0, 5)), (np.inf, (0, 0, 0))):
+    for value, at in ((1.0, (3, 0, 5)), (np.inf, (0, 0, 0)), (np.nan, (0, slice(None), 4))):
         invalid = X.copy()
         invalid[at] = value
         with pytest.raises(ValueError, match=r"of a sequence\. For details, .* padded-time-steps"):
