@@ -18,8 +18,8 @@ from skrnn._engine.native.tables import REPLACEMENT_STREAM
 
 REPLACED_FRACTION = 0.01
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+SPLITMIX = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # increment and multipliers of SplitMix64
+_GOLDEN, _FIRST, _SECOND = map(np.uint64, SPLITMIX)
 
 
 def key_of_epoch(seed: int, epoch: int) -> int:

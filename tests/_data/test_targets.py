@@ -189,7 +189,8 @@ def test_indicators_that_are_meant_are_not_warned_of(X):
 
 def test_one_hot_classes_of_time_steps(X):
     y = np.eye(3)[np.zeros(X.shape[:2], dtype=int)]
-    with pytest.raises(ValueError, match=r"Got shape \(40, 5, 3\). If classes are one-hot encoded, pass y.argmax\(axis=-1"):
+    message = r"Got shape \(40, 5, 3\)\. If classes are one-hot encoded, pass y\.argmax\(axis=-1\)"
+    with pytest.raises(ValueError, match=message):
         make("GRUClassifier", return_sequences=True).fit(X, y)
 
 

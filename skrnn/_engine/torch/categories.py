@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn._engine.native.tables import REPLACEMENT_STREAM
-from skrnn._engine.unknown_codes import REPLACED_FRACTION
+from skrnn._engine.unknown_codes import REPLACED_FRACTION, SPLITMIX
 
-_GOLDEN, _FIRST, _SECOND = (n - 2**64 for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_GOLDEN, _FIRST, _SECOND = (number - 2**64 for number in SPLITMIX)
 
 
 def embedding_rows(values: NDArray[Any], categories: tuple[tuple[int, int, int], ...]) -> NDArray[np.int64]:

@@ -68,7 +68,7 @@ class DeviceSequences:
         self._starts, self._step = session.tensor(starts - first), step
         n_steps = -(-lengths // size)
         self.n_steps, self._patch_size = int(n_steps.max()), size
-        self._lengths, self._has_missing = session.tensor(lengths), bool((lengths % size).any())
+        self._lengths, self._has_incomplete = session.tensor(lengths), bool((lengths % size).any())
         self._differ, self._n_steps_differ = (bool((n != n[0]).any()) for n in (lengths, n_steps))
         positions = torch.arange(self.n_steps * size, device=session.device).view(-1, 1, size)
         self._positions = positions if self._differ else positions + int(lengths[0] - n_steps[0] * size)
@@ -101,12 +101,12 @@ class DeviceSequences:
         n_steps, time_steps = None, self._positions  # negative where the first patch lacks a time step
         if self._differ:
             lengths = self._lengths.index_select(0, samples)
-            if self._has_missing:
+            if self._has_incomplete:
                 time_steps = time_steps - torch.remainder(-lengths, self._patch_size)[:, None]
             time_steps = torch.minimum(time_steps, lengths[:, None] - 1)
             if self._n_steps_differ:
                 n_steps = lengths if self._patch_size == 1 else -(-lengths // self._patch_size)
-        in_sequence = time_steps.clamp(min=0) if self._has_missing else time_steps
+        in_sequence = time_steps.clamp(min=0) if self._has_incomplete else time_steps
         rows = self._starts.index_select(0, samples)[:, None] + in_sequence * self._step
         values = codes = None
         if self._values is not None:
@@ -120,7 +120,7 @@ class DeviceSequences:
             codes = _taken(self._codes, rows)
             if key is not None:
                 codes = with_replaced(codes, key, samples, time_steps)
-        return Inputs(values, codes, time_steps < 0 if self._has_missing else None, n_steps)
+        return Inputs(values, codes, time_steps < 0 if self._has_incomplete else None, n_steps)
 
 
 class DeviceTargets:
