@@ -173,6 +173,24 @@ def works(results):
                 results.add(**row)
 
 
+def bfloat16(results):
+    """Time of an epoch of torch alone with layers in bfloat16 and in float32 with TF32, and errors on other data."""
+    import torch
+
+    is_of_cudnn = torch.cudnn_is_acceptable(torch.zeros(1, dtype=torch.bfloat16, device=DEVICE["torch"]))
+    for name in ("generic", "big"):
+        X, y = data_of(name)
+        n = len(X) * 7 // 8
+        for cell in CELLS:
+            row = {"part": "bfloat16", "work": name, "cell": cell, "is_of_cudnn": is_of_cudnn}
+            for dtype in ("float32", "bfloat16"):
+                with results.attempt(**row, dtype=dtype), torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
+                    raw = RawTorch(cell, name, X[:n], y[:n], dtype)
+                    row[f"{dtype}_ms"] = ms(raw.median())
+                    row[f"{dtype}_mse"] = float(np.mean((raw.predict(X[n:]) - y[n:]) ** 2))
+            results.add(**row)
+
+
 def _fit(cell, name, X, y, epochs, **params):
     return estimator_of(cell, name, epochs=epochs, **params).fit(X, y)
 
@@ -437,7 +455,7 @@ def long_ratio(results):
 
 
 _ALL = [machine, works, long_ratio, equality, graphs, bits, padding, features, autoencoder, validation, prediction]
-_ALL += [grid, jax]
+_ALL += [bfloat16, grid, jax]
 PARTS = {part.__name__: part for part in _ALL}
 
 
