@@ -73,7 +73,7 @@ def engine(name):
 
 @contextlib.contextmanager
 def precision(name):
-    """Allow TF32 in skrnn ("high") or not ("highest", the default of torch)."""
+    """Set the precision of products: "highest" (torch's default), "high" for TF32, "medium" for bfloat16."""
     import torch
 
     torch.set_float32_matmul_precision(name)
@@ -142,7 +142,7 @@ def _few(name, n=64):
 
 
 def works(results):
-    """Median time of an epoch of skrnn and of torch alone, with and without TF32."""
+    """Median time of an epoch of skrnn and of torch alone, with and without TF32, and of skrnn in bfloat16."""
     import torch
 
     from skrnn._engine.torch.training import TorchTraining
@@ -160,7 +160,8 @@ def works(results):
                     row["torch_tf32_ms"] = ms(raw.median())
                 del raw
                 torch.cuda.empty_cache()
-                for key, setting in (("skrnn_ms", "highest"), ("skrnn_tf32_ms", "high")):
+                settings = {"skrnn_ms": "highest", "skrnn_tf32_ms": "high", "skrnn_bfloat16_ms": "medium"}
+                for key, setting in settings.items():
                     with engine("torch"), precision(setting), EpochTimes(TorchTraining) as times:
                         seconds, fitted = timed(1, _fit, cell, name, X, y, 10 + n_epochs)
                     row[key], row["graphs"] = ms(times.median(n_epochs)), times.n_graphs
@@ -196,7 +197,7 @@ def _fit(cell, name, X, y, epochs, **params):
 
 
 def equality(results):
-    """Largest difference of predictions from those of kernels after the same epoch, with and without TF32."""
+    """Largest difference of predictions from those of kernels after the same epoch, by precision of products."""
     for name, epochs in CPU_LIMIT.items():
         X, y = data_of(name)
         some = X[:512]
@@ -206,7 +207,7 @@ def equality(results):
                 seconds, fitted, expected = _on_the_cpu(cell, name, X, y, epochs, some, row)
                 loss = fitted.history_["loss"][-1]
                 row["cpu_fit_s"] = round(seconds, 2)
-                for setting in ("highest", "high"):
+                for setting in ("highest", "high", "medium"):
                     with engine("torch"), precision(setting), captures(0):
                         fitted = _fit(cell, name, X, y, epochs)
                         difference = np.abs(fitted.predict(some) - expected).max()
