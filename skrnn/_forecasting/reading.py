@@ -158,8 +158,8 @@ def read_rows_to_predict(forecaster, X, schema, known):
     if isinstance(X, Integral):
         raise TypeError(
             f"X must be array-like or a DataFrame for {_NAME}. Got {X} of type "
-            f"{type(X).__name__} instead. Without covariates, call forecast({X}); for intervals and samples, pass "
-            f"X=pd.DataFrame(index=forecast({X}).index)."
+            f"{type(X).__name__} instead. Without covariates, call forecast({X}), or forecast({X}, coverage=0.9) "
+            f"for intervals; for samples, pass X=pd.DataFrame(index=forecast({X}).index)."
         )
     return _read_checked(forecaster, X, None, schema, known)
 
