@@ -16,6 +16,7 @@ from skrnn._common.warnings import in_cross_validation, warn
 _GAP, _REGULAR, _TOLERANCE = 10, 0.75, 0.1
 _MIN_RECURRENCES = 5  # of long distances of similar length: nights between sessions of trading or measuring
 _NUMBERS, _NAMES = {"integer", "floating"}, {"string", "categorical"}
+_MIN_FALLING = 5  # rows, as fewer may be in this order after random sampling
 
 PASS_GROUPS = "Pass groups={level}; otherwise, windows mix rows of several series."
 SET_MAX_GAP = "Windows span the gap: set max_gap to end them there, or fill it, for example with X.asfreq."
@@ -36,6 +37,7 @@ def warn_of_rows(index, labels, groups, max_gap, caller):
     """
     if groups is None:
         warn_of_panel(index, caller, PASS_GROUPS)
+        warn_of_falling_numbers(index, caller)
     if max_gap is None:
         warn_of_gap(labels, caller, SET_MAX_GAP)
 
@@ -82,6 +84,27 @@ def _level_of_series(index):
     in_blocks = (np.diff(codes) != 0).sum() == codes.max()
     # Consecutive blocks are parts of one series, such as the years of its days, or training and test rows.
     return None if in_blocks and time.is_monotonic_increasing and time.is_unique else series
+
+
+def warn_of_falling_numbers(index, caller):
+    """Warn of an index of numbers that decrease from row to row, such as years: the rows are used in their order.
+
+    Rows in any other order of numbers have been shuffled or sampled, and the numbers are those of rows.
+
+    Parameters
+    ----------
+    index : Index or None
+    caller : str
+        Name of the estimator or function that treats the rows as being in time order.
+    """
+    if index is None or isinstance(index, pd.MultiIndex) or len(index) < _MIN_FALLING:
+        return
+    if index.inferred_type in _NUMBERS and index.is_monotonic_decreasing and index.is_unique:
+        warn(
+            f"{caller} treats rows as being in time order, but the numbers in their index decrease, from {index[0]} in "
+            f"the first row to {index[-1]} in the last one. If they are times, sort the rows: X.sort_index(), and y "
+            "alike. If not, drop the index: reset_index(drop=True)."
+        )
 
 
 def warn_of_gap(labels, caller, remedy):

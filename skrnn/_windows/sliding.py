@@ -84,8 +84,8 @@ def sliding_windows(
     Warns
     -----
     UserWarning
-        If the index is a MultiIndex of series and times and `groups` is None, or if there is a gap in the time index
-        of a series and `max_gap` is None.
+        If the index is a MultiIndex of series and times and `groups` is None, if it contains numbers that decrease from
+        row to row, such as years, or if there is a gap in the time index of a series and `max_gap` is None.
 
     See Also
     --------
