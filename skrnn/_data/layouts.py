@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 
 from skrnn._common.frames import as_pandas, is_frame
 from skrnn._common.guide import see
-from skrnn._data.checks import as_numeric_array, check_dtypes
+from skrnn._data.checks import as_numeric_array, check_dtypes, check_not_masked
 from skrnn._data.padding import describe_non_finite, without_padding
 from skrnn._data.sequences import Sequences
 
@@ -198,6 +198,7 @@ def sequences_from_list(X, dtype, name, fitted_columns=None):
             check_dtypes(sequence, f"sample {sample} of X", name)
             names = list(sequence.columns) if names is None else names
             _check_column_order(names, list(sequence.columns), sample, fitted_columns is not None, name)
+        check_not_masked(sequence, f"sample {sample} of X", name)
         try:
             array = np.asarray(sequence)
         except ValueError:

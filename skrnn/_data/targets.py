@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._common.frames import as_objects, as_pandas
-from skrnn._data.checks import NUMBERS, check_array_like
+from skrnn._data.checks import NUMBERS, check_array_like, check_not_masked
 from skrnn._data.row_labels import positions_dtype
 
 
@@ -170,6 +170,7 @@ def targets_of_list(y, X, n_timesteps, name):
         return np.empty(len(y))  # `check_target_shape` raises for it, as for any other wrong number of targets
     targets = []
     for sample, steps in enumerate(y):
+        check_not_masked(steps, f"sample {sample} of y", name)
         try:
             targets.append(np.asarray(as_pandas(steps)))
         except ValueError:
