@@ -159,6 +159,25 @@ def check_target_shape(y, sequences, per_step, name):
         )
 
 
+def columns_of_targets(y):
+    """Return the columns of a frame of targets as a tuple, or None for other objects and for a single column."""
+    y = as_pandas(y)
+    columns = getattr(y, "columns", ())
+    return tuple(columns) if len(columns) > 1 else None
+
+
+def check_target_columns(y, fitted, name):
+    """Raise for a frame of targets that has the columns of the fitted one in another order."""
+    columns = columns_of_targets(y)
+    if columns is None or fitted is None or columns == fitted:
+        return
+    if sorted(map(str, columns)) == sorted(map(str, fitted)):
+        raise ValueError(
+            f"y has the columns {list(columns)}, but {name} was fitted on {list(fitted)}: outputs are identified by "
+            "position. Select the columns in the same order."
+        )
+
+
 def targets_of_list(y, X, n_timesteps, name):
     """Return the targets of the time steps of a list of sequences as an array: (n_samples, n_timesteps, ...).
 

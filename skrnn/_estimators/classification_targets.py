@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skrnn._common.state import stored_as
 from skrnn._data.checks import first_position
-from skrnn._data.targets import valid_in_layout
+from skrnn._data.targets import check_target_columns, columns_of_targets, valid_in_layout
 from skrnn._engine.loss_targets import CLASSES, INDICATORS, TWO_CLASSES, loss_name
 from skrnn._estimators.labels import read_classes, read_labels
 
@@ -33,6 +33,8 @@ class ClassificationTargets:
         The most frequent label, which is predicted for padded time steps.
     per_step, loss, dtype, name
         As for `RegressionTargets`; the loss determines how several classes are encoded.
+    columns : tuple of hashable, or None
+        Columns of the indicators of the training data, if they were a frame.
     """
 
     classes: NDArray[Any]
@@ -42,10 +44,12 @@ class ClassificationTargets:
     loss: Any
     dtype: str
     name: str
+    columns: tuple[Any, ...] | None = None
 
     @classmethod
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
         """Return the encoder for training labels, and these as an array; ``classes`` are all labels, if known."""
+        columns = columns_of_targets(y)
         y = read_labels(y, data, per_step, name)
         if not per_step:
             check_classification_targets(y)
@@ -56,7 +60,7 @@ class ClassificationTargets:
                 "(0 and 1) of shape (n_samples, n_labels), or fit one classifier per output."
             )
         if kind == "multilabel-indicator":
-            return cls(np.arange(y.shape[1]), True, None, per_step, loss, dtype, name), y
+            return cls(np.arange(y.shape[1]), True, None, per_step, loss, dtype, name, columns), y
         labels, counts = np.unique(y[valid_in_layout(data.sequences)] if per_step else y, return_counts=True)
         known = labels
         if classes is not None:
@@ -84,6 +88,8 @@ class ClassificationTargets:
 
     def read(self, y, data):
         """Return ``y`` as an array of labels, of the kind of the training data; `encode` rejects unknown labels."""
+        if self.is_multilabel:
+            check_target_columns(y, self.columns, self.name)
         y = read_labels(y, data, self.per_step, self.name)
         if not self.per_step and (y.ndim == 2) != self.is_multilabel:
             raise ValueError(
