@@ -127,8 +127,8 @@ class RecurrentRegressor(BaseRecurrentRegressor):
         that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it.
     n_members : int, default=1
         Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
-        mean of their predictions. The seeds derive from `random_state`; that of the first member is
-        the seed of an estimator with one network. Members are trained side by side on the available cores, with results
+        mean of their predictions. With ``loss="quantile"``, the outputs are averaged before they are sorted. The seeds
+        derive from `random_state`; that of the first member is the seed of an estimator with one network. Members are trained side by side on the available cores, with results
         that do not depend on their number, except where training uses Keras or `callbacks` other than a `Checkpoint`:
         then they are trained one after the other, with the same instances of callbacks. With `early_stopping`, each
         member stops by itself, on the same validation data. With ``verbose``, the progress line is that of the first
