@@ -35,10 +35,11 @@ from skrnn._forecasting.row_index import (
 from skrnn._forecasting.schema import Schema
 from skrnn._windows.row_warnings import (
     PASS_GROUPS,
+    PASS_NAMES,
     are_dates_as_text,
     to_dates,
-    warn_of_falling_numbers,
     warn_of_gap,
+    warn_of_numbers,
     warn_of_panel,
     warn_of_unsorted_text,
 )
@@ -143,7 +144,7 @@ def read_history(forecaster, X, y, schema):
     _check_consistent(values, given)
     _check_shape(values.shape, schema)
     if schema.groups is None:
-        warn_of_falling_numbers(given.index, _NAME)
+        warn_of_numbers(given.index, _NAME, PASS_NAMES)
     unordered_labels = labels_within_series(given.index, given.labels.codes) if given.labels.time is None else None
     rows = Rows(_as_columns(values), covariates, past, given.labels, unordered_labels)
     return rows, replace(schema, index_kind=kind_of(given.index), is_pandas=index_of(given.y) is not None)
@@ -366,7 +367,7 @@ def _warn_of_rows(given, groups):
     """Warn if consecutive rows are probably of different series, or have a gap in time between them."""
     if groups is None:
         warn_of_panel(given.index, _NAME, PASS_GROUPS)
-        warn_of_falling_numbers(given.index, _NAME)
+        warn_of_numbers(given.index, _NAME, PASS_NAMES)
     _warn_of_text(given)
     warn_of_gap(
         given.labels,

@@ -85,7 +85,8 @@ def sliding_windows(
     -----
     UserWarning
         If the index is a MultiIndex of series and times and `groups` is None, if it contains numbers that decrease from
-        row to row, such as years, or if there is a gap in the time index of a series and `max_gap` is None.
+        row to row, such as years, or restart, as those of concatenated DataFrames, or if there is a gap in the time
+        index of a series and `max_gap` is None.
 
     See Also
     --------

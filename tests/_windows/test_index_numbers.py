@@ -1,4 +1,4 @@
-"""Warning of rows whose index contains numbers that decrease, such as years from the newest to the oldest."""
+"""Warnings of rows whose index contains numbers that decrease, such as years, or that restart."""
 
 import warnings
 
@@ -38,6 +38,19 @@ def test_a_warning_of_numbers_that_decrease(call, dtype):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_warning_of_concatenated_frames(call):
+    parts = [pd.Series(np.arange(20.0)), pd.Series(100 + np.arange(40.0), name="value")]
+    both = pd.concat([part.rename("value") for part in parts])
+    message = "treats all rows as one series, but their index restarts at 0 in row 20.*pass it as groups.*drop the"
+    with pytest.warns(UserWarning, match=message) as caught:
+        call(both)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call(both.reset_index(drop=True))
+
+
 def test_the_remedies():
     falling = YEARS[::-1]
     with warnings.catch_warnings():
@@ -50,8 +63,16 @@ def test_the_remedies():
 
 @pytest.mark.parametrize(
     "rows",
-    [np.arange(60), np.random.default_rng(0).permutation(60), [4, 2, 1, 0], np.repeat([3, 2, 1], 20)],
-    ids=["increasing", "shuffled", "few", "repeated"],
+    [
+        np.arange(60),
+        np.random.default_rng(0).permutation(60),
+        np.random.default_rng(0).integers(0, 9, size=60),
+        [4, 2, 1, 0],
+        [0, 1, 2, 0, 1, 2, 3],
+        np.repeat([3, 2, 1], 20),
+        [*range(20), *range(5, 20)],
+    ],
+    ids=["increasing", "shuffled", "sampled", "few", "few that restart", "repeated", "at another number"],
 )
 def test_other_numbers_are_not_warned_of(rows):
     with warnings.catch_warnings():
