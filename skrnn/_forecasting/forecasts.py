@@ -18,7 +18,7 @@ from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bo
 from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import locate_rows_to_predict
 from skrnn._forecasting.model import FittedModel
-from skrnn._forecasting.reading import read_rows_to_predict, read_true_values
+from skrnn._forecasting.reading import read_rows_to_predict, read_true_values, read_weights
 from skrnn._forecasting.recursion import predict_rows
 from skrnn._forecasting.sampling import check_n_samples, sample_paths
 from skrnn._forecasting.schema import Schema
@@ -114,13 +114,15 @@ class ForecastsMixin:
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`.
+            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`; if
+            weights are negative or not finite, or their number is not that of rows.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         check_is_fitted(self, "_model")
         y = read_true_values(X, y, self._schema)
         covariates, location = self._read_and_locate(X, continued_series(self, None, None), warns=False)
+        sample_weight = read_weights(sample_weight, len(location.codes))
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
         return score_of_valid_rows(y, values, sample_weight)
 

@@ -19,6 +19,7 @@ from skrnn._common.typing import validate_params
 from skrnn._data.checks import as_array_or_frame, as_float_array, check_array_like
 from skrnn._forecasting.schema import output_suffixes
 from skrnn._model_selection.forecast_origins import SeriesRows, long_enough
+from skrnn._windows.row_warnings import PASS_NAMES, warn_of_numbers
 
 
 @validate_params(
@@ -184,6 +185,7 @@ def _series_of_one(X, y):
     series = SeriesRows.of_one(index)
     if not index.is_unique and index.nlevels == 1 and (index.inferred_type == "integer" or not is_ordered(index)):
         # Repeated labels that are not times do not identify rows: positions are used instead.
+        warn_of_numbers(index, "backtest", PASS_NAMES)
         index = pd.RangeIndex(n_rows)
         X, y = (data.set_axis(index) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
     return X, y, index, series
