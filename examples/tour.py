@@ -106,8 +106,8 @@ print(pd.DataFrame(errors).loc[[1, 2, 4, 8, 11]].to_string(float_format="%.1f"))
 # The best candidate is fitted on all training years, with calibration.
 best = search.best_estimator_.set_params(calibration_size=55).fit(None, past)
 years = pd.DataFrame(index=coming.index)
-bounds = best.predict_interval(years, coverage=0.9)
-print(pd.DataFrame({"forecast": best.forecast(N_HELD_OUT), "lower": bounds[:, 0], "upper": bounds[:, 1]}).round(1))
+forecast = best.forecast(N_HELD_OUT, coverage=0.9)
+print(forecast.round(1))
 
 # %%
 # 9. Plot the forecast
@@ -119,7 +119,7 @@ display = ForecastDisplay.from_estimator(
     best, years, y_true=coming, history=past[-60:], coverage=0.9, ylabel="sunspot number"
 )
 display.figure_.savefig("tour_forecast.png", dpi=120)
-inside = ((bounds[:, 0] <= coming) & (coming <= bounds[:, 1])).sum()
+inside = coming.between(forecast["lower"], forecast["upper"]).sum()
 for name, model in {"network": best, "ridge": ridge}.items():
     print(f"{name:8} mean absolute error {(model.forecast(N_HELD_OUT) - coming).abs().mean():.1f}")
 print(f"{inside} of {N_HELD_OUT} years within the 90% interval")

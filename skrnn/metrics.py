@@ -148,7 +148,8 @@ def _read(y_true, y_pred, y_train):
             "y_true and y_pred must have the same shape, and y_train the same number of columns. Got the shapes "
             f"{', '.join(f'{np.shape(values)} of {parameter}' for parameter, values in given.items())}."
         )
-    columns = {name: list(frame.columns) for name, frame in given.items() if isinstance(frame, pd.DataFrame)}
+    frames = {name: as_pandas(values) for name, values in given.items()}
+    columns = {name: list(frame.columns) for name, frame in frames.items() if isinstance(frame, pd.DataFrame)}
     for name, found in columns.items():
         if found != columns.get("y_true", found):
             raise ValueError(f"y_true has the columns {columns['y_true']}, but {name} has {found}. Reorder them.")

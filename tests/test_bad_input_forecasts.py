@@ -190,7 +190,7 @@ BAD_STEPS = [
         "covariates",
         "arrays",
         lambda f: f.forecast(3),
-        "was fitted with 2 covariates: pass those of the steps to predict",
+        "was fitted with 2 covariates: pass those of the steps to forecast as X",
     ),
     (
         "full coverage",

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_matrix
@@ -169,7 +170,11 @@ def test_constant_output_is_named():
         mase(y, y, y_train=y, **groups)
 
 
-def test_columns_in_another_order():
-    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [1.0, 5.0, 6.0]})
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+def test_columns_in_another_order(library):
+    columns = {"a": [1.0, 2.0, 4.0], "b": [1.0, 5.0, 6.0]}
+    frame, exchanged = library(columns), library({"b": columns["b"], "a": columns["a"]})
     with pytest.raises(ValueError, match=r"y_true has the columns \['a', 'b'\], but y_train has \['b', 'a'\]"):
-        mase(frame, frame.to_numpy(), y_train=frame[["b", "a"]])
+        mase(frame, np.column_stack([*columns.values()]), y_train=exchanged)
+    with pytest.raises(ValueError, match=r"y_true has the columns \['b', 'a'\], but y_pred has \['a', 'b'\]"):
+        mase(exchanged, frame, y_train=pd.DataFrame(columns)[["b", "a"]])

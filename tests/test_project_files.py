@@ -33,7 +33,7 @@ def python_versions():
 @in_repository
 def test_jobs_run_scripts_of_the_repository():
     scripts = [step["run"].split()[0] for job in jobs().values() for step in job["steps"] if "run" in step]
-    assert sorted(scripts) == [".ci/run", "tests/versions"]
+    assert sorted(scripts) == [".ci/run", "tests/backends", "tests/versions"]
     for script in scripts:
         assert os.access(ROOT / script, os.X_OK), f"{script} is not executable"
 

@@ -1,4 +1,4 @@
-"""Fits on rows of which the caller warns under its own name, so that the estimators that it fits do not."""
+"""Rows of which the caller of estimators warns under its own name, so that these do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _JUDGED_BY_CALLER: ContextVar[bool] = ContextVar("_JUDGED_BY_CALLER", default=Fa
 
 @contextlib.contextmanager
 def rows_judged_by_caller() -> Iterator[None]:
-    """Let estimators that are fitted in this thread not warn of their rows: the caller does, under its own name."""
+    """Let estimators that this thread calls not warn of their rows: the caller does, under its own name."""
     token = _JUDGED_BY_CALLER.set(True)
     try:
         yield
@@ -20,5 +20,5 @@ def rows_judged_by_caller() -> Iterator[None]:
 
 
 def are_judged_by_caller() -> bool:
-    """Return whether an estimator is fitted on rows of which its caller warns."""
+    """Return whether an estimator is called with rows of which its caller warns."""
     return _JUDGED_BY_CALLER.get()

@@ -51,13 +51,21 @@ def index_from_plain(plain: dict[str, Any] | None) -> pd.Index | None:
     if kind == "labels":
         labels = [label_from_plain(label) for label in plain["values"]]
         # pandas would infer dates from objects, and levels from tuples.
-        return pd.Index(labels, dtype=plain["dtype"], name=name, tupleize_cols=False)
+        return pd.Index(labels, dtype=_dtype(plain["dtype"]), name=name, tupleize_cols=False)
     values = plain["values"].view(f"{'M' if kind == 'dates' else 'm'}8[{plain['unit']}]")
     index = pd.DatetimeIndex(values, name=name) if kind == "dates" else pd.TimedeltaIndex(values, name=name)
     if plain.get("zone") is not None:
         index = index.tz_localize("UTC").tz_convert(_zone(plain["zone"]))
     index.freq = plain["frequency"]
     return index
+
+
+def _dtype(name):
+    """Return the dtype of labels from its name; object for those of pyarrow that pandas cannot read from a name."""
+    try:
+        return pd.api.types.pandas_dtype(name)
+    except (TypeError, ValueError, NotImplementedError):  # dictionaries; parameters such as time zones
+        return np.dtype(object)
 
 
 def alias_of(offset: Any) -> Any:

@@ -34,6 +34,16 @@ def check_array_like(given, parameter, name):
             f"{type(given).__name__} instead."
             + (" Call its collect() first." if type(given).__name__ == "LazyFrame" else "")
         )
+    check_not_masked(given, parameter, name)
+
+
+def check_not_masked(given, what, name):
+    """Raise for a masked array with masked values, whose data numpy would read as if they were valid."""
+    if np.ma.is_masked(given):
+        raise ValueError(
+            f"{what} is a masked array with masked values, whose data {name} would read as if they were valid. Replace "
+            "them: array.filled(np.nan) makes them NaN."
+        )
 
 
 def as_array_or_frame(given, parameter, name, words=("row", "column")):

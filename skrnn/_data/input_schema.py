@@ -16,6 +16,7 @@ from skrnn._data.categories import Category, categorical_columns, learn_categori
 from skrnn._data.checks import as_numeric, check_array_like, describe_value
 from skrnn._data.layouts import (
     checked_sequences,
+    columns_of_list,
     is_list_of_sequences,
     n_dimensions,
     sequences_from_2d,
@@ -79,6 +80,8 @@ class InputSchema:
         Whether the vocabulary was inferred from the training data, so that other ids are unknown tokens, no errors.
     categories : tuple of Category
         Categorical features of 3-D input.
+    columns : tuple of hashable, or None
+        Columns of the frames in a list of sequences, if there were any.
     """
 
     n_dimensions: int
@@ -88,6 +91,7 @@ class InputSchema:
     n_tokens: int | None = None
     is_inferred: bool = False
     categories: tuple[Category, ...] = ()
+    columns: tuple[Any, ...] | None = None
 
     @property
     def has_tokens(self):
@@ -123,7 +127,7 @@ class InputSchema:
                 + see("layouts", "shapes-of-x-and-y")
             )
         if n_dims == 3:
-            sequences = _sequences_of(given, is_list, self.dtype, name)
+            sequences = _sequences_of(given, is_list, self.dtype, name, self.columns)
             if sequences.n_features != self.n_features:
                 raise ValueError(
                     f"X has {sequences.n_features} features, but {name} is expecting {self.n_features} features as "
@@ -178,7 +182,8 @@ def learn_schema(estimator, X, *, dtype, embedding_dim=None, n_tokens=None, cate
         categories = learn_categories(sequences, columns, name)
         estimator.n_features_in_ = sequences.n_features
         vars(estimator).pop("feature_names_in_", None)
-        schema = InputSchema(3, dtype, sequences.n_features, categories=categories)
+        names = columns_of_list(given) if is_list else None
+        schema = InputSchema(3, dtype, sequences.n_features, categories=categories, columns=names)
         return schema, Input(given, is_list, sequences)
     table = _read_table(estimator, given, dtype, has_tokens, reset=True)
     if not has_tokens:
@@ -219,12 +224,12 @@ def _given(X, name):
     return given, is_list, n_dims
 
 
-def _sequences_of(given, is_list, dtype, name):
-    """Return the sequences of 3-D input."""
+def _sequences_of(given, is_list, dtype, name, fitted_columns=None):
+    """Return the sequences of 3-D input, of which a list may contain frames with the columns seen in fit."""
     dtype = dtype or _float_dtype(given if is_list else [given])
     if isinstance(given, Sequences):
         return checked_sequences(given, dtype, name)
-    return sequences_from_list(given, dtype, name) if is_list else sequences_from_3d(given, dtype, name)
+    return sequences_from_list(given, dtype, name, fitted_columns) if is_list else sequences_from_3d(given, dtype, name)
 
 
 def _with_plain_codes(sequences, columns):

@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 
 from skrnn._common.frames import as_pandas, is_frame
 from skrnn._common.guide import see
-from skrnn._data.checks import as_numeric_array, check_dtypes
+from skrnn._data.checks import as_numeric_array, check_dtypes, check_not_masked
 from skrnn._data.padding import describe_non_finite, without_padding
 from skrnn._data.sequences import Sequences
 
@@ -171,12 +171,22 @@ def _largest(values, where):
     return np.maximum(values.max(axis=0, initial=0, where=where), -values.min(axis=0, initial=0, where=where))
 
 
-def sequences_from_list(X, dtype, name):
-    """Return sequences of different lengths, each of shape (n_timesteps, n_features), from a list of them."""
+def columns_of_list(X):
+    """Return the columns of the first frame in a list of sequences as a tuple, or None if there is no frame."""
+    frames = (as_pandas(sequence) for sequence in X if hasattr(sequence, "columns") or is_frame(sequence))
+    first = next(frames, None)
+    return None if first is None else tuple(first.columns)
+
+
+def sequences_from_list(X, dtype, name, fitted_columns=None):
+    """Return sequences of different lengths, each of shape (n_timesteps, n_features), from a list of them.
+
+    The columns of frames must not be in another order than those of earlier frames, or those seen in ``fit``.
+    """
     if not len(X):
         raise ValueError(f"Found a list of 0 sample(s) while a minimum of 1 is required by {name}.")
     arrays: list[NDArray[Any]] = []
-    names: Any = None  # of the columns of the first frame
+    names: Any = None if fitted_columns is None else list(fitted_columns)
     for sample, sequence in enumerate(X):
         if issparse(sequence):
             raise TypeError(
@@ -187,7 +197,8 @@ def sequences_from_list(X, dtype, name):
         if isinstance(sequence, pd.DataFrame):
             check_dtypes(sequence, f"sample {sample} of X", name)
             names = list(sequence.columns) if names is None else names
-            _check_column_order(names, list(sequence.columns), sample, name)
+            _check_column_order(names, list(sequence.columns), sample, fitted_columns is not None, name)
+        check_not_masked(sequence, f"sample {sample} of X", name)
         try:
             array = np.asarray(sequence)
         except ValueError:
@@ -225,11 +236,12 @@ def sequences_from_list(X, dtype, name):
     return without_padding(sequences, rows, dtype, name)
 
 
-def _check_column_order(names, columns, sample, name):
-    """Raise for a frame that has the columns of the first one in another order."""
+def _check_column_order(names, columns, sample, are_fitted, name):
+    """Raise for a frame that has the columns of the first one, or those seen in fit, in another order."""
     if columns != names and sorted(map(str, columns)) == sorted(map(str, names)):
+        others = "those seen in fit are" if are_fitted else "earlier frames have"
         raise ValueError(
-            f"Sample {sample} of X has columns {columns}, but earlier frames have {names}: {name} identifies features "
+            f"Sample {sample} of X has columns {columns}, but {others} {names}: {name} identifies features "
             "of sequences by position. Select the columns in the same order."
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._common.frames import as_objects, as_pandas
-from skrnn._data.checks import NUMBERS, check_array_like
+from skrnn._data.checks import NUMBERS, check_array_like, check_not_masked
 from skrnn._data.row_labels import positions_dtype
 
 
@@ -163,6 +163,25 @@ def check_target_shape(y, data, per_step, name):
         )
 
 
+def columns_of_targets(y):
+    """Return the columns of a frame of targets as a tuple, or None for other objects and for a single column."""
+    y = as_pandas(y)
+    columns = getattr(y, "columns", ())
+    return tuple(columns) if len(columns) > 1 else None
+
+
+def check_target_columns(y, fitted, name):
+    """Raise for a frame of targets that has the columns of the fitted one in another order."""
+    columns = columns_of_targets(y)
+    if columns is None or fitted is None or columns == fitted:
+        return
+    if sorted(map(str, columns)) == sorted(map(str, fitted)):
+        raise ValueError(
+            f"y has the columns {list(columns)}, but {name} was fitted on {list(fitted)}: outputs are identified by "
+            "position. Select the columns in the same order."
+        )
+
+
 def targets_of_list(y, X, n_timesteps, name):
     """Return the targets of the time steps of a list of sequences as an array: (n_samples, n_timesteps, ...).
 
@@ -174,6 +193,7 @@ def targets_of_list(y, X, n_timesteps, name):
         return np.empty(len(y))  # `check_target_shape` raises for it, as for any other wrong number of targets
     targets = []
     for sample, steps in enumerate(y):
+        check_not_masked(steps, f"sample {sample} of y", name)
         try:
             targets.append(np.asarray(as_pandas(steps)))
         except ValueError:

@@ -151,7 +151,8 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
         # Weights of partial_fit are absolute: those of the other parts of the data are unknown.
         weights_dtype = self._targets.dtype if partial else "float64"
         weights = loss_weights(sample_weight, data.sequences, self._targets.per_step, weights_dtype, name)
-        class_weight = resolved_class_weight(getattr(self, "class_weight", None), y, weights)
+        given, classes = getattr(self, "class_weight", None), getattr(self, "classes_", None)
+        class_weight = resolved_class_weight(given, y, weights, classes)
         weights = without_missing(class_weighted(weights, y, class_weight), y)
         training = self._dataset(data.sequences, y, weights if partial else relative(weights))
         kept = samples_with_weight(weights)

@@ -13,7 +13,7 @@ from skrnn._common.guide import see
 from skrnn._common.state import stored_as
 from skrnn._common.warnings import warn
 from skrnn._data.checks import first_position
-from skrnn._data.targets import valid_in_layout
+from skrnn._data.targets import check_target_columns, columns_of_targets, valid_in_layout
 from skrnn._engine.loss_targets import CLASSES, INDICATORS, TWO_CLASSES, loss_name
 from skrnn._estimators.labels import read_classes, read_labels
 
@@ -36,6 +36,8 @@ class ClassificationTargets:
         The most frequent label, which is predicted for padded time steps.
     per_step, loss, dtype, name
         As for `RegressionTargets`; the loss determines how several classes are encoded.
+    columns : tuple of hashable, or None
+        Columns of the indicators of the training data, if they were a frame.
     """
 
     classes: NDArray[Any]
@@ -45,10 +47,12 @@ class ClassificationTargets:
     loss: Any
     dtype: str
     name: str
+    columns: tuple[Any, ...] | None = None
 
     @classmethod
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
         """Return the encoder for training labels, and these as an array; ``classes`` are all labels, if known."""
+        columns = columns_of_targets(y)
         y = read_labels(y, data, per_step, name)
         if not per_step:
             check_classification_targets(y)
@@ -61,7 +65,7 @@ class ClassificationTargets:
         if kind == "multilabel-indicator":
             if isinstance(loss, str) and loss == "auto":
                 _warn_of_one_hot(y, name)
-            return cls(np.arange(y.shape[1]), True, None, per_step, loss, dtype, name), y
+            return cls(np.arange(y.shape[1]), True, None, per_step, loss, dtype, name, columns), y
         labels, counts = np.unique(y[valid_in_layout(data.sequences)] if per_step else y, return_counts=True)
         known = labels
         if classes is not None:
@@ -89,6 +93,8 @@ class ClassificationTargets:
 
     def read(self, y, data):
         """Return ``y`` as an array of labels, of the kind of the training data; `encode` rejects unknown labels."""
+        if self.is_multilabel:
+            check_target_columns(y, self.columns, self.name)
         y = read_labels(y, data, self.per_step, self.name)
         if not self.per_step and (y.ndim == 2) != self.is_multilabel:
             raise ValueError(

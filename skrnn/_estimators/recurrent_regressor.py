@@ -129,12 +129,12 @@ class RecurrentRegressor(BaseRecurrentRegressor):
         first training only.
     n_members : int, default=1
         Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
-        mean of their predictions. The seeds derive from `random_state`; that of the first member is
-        the seed of an estimator with one network. Members are trained side by side on the available cores, with results
-        that do not depend on their number, except where training uses Keras or `callbacks` other than a `Checkpoint`:
-        then they are trained one after the other, with the same instances of callbacks. With `early_stopping`, each
-        member stops by itself, on the same validation data. With ``verbose``, the progress line is that of the first
-        member, and one line follows for each member.
+        mean of their predictions. With ``loss="quantile"``, the outputs are averaged before they are sorted. The seeds
+        derive from `random_state`; that of the first member is the seed of an estimator with one network. Members are
+        trained side by side on the available cores, with results that do not depend on their number, except where
+        training uses Keras or `callbacks` other than a `Checkpoint`: then they are trained one after the other, with
+        the same instances of callbacks. With `early_stopping`, each member stops by itself, on the same validation
+        data. With ``verbose``, the progress line is that of the first member, and one line follows for each member.
     callbacks : keras.callbacks.Callback, Checkpoint, class, list of them, dict of them or None, default=None
         Callbacks to apply during training, one of which may be a `Checkpoint`. Instances are not copied. A class is
         instantiated in each fit, with the arguments routed by the prefix ``callbacks__``. A learning rate that a

@@ -10,7 +10,13 @@ from sklearn.utils.validation import check_array
 
 from skrnn._common.state import stored_as
 from skrnn._data.checks import as_numeric, describe_position, first_position
-from skrnn._data.targets import check_target_shape, targets_of_list, valid_in_layout
+from skrnn._data.targets import (
+    check_target_columns,
+    check_target_shape,
+    columns_of_targets,
+    targets_of_list,
+    valid_in_layout,
+)
 from skrnn._engine.distribution_losses import outputs_per_target, point_predictions
 from skrnn._engine.loss_targets import REAL_NUMBERS
 from skrnn._estimators.target_scale import warn_of_unscaled_target
@@ -33,6 +39,8 @@ class RegressionTargets:
         Dtype of computation.
     name : str
         Name of the estimator, for errors.
+    columns : tuple of hashable, or None
+        Columns of the training targets, if they were a frame.
     """
 
     shape: tuple[int, ...]
@@ -40,6 +48,7 @@ class RegressionTargets:
     loss: Any
     dtype: str
     name: str
+    columns: tuple[Any, ...] | None = None
 
     kind = REAL_NUMBERS
     n_exclusive_classes = None
@@ -47,8 +56,9 @@ class RegressionTargets:
     @classmethod
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
         """Return the encoder for training targets, and these as an array; regressors have no ``classes``."""
+        columns = None if per_step else columns_of_targets(y)
         y = _read(y, data, per_step, dtype, name)
-        return cls(_output_shape(y, per_step), per_step, loss, dtype, name), y
+        return cls(_output_shape(y, per_step), per_step, loss, dtype, name, columns), y
 
     def with_loss(self, loss):
         """Return the encoder of the same targets for another loss."""
@@ -66,6 +76,7 @@ class RegressionTargets:
 
     def read(self, y, data):
         """Return ``y`` as an array in the shape of the training targets; a single output may have an axis or none."""
+        check_target_columns(y, self.columns, self.name)
         y = _read(y, data, self.per_step, self.dtype, self.name)
         n_outputs = (*_output_shape(y, self.per_step), 1)[0]
         if n_outputs != self.n_outputs:

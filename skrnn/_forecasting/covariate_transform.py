@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
@@ -53,7 +54,7 @@ class CovariateBlock:
         """Return the numbers, transformed, followed by the categories: (n_rows, n_transformed_columns)."""
         numbers = columns[:, self.n_categories == 0]
         if self.transformer is not None and len(numbers):
-            numbers = np.asarray(self.transformer.transform(numbers), dtype=np.float64)
+            numbers = _transformed(self.transformer, numbers)
         parts = [numbers]
         for position in np.flatnonzero(self.n_categories):
             codes = columns[:, position : position + 1]
@@ -63,6 +64,18 @@ class CovariateBlock:
     def n_numbers(self, n_transformed):
         """Return the number of transformed columns that are not codes."""
         return n_transformed - (0 if self.one_hot else int((self.n_categories > 0).sum()))
+
+
+def _transformed(transformer, numbers):
+    """Return what a transformer makes of columns of numbers as an array; raise if it is not one row for each row."""
+    transformed = transformer.transform(numbers)
+    array = np.asarray(transformed.toarray() if issparse(transformed) else transformed, dtype=np.float64)
+    if array.ndim != 2 or len(array) != len(numbers):
+        raise ValueError(
+            f"covariate_transformer must return one row for each row of covariates. {type(transformer).__name__} "
+            f"returned shape {array.shape} for shape {numbers.shape}."
+        )
+    return array
 
 
 def _unfitted(transformer):

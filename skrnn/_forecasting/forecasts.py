@@ -11,13 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.frames import index_of
 from skrnn._forecasting.history import continued_series
-from skrnn._forecasting.horizon import forecast_all, n_steps_of
+from skrnn._forecasting.horizon import check_steps_given, n_steps_of, next_steps
 from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bounds
 from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import locate_rows_to_predict
 from skrnn._forecasting.model import FittedModel
-from skrnn._forecasting.reading import read_rows_to_predict, read_true_values
+from skrnn._forecasting.reading import read_rows_to_predict, read_true_values, read_weights
 from skrnn._forecasting.recursion import predict_rows
 from skrnn._forecasting.sampling import check_n_samples, sample_paths
 from skrnn._forecasting.schema import Schema
@@ -113,13 +114,15 @@ class ForecastsMixin:
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`.
+            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`; if
+            weights are negative or not finite, or their number is not that of rows.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         check_is_fitted(self, "_model")
         y = read_true_values(X, y, self._schema)
         covariates, location = self._read_and_locate(X, continued_series(self, None, None), warns=False)
+        sample_weight = read_weights(sample_weight, len(location.codes))
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
         return score_of_valid_rows(y, values, sample_weight)
 
@@ -128,10 +131,12 @@ class ForecastsMixin:
         steps: int | None = None,
         *,
         until: Any = None,
+        X: ArrayLike | None = None,
+        coverage: float | None = None,
         history: ArrayLike | None = None,
         history_X: ArrayLike | None = None,
     ) -> NDArray[Any] | pd.Series | pd.DataFrame:
-        """Forecast the steps after the end of the series, if no covariates of these steps are required.
+        """Forecast the steps after the end of the series, with their index, and with intervals if required.
 
         Parameters
         ----------
@@ -140,6 +145,12 @@ class ForecastsMixin:
         until : timestamp, period or number, default=None
             Time of the last step to forecast, instead of `steps`. Each series is continued until this time, so that
             series that end earlier have more steps.
+        X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns, default=None
+            Covariates of the steps to forecast, as in :meth:`predict`, instead of `steps`. Required if the forecaster
+            was fitted with covariates other than those of `calendar` and `past_covariates`.
+        coverage : float in (0, 1), default=None
+            Probability that the true value of a step lies between its bounds, see :meth:`predict_interval`. If None, no
+            bounds are predicted.
         history, history_X : array-like, default=None
             Other series to continue instead of the fitted ones, see :meth:`predict`.
 
@@ -147,17 +158,21 @@ class ForecastsMixin:
         -------
         ndarray, Series or DataFrame of shape (n_steps,) or (n_steps, n_outputs)
             Forecast, in the units of `y`. If the fitted `y` was a pandas object, the forecast is one as well, and its
-            index continues the fitted one. With `groups`, it is always pandas, indexed by series and time or step.
+            index continues the fitted one. With `groups`, it is always pandas, indexed by series and time or step. With
+            `coverage`, it is a DataFrame with columns ``y_pred``, ``lower`` and ``upper``; for several outputs, with
+            one column per output: ``y_pred_a`` and ``y_pred_b`` for outputs ``a`` and ``b``, then their bounds.
 
         Raises
         ------
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If the forecaster was fitted with covariates other than those of `calendar` and `past_covariates`; if there
-            are past covariates, and more than `output_steps` steps; if `steps` is not a positive int; if not exactly
-            one of `steps` and `until` is given; if `until` is not after the end of a series, or the fitted index has no
-            frequency.
+            If `X` is required, but is None; if `X` or the history is not accepted by :meth:`predict`, or `X` contains
+            fitted rows; if there are past covariates, and more than `output_steps` steps; if `steps` is not a positive
+            int; if not exactly one of `steps`, `until` and `X` is given; if `until` is not after the end of a series,
+            or the fitted index has no frequency; if `coverage` is not accepted by :meth:`predict_interval`.
+        TypeError
+            If `X` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
 
         Examples
         --------
@@ -176,11 +191,20 @@ class ForecastsMixin:
         dtype: float64
         """
         check_is_fitted(self, "_model")
+        check_steps_given(steps, until, X)
+        if coverage is not None:
+            check_coverage(coverage, self.estimator_, self._calibration)
         series = continued_series(self, history, history_X)
-        n_steps = n_steps_of(steps, until, series.known, self.n_features_in_ - self._schema.columns.n_past)
-        index = series.schema.index_of_forecast(int(n_steps.max()), series.known)
-        values, index = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
-        return series.schema.as_forecast(values, index)
+        if X is None:
+            n_steps = n_steps_of(steps, until, series.known, self.n_features_in_ - self._schema.columns.n_past)
+            covariates, location, index = next_steps(n_steps, series)
+        else:
+            covariates, location, index = self._read_next_steps(X, series)
+        values = predict_rows(series.model, series.known, covariates, location)
+        bounds = None
+        if coverage is not None:
+            bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
+        return series.schema.as_forecast(values, index, bounds)
 
     def predict_interval(
         self,
@@ -310,6 +334,22 @@ class ForecastsMixin:
 
     def _read_and_locate(self, X, series, warns=True):
         """Return the covariates of rows to predict, and the location of these rows relative to the known ones."""
+        rows, location = self._read_rows(X, series, warns)
+        return rows.covariates, location
+
+    def _read_next_steps(self, X, series):
+        """Return the covariates, the location and the index of rows, which have to be later than the known ones."""
+        rows, location = self._read_rows(X, series)
+        if (location.steps_ahead == 0).any():
+            row = int(np.argmax(location.steps_ahead == 0))
+            raise ValueError(
+                f"Row {row} of X ({rows.labels.time[row]}) is part of the series, but forecast takes the steps after "
+                "its end. Call predict(X) to predict fitted rows one step ahead."
+            )
+        return rows.covariates, location, series.schema.index_of_rows(index_of(X), rows.labels, location)
+
+    def _read_rows(self, X, series, warns=True):
+        """Return rows to predict, and their location relative to the known ones."""
         rows = read_rows_to_predict(self, X, series.schema, series.known)
         series.check_series(rows.labels)
-        return rows.covariates, locate_rows_to_predict(rows, series.known, series.schema.groups is not None, warns)
+        return rows, locate_rows_to_predict(rows, series.known, series.schema.groups is not None, warns)

@@ -1,4 +1,4 @@
-"""Number of steps to forecast, and the forecast of all series."""
+"""Steps to forecast: their number, covariates, location and index."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ import pandas as pd
 
 from skrnn._common.frequencies import periods_of
 from skrnn._forecasting.calendar import with_calendar
+from skrnn._forecasting.location import Location
 from skrnn._forecasting.parameters import is_positive_int
-from skrnn._forecasting.recursion import continue_series
+
+
+def check_steps_given(steps, until, X):
+    """Raise unless exactly one of the parameters that define the steps to forecast is given."""
+    given = [name for name, value in (("steps", steps), ("until", until), ("X", X)) if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            "forecast requires either the number of steps, or the time of the last one as until, or the rows of the "
+            f"steps as X. Got {' and '.join(given) or 'none of them'}."
+        )
 
 
 def n_steps_of(steps, until, known, n_covariates):
-    """Return the number of steps to forecast of each series, (n_series,), given by either of the two parameters.
+    """Return the number of steps to forecast of each series, (n_series,), given by one of the two parameters.
 
     Parameters
     ----------
@@ -25,18 +35,12 @@ def n_steps_of(steps, until, known, n_covariates):
     n_covariates : int
         Number of columns of `X` that are known in advance. A forecast requires their values, unless there are none.
     """
-    if (steps is None) == (until is None):
-        raise ValueError(
-            "forecast requires either the number of steps, or the time of the last one as until. Got "
-            + ("neither." if steps is None else "both.")
-        )
     if until is None and not is_positive_int(steps):
         raise ValueError(f"steps must be an int of at least 1. Got {steps!r} instead.")
     n_steps = np.full(known.panel.n_series, steps) if until is None else _n_steps_until(until, known)
     if n_covariates:
         raise ValueError(
-            f"SequenceForecaster was fitted with {n_covariates} covariates: pass those of the steps to predict to "
-            "predict(X)."
+            f"SequenceForecaster was fitted with {n_covariates} covariates: pass those of the steps to forecast as X."
         )
     return n_steps
 
@@ -73,32 +77,27 @@ def _n_steps_until(until, known):
     return steps.astype(int)
 
 
-def forecast_all(model, known, calendar, n_steps, index):
-    """Forecast the next steps of all series.
+def next_steps(n_steps, series):
+    """Return the next steps of all series.
 
     Parameters
     ----------
-    model : FittedModel
-    known : KnownRows
-    calendar : CalendarFeatures or None
-        Computes the covariates, if there are any.
     n_steps : ndarray of int, shape (n_series,)
-    index : Index of length n_series * n_steps.max()
-        Times of the steps of each series, of which those after its last one are left out.
+    series : Continued
 
     Returns
     -------
-    values : ndarray of shape (n_steps.sum(), n_outputs)
-        Forecasts in the units of ``y``.
+    covariates : ndarray of shape (n_steps.sum(), n_covariates)
+        Those of the calendar, if there is one.
+    location : Location
     index : Index of length n_steps.sum()
-        Their times.
     """
     n_series, most = len(n_steps), int(n_steps.max())
+    index = series.schema.index_of_forecast(most, series.known)
     codes, steps_ahead = np.repeat(np.arange(n_series), most), np.tile(np.arange(1, most + 1), n_series)
     is_asked = steps_ahead <= n_steps[codes]
     if not is_asked.all():
         codes, steps_ahead, index = codes[is_asked], steps_ahead[is_asked], index[is_asked]
     times = index.get_level_values(-1) if index.nlevels > 1 else index
-    covariates = with_calendar(np.empty((len(codes), 0)), calendar, times)
-    values = continue_series(model, model.prepare(known.panel), covariates, codes, steps_ahead)[0, 0]
-    return values, index
+    covariates = with_calendar(np.empty((len(codes), 0)), series.schema.calendar, times)
+    return covariates, Location(codes, steps_ahead, np.full(len(codes), -1)), index

@@ -36,7 +36,9 @@ from skrnn._forecasting.row_index import (
 from skrnn._forecasting.schema import Schema
 from skrnn._windows.row_warnings import (
     PASS_GROUPS,
+    PASS_NAMES,
     warn_of_gap,
+    warn_of_numbers,
     warn_of_panel,
     warn_of_text,
 )
@@ -143,6 +145,8 @@ def read_history(forecaster, X, y, schema):
     values = _read_values(_columns_as_fitted(given.y, schema.names if schema.is_2d else None))
     _check_consistent(values, given)
     _check_shape(values.shape, schema)
+    if schema.groups is None and not are_judged_by_caller():
+        warn_of_numbers(given.index, _NAME, PASS_NAMES)
     unordered_labels = labels_within_series(given.index, given.labels.codes) if given.labels.time is None else None
     rows = Rows(_as_columns(values), covariates, past, given.labels, unordered_labels)
     return rows, replace(schema, index_kind=kind_of(given.index), is_pandas=index_of(given.y) is not None)
@@ -158,8 +162,8 @@ def read_rows_to_predict(forecaster, X, schema, known):
     if isinstance(X, Integral):
         raise TypeError(
             f"X must be array-like or a DataFrame for {_NAME}. Got {X} of type "
-            f"{type(X).__name__} instead. Without covariates, call forecast({X}); for intervals and samples, pass "
-            f"X=pd.DataFrame(index=forecast({X}).index)."
+            f"{type(X).__name__} instead. Without covariates, call forecast({X}), or forecast({X}, coverage=0.9) "
+            f"for intervals; for samples, pass X=pd.DataFrame(index=forecast({X}).index)."
         )
     return _read_checked(forecaster, X, None, schema, known)
 
@@ -360,6 +364,7 @@ def _warn_of_rows(given, groups):
         return
     if groups is None:
         warn_of_panel(given.index, _NAME, PASS_GROUPS)
+        warn_of_numbers(given.index, _NAME, PASS_NAMES)
     parameter = "y" if index_of(given.X) is None else "X"
     warn_of_text(given.index, given.labels.codes, _NAME, parameter, "those of a forecast are numbered")
     warn_of_gap(

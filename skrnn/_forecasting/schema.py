@@ -14,6 +14,11 @@ from skrnn._common.state import stored_as
 from skrnn._forecasting.covariate_columns import CovariateColumns
 
 
+def output_suffixes(names):
+    """Return the suffixes of columns of predictions, one per output with a name; None for the only output."""
+    return [""] if names is None else [f"_{name}" for name in names]
+
+
 @stored_as("forecaster schema")
 @dataclass(frozen=True, eq=False)
 class Schema:
@@ -55,22 +60,37 @@ class Schema:
         """Return values of shape (..., n_outputs) without the last axis if the fitted `y` was 1-D."""
         return values if self.is_2d else values[..., 0]
 
-    def as_forecast(self, values, index):
-        """Return forecasts in the layout of the fitted `y`, with the index of the next steps for pandas objects.
+    def as_forecast(self, values, index, bounds=None):
+        """Return forecasts in the layout of the fitted `y`, with their index for pandas objects.
 
         Parameters
         ----------
-        values : ndarray of shape (n_series * n_steps, n_outputs)
-            Forecasts of all series, one series after another.
-        index : Index of length n_series * n_steps
-            As returned by `index_of_forecast`.
+        values : ndarray of shape (n_rows, n_outputs)
+            Forecasts.
+        index : Index of length n_rows
+            Their times or numbers of steps, within their series.
+        bounds : ndarray of shape (n_rows, 2, n_outputs), default=None
+            Lower and upper bounds, with which forecasts are the columns of a frame.
         """
+        if bounds is not None:
+            names = range(self.n_outputs) if self.names is None else self.names
+            suffixes = output_suffixes(names if self.is_2d else None)
+            columns = [f"{kind}{suffix}" for kind in ("y_pred", "lower", "upper") for suffix in suffixes]
+            return pd.DataFrame(np.hstack([values, bounds[:, 0], bounds[:, 1]]), index, columns)
         values = self.in_shape_of_y(values)
         if not self.is_pandas and self.groups is None:
             return values
         if self.is_2d:
             return pd.DataFrame(values, index, self.names)
         return pd.Series(values, index, name=self.names)
+
+    def index_of_rows(self, index, labels, location):
+        """Return the index of the forecast of rows with an index of their own, or None, and with labels."""
+        if self.groups is None:
+            return pd.Index(location.steps_ahead, name="step") if index is None else index
+        times = pd.Index(location.steps_ahead, name="step") if labels.time is None else labels.time
+        series = pd.Index(labels.series).take(labels.codes)
+        return pd.MultiIndex.from_arrays([series, times], names=[self.groups, times.name])
 
     def index_of_forecast(self, n_steps, known):
         """Return the times of the next steps of each series, or their numbers if a series has no frequency."""

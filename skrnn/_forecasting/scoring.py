@@ -13,5 +13,5 @@ def score_of_valid_rows(y_true, y_pred, sample_weight):
     if is_missing.any():
         kept = ~(is_missing.any(axis=1) if is_missing.ndim == 2 else is_missing)
         y_true, y_pred = np.asarray(y_true, dtype=np.float64)[kept], y_pred[kept]
-        sample_weight = None if sample_weight is None else np.asarray(sample_weight)[kept]
+        sample_weight = None if sample_weight is None else sample_weight[kept]
     return float(r2_score(y_true, y_pred, sample_weight=sample_weight))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from skrnn._common.state import stored_as
@@ -228,7 +229,15 @@ def _fitted(transformer, values):
 
 def _apply(function, values):
     """Apply a function of rows of shape (n_rows, n_outputs) to values of shape (..., n_outputs)."""
-    return np.asarray(function(values.reshape(-1, values.shape[-1])), dtype=np.float64).reshape(values.shape)
+    rows = values.reshape(-1, values.shape[-1])
+    result = function(rows)
+    result = np.asarray(result.toarray() if issparse(result) else result, dtype=np.float64)
+    if result.shape not in {rows.shape, rows.shape[: 1 if rows.shape[1] == 1 else 2]}:
+        raise ValueError(
+            "target_transformer must return as many rows and columns as it is passed. Its "
+            f"{function.__name__} returned shape {result.shape} for shape {rows.shape}."
+        )
+    return result.reshape(values.shape)
 
 
 def _check_finite(given, values):

@@ -129,7 +129,10 @@ def windows_at(model, prepared, origins):
         ahead = np.clip(ahead, 0, last_rows[:, None])
         observed = observed_before(prepared, origins, layout.window)
         spreads = model.target.spreads[prepared.codes[origins]]
-        return dense_windows(layout, observed, lengths, prepared.covariates[ahead], prepared.n_outputs, spreads)
+        windows = dense_windows(layout, observed, lengths, prepared.covariates[ahead], prepared.n_outputs, spreads)
+        if not layout.takes_lazy or prepared.n_series == 1:
+            return windows
+        return replace(windows, X=_with_series(windows.X, lengths, prepared.codes[origins]))
     starts = origins - lengths
     starts += 1
     if (lengths == layout.window).all():  # constant tables take no memory
@@ -150,6 +153,21 @@ def windows_at(model, prepared, origins):
         return Windows(sequences, None, None)
     centers, scales = statistics_of_windows(layout.scaling, model, prepared, origins)
     return Windows(replace(sequences, shifts=centers, scales=scales), centers, scales)
+
+
+def _with_series(X, lengths, codes):
+    """Return windows of an array as `Sequences`, which know their series: the last windows of each are held out."""
+    n, window, n_features = X.shape
+    n_leading_padding = window - lengths
+    return Sequences(
+        values=X.reshape(-1, n_features),
+        starts=np.arange(n) * window + n_leading_padding,
+        lengths=lengths,
+        n_leading_padding=n_leading_padding,
+        step=1,
+        n_timesteps=window,
+        series=codes,
+    )
 
 
 def _values_of_windows(prepared, output_steps):

@@ -17,7 +17,9 @@ from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.times import is_ordered
 from skrnn._common.typing import validate_params
 from skrnn._data.checks import as_array_or_frame, as_float_array, check_array_like
+from skrnn._forecasting.schema import output_suffixes
 from skrnn._model_selection.forecast_origins import SeriesRows, long_enough
+from skrnn._windows.row_warnings import PASS_NAMES, warn_of_numbers
 
 
 @validate_params(
@@ -142,7 +144,8 @@ def backtest(
     groups = getattr(forecaster, "groups", None)
     X, y, index, series = _series_of_one(X, y) if groups is None else _series_of_panel(X, y, groups)
     y_true = as_float_array(y, "backtest", parameter="y").reshape(len(index), -1)
-    suffixes, model = _suffixes(y), clone(forecaster)
+    names = getattr(y, "columns", range(np.shape(y)[1])) if np.ndim(y) > 1 else None
+    suffixes, model = output_suffixes(names), clone(forecaster)
     parts: list[pd.DataFrame] = []
     fits = (lambda counts: counts > 0) if groups is None else partial(long_enough, forecaster)
     for origin in series.origins(initial_window, steps, step_length, season or 1, fits, refit):
@@ -182,6 +185,7 @@ def _series_of_one(X, y):
     series = SeriesRows.of_one(index)
     if not index.is_unique and index.nlevels == 1 and (index.inferred_type == "integer" or not is_ordered(index)):
         # Repeated labels that are not times do not identify rows: positions are used instead.
+        warn_of_numbers(index, "backtest", PASS_NAMES)
         index = pd.RangeIndex(n_rows)
         X, y = (data.set_axis(index) if isinstance(data, (pd.Series, pd.DataFrame)) else data for data in (X, y))
     return X, y, index, series
@@ -217,10 +221,3 @@ def _why_no_origin(series, groups, initial_window, steps):
     else:
         rows = f"The longest series has {len(series.times)} rows"
     return f"{rows}, too few for initial_window={initial_window} and steps={steps}. Decrease one of them."
-
-
-def _suffixes(y):
-    """Return the suffix of the columns ``y_true`` and ``y_pred`` of each series."""
-    if np.ndim(y) == 1:
-        return [""]
-    return [f"_{name}" for name in getattr(y, "columns", range(np.shape(y)[1]))]

@@ -19,7 +19,14 @@ from skrnn._forecasting.hindcast import errors_after_cuts, errors_of_all_rows, f
 from skrnn._forecasting.row_index import row_index
 from skrnn._outliers.row_scores import error_scales, row_errors
 from skrnn._outliers.rows import read_rows
-from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel, warn_of_text
+from skrnn._windows.row_warnings import (
+    PASS_GROUPS,
+    PASS_NAMES,
+    warn_of_gap,
+    warn_of_numbers,
+    warn_of_panel,
+    warn_of_text,
+)
 
 _WINDOW = 20
 _SMOOTHING = 11
@@ -61,7 +68,7 @@ class PredictionScorer:
         forecaster = _forecaster(detector, groups, longest)
         with rows_judged_by_caller():
             forecaster.fit(labels, values)
-        errors, n_before = errors_of_all_rows(forecaster, labels, values)
+            errors, n_before = errors_of_all_rows(forecaster, labels, values)
         smoothing = _SMOOTHING if detector.smoothing is None else detector.smoothing
         scorer = cls(groups, smoothing, _scales(forecaster, errors))
         return forecaster, scorer, scorer._scores(errors, n_before, codes)
@@ -69,7 +76,8 @@ class PredictionScorer:
     def score(self, detector, X):
         """Return the scores of rows; NaN for those that cannot be compared with a forecast."""
         values, labels, codes = _read_rows(detector, X, self.groups, reset=False)
-        errors, n_before = errors_of_all_rows(detector.estimator_, labels, values)
+        with rows_judged_by_caller():
+            errors, n_before = errors_of_all_rows(detector.estimator_, labels, values)
         return self._scores(errors, n_before, codes)
 
     def _scores(self, errors, n_before, codes):
@@ -125,6 +133,8 @@ def _read_rows(detector, X, groups, reset):
     """Return the variables of rows, a frame or an array, their labels as the `X` of a forecaster, and their series."""
     features, values, row_labels = read_rows(detector, X, groups, reset=reset, allow_nan=True)
     index = index_of(features)
+    if groups is None:
+        warn_of_numbers(index, type(detector).__name__, PASS_NAMES)
     if reset:
         _warn_of_rows(row_index(X, groups), row_labels, groups, type(detector).__name__)
     labels: Any = None

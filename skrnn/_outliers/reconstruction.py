@@ -22,7 +22,7 @@ from skrnn._forecasting.target_transform import moments
 from skrnn._outliers.rows import read_rows
 from skrnn._outliers.window_scores import scores_of_rows, whole_windows
 from skrnn._preprocessing.scaler import SequenceScaler
-from skrnn._windows.row_warnings import PASS_GROUPS, warn_of_gap, warn_of_panel
+from skrnn._windows.row_warnings import PASS_GROUPS, PASS_NAMES, warn_of_gap, warn_of_numbers, warn_of_panel
 
 _LARGEST_SCORE = 1e300  # of which differences are finite
 _FILL = "Fill such values, or set method='prediction', which accepts NaN."
@@ -161,6 +161,8 @@ def _read_rows(detector, X, groups, reset):
     """Return time steps as an array of shape (n_rows, n_columns), and their labels."""
     name = type(detector).__name__
     features, rows, labels = read_rows(detector, X, groups, reset=reset, allow_nan=False, remedy=_FILL)
+    if groups is None:
+        warn_of_numbers(index_of(features), name, PASS_NAMES)
     if reset and groups is None:
         warn_of_panel(index_of(features), name, PASS_GROUPS)
     warn_of_gap(labels, name, "Windows span the gap: fill it, for example with X.asfreq.")

@@ -59,7 +59,8 @@ class CalendarFeatures(TransformerMixin, PlainStateMixin):
 
     Notes
     -----
-    Times with a time zone are read in this time zone, as local time. A period, such as a month, is represented by its
+    Times with a time zone are read in this time zone, as local time. The zone must be the same in :meth:`transform` as
+    in :meth:`fit`, because a time has another hour in another zone. A period, such as a month, is represented by its
     start.
 
     Examples
@@ -86,6 +87,7 @@ class CalendarFeatures(TransformerMixin, PlainStateMixin):
     _parameter_constraints: ClassVar[dict[str, Any]] = {"features": [StrOptions({"auto"}), tuple, list]}
 
     features_: tuple[str, ...]
+    _zone: str | None = None  # of the fitted index; also None in estimators saved before it was known
 
     def __init__(self, features: Literal["auto"] | Sequence[Feature] = "auto") -> None:
         self.features = features
@@ -118,8 +120,10 @@ class CalendarFeatures(TransformerMixin, PlainStateMixin):
             repeated names or is empty; or if it is ``"auto"`` and no feature varies.
         """
         with unchanged_on_failure(self):
-            times = _wall_clock(_index_of(X))
+            index = _index_of(X)
+            times = _wall_clock(index)
             self.features_ = _varying(times) if isinstance(self.features, str) else _checked(self.features)
+            self._zone = _zone_of(index)
         return self
 
     def transform(self, X: pd.DataFrame | pd.Series) -> pd.DataFrame:
@@ -144,7 +148,8 @@ class CalendarFeatures(TransformerMixin, PlainStateMixin):
             If `X` is not a pandas object.
 
         ValueError
-            If the index does not contain dates or periods, or one is missing.
+            If the index does not contain dates or periods, or one is missing; or if it has another time zone than in
+            :meth:`fit`.
         """
         check_is_fitted(self)
         index = _index_of(X)
@@ -173,7 +178,12 @@ class CalendarFeatures(TransformerMixin, PlainStateMixin):
 
     def _from_index(self, index):
         """Return the features of the times in an index: (n_rows, 2 * n_features)."""
-        times = _wall_clock(index)
+        times, zone = _wall_clock(index), _zone_of(index)
+        if zone is not None and self._zone is not None and zone != self._zone:
+            raise ValueError(
+                f"The index of X has the time zone {zone}, but {_NAME} was fitted on {self._zone}, and features are "
+                f"those of local times. Convert it: X.tz_convert({self._zone!r})."
+            )
         angles = np.column_stack([2 * np.pi * _FRACTIONS[name](times) for name in self.features_])
         return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(index), 2 * len(self.features_))
 
@@ -241,8 +251,25 @@ def _index_of(X):
     return index
 
 
+def _zone_of(index):
+    """Return the name of the time zone of an index; None without one, or if it may be one of several local offsets."""
+    times = _times_of(index)
+    zone = getattr(times, "tz", None)
+    if zone is None:
+        return None
+    # The local times of a place are parsed as +01:00 in winter and +02:00 in summer.
+    return None if zone.utcoffset(None) else str(zone)
+
+
 def _wall_clock(index):
     """Return the local times in an index as a DatetimeIndex without a time zone, periods as their start."""
+    times = _times_of(index)
+    times = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times
+    return times if times.tz is None else times.tz_localize(None)
+
+
+def _times_of(index):
+    """Return the times in an index as a DatetimeIndex or PeriodIndex; raise if there are none, or one is missing."""
     if isinstance(index, pd.MultiIndex):
         dates = [number for number, level in enumerate(index.levels) if level.inferred_type in _DATES]
         if len(dates) != 1:
@@ -263,5 +290,4 @@ def _wall_clock(index):
             f"{_NAME} requires the time of each row, but that of row {int(np.argmax(times.isna()))} of X is missing. "
             "Drop such rows, or fill it."
         )
-    times = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times
-    return times if times.tz is None else times.tz_localize(None)
+    return times

@@ -16,8 +16,10 @@ from skrnn._common.warnings import in_cross_validation, warn
 _GAP, _REGULAR, _TOLERANCE = 10, 0.75, 0.1
 _MIN_RECURRENCES = 5  # of long distances of similar length: nights between sessions of trading or measuring
 _NUMBERS, _NAMES = {"integer", "floating"}, {"string", "categorical"}
+_MIN_ROWS = 5  # of numbers in a suspicious order, as fewer may be in it after random sampling
 
 PASS_GROUPS = "Pass groups={level}; otherwise, windows mix rows of several series."
+PASS_NAMES = "If it is several, add a column with their names, and pass it as groups."
 SET_MAX_GAP = "Windows span the gap: set max_gap to end them there, or fill it, for example with X.asfreq."
 
 
@@ -36,6 +38,7 @@ def warn_of_rows(index, labels, groups, max_gap, caller):
     """
     if groups is None:
         warn_of_panel(index, caller, PASS_GROUPS)
+        warn_of_numbers(index, caller, PASS_NAMES)
     if max_gap is None:
         warn_of_gap(labels, caller, SET_MAX_GAP)
 
@@ -82,6 +85,46 @@ def _level_of_series(index):
     in_blocks = (np.diff(codes) != 0).sum() == codes.max()
     # Consecutive blocks are parts of one series, such as the years of its days, or training and test rows.
     return None if in_blocks and time.is_monotonic_increasing and time.is_unique else series
+
+
+def warn_of_numbers(index, caller, remedy):
+    """Warn of an index of numbers that decrease, such as years, or that restart: the rows are used in their order.
+
+    Rows in any other order of numbers have been shuffled or sampled, and the numbers are those of rows.
+
+    Parameters
+    ----------
+    index : Index or None
+    caller : str
+        Name of the estimator or function that treats the rows as a single series in time order.
+    remedy : str
+        Advice to the user if rows are of several series.
+    """
+    if index is None or isinstance(index, pd.MultiIndex) or index.inferred_type not in _NUMBERS:
+        return
+    if len(index) >= _MIN_ROWS and index.is_monotonic_decreasing and index.is_unique:
+        warn(
+            f"{caller} treats rows as being in time order, but the numbers in their index decrease, from {index[0]} in "
+            f"the first row to {index[-1]} in the last one. If they are times, sort the rows: X.sort_index(), and y "
+            "alike. If not, drop the index: reset_index(drop=True)."
+        )
+    restarts = _restarts(index)
+    if len(restarts):
+        warn(
+            f"{caller} treats all rows as one series, but their index restarts at {index[0]} in row {restarts[0]}, as "
+            f"that of concatenated DataFrames does. {remedy} If it is one series, drop the index: "
+            "reset_index(drop=True)."
+        )
+
+
+def _restarts(index):
+    """Return the rows of an index of consecutive integers that restarts with its first one, after enough rows."""
+    if index.inferred_type != "integer" or index.is_unique:
+        return np.array([], dtype=int)
+    numbers = index.to_numpy(dtype=np.int64)
+    rows = np.flatnonzero(np.diff(numbers) != 1) + 1
+    is_restarted = (numbers[rows] == numbers[0]).all() and len(numbers) >= _MIN_ROWS * (len(rows) + 1)
+    return rows if is_restarted else rows[:0]
 
 
 def warn_of_gap(labels, caller, remedy):

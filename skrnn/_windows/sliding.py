@@ -76,7 +76,8 @@ def sliding_windows(
     ValueError
         If `X` is not 2-D or contains NaN or infinity; if timestamps are not increasing within a series; if `groups`
         is not a column or index level of `X`; if `max_gap` or `ends` cannot be compared with the index, or `ends`
-        contains a time before the first row; or if a parameter is out of range.
+        contains a time before the first row, or a number that is not that of a row of an array; or if a parameter is
+        out of range.
     TypeError
         If `X` or `ends` is not array-like or a DataFrame; if `X` contains non-numeric values or is sparse; or if
         `groups` is not hashable, or series names are lists.
@@ -84,8 +85,9 @@ def sliding_windows(
     Warns
     -----
     UserWarning
-        If the index is a MultiIndex of series and times and `groups` is None, or if there is a gap in the time index
-        of a series and `max_gap` is None.
+        If the index is a MultiIndex of series and times and `groups` is None, if it contains numbers that decrease from
+        row to row, such as years, or restart, as those of concatenated DataFrames, or if there is a gap in the time
+        index of a series and `max_gap` is None.
 
     See Also
     --------
@@ -132,6 +134,8 @@ def _end_rows(ends, labels, groups):
         if not time.is_monotonic_increasing:
             raise ValueError("ends requires an increasing index of X. Sort X by time: X.sort_index().")
         ends = as_times(_as_index(ends))
+        if not labels.is_pandas:
+            _check_row_numbers(ends, len(labels.codes))
         rows = _last_at_or_before(time, ends)
     else:
         if labels.time is None:
@@ -164,7 +168,22 @@ def _as_index(ends):
         raise ValueError(f"ends must be times, of shape (n_windows,). Got shape {np.shape(ends)} instead.") from None
     if isinstance(index, pd.MultiIndex):
         raise ValueError("Without groups, ends must be times of one level. Got a MultiIndex instead.")
+    if index.inferred_type == "boolean":
+        raise ValueError("ends must be times, or row numbers of an array. Got a mask: pass it as the index of windows.")
     return index
+
+
+def _check_row_numbers(ends, n_rows):
+    """Raise for numbers that are not row numbers of an array; negative ones and other values are rejected later."""
+    if ends.inferred_type not in {"integer", "floating"}:
+        return
+    is_wrong = np.asarray((ends >= n_rows) | ((ends % 1 != 0) & ~ends.isna()))
+    if is_wrong.any():
+        at = int(np.argmax(is_wrong))
+        raise ValueError(
+            f"X has no index, so that ends must be row numbers, 0 to {n_rows - 1}. Got {ends.tolist()[at]} as "
+            f"ends[{at}]."
+        )
 
 
 def _last_of_series_at_or_before(labels, names, times):

@@ -200,9 +200,10 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
         Warns
         -----
         UserWarning
-            If the index is a MultiIndex of series and times and `groups` is None; or if there is a gap in the time
-            index of a series and `max_gap` is None, except during scikit-learn's cross-validation, whose splits create
-            gaps.
+            If the index is a MultiIndex of series and times and `groups` is None; if it contains numbers that decrease
+            from row to row, such as years, or restart, as those of concatenated DataFrames; or if there is a gap in the
+            time index of a series and `max_gap` is None, except during scikit-learn's cross-validation, whose splits
+            create gaps.
         """
         with unchanged_on_failure(self):
             rows, labels = self._read(X, reset=True)

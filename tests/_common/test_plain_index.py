@@ -1,11 +1,16 @@
 """Indexes and frequencies as plain values, and back."""
 
 import datetime
+import decimal
+import pickle
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from sklearn.linear_model import LinearRegression
 
+from skrnn import SequenceForecaster
 from skrnn._common.plain_index import alias_of, index_from_plain, index_to_plain
 
 DAYS = pd.date_range("2024-03-29", periods=4, name="day")
@@ -77,3 +82,27 @@ def test_frequencies(text):
 @pytest.mark.parametrize("frequency", [None, pd.offsets.CustomBusinessDay(holidays=["2024-05-01"])])
 def test_frequencies_that_no_text_stands_for(frequency):
     assert alias_of(frequency) == frequency
+
+
+@pytest.mark.parametrize(
+    ("dtype", "labels"),
+    [
+        (pa.dictionary(pa.int32(), pa.string()), ["b", "a", "b"]),
+        (pa.decimal128(5, 2), [decimal.Decimal("1.50"), decimal.Decimal("2.00")]),
+        (pa.timestamp("us", tz="Europe/Berlin"), [*DAYS.tz_localize("Europe/Berlin")]),
+    ],
+    ids=str,
+)
+def test_types_of_pyarrow_that_have_no_name(dtype, labels):
+    index = pd.Index(pd.array(labels, dtype=pd.ArrowDtype(dtype)), name="shop")
+    again = index_from_plain(index_to_plain(index))
+    assert again.tolist() == labels and again.name == "shop"
+
+
+def test_a_forecaster_of_series_that_a_dictionary_of_pyarrow_names():
+    names = pd.Series(["b"] * 20 + ["a"] * 20).astype(pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string())))
+    X = pd.DataFrame({"shop": names})
+    fitted = SequenceForecaster(LinearRegression(), window=2, groups="shop").fit(X, np.r_[0.0:20.0, 100.0:120.0])
+    restored = pickle.loads(pickle.dumps(fitted))
+    for coming in (X.iloc[[0, 20]], X.iloc[[0, 20]].astype(object)):
+        np.testing.assert_allclose(restored.predict(coming.set_axis([40, 41])), [20, 120])

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from problems import shapes_of, spec_of
 
+from skrnn import RecurrentRegressor
 from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.optimizers import native_optimizer
 
@@ -231,3 +232,45 @@ def test_threads_share_the_settings_of_cudnn():
             assert torch.backends.cudnn.allow_tf32
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+@pytest.fixture
+def medium_precision(monkeypatch):
+    """Torch's setting for products in bfloat16, on a device whose recurrent layers can compute them."""
+    monkeypatch.setattr(session, "_has_bfloat16", lambda device: True)
+    torch.set_float32_matmul_precision("medium")
+    yield
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_medium_precision_rounds_recurrent_layers_to_bfloat16(medium_precision, monkeypatch, cell):
+    monkeypatch.setenv("SKRNN_ENGINE", "torch")
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(3, 9, size=160)]
+    y = np.array([x[-3:, 0].sum() for x in X])
+    params = {"units": (12, 8), "bidirectional": True, "epochs": 60, "random_state": 0}
+    estimator = RecurrentRegressor(cell, optimizer__learning_rate=0.01, **params).fit(X[:120], y[:120])
+    assert estimator._state.weights[0].dtype == np.float32
+    rounded = estimator.predict(X)
+    monkeypatch.setenv("SKRNN_ENGINE", "native")
+    exact = estimator.predict(X)
+    assert 1e-5 < np.abs(rounded - exact).max() < 0.1  # bfloat16 has 8 significant bits
+    in_float32 = RecurrentRegressor(cell, optimizer__learning_rate=0.01, **params).fit(X[:120], y[:120])
+    assert abs(estimator.score(X[120:], y[120:]) - in_float32.score(X[120:], y[120:])) < 0.05
+
+
+def test_medium_precision_rounds_only_float32_and_only_where_cudnn_does(medium_precision, monkeypatch):
+    monkeypatch.setenv("SKRNN_ENGINE", "torch")
+    X = np.random.default_rng(0).normal(size=(64, 5, 2))
+
+    def loss(**params):
+        return RecurrentRegressor("gru", 4, epochs=2, random_state=0, **params).fit(X, X[:, 0, 0]).history_["loss"][-1]
+
+    rounded, rounded64 = loss(), loss(dtype="float64")
+    monkeypatch.setattr(session, "_has_bfloat16", lambda device: False)
+    assert loss() != rounded and loss(dtype="float64") == rounded64
+
+
+def test_cudnn_does_not_compute_on_the_cpu():
+    assert not session._has_bfloat16(torch.device("cpu"))

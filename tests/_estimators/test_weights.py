@@ -214,3 +214,39 @@ def test_balanced_weights_of_several_labels(X):
     by_hand = [{0: 20 / (1 - column).sum(), 1: 20 / column.sum()} for column in indicators.T]
     expected = make("GRUClassifier", class_weight=by_hand).fit(X, indicators)
     assert_allclose(classifier.history_["loss"], expected.history_["loss"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_class_weight_of_labels_that_are_digits(per_step, X, y, y_steps):
+    numbers = np.digitize(y_steps if per_step else y, [-0.5, 0.5])
+    by_number = {0: 1.0, 1: 5.0, 2: 0.25}
+    params = {"return_sequences": per_step}
+    expected = make("GRUClassifier", class_weight=by_number, **params).fit(X, numbers)
+    by_text = {str(number): weight for number, weight in by_number.items()}
+    classifier = make("GRUClassifier", class_weight=by_text, **params).fit(X, numbers.astype(str))
+    assert classifier.history_ == expected.history_
+    balanced = [make("GRUClassifier", class_weight="balanced", **params) for _ in range(2)]
+    assert balanced[0].fit(X, numbers).history_ == balanced[1].fit(X, numbers.astype(str)).history_
+
+
+def test_class_weight_of_a_class_that_a_part_of_the_data_lacks(X, labels):
+    class_weight = {"up": 3.0}  # the other classes have weight 1
+    rows = np.flatnonzero(labels != "up")
+    held_out = {"X_val": X[rows[:6]], "y_val": labels[rows[:6]]}
+    weighted = make("GRUClassifier", class_weight=class_weight).fit(X, labels, **held_out)
+    expected = make("GRUClassifier").fit(X, labels, np.where(labels == "up", 3.0, 1.0), **held_out)
+    assert weighted.history_ == expected.history_
+    parts = [make("GRUClassifier", **params) for params in ({"class_weight": class_weight}, {})]
+    for part in parts:
+        part.partial_fit(X[rows], labels[rows], classes=np.unique(labels))
+    assert parts[0].history_ == parts[1].history_
+
+
+def test_class_weight_of_other_kinds_of_labels(X, labels):
+    indicators = (X[:, -1] > 0.5).astype(int)
+    with pytest.raises(ValueError, match=r"must be a list of \d dicts, one per label, or 'balanced'.* Got a dict"):
+        make("GRUClassifier", class_weight={0: 1, 1: 2}).fit(X, indicators)
+    with pytest.raises(ValueError, match=r"must be a dict or 'balanced' for this y\. Got a list of 1"):
+        make("GRUClassifier", class_weight=[{"up": 2}]).fit(X, labels)
+    with pytest.raises(ValueError, match=r"contains \['sideways'\], which are not labels of y"):
+        make("GRUClassifier", class_weight={"sideways": 2}).fit(X, labels)

@@ -4,10 +4,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from conftest import RAW
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, QuantileTransformer
@@ -286,3 +288,21 @@ def test_a_series_without_values_is_standardized_like_all_of_them():
     fitted = forecaster(Recorder(three_d=False), groups="shop", **params).fit(X, np.append(y, np.full(N_ROWS, np.nan)))
     # The estimator predicts zero.
     assert_allclose(fitted.forecast(2), np.mean(y))
+
+
+@pytest.mark.parametrize("n_missing", [0, 5])
+def test_weights_of_a_score_are_those_of_a_fit(n_missing):
+    y = np.random.default_rng(0).normal(size=60).cumsum()
+    fitted, coming, true = forecaster().fit(None, y[:40]), np.empty((20, 0)), y[40:].copy()
+    true[:n_missing] = np.nan
+    weights = np.arange(20)
+    expected = r2_score(y[40 + n_missing :], fitted.predict(coming)[n_missing:], sample_weight=weights[n_missing:])
+    for given in (weights, weights.astype("int8"), pl.Series(weights), weights.tolist()):
+        assert fitted.score(coming, true, given) == pytest.approx(expected, rel=1e-12)
+    for given, message in [
+        (-weights, "Negative values in data passed to `sample_weight`"),
+        (weights[1:], "sample_weight.shape == "),
+        (np.full(20, np.nan), "Input sample_weight contains NaN"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fitted.score(coming, true, given)

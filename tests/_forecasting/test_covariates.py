@@ -239,7 +239,7 @@ def test_forecasts_until_a_time():
             fitted.forecast(until=until)
     with pytest.raises(ValueError, match="until must be a time like those of the fitted index"):
         fitted.forecast(until="soon")
-    with pytest.raises(ValueError, match="Got both"):
+    with pytest.raises(ValueError, match="Got steps and until"):
         fitted.forecast(3, until="2024-02-05")
     with pytest.raises(ValueError, match="requires a fitted index with a frequency"):
         forecaster().fit(None, y.to_numpy()).forecast(until=33)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import RAW, make
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
@@ -232,3 +233,20 @@ def test_lags_select_columns():
         forecaster(make("GRURegressor"), lags=[1, 2]).fit(None, y)
     with pytest.raises(ValueError, match="'lags' parameter of SequenceForecaster must contain ints of at least 1"):
         forecaster(lags=[0, 1]).fit(None, y)
+
+
+def test_validation_data_of_panels_are_the_last_windows_of_each_series():
+    random, names = np.random.default_rng(0), ["calm", "wild"]
+    series = {name: scale * random.normal(size=60) for name, scale in zip(names, (0.1, 1.0), strict=True)}
+    for y in series.values():
+        y[0] = np.nan  # windows with missing values are not lazy
+    network = make("GRURegressor", epochs=1, validation_split=0.25, optimizer="sgd", optimizer__learning_rate=1e-12)
+    plain = SequenceForecaster(network, window=4, window_scaling=None, target_transformer=None)
+
+    def val_loss(y, **params):
+        return clone(plain).set_params(**params).fit(None, y).estimator_.history_["val_loss"][0]
+
+    expected = np.mean([val_loss(y) for y in series.values()])
+    for order in (names, names[::-1]):
+        panel = pd.concat({name: pd.Series(series[name]) for name in order}, names=["shop", "day"])
+        assert val_loss(panel, groups="shop") == pytest.approx(expected, rel=1e-5)

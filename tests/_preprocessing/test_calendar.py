@@ -30,7 +30,7 @@ from sklearn.utils.estimator_checks import (
     check_valid_tag_types,
 )
 
-from skrnn import CalendarFeatures
+from skrnn import CalendarFeatures, SequenceForecaster
 
 ALL = ("hour", "weekday", "day_of_year", "month")
 
@@ -299,3 +299,41 @@ def test_not_fitted(frame):
     with pytest.raises(ValueError, match="Got an index that contains integer values"):
         calendar.fit(frame.reset_index())
     assert calendar.features_ == ("hour",)  # as before
+
+
+HOURS = pd.Series(np.arange(80.0), pd.date_range("2024-03-30", periods=80, freq="h", tz="Europe/Berlin"))
+
+
+def transform_of(y):
+    """Return the method of a transformer that was fitted on the index of a series."""
+    return CalendarFeatures(["hour"]).fit(y.to_frame()).transform
+
+
+def forecast_of(y):
+    """Return a function that continues another series than the one that a forecaster was fitted on."""
+    groups = "pump" if y.index.nlevels > 1 else None
+    forecaster = SequenceForecaster(LinearRegression(), window=2, calendar=CalendarFeatures(["hour"]), groups=groups)
+    return lambda history: forecaster.fit(None, y).forecast(3, history=history)
+
+
+@pytest.mark.parametrize("function_of", [transform_of, forecast_of])
+@pytest.mark.parametrize("is_panel", [False, True])
+def test_another_time_zone_than_in_fit(function_of, is_panel):
+    y, other = HOURS, HOURS.tz_convert("UTC")
+    if is_panel:
+        y, other = (pd.concat({"north": series}, names=["pump", "time"]) for series in (y, other))
+    message = r"the time zone UTC, but CalendarFeatures was fitted on Europe/Berlin.* X\.tz_convert\('Europe/Berlin'\)"
+    with pytest.raises(ValueError, match=message):
+        function_of(y)(other)
+    assert len(function_of(y)(y)) in (3, 80)
+
+
+def test_zones_of_the_same_local_times():
+    summer = pd.date_range("2024-07-01", periods=30, freq="h", tz="Europe/Berlin")
+    offset = pd.DatetimeIndex(pd.to_datetime([time.isoformat() for time in summer]))  # +02:00
+    naive = summer.tz_localize(None)
+    expected = CalendarFeatures(["hour"]).fit_transform(pd.DataFrame(index=naive)).to_numpy()
+    for seen in (summer, offset, naive):
+        fitted = pickle.loads(pickle.dumps(CalendarFeatures(["hour"]).fit(pd.DataFrame(index=seen))))
+        for index in (summer, offset, naive):
+            assert_array_equal(fitted.transform(pd.DataFrame(index=index)), expected)

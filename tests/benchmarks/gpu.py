@@ -73,7 +73,7 @@ def engine(name):
 
 @contextlib.contextmanager
 def precision(name):
-    """Allow TF32 in skrnn ("high") or not ("highest", the default of torch)."""
+    """Set the precision of products: "highest" (torch's default), "high" for TF32, "medium" for bfloat16."""
     import torch
 
     torch.set_float32_matmul_precision(name)
@@ -142,7 +142,7 @@ def _few(name, n=64):
 
 
 def works(results):
-    """Median time of an epoch of skrnn and of torch alone, with and without TF32."""
+    """Median time of an epoch of skrnn and of torch alone, with and without TF32, and of skrnn in bfloat16."""
     import torch
 
     from skrnn._engine.torch.training import TorchTraining
@@ -160,7 +160,8 @@ def works(results):
                     row["torch_tf32_ms"] = ms(raw.median())
                 del raw
                 torch.cuda.empty_cache()
-                for key, setting in (("skrnn_ms", "highest"), ("skrnn_tf32_ms", "high")):
+                settings = {"skrnn_ms": "highest", "skrnn_tf32_ms": "high", "skrnn_bfloat16_ms": "medium"}
+                for key, setting in settings.items():
                     with engine("torch"), precision(setting), EpochTimes(TorchTraining) as times:
                         seconds, fitted = timed(1, _fit, cell, name, X, y, 10 + n_epochs)
                     row[key], row["graphs"] = ms(times.median(n_epochs)), times.n_graphs
@@ -173,12 +174,30 @@ def works(results):
                 results.add(**row)
 
 
+def bfloat16(results):
+    """Time of an epoch of torch alone with layers in bfloat16 and in float32 with TF32, and errors on other data."""
+    import torch
+
+    is_of_cudnn = torch.cudnn_is_acceptable(torch.zeros(1, dtype=torch.bfloat16, device=DEVICE["torch"]))
+    for name in ("generic", "big"):
+        X, y = data_of(name)
+        n = len(X) * 7 // 8
+        for cell in CELLS:
+            row = {"part": "bfloat16", "work": name, "cell": cell, "is_of_cudnn": is_of_cudnn}
+            for dtype in ("float32", "bfloat16"):
+                with results.attempt(**row, dtype=dtype), torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
+                    raw = RawTorch(cell, name, X[:n], y[:n], dtype)
+                    row[f"{dtype}_ms"] = ms(raw.median())
+                    row[f"{dtype}_mse"] = float(np.mean((raw.predict(X[n:]) - y[n:]) ** 2))
+            results.add(**row)
+
+
 def _fit(cell, name, X, y, epochs, **params):
     return estimator_of(cell, name, epochs=epochs, **params).fit(X, y)
 
 
 def equality(results):
-    """Largest difference of predictions from those of kernels after the same epoch, with and without TF32."""
+    """Largest difference of predictions from those of kernels after the same epoch, by precision of products."""
     for name, epochs in CPU_LIMIT.items():
         X, y = data_of(name)
         some = X[:512]
@@ -188,7 +207,7 @@ def equality(results):
                 seconds, fitted, expected = _on_the_cpu(cell, name, X, y, epochs, some, row)
                 loss = fitted.history_["loss"][-1]
                 row["cpu_fit_s"] = round(seconds, 2)
-                for setting in ("highest", "high"):
+                for setting in ("highest", "high", "medium"):
                     with engine("torch"), precision(setting), captures(0):
                         fitted = _fit(cell, name, X, y, epochs)
                         difference = np.abs(fitted.predict(some) - expected).max()
@@ -437,7 +456,7 @@ def long_ratio(results):
 
 
 _ALL = [machine, works, long_ratio, equality, graphs, bits, padding, features, autoencoder, validation, prediction]
-_ALL += [grid, jax]
+_ALL += [bfloat16, grid, jax]
 PARTS = {part.__name__: part for part in _ALL}
 
 

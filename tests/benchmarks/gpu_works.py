@@ -67,9 +67,12 @@ class EpochTimes:
 
 
 class RawTorch:
-    """Training loop in torch on the device, with cuDNN and the fused optimizer, one operation at a time."""
+    """Training loop in torch on the device, with cuDNN and the fused optimizer, one operation at a time.
 
-    def __init__(self, cell, name, X, y):
+    ``dtype`` is that of the recurrent layers.
+    """
+
+    def __init__(self, cell, name, X, y, dtype="float32"):
         import torch
 
         self.torch, self.clips, self.device = torch, name in CLIPPED, DEVICE["torch"]
@@ -78,15 +81,18 @@ class RawTorch:
         sizes = (n_features, *units)
         kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
         self.layers = torch.nn.ModuleList(kind(a, b, batch_first=True) for a, b in itertools.pairwise(sizes))
-        self.layers, self.head = self.layers.to(self.device), torch.nn.Linear(units[-1], 1).to(self.device)
+        self.dtype = getattr(torch, dtype)
+        self.layers = self.layers.to(self.device, self.dtype)
+        self.head = torch.nn.Linear(units[-1], 1).to(self.device)
         self.parameters = [*self.layers.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.Adam(self.parameters, fused=True)
         self.X, self.y = torch.tensor(X).to(self.device), torch.tensor(y).to(self.device)
 
     def outputs(self, x):
+        x = x.to(self.dtype)
         for layer in self.layers:
             x, _ = layer(x)
-        return self.head(x[:, -1])[:, 0]
+        return self.head(x[:, -1].float())[:, 0]
 
     def epoch(self):
         """Train for one epoch; return its seconds."""

@@ -16,6 +16,7 @@ from skrnn._engine.torch.steps import last_step, maximum_of_steps, mean_of_steps
 from skrnn._engine.torch.weights import WeightLayout
 
 _LAYERS: dict[Any, Any] = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}  # with tanh, its default
+_KERNELS = {torch.nn.GRU: torch.gru, torch.nn.LSTM: torch.lstm, torch.nn.RNN: torch.rnn_tanh}
 ACTIVATIONS: dict[str | None, Any] = {
     None: lambda z: z,
     "relu": torch.relu,
@@ -128,12 +129,17 @@ class TorchNetwork:
             return "all"
         return "all" if self.spec.pooling == "last" and self.spec.return_sequences else self.spec.pooling
 
+    def _computed(self, layer, steps):
+        """Return the outputs of a layer in one direction, (n_steps, n_samples, units), and its last states."""
+        is_rounded = self._session.computes_in_bfloat16 and steps.dtype == torch.float32
+        return _in_bfloat16(layer, steps) if is_rounded else layer(steps)
+
     def _layer(self, directions, hidden, lengths, reduction, trains):
         """Return the states of all steps of a layer, (n_steps, n_samples, width), or reduced to (n_samples, width)."""
         parts = []
         for direction, layer in enumerate(directions):
             layer.train(trains)
-            states, last = layer(reversed_steps(hidden, lengths) if direction else hidden)
+            states, last = self._computed(layer, reversed_steps(hidden, lengths) if direction else hidden)
             if reduction == "last":
                 after_last = (last[0] if isinstance(last, tuple) else last)[0]
                 parts.append(after_last if lengths is None else last_step(states, lengths))
@@ -143,6 +149,20 @@ class TorchNetwork:
                 states = reversed_steps(states, lengths) if direction else states
                 parts.append(states if reduction == "all" else maximum_of_steps(states, lengths))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+
+def _in_bfloat16(layer, steps):
+    """Return the outputs of a layer in one direction and its last states, computed in bfloat16 and then cast back."""
+    dtype, parameters = steps.dtype, [getattr(layer, name) for name in layer._all_weights[0]]
+    # cuDNN takes parameters that are views of one vector without copying them.
+    vector = torch.cat([parameter.reshape(-1) for parameter in parameters]).bfloat16()
+    parts = vector.split([parameter.numel() for parameter in parameters])
+    weights = [part.view(parameter.shape) for part, parameter in zip(parts, parameters, strict=True)]
+    state = vector.new_zeros((1, steps.shape[1], layer.hidden_size))
+    kernel: Any = _KERNELS[type(layer)]
+    states = (state, state) if kernel is torch.lstm else state
+    outputs, *last = kernel(steps.bfloat16(), states, weights, True, 1, 0.0, layer.training, False, False)
+    return outputs.to(dtype), tuple(state.to(dtype) for state in last)
 
 
 def flattened(tensors: Sequence[torch.Tensor]) -> torch.Tensor:

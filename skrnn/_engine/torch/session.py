@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -61,6 +62,11 @@ class Session:
         self.is_gpu = self.device.type == "cuda"
         self._stream = torch.cuda.Stream() if self.is_gpu else None
 
+    @property
+    def computes_in_bfloat16(self) -> bool:
+        """Whether recurrent layers of float32 networks are computed in bfloat16, with weights and losses in float32."""
+        return torch.get_float32_matmul_precision() == "medium" and _has_bfloat16(self.device)
+
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
         """Run operations on the stream, with gradients, deterministic kernels and without automatic casts."""
@@ -85,6 +91,13 @@ class Session:
     def tensor(self, array: Any, dtype: torch.dtype | None = None) -> torch.Tensor:
         """Return a copy of an array on the device."""
         return torch.tensor(array, dtype=dtype, device=self.device)
+
+
+@functools.cache
+def _has_bfloat16(device):
+    """Return whether cuDNN computes recurrent layers in bfloat16 (from cuDNN 9.13 on)."""
+    is_of_cudnn: Any = torch.cudnn_is_acceptable
+    return bool(is_of_cudnn(torch.zeros(1, dtype=torch.bfloat16, device=device)))
 
 
 class RepeatedCall:

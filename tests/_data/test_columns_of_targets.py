@@ -1,0 +1,40 @@
+"""Frames of several targets: their columns must be in the order of those seen in fit."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from conftest import make
+
+X = np.random.default_rng(0).normal(size=(30, 5, 2))
+NUMBERS = {"load": X[:, -1, 0], "wind": 3 * X[:, -1, 1] + 1}
+INDICATORS = {name: (values > 0.5).astype(int) for name, values in NUMBERS.items()}
+
+CALLS = {
+    "score": lambda fitted, y: fitted.score(X, y),
+    "restored": lambda fitted, y: pickle.loads(pickle.dumps(fitted)).score(X, y),
+    "partial_fit": lambda fitted, y: fitted.partial_fit(X, y),
+    "warm start": lambda fitted, y: fitted.set_params(warm_start=True).fit(X, y),
+}
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+@pytest.mark.parametrize(("name", "columns"), [("GRURegressor", NUMBERS), ("GRUClassifier", INDICATORS)])
+def test_another_order_than_in_fit(name, columns, library):
+    y = library(columns)
+    exchanged = library({"wind": columns["wind"], "load": columns["load"]})
+    message = rf"y has the columns \['wind', 'load'\], but {name} was fitted on \['load', 'wind'\]"
+    for call in CALLS.values():
+        fitted = make(name).fit(X, y)
+        with pytest.raises(ValueError, match=message):
+            call(fitted, exchanged)
+        call(fitted, y)
+    with pytest.raises(ValueError, match=message):
+        make(name).fit(X, y, X_val=X, y_val=exchanged)
+    fitted = make(name).fit(X, y)
+    expected = fitted.score(X, y)
+    assert fitted.score(X, np.column_stack([*columns.values()])) == pytest.approx(expected)
+    assert fitted.score(X, library({"a": columns["load"], "b": columns["wind"]})) == expected  # by position
+    assert fitted.fit(X, exchanged).score(X, exchanged) > -10
