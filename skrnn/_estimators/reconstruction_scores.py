@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.squares import finite_squares
 from skrnn._data.checks import check_sample_weights
 from skrnn._engine.native.tables import PREDICTED_AT_ONCE
 
-_LARGEST_ERROR = 1e150  # larger ones, which dtype="float64" allows, count as this one: their squares are finite
 _NUMBERS_AT_ONCE = 2**20  # of reconstructions whose errors are computed, because windows may overlap
 
 
@@ -70,7 +70,7 @@ class ReconstructionScoresMixin:
         """Return the negative errors of sequences, or of their time steps in the layout of ``X``."""
         [outputs] = self._outputs_of_sequences(sequences)
         errors = outputs.astype(np.float64) - sequences.gather(np.arange(len(sequences)))
-        errors = (np.clip(errors, -_LARGEST_ERROR, _LARGEST_ERROR) ** 2).mean(axis=-1)
+        errors = finite_squares(errors).mean(axis=-1)  # with dtype="float64", errors may be too large to square
         if per_step:
             return -sequences.to_layout(errors, np.nan)
         return -np.where(sequences.valid(), errors, 0).sum(axis=1) / sequences.lengths

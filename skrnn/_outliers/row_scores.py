@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import convolve1d
 
-_LARGEST_ERROR = 1e150  # larger ones count as this one, so that their squares are finite
+from skrnn._common.squares import finite_squares
+
 # The median absolute value of a normal distribution is this fraction of its standard deviation.
 _MEDIAN_OF_NORMAL = 0.6744897501960817
 
@@ -52,7 +53,7 @@ def row_errors(errors, codes, smoothing):
     """
     is_known = ~np.isnan(errors)
     n_known = is_known.sum(axis=1)
-    squares = np.clip(np.where(is_known, errors, 0.0), -_LARGEST_ERROR, _LARGEST_ERROR) ** 2
+    squares = finite_squares(np.where(is_known, errors, 0.0))
     error = squares.sum(axis=1) / np.maximum(n_known, 1)
     has_error = (n_known > 0).astype(float)
     if smoothing > 1:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from skrnn._common.squares import LARGEST
 from skrnn._data.checks import check_finite, describe_position, first_position
 from skrnn._windows.rows import split_rows
-
-_LARGEST = 1e150  # the sum of the squares of many rows is finite
 
 
 def read_rows(detector, X, groups, *, reset, allow_nan, remedy=None):
@@ -40,11 +39,11 @@ def read_rows(detector, X, groups, *, reset, allow_nan, remedy=None):
 
 def _check_squares(rows, name, columns):
     """Raise for the first number whose square would overflow."""
-    is_too_large = np.abs(rows) > _LARGEST
+    is_too_large = np.abs(rows) > LARGEST
     if is_too_large.any():
         row, column = first_position(is_too_large)
         at = describe_position((row, column if columns is None else repr(columns[column])), ("row", "column"))
         raise ValueError(
             f"Input X contains {rows[row, column].item()!r} (a value too large for squared errors), first{at}; {name} "
-            f"takes numbers up to {_LARGEST:g}. Replace such values, or scale X."
+            f"takes numbers up to {LARGEST:g}. Replace such values, or scale X."
         )
