@@ -92,6 +92,8 @@ def _are_padded_ids(X):
     lengths = np.count_nonzero(X, axis=1)
     if len(np.unique(lengths)) < _MANY_LENGTHS or X.min() < 0 or X.max() < _MANY_TOKENS:
         return False
+    if (X[:, 1:] >= X[:, :-1]).all() or (X[:, 1:] <= X[:, :-1]).all():
+        return False  # cumulative or sorted counts
     is_token = X != 0
     ends = np.arange(X.shape[1]) < lengths[:, None]
     return bool((is_token == ends).all() or (is_token == ends[:, ::-1]).all())

@@ -141,8 +141,8 @@ class SequenceAutoencoder(BaseAutoencoder):
     All features have the same weight in the loss, in their own units: put a `SequenceScaler` before the autoencoder in
     a Pipeline.
 
-    There is no parameter `n_members`, as regressors and classifiers have: networks with different seeds learn different
-    codes, which cannot be averaged.
+    Unlike regressors and classifiers, autoencoders have no parameter `n_members`: networks with different seeds learn
+    different codes, which cannot be averaged.
 
     An encoder that reads the sequence in reverse reconstructed damped oscillations of random decay, phase and amplitude
     better than one that reads it forward, and much better than a decoder that returns the sequence in reverse [SMS15]_:

@@ -177,7 +177,8 @@ def test_integers_that_are_no_token_ids():
     inner[0, 0] = 0
     negative = ids.copy()
     negative[0, 0] = -1
-    for given in (inner, negative, ids.astype(float), np.minimum(ids, 19), np.maximum(ids, 1)):
+    counts = np.sort(ids, axis=1).astype(np.uint16)
+    for given in (inner, negative, ids.astype(float), np.minimum(ids, 19), np.maximum(ids, 1), counts, counts[:, ::-1]):
         tiny().fit(given, Y)
 
 
