@@ -21,7 +21,7 @@ from skrnn._forecasting.reading import read_rows_to_predict, read_true_values
 from skrnn._forecasting.recursion import predict_rows
 from skrnn._forecasting.sampling import check_n_samples, sample_paths
 from skrnn._forecasting.schema import Schema
-from skrnn._forecasting.scoring import score_of_valid_rows
+from skrnn._forecasting.scoring import score_of_known
 
 
 class ForecastsMixin:
@@ -98,8 +98,8 @@ class ForecastsMixin:
         X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns
             Covariates, see :meth:`predict`.
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            True values. Named columns are matched with those of the fitted `y`; a single column may have any name. Rows
-            with NaN are left out.
+            True values. Named columns are matched with those of the fitted `y`; a single column may have any name.
+            Missing values, NaN, are left out, each column by itself.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows.
 
@@ -113,7 +113,8 @@ class ForecastsMixin:
         NotFittedError
             If the forecaster is not fitted.
         ValueError
-            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`.
+            If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`;
+            or if `y` contains only NaN.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
@@ -121,7 +122,7 @@ class ForecastsMixin:
         y = read_true_values(X, y, self._schema)
         covariates, location = self._read_and_locate(X, continued_series(self, None, None), warns=False)
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
-        return score_of_valid_rows(y, values, sample_weight)
+        return score_of_known(y, values, sample_weight)
 
     def forecast(
         self,
