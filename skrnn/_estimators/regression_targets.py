@@ -76,7 +76,7 @@ class RegressionTargets:
         return y.reshape(y.shape[: 2 if self.per_step else 1] + self.shape)
 
     def read_scored(self, y, data):
-        """Return ``y`` of ``score``, as `read`, but not rounded to the dtype of computation if it is given per sample."""
+        """Return ``y`` of ``score``, as `read`, but with one target per sample as float64."""
         read = self.read(y, data)
         if self.per_step:
             return read

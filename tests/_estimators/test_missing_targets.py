@@ -415,7 +415,7 @@ def test_score_leaves_out_outputs_without_a_target(X, y):
 
 def test_score_of_missing_targets_only(X, y):
     regressor = make("GRURegressor").fit(X, y)
-    with pytest.raises(ValueError, match="y contains only NaN. GRURegressor requires at least one target"):
+    with pytest.raises(ValueError, match=r"y contains only NaN\. GRURegressor requires at least one target"):
         regressor.score(X, np.full_like(y, np.nan))
     y[3] = np.nan
     with pytest.raises(ValueError, match="y contains only NaN where the weight is not zero"):
