@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import named_arguments
 from skrnn._forecasting.history import continued_series
 from skrnn._forecasting.horizon import forecast_all, n_steps_of
 from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bounds
@@ -34,6 +35,7 @@ class ForecastsMixin:
     _known: KnownRows
     _calibration: Calibration | None
 
+    @named_arguments
     def predict(
         self, X: ArrayLike, history: ArrayLike | None = None, history_X: ArrayLike | None = None
     ) -> NDArray[Any]:
@@ -124,6 +126,7 @@ class ForecastsMixin:
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
         return score_of_known(y, values, sample_weight)
 
+    @named_arguments
     def forecast(
         self,
         steps: int | None = None,
@@ -183,6 +186,7 @@ class ForecastsMixin:
         values, index = forecast_all(series.model, series.known, series.schema.calendar, n_steps, index)
         return series.schema.as_forecast(values, index)
 
+    @named_arguments
     def predict_interval(
         self,
         X: ArrayLike,
@@ -247,6 +251,7 @@ class ForecastsMixin:
         bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
         return self._schema.in_shape_of_y(bounds)
 
+    @named_arguments
     def sample(
         self,
         X: ArrayLike,
