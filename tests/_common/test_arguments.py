@@ -46,7 +46,8 @@ def test_misspelt_parameters(name):
         cls(**{given: 1})
     estimator = cls("x") if name == "Checkpoint" else cls()
     if hasattr(estimator, "set_params"):
-        with pytest.raises(ValueError, match=f"^Invalid parameter '{given}' for estimator {name}\\. Did you mean '{meant}'"):
+        message = f"^Invalid parameter '{given}' for estimator {name}\\. Did you mean '{meant}'\\?$"
+        with pytest.raises(ValueError, match=message):
             estimator.set_params(**{given: 1})
         assert clone(estimator).get_params().keys() == inspect.signature(cls).parameters.keys()
 
