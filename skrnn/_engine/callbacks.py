@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -94,6 +96,47 @@ def callbacks_of_refit(callbacks):
         elif not any(name.startswith("val_") for name in _names_to_save_by(callback)):
             kept.append(callback)
     return kept
+
+
+@contextlib.contextmanager
+def no_validation_values(name: str) -> Iterator[None]:
+    """Explain the error of a callback that reads a validation value in a second training, which has none."""
+    try:
+        yield
+    except KeyError as error:
+        key = error.args[0] if error.args else None
+        if not (isinstance(key, str) and key.startswith("val_")):
+            raise
+        raise ValueError(
+            f"A callback of {name} reads logs[{key!r}], but in the second training of refit_full=True, on all samples, "
+            f"no validation values are passed to callbacks. Use logs.get({key!r}), which returns None in this "
+            "training, or set refit_full=False."
+        ) from error
+
+
+def check_callbacks_of_members(callbacks: Any, name: str) -> None:
+    """Raise for a ``BackupAndRestore``, which would let each network resume the training of the previous one.
+
+    Parameters
+    ----------
+    callbacks : list, tuple, dict, callback, class of callbacks or None
+        Parameter of an estimator with several networks.
+    name : str
+        Class name of the estimator, for errors.
+    """
+    if isinstance(callbacks, (list, tuple, dict)):
+        for callback in callbacks.values() if isinstance(callbacks, dict) else callbacks:
+            check_callbacks_of_members(callback, name)
+        return
+    cls = callbacks if inspect.isclass(callbacks) else type(callbacks)
+    if any(_is_of_keras(base, "BackupAndRestore") for base in cls.__mro__):
+        raise ValueError(
+            f"The 'callbacks' parameter of {name} must not contain BackupAndRestore with n_members > 1: the networks "
+            "would share its folder, and each would resume the training of another one. To resume interrupted fits, "
+            "pass skrnn.Checkpoint instead."
+        )
+    if any(_is_of_keras(base, "CallbackList") for base in cls.__mro__):
+        check_callbacks_of_members(list(getattr(callbacks, "callbacks", ())), name)
 
 
 def _names_to_save_by(callback: Any) -> list[str]:

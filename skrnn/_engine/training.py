@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 from skrnn._engine.callback_model import CallbackModel
-from skrnn._engine.callbacks import callback_reason, callbacks_of_refit
+from skrnn._engine.callbacks import callback_reason, callbacks_of_refit, no_validation_values
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.fallback import fallback_reason
 from skrnn._engine.keras_compile import check_callback_arguments, compiled_network
@@ -105,7 +106,7 @@ def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Data
     if not isinstance(parts, str) and not plan.callbacks:
         check_callback_arguments(plan.callbacks, plan.routed, plan.name)
         return fit_natively(parts, None, plan, record, dataset, validation)
-    with default_dtype_policy():
+    with default_dtype_policy(), no_validation_values(plan.name) if plan.is_refit else nullcontext():
         model, callbacks = compiled_network(plan, dataset.targets)
         if plan.is_refit:
             callbacks = callbacks_of_refit(callbacks)
