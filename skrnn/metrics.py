@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import as_pandas
 from skrnn._common.typing import validate_params
 from skrnn._data.checks import as_float_array, check_array_like, first_position
@@ -19,6 +20,7 @@ __all__ = ["mean_absolute_scaled_error"]
 _NAME = "mean_absolute_scaled_error"
 
 
+@named_arguments
 @validate_params({"season": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
 def mean_absolute_scaled_error(
     y_true: ArrayLike,

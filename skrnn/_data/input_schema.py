@@ -24,6 +24,7 @@ from skrnn._data.layouts import (
     sequences_from_list,
     sequences_from_tokens,
 )
+from skrnn._data.nested_frames import check_not_nested
 from skrnn._data.sequences import Sequences
 
 UNKNOWN_TOKEN = 1
@@ -215,6 +216,7 @@ def _given(X, name):
     """Return `X` (frames of other libraries as those of pandas), whether it is a list, and its number of dimensions."""
     check_array_like(X, "X", name)
     given = as_pandas(X)
+    check_not_nested(given, name)
     is_list = is_list_of_sequences(given)
     n_dims = 3 if is_list else n_dimensions(given)
     if n_dims > 3:

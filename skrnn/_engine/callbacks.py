@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,31 @@ def _defines_any(callbacks, hooks):
     """Return whether a callback defines one of these methods."""
     owners = (_owner(callback, hook) for callback in _individual(callbacks) for hook in hooks)
     return any(not _is_of_keras(owner, "Callback") for owner in owners)
+
+
+def check_callbacks_of_members(callbacks: Any, name: str) -> None:
+    """Raise for a ``BackupAndRestore``, which would let each network resume the training of the previous one.
+
+    Parameters
+    ----------
+    callbacks : list, tuple, dict, callback, class of callbacks or None
+        Parameter of an estimator with several networks.
+    name : str
+        Class name of the estimator, for errors.
+    """
+    if isinstance(callbacks, (list, tuple, dict)):
+        for callback in callbacks.values() if isinstance(callbacks, dict) else callbacks:
+            check_callbacks_of_members(callback, name)
+        return
+    cls = callbacks if inspect.isclass(callbacks) else type(callbacks)
+    if any(_is_of_keras(base, "BackupAndRestore") for base in cls.__mro__):
+        raise ValueError(
+            f"The 'callbacks' parameter of {name} must not contain BackupAndRestore with n_members > 1: the networks "
+            "would share its folder, and each would resume the training of another one. To resume interrupted fits, "
+            "pass skrnn.Checkpoint instead."
+        )
+    if any(_is_of_keras(base, "CallbackList") for base in cls.__mro__):
+        check_callbacks_of_members(list(getattr(callbacks, "callbacks", ())), name)
 
 
 def callback_list(callbacks, model, *, n_batches, epochs):

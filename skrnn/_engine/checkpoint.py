@@ -7,6 +7,7 @@ from numbers import Integral
 
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.state import PublicNameMixin
 
 
@@ -67,6 +68,7 @@ class Checkpoint(PublicNameMixin):
     (4, True)
     """
 
+    @named_arguments
     def __init__(self, folder: str | os.PathLike[str], *, every: int = 10, keep: bool = False) -> None:
         rules = {
             "folder": [str, os.PathLike],

@@ -17,6 +17,7 @@ from skrnn._engine.losses import unknown_loss
 from skrnn._engine.metrics import as_list, unknown_metric
 from skrnn._engine.network import build_network, network_variables
 from skrnn._engine.optimizers import unknown_optimizer
+from skrnn._engine.other_libraries import check_metric_library
 from skrnn._engine.routing import check_learning_rate
 from skrnn._engine.training_plan import TrainingPlan
 
@@ -207,6 +208,7 @@ def _check_metrics(metrics, name):
     import keras
 
     for metric in as_list(metrics):
+        check_metric_library(metric, name)
         if not isinstance(metric, str) or metric in ("accuracy", "acc"):  # which depend on the loss
             continue
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from skrnn._common.nearest import nearest
 from skrnn._engine.loss_targets import OF_DISTRIBUTIONS, SHORT_NAMES, loss_name
+from skrnn._engine.other_libraries import loss_of_keras
 
 # Classes of Keras's losses, and their arguments in any version since 3.6, except those that all classes have.
 CLASSES: dict[str, tuple[str, ...]] = {
@@ -169,9 +170,10 @@ def check_loss_arguments(loss: str, arguments: Iterable[str], name: str) -> None
 
 def unknown_loss(loss: str, name: str) -> ValueError:
     """Return the error for a name that is not that of a loss, with the closest valid name."""
+    same = loss_of_keras(loss)
+    remedy = f" Did you mean {same!r}?" if same else nearest(loss, [*NAMES, *OF_DISTRIBUTIONS])
     return ValueError(
-        f"The 'loss' parameter of {name} must be a name that Keras knows, or an instance. Got {loss!r} instead."
-        f"{nearest(loss, [*NAMES, *OF_DISTRIBUTIONS])}"
+        f"The 'loss' parameter of {name} must be a name that Keras knows, or an instance. Got {loss!r} instead.{remedy}"
     )
 
 

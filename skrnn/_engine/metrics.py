@@ -18,6 +18,7 @@ from skrnn._engine.keras_metrics import KerasMetrics
 from skrnn._engine.loss_targets import SHORT_NAMES
 from skrnn._engine.losses import NativeLoss, native_loss
 from skrnn._engine.native.library import LIBRARIES
+from skrnn._engine.other_libraries import check_metric_library, metric_remedy
 
 # Classes of Keras's metrics; the installed version may lack the newest ones.
 CLASSES = (
@@ -47,7 +48,7 @@ NAMES: dict[str, str] = _names()
 
 
 def check_metric_names(metrics: Any, name: str) -> None:
-    """Raise if a name is not that of one of Keras's metrics.
+    """Raise if a name is not that of one of Keras's metrics, or if a metric is one of another library.
 
     Parameters
     ----------
@@ -59,13 +60,14 @@ def check_metric_names(metrics: Any, name: str) -> None:
     for metric in as_list(metrics):
         if isinstance(metric, str) and metric not in NAMES and metric not in _OF_COMPILE:
             raise unknown_metric(metric, name)
+        check_metric_library(metric, name)
 
 
 def unknown_metric(metric: str, name: str) -> ValueError:
     """Return the error for a name that is not that of a metric, with the closest valid name."""
     return ValueError(
         f"The 'metrics' parameter of {name} must hold names that Keras knows, or metrics. Got {metric!r} instead."
-        f"{nearest(metric, {*NAMES, *_OF_COMPILE})}"
+        f"{metric_remedy(metric) or nearest(metric, {*NAMES, *_OF_COMPILE})}"
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import string
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -24,6 +26,22 @@ def callbacks_of_refit(callbacks: list[Any]) -> list[Any]:
         elif not any(name.startswith("val_") for name in _names_to_save_by(callback)):
             kept.append(callback)
     return kept
+
+
+@contextlib.contextmanager
+def no_validation_values(name: str) -> Iterator[None]:
+    """Explain the error of a callback that reads a validation value in a second training, which has none."""
+    try:
+        yield
+    except KeyError as error:
+        key = error.args[0] if error.args else None
+        if not (isinstance(key, str) and key.startswith("val_")):
+            raise
+        raise ValueError(
+            f"A callback of {name} reads logs[{key!r}], but in the second training of refit_full=True, on all samples, "
+            f"no validation values are passed to callbacks. Use logs.get({key!r}), which returns None in this "
+            "training, or set refit_full=False."
+        ) from error
 
 
 def _names_to_save_by(callback: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -18,7 +19,7 @@ from skrnn._engine.memory_error import memory_error
 from skrnn._engine.missing_targets import any_missing, check_metrics_of_missing
 from skrnn._engine.native.cache import kernel_hash
 from skrnn._engine.native_loop import NativeParts, fit_natively, native_parts
-from skrnn._engine.refit_callbacks import callbacks_of_refit
+from skrnn._engine.refit_callbacks import callbacks_of_refit, no_validation_values
 from skrnn._engine.saved_fit import SavedFit
 from skrnn._engine.torch.device import training_device
 from skrnn._engine.trained_state import TrainedState
@@ -106,7 +107,7 @@ def _train(parts: Any, plan: TrainingPlan, record: TrainingRecord, dataset: Data
     if not isinstance(parts, str) and not plan.callbacks:
         check_callback_arguments(plan.callbacks, plan.routed, plan.name)
         return fit_natively(parts, None, plan, record, dataset, validation)
-    with default_dtype_policy():
+    with default_dtype_policy(), no_validation_values(plan.name) if plan.is_refit else nullcontext():
         model, callbacks = compiled_network(plan, dataset.targets)
         if plan.is_refit:
             callbacks = callbacks_of_refit(callbacks)

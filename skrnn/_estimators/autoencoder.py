@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
 from skrnn._data.checks import as_numeric
@@ -24,7 +25,7 @@ from skrnn._estimators.network_estimator import NetworkEstimator
 from skrnn._estimators.network_spec import autoencoder_spec
 from skrnn._estimators.reconstruction_scores import ReconstructionScoresMixin
 from skrnn._estimators.reconstruction_targets import ReconstructionTargets
-from skrnn._estimators.validation_data import naming_validation_data, split_dataset
+from skrnn._estimators.validation_data import naming_validation_data, split_dataset, without_arguments_of_keras
 from skrnn._estimators.weights import check_totals, loss_weights, relative, samples_with_weight
 
 Autoencoder = TypeVar("Autoencoder", bound="BaseAutoencoder")
@@ -71,6 +72,8 @@ class BaseAutoencoder(
 
     # ------------------------------------------------------------------ fitting
 
+    @without_arguments_of_keras
+    @named_arguments
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self: Autoencoder,

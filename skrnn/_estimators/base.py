@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import ArrayLike
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
 from skrnn._data.input_schema import learn_schema
@@ -50,6 +51,7 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
     members_: list[Any]
 
     @without_arguments_of_keras
+    @named_arguments
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self: Estimator,

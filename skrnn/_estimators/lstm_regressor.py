@@ -118,9 +118,9 @@ class LSTMRegressor(BaseRecurrentRegressor):
         Whether to train again on all samples after early stopping, including those held out, with as many gradient
         steps as the best epoch had taken. `history_`, `n_iter_` and `best_epoch_` remain those of the training that was
         stopped. Callbacks are called in both trainings, but in the second one without validation values, so that those
-        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it. A ``ModelCheckpoint`` that
-        saves the best model by such a value, or has one in its file name, and ``BackupAndRestore`` are called in the
-        first training only.
+        that monitor such a value, for example ``ReduceLROnPlateau``, have no effect in it, and custom ones must read it
+        by ``logs.get("val_loss")``, which is None then. A ``ModelCheckpoint`` that saves the best model by such a
+        value, or has one in its file name, and ``BackupAndRestore`` are called in the first training only.
     n_members : int, default=1
         Number of networks, which are trained on the same data with different seeds and averaged: `predict` returns the
         mean of their predictions. With ``loss="quantile"``, the outputs are averaged before they are sorted. The seeds

@@ -9,6 +9,7 @@ from threading import Lock
 import numpy as np
 
 from skrnn._common.warnings import collected, warn
+from skrnn._engine.callbacks import check_callbacks_of_members
 from skrnn._engine.checkpoint import Checkpoint, without_checkpoint
 from skrnn._engine.distribution_losses import GaussianLoss, point_predictions
 from skrnn._engine.metrics import as_list
@@ -80,6 +81,7 @@ def train_members(estimator, training, validation, all_samples, *, resumes, epoc
         estimator._train(training, validation, all_samples, **options)
         vars(estimator).pop("members_", None)
         return
+    check_callbacks_of_members(estimator.callbacks, type(estimator).__name__)
     if not resumes:
         estimator._seed = seed_of(estimator.random_state)
     seeds = seeds_of_members(estimator._seed, estimator.n_members)

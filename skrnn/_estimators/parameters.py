@@ -20,7 +20,16 @@ from skrnn._engine.routing import LEARNING_RATE, check_learning_rate, is_routed
 Estimator = TypeVar("Estimator", bound="ParametersMixin")
 
 _RATES = ("learning_rate", "learning_rate_init", "lr")  # of scikit-learn and skorch
-_NUMBERS_OF_LAYERS = ("encoder_n_layers", "n_layers", "n_rnn_layers", "num_layers")  # of torch, darts, neuralforecast
+_NUMBERS_OF_LAYERS = ("encoder_n_layers", "layers", "n_layers", "n_rnn_layers", "num_layers")  # of torch, darts, ...
+_SHAPES = (
+    "in_channels", "input_dim", "input_shape", "input_size", "n_classes", "n_features", "n_outputs", "num_classes",
+    "out_channels", "output_dim", "output_size",
+)  # fmt: skip
+_CLIPPING = ("clip_grad_norm", "gradient_clip_val", "gradient_clipping", "max_grad_norm")
+_WINDOWS = (
+    "input_chunk_length", "lags", "lookback", "seq_len", "sequence_length", "window", "window_length", "window_size",
+)  # fmt: skip
+_CELLS = ("cell", "cell_type", "model", "rnn", "rnn_layer", "rnn_type")
 _ARGUMENTS = {argument for arguments in OPTIMIZERS.values() for argument in arguments} - {"name"}
 
 
@@ -144,6 +153,16 @@ def _suggestion(name, names):
         return f" Did you mean {'optimizer__' + name!r}, an argument of the optimizer?"
     if name in _NUMBERS_OF_LAYERS and "units" in names:
         return " Did you mean 'units'? A tuple stacks layers, as in units=(32, 32)."
+    if name in _CLIPPING:
+        return " Did you mean 'optimizer__clipnorm', an argument of the optimizer?"
+    if name in _SHAPES:
+        return " It is determined by the data that are passed to fit."
+    if name in _WINDOWS:
+        return " To cut series into windows, put a SequenceWindower(window=...) before the network in a Pipeline."
+    if name in _CELLS and "cell" not in names:
+        return " RecurrentRegressor and RecurrentClassifier have the parameter 'cell'."
+    if name == "validation_data":
+        return " Pass X_val and y_val to fit, or set 'validation_split'."
     if name == "device":
         return " Networks are trained on a GPU without a parameter." + see("speed", "gpu")
     return nearest(name, names)

@@ -86,15 +86,19 @@ class RegressionTargets:
             )
         return y.reshape(y.shape[: 2 if self.per_step else 1] + self.shape)
 
-    def check_scored(self, y):
-        """Raise if targets of ``score`` are missing."""
-        is_missing = np.isnan(y)
-        if is_missing.any():
-            raise ValueError(
-                f"Input y contains NaN, first{describe_position(first_position(is_missing))}. {self.name} accepts "
-                "missing targets in fit, but not in score. Drop such samples, or compare the output of "
-                "predict with the targets that are not missing."
-            )
+    def read_scored(self, y, data):
+        """Return ``y`` of ``score``, as `read`, but with one target per sample as float64."""
+        read = self.read(y, data)
+        if self.per_step:
+            return read
+        exact = check_array(
+            as_numeric(y, self.name, parameter="y", words=()),
+            ensure_2d=False,
+            dtype=np.float64,
+            ensure_all_finite=False,
+            input_name="y",
+        )
+        return exact.reshape(read.shape)
 
     def encode(self, y, sequences):
         """Return ``y`` that was read with an axis of outputs."""

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.typing import fit_context
 from skrnn._data.checks import check_sample_weights
+from skrnn._data.target_scores import r2_of_known
 from skrnn._data.targets import valid_in_layout, weights_of_steps
 from skrnn._engine.architecture import architecture_of
 from skrnn._engine.closed_loop import closed_loop
@@ -184,6 +184,8 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination of the predictions at valid time steps.
 
+        Missing targets are left out, each output and time step by itself, and so are outputs without any target.
+
         A quantile is scored by its pinball loss instead: pass ``make_scorer(mean_pinball_loss, alpha=quantile,
         greater_is_better=False)``, with both functions from :mod:`sklearn.metrics`, as ``scoring`` to a search.
 
@@ -192,7 +194,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
             Sequences in the layout of the training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True target values, in the shape of the training targets.
+            True target values, in the shape of the training targets. Missing ones are NaN.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
 
@@ -207,20 +209,21 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As in `predict`, and if the shape of `y` or `sample_weight` does not match `X`, or if `y` contains NaN.
+            As in `predict`, and if the shape of `y` or `sample_weight` does not match `X`, or if no target
+            with a weight other than zero is known.
         TypeError
             If `X`, `y` or `sample_weight` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
         outputs, data = self._outputs(X)
-        y_read = self._targets.read(y, data)
-        self._targets.check_scored(y_read)
-        weights = check_sample_weights(sample_weight, len(data), "float64", type(self).__name__)
+        name = type(self).__name__
+        y_true = self._targets.read_scored(y, data)
+        weights = check_sample_weights(sample_weight, len(data), "float64", name)
         if not self._targets.per_step:
-            return r2_score(y, self._targets.decode(outputs), sample_weight=weights)
+            return r2_of_known(y_true, self._targets.decode(outputs), weights, name)
         is_valid = valid_in_layout(data.sequences)
-        y_true = self._targets.encode(y_read, data.sequences)[is_valid]
+        y_true = self._targets.encode(y_true, data.sequences)[is_valid]
         y_pred = point_predictions(self._targets.loss, outputs[is_valid])
-        return r2_score(y_true, y_pred, sample_weight=weights_of_steps(weights, is_valid))
+        return r2_of_known(y_true, y_pred, weights_of_steps(weights, is_valid), name)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self: Regressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Regressor:

@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from skrnn._engine.checkpoint import without_checkpoint
+from skrnn._engine.other_libraries import check_loss_library
 from skrnn._engine.training_plan import TrainingPlan, number_of_batches
 from skrnn._estimators.default_optimizer import resolved_optimizer
 
@@ -38,9 +39,12 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
     Raises
     ------
     ValueError
-        If a checkpoint could not resume the fit, because its seed is not known.
+        If a checkpoint could not resume the fit, because its seed is not known; or if the loss is one of torch or
+        scikit-learn.
     """
     name = type(estimator).__name__
+    loss = estimator._targets.output()[2]
+    check_loss_library(loss, name)
     callbacks, checkpoint = without_checkpoint(estimator.callbacks, name)
     if checkpoint is not None and state is None and not isinstance(estimator.random_state, Integral):
         raise ValueError(
@@ -55,7 +59,7 @@ def training_plan(estimator, spec, n_samples, *, state, epochs, first_epoch, par
         name=name,
         spec=spec,
         optimizer=optimizer,
-        loss=estimator._targets.output()[2],
+        loss=loss,
         metrics=estimator.metrics,
         callbacks=callbacks,
         routed=routed,

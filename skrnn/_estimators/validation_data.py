@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import reprlib
 from collections.abc import Callable, Iterator
 from numbers import Real
@@ -20,12 +21,13 @@ DEFAULT_FRACTION = 0.1  # with early stopping, where validation_split is None
 
 def without_arguments_of_keras(fit: Fit) -> Fit:
     """Let ``fit`` say where arguments of Keras's ``fit`` belong: validation data, and parameters of the estimator."""
+    targets = ", y_val=..." if "y_val" in inspect.signature(fit).parameters else ""
 
     @functools.wraps(fit)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         if "validation_data" in kwargs:
             raise TypeError(
-                f"{type(self).__name__}.fit has no argument 'validation_data'. Pass X_val=..., y_val=... and, for "
+                f"{type(self).__name__}.fit has no argument 'validation_data'. Pass X_val=...{targets} and, for "
                 "weights, sample_weight_val=...; a Pipeline transforms X_val if it has transform_input=['X_val']."
                 + see("searching", "custom-validation-data")
             )

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import NamedParametersMixin, named_arguments
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
@@ -30,7 +31,7 @@ from skrnn._preprocessing.calendar import CalendarFeatures
 Forecaster = TypeVar("Forecaster", bound="SequenceForecaster")
 
 
-class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, PlainStateMixin):
+class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, NamedParametersMixin, PlainStateMixin):
     """Recursive multi-step forecaster for one or several series, with any regressor.
 
     The regressor is fitted on sliding windows: it predicts from the last `window` values of a series and the covariates
@@ -184,6 +185,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
     n_outputs_: int
     feature_names_in_: NDArray[Any]
 
+    @named_arguments
     def __init__(
         self,
         estimator: BaseEstimator | None = None,
@@ -222,6 +224,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
         self.warm_start = warm_start
 
     @naming_missing_arguments
+    @named_arguments
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self: Forecaster, X: ArrayLike | None, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Forecaster:
         """Fit the regressor on all windows of the series.
@@ -280,6 +283,7 @@ class SequenceForecaster(ForecastsMixin, MetaEstimatorMixin, RegressorMixin, Pla
             self.n_outputs_ = self._schema.n_outputs
         return self
 
+    @named_arguments
     def update(self: Forecaster, X: ArrayLike | None, y: ArrayLike) -> Forecaster:
         """Append new observations without refitting; later forecasts start after them.
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import index_of
 from skrnn._forecasting.history import continued_series
 from skrnn._forecasting.horizon import check_steps_given, n_steps_of, next_steps
@@ -22,7 +23,7 @@ from skrnn._forecasting.reading import read_rows_to_predict, read_true_values, r
 from skrnn._forecasting.recursion import predict_rows
 from skrnn._forecasting.sampling import check_n_samples, sample_paths
 from skrnn._forecasting.schema import Schema
-from skrnn._forecasting.scoring import score_of_valid_rows
+from skrnn._forecasting.scoring import score_of_known
 
 
 class ForecastsMixin:
@@ -35,6 +36,7 @@ class ForecastsMixin:
     _known: KnownRows
     _calibration: Calibration | None
 
+    @named_arguments
     def predict(
         self, X: ArrayLike, history: ArrayLike | None = None, history_X: ArrayLike | None = None
     ) -> NDArray[Any]:
@@ -99,8 +101,8 @@ class ForecastsMixin:
         X : array-like of shape (n_rows, n_covariates), or a DataFrame without columns
             Covariates, see :meth:`predict`.
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            True values. Named columns are matched with those of the fitted `y`; a single column may have any name. Rows
-            with NaN are left out.
+            True values. Named columns are matched with those of the fitted `y`; a single column may have any name.
+            Missing values, NaN, are left out, each column by itself.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows.
 
@@ -115,7 +117,7 @@ class ForecastsMixin:
             If the forecaster is not fitted.
         ValueError
             If `X` is not accepted by :meth:`predict`; if the columns of `y` differ from fit, or its index from `X`; if
-            weights are negative or not finite, or their number is not that of rows.
+            `y` contains only NaN; if weights are negative or not finite, or their number is not that of rows.
         TypeError
             If `X` or `y` is not array-like or a DataFrame, contains non-numeric values, or is sparse.
         """
@@ -124,8 +126,9 @@ class ForecastsMixin:
         covariates, location = self._read_and_locate(X, continued_series(self, None, None), warns=False)
         sample_weight = read_weights(sample_weight, len(location.codes))
         values = self._schema.in_shape_of_y(predict_rows(self._model, self._known, covariates, location))
-        return score_of_valid_rows(y, values, sample_weight)
+        return score_of_known(y, values, sample_weight)
 
+    @named_arguments
     def forecast(
         self,
         steps: int | None = None,
@@ -206,6 +209,7 @@ class ForecastsMixin:
             bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
         return series.schema.as_forecast(values, index, bounds)
 
+    @named_arguments
     def predict_interval(
         self,
         X: ArrayLike,
@@ -270,6 +274,7 @@ class ForecastsMixin:
         bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
         return self._schema.in_shape_of_y(bounds)
 
+    @named_arguments
     def sample(
         self,
         X: ArrayLike,

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import r2_score
 
+from skrnn._data.target_scores import r2_of_known
 
-def score_of_valid_rows(y_true, y_pred, sample_weight):
-    """Return the coefficient of determination over the rows without missing true values."""
-    is_missing = np.asarray(pd.isna(y_true))
-    if is_missing.any():
-        kept = ~(is_missing.any(axis=1) if is_missing.ndim == 2 else is_missing)
-        y_true, y_pred = np.asarray(y_true, dtype=np.float64)[kept], y_pred[kept]
-        sample_weight = None if sample_weight is None else sample_weight[kept]
-    return float(r2_score(y_true, y_pred, sample_weight=sample_weight))
+
+def score_of_known(y_true, y_pred, sample_weight):
+    """Return the coefficient of determination over the true values that are not missing, each column by itself."""
+    if not np.asarray(pd.isna(y_true)).any():
+        return float(r2_score(y_true, y_pred, sample_weight=sample_weight))
+    y_true = pd.DataFrame(y_true).to_numpy(dtype=np.float64, na_value=np.nan)
+    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    return r2_of_known(y_true, np.asarray(y_pred), weights, "SequenceForecaster")

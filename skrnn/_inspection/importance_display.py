@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skrnn._common.arguments import named_arguments
 from skrnn._inspection.importance_drawing import aligned, draw_image, figure_size, label_steps, numbers
 from skrnn._inspection.sequence_importance import sequence_importance
 from skrnn._plotting.drawing import COLORS, new_axes
@@ -71,6 +72,7 @@ class ImportanceDisplay:
     ax_: Axes
     figure_: Figure | Any  # a SubFigure if the axes belong to one
 
+    @named_arguments
     def __init__(
         self,
         importances: ArrayLike,
@@ -87,6 +89,7 @@ class ImportanceDisplay:
         self.name = name
 
     @classmethod
+    @named_arguments
     def from_importances(
         cls, result: Bunch, *, feature_names: Sequence[str] | None = None, ax: Axes | None = None
     ) -> ImportanceDisplay:
@@ -142,6 +145,7 @@ class ImportanceDisplay:
         return display.plot(ax)
 
     @classmethod
+    @named_arguments
     def from_attributions(
         cls,
         attributions: ArrayLike,
@@ -200,6 +204,7 @@ class ImportanceDisplay:
         return cls(importances, by=by, feature_names=feature_names, name="mean absolute attribution").plot(ax)
 
     @classmethod
+    @named_arguments
     def from_estimator(
         cls,
         estimator: Any,
@@ -283,6 +288,7 @@ class ImportanceDisplay:
         )
         return cls.from_importances(result, feature_names=feature_names, ax=ax)
 
+    @named_arguments
     def plot(self, ax: Axes | None = None) -> ImportanceDisplay:
         """Plot the importances.
 

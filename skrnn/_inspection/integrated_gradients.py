@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.guide import see
 from skrnn._common.typing import validate_params
 from skrnn._common.warnings import warn
@@ -24,6 +25,7 @@ from skrnn._inspection.explained_output import NAME, output_coefficients
 from skrnn._inspection.path_integral import PathIntegral
 
 
+@named_arguments
 @validate_params(
     {
         "estimator": "no_validation",

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import as_pandas
 from skrnn._common.guide import see
 from skrnn._common.nested_estimators import nested_estimators
@@ -30,6 +31,7 @@ from skrnn._windows.windower import SequenceWindower
 _NAME = "sequence_importance"
 
 
+@named_arguments
 @validate_params(
     {
         "estimator": [HasMethods(["fit"])],

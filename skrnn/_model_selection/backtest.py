@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _num_samples
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import as_pandas, index_of
 from skrnn._common.times import is_ordered
 from skrnn._common.typing import validate_params
@@ -22,6 +23,7 @@ from skrnn._model_selection.forecast_origins import SeriesRows, long_enough
 from skrnn._windows.row_warnings import PASS_NAMES, warn_of_numbers
 
 
+@named_arguments
 @validate_params(
     {
         "forecaster": [HasMethods(["fit", "predict", "update"])],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.state import PublicNameMixin
 from skrnn._plotting.cell_comparison_display import CellComparisonDisplay
 
@@ -71,6 +72,7 @@ class CellComparison(PublicNameMixin):
     histories: dict[str, list[dict[str, list[float]]]] = field(repr=False)
     scoring: str = "score"
 
+    @named_arguments
     def plot(self, *, ax: Sequence[Axes] | NDArray[Any] | None = None) -> CellComparisonDisplay:
         """Plot the scores and the loss curves.
 

@@ -21,6 +21,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_random_state
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import as_pandas
 from skrnn._common.nested_estimators import nested_estimators
 from skrnn._common.typing import Splitter, validate_params
@@ -29,6 +30,7 @@ from skrnn._estimators.base import BaseRecurrent
 from skrnn._model_selection.cell_comparison import CellComparison
 
 
+@named_arguments
 @validate_params(
     {
         "estimator": [HasMethods(["fit", "predict"])],

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import NO_INDEX, Rows, as_pandas
 from skrnn._common.state import PublicNameMixin
 from skrnn._common.times import ORDERED_INDEXES, as_times
@@ -169,6 +170,7 @@ class PanelTimeSeriesSplit(PublicNameMixin, TimeSeriesSplit):
     [0 1 2 3] [4]
     """
 
+    @named_arguments
     def __init__(
         self,
         n_splits: int = 5,

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, OutlierMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import NamedParametersMixin, named_arguments
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import fit_context
@@ -25,7 +26,7 @@ Detector = TypeVar("Detector", bound="SequenceOutlierDetector")
 _INTEGERS = ("window", "smoothing")
 
 
-class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin):
+class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, NamedParametersMixin, PlainStateMixin):
     """Outlier detector for sequences, and for the time steps of series.
 
     An autoencoder or a forecaster is fitted on normal data, or on data with few outliers. Samples that it reconstructs
@@ -138,6 +139,7 @@ class SequenceOutlierDetector(OutlierMixin, MetaEstimatorMixin, PlainStateMixin)
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
+    @named_arguments
     def __init__(
         self,
         estimator: BaseEstimator | None = None,

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import as_pandas
 from skrnn._common.times import as_times, is_ordered
 from skrnn._data.row_labels import split_labels
@@ -84,6 +85,7 @@ class AnomalyDisplay:
     score_ax_: Axes
     figure_: Figure | Any  # a SubFigure if the axes belong to one
 
+    @named_arguments
     def __init__(
         self,
         X: ArrayLike,
@@ -100,6 +102,7 @@ class AnomalyDisplay:
         self.name = name
 
     @classmethod
+    @named_arguments
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -195,6 +198,7 @@ class AnomalyDisplay:
         return display.plot(ax, logy=logy, ylabel=ylabel)
 
     @classmethod
+    @named_arguments
     def from_predictions(
         cls,
         X: ArrayLike,
@@ -252,6 +256,7 @@ class AnomalyDisplay:
         display = cls(X, scores, is_outlier=is_outlier, threshold=threshold, name=name)
         return display.plot(ax, logy=logy, ylabel=ylabel)
 
+    @named_arguments
     def plot(
         self,
         ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skrnn._common.arguments import named_arguments
 from skrnn._plotting.drawing import COLORS, DASHES, MARKERS, add_legend, curves_of, format_axes, new_axes
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class CellComparisonDisplay:
     ax_: NDArray[Any]
     figure_: Figure | Any  # a SubFigure if the axes belong to one
 
+    @named_arguments
     def __init__(
         self, scores: pd.DataFrame, histories: Mapping[str, Sequence[Mapping[str, Sequence[float]]]], scoring: str
     ) -> None:
@@ -80,6 +82,7 @@ class CellComparisonDisplay:
         self.scoring = scoring
 
     @classmethod
+    @named_arguments
     def from_comparison(
         cls, comparison: Any, *, ax: Sequence[Axes] | NDArray[Any] | None = None, logy: bool = False
     ) -> CellComparisonDisplay:
@@ -124,6 +127,7 @@ class CellComparisonDisplay:
         """
         return cls(comparison.scores, comparison.histories, comparison.scoring).plot(ax, logy=logy)
 
+    @named_arguments
     def plot(self, ax: Sequence[Axes] | NDArray[Any] | None = None, *, logy: bool = False) -> CellComparisonDisplay:
         """Plot the scores and the loss curves.
 

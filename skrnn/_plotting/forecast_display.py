@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skrnn._common.arguments import named_arguments
 from skrnn._plotting.drawing import add_common_legend, add_legend, label_outer, new_axes, new_panels
 from skrnn._plotting.forecast_data import ForecastData, aligned, by_series, has_series, index_of_forecast, single_series
 from skrnn._plotting.forecast_drawing import draw_forecast
@@ -104,6 +105,7 @@ class ForecastDisplay:
     ax_: Axes
     figure_: Figure | Any  # a SubFigure if the axes belong to one
 
+    @named_arguments
     def __init__(
         self,
         forecast: ArrayLike,
@@ -128,6 +130,7 @@ class ForecastDisplay:
         self.name = name
 
     @classmethod
+    @named_arguments
     def from_estimator(
         cls,
         forecaster: BaseEstimator,
@@ -237,6 +240,7 @@ class ForecastDisplay:
         return display.plot(ax, ylabel=ylabel, max_series=max_series)
 
     @classmethod
+    @named_arguments
     def from_predictions(
         cls,
         forecast: ArrayLike,
@@ -320,6 +324,7 @@ class ForecastDisplay:
         )
         return display.plot(ax, ylabel=ylabel, max_series=max_series)
 
+    @named_arguments
     def plot(
         self,
         ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,

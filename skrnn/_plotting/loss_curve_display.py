@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.nested_estimators import nested_estimators
 from skrnn._plotting.drawing import COLORS, MARKERS, add_legend, curves_of, format_axes, new_axes
 
@@ -68,6 +69,7 @@ class LossCurveDisplay:
     ax_: Axes
     figure_: Figure | Any  # a SubFigure if the axes belong to one
 
+    @named_arguments
     def __init__(
         self,
         histories: Mapping[str, Mapping[str, Sequence[float]]],
@@ -80,6 +82,7 @@ class LossCurveDisplay:
         self.loss_name = loss_name
 
     @classmethod
+    @named_arguments
     def from_estimator(
         cls,
         estimator: BaseEstimator | Mapping[str, BaseEstimator],
@@ -155,6 +158,7 @@ class LossCurveDisplay:
         )
         return display.plot(ax, metric=metric, logy=logy)
 
+    @named_arguments
     def plot(self, ax: Axes | None = None, *, metric: str = "loss", logy: bool = False) -> LossCurveDisplay:
         """Plot the loss curves.
 

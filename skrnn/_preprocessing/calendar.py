@@ -12,6 +12,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import NamedParametersMixin, named_arguments
 from skrnn._common.frames import NO_INDEX, as_pandas, index_of
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
@@ -26,7 +27,7 @@ _NAME = "CalendarFeatures"
 _DATES = {"date", "datetime", "datetime64", "period"}
 
 
-class CalendarFeatures(TransformerMixin, PlainStateMixin):
+class CalendarFeatures(TransformerMixin, NamedParametersMixin, PlainStateMixin):
     """Compute cyclical calendar features from the time index.
 
     Each feature is encoded as a point on a circle, by its sine and its cosine, so that the end of a cycle is next to
@@ -89,6 +90,7 @@ class CalendarFeatures(TransformerMixin, PlainStateMixin):
     features_: tuple[str, ...]
     _zone: str | None = None  # of the fitted index; also None in estimators saved before it was known
 
+    @named_arguments
     def __init__(self, features: Literal["auto"] | Sequence[Feature] = "auto") -> None:
         self.features = features
 

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skrnn._common.arguments import NamedParametersMixin, named_arguments
 from skrnn._common.frames import as_objects
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
@@ -28,7 +29,7 @@ _ROWS_AT_ONCE = 2**16
 
 
 # Sequences are not put into the containers of set_output. mypy does not see the keywords of scikit-learn's mixins.
-class SequenceScaler(TransformerMixin, PlainStateMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class SequenceScaler(TransformerMixin, NamedParametersMixin, PlainStateMixin, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Scale the features of sequences with a scikit-learn scaler.
 
     The scaler is fitted on the valid time steps of all sequences as rows, so that a feature is scaled in the same way
@@ -94,6 +95,7 @@ class SequenceScaler(TransformerMixin, PlainStateMixin, auto_wrap_output_keys=No
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
+    @named_arguments
     def __init__(self, scaler: BaseEstimator | None = None, *, categorical_features: ArrayLike | None = None) -> None:
         self.scaler = scaler
         self.categorical_features = categorical_features

@@ -17,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._common.arguments import NamedParametersMixin, named_arguments
 from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
 from skrnn._data.checks import as_array_or_frame
@@ -30,7 +31,7 @@ _PADDING, _UNKNOWN, _FIRST_WORD = 0, 1, 2
 _UNKNOWN_MARKER = "<unk>"
 
 
-class SequenceTokenizer(TransformerMixin, PlainStateMixin):
+class SequenceTokenizer(TransformerMixin, NamedParametersMixin, PlainStateMixin):
     r"""Convert raw texts to padded token ids, the input of estimators with ``embedding_dim``.
 
     Texts are split into words as in :class:`~sklearn.feature_extraction.text.CountVectorizer`, except that words of a
@@ -128,6 +129,7 @@ class SequenceTokenizer(TransformerMixin, PlainStateMixin):
     n_tokens_: int
     max_len_: int
 
+    @named_arguments
     def __init__(
         self,
         max_tokens: int | None = 20000,

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import NO_INDEX, as_pandas, index_of
 from skrnn._common.times import as_times
 from skrnn._common.typing import MaxGap, Padding, validate_params
@@ -19,6 +20,7 @@ from skrnn._windows.row_warnings import warn_of_rows
 from skrnn._windows.rows import ROW_DTYPES, split_rows
 
 
+@named_arguments
 @validate_params(WINDOW_CONSTRAINTS, prefer_skip_nested_validation=True)
 def sliding_windows(
     X: ArrayLike,

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
+from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import column_names, is_frame
 from skrnn._common.times import as_times, is_ordered
 from skrnn._common.typing import validate_params
@@ -38,6 +39,7 @@ def make_supervised(
 def make_supervised(frame: Any, target: Any, *, steps_ahead: int | Sequence[int] = 1) -> tuple[Any, Any, Any]: ...
 
 
+@named_arguments
 @validate_params(
     {"steps_ahead": [Interval(Integral, 1, None, closed="left"), "array-like"]}, prefer_skip_nested_validation=True
 )

@@ -11,6 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from skrnn._common.arguments import NamedParametersMixin, named_arguments
 from skrnn._common.frames import index_of
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.state import PlainStateMixin
@@ -34,7 +35,7 @@ def _flattens(windower):
     return True
 
 
-class SequenceWindower(TransformerMixin, PlainStateMixin):
+class SequenceWindower(TransformerMixin, NamedParametersMixin, PlainStateMixin):
     """Cut time-ordered rows into windows, one window per row.
 
     Row ``i`` of the output is the window that ends with row ``i`` of `X`. The number of rows does not change: `y` stays
@@ -151,6 +152,7 @@ class SequenceWindower(TransformerMixin, PlainStateMixin):
     feature_names_in_: NDArray[Any]
     _history: History
 
+    @named_arguments
     def __init__(
         self,
         window: int = 20,

@@ -248,6 +248,34 @@ def test_the_second_training_does_not_resume_the_first_one(tmp_path):
     assert_array_equal(refitted.predict(X), early_stopping(refit_full=True).fit(X, y).predict(X))
 
 
+@pytest.mark.parametrize("engine", ["native", "keras"])
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_callbacks_that_read_validation_values_in_the_second_training(n_members, engine, use_engine):
+    import keras
+
+    use_engine(engine)
+    X, y = sums(120)
+    params = {"epochs": 2, "refit_full": True, "n_members": n_members}
+    seen = []
+
+    def callback(read):
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(read(logs)))
+
+    fitted = early_stopping(callbacks=[callback(lambda logs: logs.get("val_loss"))], **params).fit(X, y)
+    last = fitted if n_members == 1 else fitted.members_[-1]
+    assert [value for value in seen if value is not None][-2:] == last.history_["val_loss"]
+    assert seen[-1] is None
+    message = r"A callback of GRURegressor reads logs\['val_loss'\], but in the second training of refit_full=True"
+    message += r".* Use logs\.get\('val_loss'\)"
+    with pytest.raises(ValueError, match=message):
+        early_stopping(callbacks=[callback(lambda logs: logs["val_loss"])], **params).fit(X, y)
+    with pytest.raises(KeyError, match="'other'"):
+        early_stopping(callbacks=[callback(lambda logs: logs["other"])], **params).fit(X, y)
+    no_validation = early_stopping(callbacks=[callback(lambda logs: logs["val_loss"])])
+    with pytest.raises(KeyError, match="'val_loss'"):
+        no_validation.set_params(early_stopping=False, validation_split=None).fit(X, y)
+
+
 def refitted_epochs(refitted, X, y):
     """Number of epochs of the second training, with as many gradient steps as the best epoch of the first one had."""
     n_training = len(X) - round(0.3 * len(X))

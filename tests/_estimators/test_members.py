@@ -718,3 +718,26 @@ def test_comparisons_of_cells_count_the_parameters_of_all_members(X, y):
     comparison = compare_cells(make("RecurrentRegressor", n_members=2), X, y, cv=2, n_repeats=1)
     one = make("RecurrentRegressor").fit(X, y)
     assert comparison.summary.loc["gru", "n_parameters"] == 2 * one._n_parameters()
+
+
+@pytest.mark.parametrize("engine", ["native", "keras"])
+def test_backup_and_restore(engine, X, y, tmp_path, use_engine):
+    # Each network would resume the training of the one before it.
+    use_engine(engine)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+
+    class Own(keras.callbacks.BackupAndRestore):
+        pass
+
+    message = "'callbacks' parameter of GRURegressor must not contain BackupAndRestore with n_members > 1.*Checkpoint"
+    for callbacks in (
+        backup,
+        [keras.callbacks.TerminateOnNaN(), backup],
+        {"backup": backup},
+        keras.callbacks.CallbackList([backup]),
+        keras.callbacks.BackupAndRestore,
+        Own(tmp_path / "own"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make("GRURegressor", n_members=2, callbacks=callbacks).fit(X, y)
+    make("GRURegressor", n_members=2, callbacks=[keras.callbacks.TerminateOnNaN()]).fit(X, y)

@@ -6,12 +6,17 @@ import pandas as pd
 import pytest
 from conftest import N_SAMPLES, make, needs_kernels, weights_of
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.preprocessing import StandardScaler
 
-from skrnn import Checkpoint, GRURegressor
+from skrnn import Checkpoint, GRURegressor, compare_cells
 from skrnn._engine.loss_targets import ELEMENTWISE
 from skrnn._engine.losses import native_loss
 from skrnn._engine.native.library import LIBRARIES
+from skrnn.inspection import sequence_importance
 
 # The reference: the loss of one number, and its derivative.
 TERMS = {
@@ -354,11 +359,88 @@ def test_negative_targets_are_reported(X, y):
         make("GRURegressor", loss="poisson").fit(X, y)
 
 
-def test_score(X, y):
-    y = with_missing(y)
+SCORED = {
+    "mse": {},
+    "two members": {"n_members": 2},
+    "quantiles": {"loss": "quantile", "quantile": (0.1, 0.5, 0.9)},
+    "gaussian": {"loss": "gaussian"},
+}
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights"])
+@pytest.mark.parametrize("params", SCORED.values(), ids=SCORED)
+def test_score_leaves_out_each_output_by_itself(params, weights, X, two_outputs):
+    regressor = make("GRURegressor", **params).fit(X, two_outputs)
+    predictions, scores = regressor.predict(X), []
+    for y, p in zip(two_outputs.T, predictions.T, strict=True):
+        known = ~np.isnan(y)
+        scores.append(r2_score(y[known], p[known], sample_weight=None if weights is None else weights[known]))
+    assert regressor.score(X, two_outputs, weights) == pytest.approx(np.mean(scores))
+    assert scores[0] != pytest.approx(scores[1])
+
+
+def test_score_is_that_of_the_samples_with_a_target(X, y):
+    y = with_missing(y) + 1e4  # which float32 rounds
+    regressor = make("GRURegressor").fit(X, y - 1e4)
+    known = ~np.isnan(y)
+    expected = regressor.score(X[known], y[known], WEIGHTS[known])
+    objects = [None if np.isnan(value) else value for value in y]
+    for given in (y, y[:, None], objects, pd.Series(y, dtype="Float64").where(known, pd.NA)):
+        assert regressor.score(X, given, WEIGHTS) == expected
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights"])
+def test_score_leaves_out_time_steps(weights, X_masked, two_outputs_of_steps):
+    regressor = make("GRURegressor", return_sequences=True).fit(X_masked, two_outputs_of_steps)
+    predictions = regressor.predict(X_masked)
+    of_steps = None if weights is None else np.repeat(weights[:, None], 5, axis=1)
+    scores = []
+    for output in range(2):
+        y, p = two_outputs_of_steps[..., output], predictions[..., output]
+        known = ~np.isnan(y) & ~np.isnan(p)
+        scores.append(r2_score(y[known], p[known], sample_weight=None if weights is None else of_steps[known]))
+    assert regressor.score(X_masked, two_outputs_of_steps, weights) == pytest.approx(np.mean(scores), rel=1e-6)
+
+
+def test_score_leaves_out_outputs_without_a_target(X, y):
+    both = np.column_stack([np.full_like(y, np.nan), y])
+    regressor = make("GRURegressor").fit(X, both)
+    assert regressor.score(X, both) == pytest.approx(r2_score(y, regressor.predict(X)[:, 1]))
+    # Targets without weight are as good as missing.
+    both[:2, 0] = 1, 2
+    weights = np.where(np.arange(N_SAMPLES) < 2, 0, WEIGHTS)
+    expected = r2_score(y, regressor.predict(X)[:, 1], sample_weight=weights)
+    assert regressor.score(X, both, weights) == pytest.approx(expected)
+
+
+def test_score_of_missing_targets_only(X, y):
     regressor = make("GRURegressor").fit(X, y)
-    with pytest.raises(ValueError, match="accepts missing targets in fit, but not in score"):
-        regressor.score(X, y)
+    with pytest.raises(ValueError, match=r"y contains only NaN\. GRURegressor requires at least one target"):
+        regressor.score(X, np.full_like(y, np.nan))
+    y[3] = np.nan
+    with pytest.raises(ValueError, match="y contains only NaN where the weight is not zero"):
+        regressor.score(X, y, np.eye(N_SAMPLES)[3])
+
+
+def test_cross_validation_importance_and_comparison(X, two_outputs):
+    regressor = make("RecurrentRegressor")
+    for train, test in KFold(3).split(X):
+        fitted = clone(regressor).fit(X[train], two_outputs[train])
+        assert fitted.score(X[test], two_outputs[test]) in cross_val_score(regressor, X, two_outputs, cv=3)
+    importances = sequence_importance(fitted, X, two_outputs, random_state=0).importances
+    assert np.isfinite(importances).all() and np.ptp(importances) > 0
+    compared = compare_cells(regressor, X, two_outputs, cells=("gru",), cv=3, n_repeats=1, random_state=0)
+    assert np.isfinite(compared.scores["test_score"]).all()
+
+
+def test_scaler_of_missing_targets(X, y):
+    # The guide recommends it instead of TransformedTargetRegressor, in which scikit-learn rejects NaN.
+    y = with_missing(y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        TransformedTargetRegressor(make("GRURegressor"), transformer=StandardScaler()).fit(X, y)
+    scaled = StandardScaler().fit_transform(y[:, None])
+    assert_allclose([np.nanmean(scaled), np.nanstd(scaled)], [0, 1], atol=1e-12)
+    assert_array_equal(np.isnan(scaled[:, 0]), np.isnan(y))
 
 
 @pytest.mark.parametrize("params", [{"loss": "quantile", "quantile": (0.1, 0.5, 0.9)}, {"loss": "gaussian"}])

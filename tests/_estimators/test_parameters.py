@@ -107,6 +107,7 @@ def test_a_misspelt_name_in_set_params(name):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_names_of_other_libraries(name):
     names = {"hidden_size": "units", "hidden_dim": "units", "n_iter_no_change": "patience", "seed": "random_state"}
+    names |= {"criterion": "loss", "n_hidden": "units", "vocab_size": "n_tokens", "n_estimators": "n_members"}
     for given, meant in names.items():
         with pytest.raises(TypeError, match=f"unknown parameter '{given}'. Did you mean '{meant}'\\?$"):
             getattr(skrnn, name)(**{given: 1})
@@ -114,6 +115,18 @@ def test_names_of_other_libraries(name):
         getattr(skrnn, name)(num_layers=2)
     with pytest.raises(TypeError, match=r"'device'\. Networks are trained on a GPU without .* speed gpu"):
         getattr(skrnn, name)(device="cuda")
+    for given in ("input_size", "num_classes", "output_dim"):
+        with pytest.raises(TypeError, match=f"'{given}'. It is determined by the data that are passed to fit"):
+            getattr(skrnn, name)(**{given: 2})
+    with pytest.raises(TypeError, match=r"put a SequenceWindower\(window=...\) before"):
+        getattr(skrnn, name)(window=5)
+    with pytest.raises(TypeError, match="Did you mean 'optimizer__clipnorm'"):
+        getattr(skrnn, name)(gradient_clip_val=1.0)
+    with pytest.raises(TypeError, match="Pass X_val and y_val to fit"):
+        getattr(skrnn, name)(validation_data=())
+    cell = "Did you mean 'cell'" if "cell" in getattr(skrnn, name)().get_params() else "have the parameter 'cell'"
+    with pytest.raises(TypeError, match=cell):
+        getattr(skrnn, name)(rnn_type="lstm")
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -123,7 +136,7 @@ def test_parameters_that_are_passed_to_fit(name, argument, X, y):
     message = rf"{name}\.fit has no argument '{argument}', which .* constructor, {name}\({argument}=\.\.\.\)"
     with pytest.raises(TypeError, match=message):
         make(name).fit(X, y, **{argument: 1})
-    with pytest.raises(TypeError, match="unexpected keyword argument 'initial_epoch'"):
+    with pytest.raises(TypeError, match=rf"{name}\.fit got an unknown argument 'initial_epoch'"):
         make(name).fit(X, y, initial_epoch=1)
 
 

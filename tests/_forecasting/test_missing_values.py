@@ -99,6 +99,24 @@ def test_forecasts_and_scores_with_missing_values():
     assert np.isfinite(by_day.predict(days)).all()
 
 
+def test_score_leaves_out_each_series_by_itself():
+    y = np.column_stack([series(missing=(10, 38)), 2 - series(missing=(12, 20, 30)) ** 2])
+    days = pd.DataFrame(index=pd.date_range("2024", periods=N_ROWS))
+    fitted = forecaster().fit(days, y)
+    weights = np.linspace(1, 3, N_ROWS)
+    scores = []
+    for true, predicted in zip(y.T, fitted.predict(days).T, strict=True):
+        known = ~np.isnan(true)
+        scores.append(r2_score(true[known], predicted[known], sample_weight=weights[known]))
+    assert fitted.score(days, y, weights) == pytest.approx(np.mean(scores))
+    only_first = np.column_stack([y[:, 0], np.full(N_ROWS, np.nan)])
+    assert fitted.score(days, only_first, weights) == pytest.approx(scores[0])
+    with pytest.raises(ValueError, match=r"y contains only NaN\. SequenceForecaster requires"):
+        fitted.score(days, np.full((N_ROWS, 2), np.nan))
+    with pytest.raises(ValueError, match=r"y has 1 output\(s\), but SequenceForecaster predicts 2"):
+        fitted.score(days, y[:, 0])
+
+
 def test_differences_with_a_missing_side_are_missing():
     y = series(missing=(10,))
     fitted = forecaster(Recorder(three_d=False), differencing=1, **PLAIN).fit(None, y).estimator_
