@@ -138,5 +138,6 @@ def test_only_leading_padding_is_computed_step_by_step(results):
             assert (results[name] > 0) == name.endswith(",leading"), name
 
 
+@pytest.mark.slow
 def test_other_layers_are_those_of_keras():
     run_code(WITHOUT_KERNEL, env={"KERAS_BACKEND": "torch"}, seconds=LONG)

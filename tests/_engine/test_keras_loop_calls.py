@@ -60,7 +60,7 @@ def fitted(X, y, **params):
     return GRURegressor(**params).fit(X[:48], y[:48], X_val=X[48:], y_val=y[48:])
 
 
-@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("padded", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_several_steps_per_call_train_as_single_steps(steps_per_call, monkeypatch, padded):
     X, y = data(68)
     if padded:
@@ -74,6 +74,7 @@ def test_several_steps_per_call_train_as_single_steps(steps_per_call, monkeypatc
     assert_allclose(several.predict(X), single.predict(X), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_steps_per_call_divide_an_epoch(steps_per_call):
     X, y = data(68)
     for batch_size in (1, 2, 7):  # 48, 24 and 7 batches

@@ -243,13 +243,13 @@ def medium_precision(monkeypatch):
     torch.set_float32_matmul_precision("highest")
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+@pytest.mark.parametrize("cell", ["gru", *(pytest.param(cell, marks=pytest.mark.slow) for cell in ("lstm", "rnn"))])
 def test_medium_precision_rounds_recurrent_layers_to_bfloat16(medium_precision, monkeypatch, cell):
     monkeypatch.setenv("SKRNN_ENGINE", "torch")
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 3)) for n in rng.integers(3, 9, size=160)]
     y = np.array([x[-3:, 0].sum() for x in X])
-    params = {"units": (12, 8), "bidirectional": True, "epochs": 60, "random_state": 0}
+    params = {"units": (12, 8), "bidirectional": True, "epochs": 40, "random_state": 0}
     estimator = RecurrentRegressor(cell, optimizer__learning_rate=0.01, **params).fit(X[:120], y[:120])
     assert estimator._state.weights[0].dtype == np.float32
     rounded = estimator.predict(X)

@@ -248,7 +248,7 @@ def test_the_second_training_does_not_resume_the_first_one(tmp_path):
     assert_array_equal(refitted.predict(X), early_stopping(refit_full=True).fit(X, y).predict(X))
 
 
-@pytest.mark.parametrize("engine", ["native", "keras"])
+@pytest.mark.parametrize("engine", ["native", pytest.param("keras", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n_members", [1, 2])
 def test_callbacks_that_read_validation_values_in_the_second_training(n_members, engine, use_engine):
     import keras
