@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 BACKENDS = ("tensorflow", "torch", "jax")
-SAMPLES, TIMESTEPS, FEATURES, UNITS, BATCH_SIZE, EPOCHS = 320, 24, 4, 32, 32, 4
+SAMPLES, TIMESTEPS, FEATURES, UNITS, BATCH_SIZE, EPOCHS = 320, 24, 4, 32, 32, 10
 CASES = [(cell, padded) for cell in ("gru", "lstm") for padded in (False, True)]
 
 
