@@ -422,7 +422,7 @@ def test_scalers_that_are_not_defined_for_all_values(layout, sequences):
     sequences[2][1, 0] = -1.0
     assert np.isnan(scaler.transform(LAYOUTS[layout](sequences))[2][1]).sum() == 1  # which estimators reject
     sequences[2][1] = -1.0
-    with pytest.raises(ValueError, match="FunctionTransformer, .* to NaN, first at sample 2, time step 1"):
+    with pytest.raises(ValueError, match=r"FunctionTransformer, .* to NaN, first at sample 2, time step 1"):
         scaler.transform(LAYOUTS[layout](sequences))
 
 
