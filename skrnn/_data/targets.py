@@ -175,7 +175,7 @@ def check_target_columns(y, fitted, name):
     columns = columns_of_targets(y)
     if _are_reordered(columns, fitted):
         raise ValueError(
-            f"y has the columns {list(columns)}, but {name} was fitted on {list(fitted)}: outputs are identified by "
+            f"y has the columns {list(columns)}, but {name} was fitted on {list(fitted)}: targets are identified by "
             "position. Select the columns in the same order."
         )
 

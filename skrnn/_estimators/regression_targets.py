@@ -58,11 +58,7 @@ class RegressionTargets:
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
         """Return the encoder for training targets, and these as an array; regressors have no ``classes``."""
         read = _read(y, data, per_step, dtype, name)
-        columns = None  # columns of a frame of one target per time step are time steps
-        if data.is_list and per_step:
-            columns = columns_of_listed_targets(y)
-        elif not per_step:
-            columns = columns_of_targets(y)
+        columns = columns_of_listed_targets(y) if per_step and data.is_list else columns_of_targets(y)
         return cls(_output_shape(read, per_step), per_step, loss, dtype, name, columns), read
 
     def with_loss(self, loss):

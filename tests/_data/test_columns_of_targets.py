@@ -62,3 +62,16 @@ def test_frames_of_the_time_steps_of_a_list(library):
     expected = regressor.score(sequences, y)
     assert regressor.score(sequences, [np.asarray(steps) for steps in y]) == expected
     assert regressor.score(sequences, [library({"a": s["load"], "b": s["wind"]}) for s in y]) == expected  # by position
+
+
+@pytest.mark.parametrize("name", ["GRURegressor", "GRUClassifier"])
+def test_time_steps_in_another_order_than_in_fit(name):
+    features = pd.DataFrame(X[:, :, 0], columns=["t1", "t2", "t3", "t4", "t5"])
+    y = (features > 0).astype(int)
+    fitted = make(name, return_sequences=True).fit(features, y)
+    for call in (fitted.score, fitted.partial_fit):
+        with pytest.raises(ValueError, match=r"y has the columns \['t5', .* was fitted on \['t1',"):
+            call(features, y[["t5", "t4", "t3", "t2", "t1"]])
+    assert fitted.score(features, y) == fitted.score(features, y.to_numpy())
+    longer = make(name, return_sequences=True).fit(X, y)
+    assert longer.score(X[:, :3], y[["t1", "t2", "t3"]]) == longer.score(X[:, :3], y.to_numpy()[:, :3])
