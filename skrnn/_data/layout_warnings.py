@@ -99,18 +99,43 @@ def _are_padded_ids(X):
     return bool((is_token == ends).all() or (is_token == ends[:, ::-1]).all())
 
 
+def check_no_inner_padding(data, schema, name):
+    """Raise for token id 0 between other ids, where each time step has an output: skipping it would shift later ones.
+
+    Parameters
+    ----------
+    data : Input
+    schema : InputSchema
+    name : str
+        Name of the estimator.
+    """
+    position = _first_inner_padding(data.table) if schema.has_tokens else None
+    if position is not None:
+        raise ValueError(
+            f"Token id 0 occurs between other ids, first at sample {position[0]}, time step {position[1]} of X. {name} "
+            "treats 0 as padding, which is supported only before the first and after the last token where each time "
+            "step has an output. If it is a token, number the tokens from 2: 1 represents unknown tokens."
+            + see("layouts", "token-ids")
+        )
+
+
 def _warn_of_inner_padding(ids, name):
     """Warn of id 0 between other ids, which occurs if the vocabulary is numbered from 0."""
+    position = _first_inner_padding(ids)
+    if position is not None:
+        warn(
+            f"Token id 0 occurs between other ids, first at sample {position[0]}, time step {position[1]} of X. {name} "
+            "treats 0 as padding and skips it. If it is a token, number the tokens from 2: 1 represents unknown tokens."
+            + see("layouts", "token-ids")
+        )
+
+
+def _first_inner_padding(ids):
+    """Return the sample and the time step of the first id 0 between other ids, or None."""
     is_token = ids != 0
     is_inner = np.logical_or.accumulate(is_token, axis=1) & ~is_token
     is_inner &= np.logical_or.accumulate(is_token[:, ::-1], axis=1)[:, ::-1]
-    if is_inner.any():
-        row, column = np.argwhere(is_inner)[0]
-        warn(
-            f"Token id 0 occurs between other ids, first at sample {row}, time step {column} of X. {name} treats 0 as "
-            "padding and skips it. If it is a token, number the tokens from 2: 1 represents unknown tokens."
-            + see("layouts", "token-ids")
-        )
+    return np.argwhere(is_inner)[0] if is_inner.any() else None
 
 
 def _are_views(X):

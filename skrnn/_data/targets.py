@@ -173,26 +173,42 @@ def columns_of_targets(y):
 def check_target_columns(y, fitted, name):
     """Raise for a frame of targets that has the columns of the fitted one in another order."""
     columns = columns_of_targets(y)
-    if columns is None or fitted is None or columns == fitted:
-        return
-    if sorted(map(str, columns)) == sorted(map(str, fitted)):
+    if _are_reordered(columns, fitted):
         raise ValueError(
-            f"y has the columns {list(columns)}, but {name} was fitted on {list(fitted)}: outputs are identified by "
+            f"y has the columns {list(columns)}, but {name} was fitted on {list(fitted)}: targets are identified by "
             "position. Select the columns in the same order."
         )
 
 
-def targets_of_list(y, X, n_timesteps, name):
+def _are_reordered(columns, others):
+    """Return True for the same columns in another order; None are unknown ones."""
+    if columns is None or others is None or columns == others:
+        return False
+    return sorted(map(str, columns)) == sorted(map(str, others))
+
+
+def columns_of_listed_targets(y):
+    """Return the columns of the first of a list of frames of targets, as `columns_of_targets`."""
+    return columns_of_targets(next(iter(as_pandas(y)), None))
+
+
+def targets_of_list(y, X, n_timesteps, name, columns=None):
     """Return the targets of the time steps of a list of sequences as an array: (n_samples, n_timesteps, ...).
 
-    Padded time steps get an arbitrary target, whose weight is zero.
+    Padded time steps get an arbitrary target, whose weight is zero. Frames must have their columns in the order of the
+    fitted ``columns`` or, if these are None, of sample 0.
     """
     check_array_like(y, "y", name)
     y = as_pandas(y)
     if len(y) != len(X):
         return np.empty(len(y))  # `check_target_shape` raises for it, as for any other wrong number of targets
-    targets = []
+    targets, columns = [], columns_of_listed_targets(y) if columns is None else columns
     for sample, steps in enumerate(y):
+        if _are_reordered(of_sample := columns_of_targets(steps), columns):
+            raise ValueError(
+                f"Sample {sample} of y has the columns {list(of_sample)}, but those of the training targets are "
+                f"{list(columns)}: {name} identifies outputs by position. Select the columns in the same order."
+            )
         check_not_masked(steps, f"sample {sample} of y", name)
         try:
             targets.append(np.asarray(as_pandas(steps)))

@@ -284,8 +284,9 @@ class BaseAutoencoder(
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `codes` does not have `n_components` columns or contains NaN or infinity; if `n_timesteps` is less than
-            1, or None although the training sequences differed in length.
+            If `codes` does not have `n_components` columns or contains NaN or infinity, or is a DataFrame with the
+            columns of `transform` in another order; if `n_timesteps` is less than 1, or None although the training
+            sequences differed in length.
         TypeError
             If `codes` is not array-like or a DataFrame, contains non-numeric values, or is sparse, or if `n_timesteps`
             is not an int.
@@ -312,6 +313,7 @@ class BaseAutoencoder(
                 f"codes has {array.shape[1]} columns, but {name} was fitted with n_components={n_components}. Pass "
                 "codes that transform has returned."
             )
+        _check_order_of_codes(codes, self.get_feature_names_out(), name)
         n_timesteps = self._n_timesteps if n_timesteps is None else n_timesteps
         if n_timesteps is None:
             raise ValueError(
@@ -364,3 +366,13 @@ class BaseAutoencoder(
     def _in_dimensions(self, outputs):
         """Return sequences with as many dimensions as the training data, as float64."""
         return (outputs[..., 0] if self._schema.n_dimensions == 2 else outputs).astype(np.float64)
+
+
+def _check_order_of_codes(codes, names, estimator):
+    """Raise for a frame of codes that has the columns that `transform` returns in another order."""
+    columns = list(getattr(codes, "columns", ()))
+    if columns != list(names) and sorted(map(str, columns)) == sorted(names):
+        raise ValueError(
+            f"codes has the columns {columns}, but {estimator}.transform returns {list(names)}: codes are identified "
+            "by position. Select the columns in this order."
+        )

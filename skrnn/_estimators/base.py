@@ -11,7 +11,7 @@ from skrnn._common.arguments import named_arguments
 from skrnn._common.rollback import unchanged_on_failure
 from skrnn._common.typing import fit_context
 from skrnn._data.input_schema import learn_schema
-from skrnn._data.layout_warnings import warn_of_layout, warn_of_padded_ids
+from skrnn._data.layout_warnings import check_no_inner_padding, warn_of_layout, warn_of_padded_ids
 from skrnn._data.targets import make_targets, valid_in_layout
 from skrnn._engine.dataset import Dataset
 from skrnn._engine.loss_targets import REAL_NUMBERS, check_loss, check_missing_targets
@@ -96,7 +96,8 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
         ------
         ValueError
             If data or parameters are invalid; if the loss or a weight of the network becomes NaN or infinite; if `y` is
-            NaN everywhere or, for classifiers, anywhere; if targets are missing and the loss, or with several outputs a
+            NaN everywhere or, for classifiers, anywhere; if token id 0, which is padding, occurs between other ids, and
+            ``return_sequences=True``; if targets are missing and the loss, or with several outputs a
             metric, is not elementwise, as "mse", "mae", "huber" and "quantile" are.
         TypeError
             If data are not array-like or a DataFrame, contain non-numeric values, or are sparse.
@@ -181,9 +182,11 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
             n_tokens=self.n_tokens,
             categorical_features=self.categorical_features,
         )
+        per_step = bool(self.return_sequences)
+        if per_step:
+            check_no_inner_padding(data, self._schema, name)
         warn_of_layout(data, self._schema, name)
         warn_of_padded_ids(data, self._schema, name)
-        per_step = bool(self.return_sequences)
         check_first_data(self, data.sequences, partial)
         self._targets, y = self._targets_class.learn(
             y, data, per_step=per_step, loss=self._resolved_loss(), dtype=self.dtype, name=name, classes=classes
@@ -193,7 +196,7 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
 
     def _read_again(self, X, y):
         """Read further training data, in the layout of the first ones; the loss may have changed."""
-        data = self._schema.read(self, X)
+        data = self._read(X)
         self._targets = self._targets.with_loss(self._resolved_loss())
         return data, self._targets.read(y, data)
 
@@ -218,7 +221,7 @@ class BaseRecurrent(HiddenStatesMixin, NetworkEstimator, metaclass=ABCMeta):
         X_val, y_val, sample_weight_val = given
         name, per_step = type(self).__name__, self._targets.per_step
         with naming_validation_data("X_val and y_val"):
-            data = self._schema.read(self, X_val)
+            data = self._read(X_val)
             y = self._targets.read(y_val, data)
             self._check_loss(y, data.sequences)
             weights = loss_weights(sample_weight_val, data.sequences, per_step, "float64", name)

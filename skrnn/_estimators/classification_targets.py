@@ -37,7 +37,7 @@ class ClassificationTargets:
     per_step, loss, dtype, name
         As for `RegressionTargets`; the loss determines how several classes are encoded.
     columns : tuple of hashable, or None
-        Columns of the indicators of the training data, if they were a frame.
+        Columns of the indicators, or of the labels of time steps, of the training data, if they were a frame.
     """
 
     classes: NDArray[Any]
@@ -75,7 +75,8 @@ class ClassificationTargets:
             _check_no_unknown(np.array(unknown, dtype=object), known, name)
         if len(known) < 2:
             raise ValueError(f"{name} requires at least 2 classes, but y has only 1: {known.tolist()[0]!r}.")
-        return cls(known, False, labels[np.argmax(counts)], per_step, loss, dtype, name), y
+        most_frequent = labels[np.argmax(counts)]
+        return cls(known, False, most_frequent, per_step, loss, dtype, name, columns if per_step else None), y
 
     def with_loss(self, loss):
         """Return the encoder of the same labels for another loss."""
@@ -93,7 +94,7 @@ class ClassificationTargets:
 
     def read(self, y, data):
         """Return ``y`` as an array of labels, of the kind of the training data; `encode` rejects unknown labels."""
-        if self.is_multilabel:
+        if self.is_multilabel or self.per_step:
             check_target_columns(y, self.columns, self.name)
         y = read_labels(y, data, self.per_step, self.name)
         if not self.per_step and (y.ndim == 2) != self.is_multilabel:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.frames import as_objects
 from skrnn._common.guide import see
+from skrnn._data.layout_warnings import check_no_inner_padding
 from skrnn._engine.hidden_states import hidden_states, n_hidden_states
 from skrnn._estimators.members import members_of
 
@@ -92,7 +93,7 @@ class HiddenStatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As in `predict`.
+            As in `predict`, and if token id 0, which is padding, occurs between other ids.
         TypeError
             As in `predict`.
 
@@ -110,6 +111,7 @@ class HiddenStatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self)
         data = self._schema.read(self, X)
+        check_no_inner_padding(data, self._schema, type(self).__name__)
         states = self._outputs_of_sequences(data.sequences, hidden_states, every_step=True)
         return _in_layout(_side_by_side(states), data, self._spec.patch_size)
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._common.state import PlainStateMixin
 from skrnn._data.input_schema import InputSchema
+from skrnn._data.layout_warnings import check_no_inner_padding
 from skrnn._data.targets import outputs_as_list
 from skrnn._engine.keras_batches import keras_inputs
 from skrnn._engine.memory_error import memory_error
@@ -105,9 +106,16 @@ class NetworkEstimator(ParametersMixin, PlainStateMixin):
     def _outputs_of_members(self, X):
         """Return a list of the outputs of each member, as `_outputs` averages them, and `X` as it was read."""
         check_is_fitted(self)
-        data = self._schema.read(self, X)
+        data = self._read(X)
         outputs = self._outputs_of_sequences(data.sequences)
         return [data.sequences.to_layout(of, np.nan) for of in outputs] if self._targets.per_step else outputs, data
+
+    def _read(self, X):
+        """Return `X` in the layout of the training data as an `Input`."""
+        data = self._schema.read(self, X)
+        if self._targets.per_step:
+            check_no_inner_padding(data, self._schema, type(self).__name__)
+        return data
 
     def _outputs_of_sequences(self, sequences, compute=predict, **options):
         """Return a list of the outputs of each member, valid time steps first, computed as by `predict`."""

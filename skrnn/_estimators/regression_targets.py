@@ -13,6 +13,7 @@ from skrnn._data.checks import as_numeric, describe_position, first_position
 from skrnn._data.targets import (
     check_target_columns,
     check_target_shape,
+    columns_of_listed_targets,
     columns_of_targets,
     targets_of_list,
     valid_in_layout,
@@ -40,7 +41,7 @@ class RegressionTargets:
     name : str
         Name of the estimator, for errors.
     columns : tuple of hashable, or None
-        Columns of the training targets, if they were a frame.
+        Columns of the training targets, if they were a frame, or a list of frames.
     """
 
     shape: tuple[int, ...]
@@ -56,9 +57,9 @@ class RegressionTargets:
     @classmethod
     def learn(cls, y, data, *, per_step, loss, dtype, name, classes=None):
         """Return the encoder for training targets, and these as an array; regressors have no ``classes``."""
-        columns = None if per_step else columns_of_targets(y)
-        y = _read(y, data, per_step, dtype, name)
-        return cls(_output_shape(y, per_step), per_step, loss, dtype, name, columns), y
+        read = _read(y, data, per_step, dtype, name)
+        columns = columns_of_listed_targets(y) if per_step and data.is_list else columns_of_targets(y)
+        return cls(_output_shape(read, per_step), per_step, loss, dtype, name, columns), read
 
     def with_loss(self, loss):
         """Return the encoder of the same targets for another loss."""
@@ -77,7 +78,7 @@ class RegressionTargets:
     def read(self, y, data):
         """Return ``y`` as an array in the shape of the training targets; a single output may have an axis or none."""
         check_target_columns(y, self.columns, self.name)
-        y = _read(y, data, self.per_step, self.dtype, self.name)
+        y = _read(y, data, self.per_step, self.dtype, self.name, self.columns)
         n_outputs = (*_output_shape(y, self.per_step), 1)[0]
         if n_outputs != self.n_outputs:
             raise ValueError(
@@ -134,10 +135,10 @@ def _output_shape(y, per_step):
     return y.shape[2 if per_step else 1 :]
 
 
-def _read(y, data, per_step, dtype, name):
+def _read(y, data, per_step, dtype, name, columns=None):
     """Return ``y`` as a numeric array with a target for every sample or every valid time step; NaN are missing ones."""
     if per_step and data.is_list:
-        y = targets_of_list(y, data.given, data.sequences.n_timesteps, name)
+        y = targets_of_list(y, data.given, data.sequences.n_timesteps, name, columns)
     y = as_numeric(y, name, parameter="y", words=())
     y = check_array(y, ensure_2d=False, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name="y")
     check_target_shape(y, data, per_step, name)

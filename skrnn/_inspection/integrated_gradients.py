@@ -74,7 +74,8 @@ def integrated_gradients(
     n_steps : int, default=50
         Number of points at which gradients are computed, those of Gauss-Legendre quadrature. Where the attributions do
         not add up to the difference of the outputs, as on both sides of a kink of the network (dense layers,
-        ``pooling="max"``), the interval is halved, up to twelve times, with a tenth of the points in each half.
+        ``pooling="max"``), the interval is halved, up to twelve times, with a tenth of the points in each half. Only
+        the sum is checked: single attributions next to a kink may be less exact than it, until `n_steps` is increased.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods
@@ -20,7 +21,7 @@ from skrnn._common.state import PlainStateMixin
 from skrnn._common.typing import Container, fit_context
 from skrnn._data.categories import categorical_columns, numeric_columns
 from skrnn._data.input_schema import InputSchema, check_has_features, learn_schema
-from skrnn._data.padding import rows_in_use
+from skrnn._data.padding import locate, rows_in_use
 from skrnn._data.sequences import Sequences
 
 Scaler = TypeVar("Scaler", bound="SequenceScaler")
@@ -164,7 +165,7 @@ class SequenceScaler(TransformerMixin, NamedParametersMixin, PlainStateMixin, au
 
         ValueError
             As in :meth:`fit`, if the number of dimensions or features differs from that seen during :meth:`fit`, or if
-            the scaler does not keep the number of columns.
+            the scaler does not keep the number of columns, or transforms all features of a valid time step to NaN.
 
         TypeError
             As in :meth:`fit`.
@@ -190,7 +191,7 @@ class SequenceScaler(TransformerMixin, NamedParametersMixin, PlainStateMixin, au
             If the scaler is not fitted.
 
         ValueError
-            As in :meth:`transform`.
+            As in :meth:`transform`, except for NaN.
 
         TypeError
             As in :meth:`fit`.
@@ -260,8 +261,9 @@ class SequenceScaler(TransformerMixin, NamedParametersMixin, PlainStateMixin, au
         # A copy, which scalers with copy=False may change: windows share their rows. Rows of no sequence, and padded
         # ones, may contain values that a scaler rejects.
         in_use = rows_in_use(sequences)
-        before = sequences.values[in_use]
-        after = self._scale(method, before)
+        after = self._scale(method, sequences.values[in_use])
+        if method == "transform":
+            _check_stays_valid(after, sequences, in_use, self.scaler_)
         values = np.full(sequences.values.shape, np.nan, dtype=after.dtype)
         values[in_use] = after
         return _in_layout(replace(sequences, values=values), data)
@@ -271,16 +273,19 @@ class SequenceScaler(TransformerMixin, NamedParametersMixin, PlainStateMixin, au
         before = rows if self._scaled is None else rows[:, self._scaled]
         if not before.shape[1]:
             return rows
-        after = np.asarray(getattr(self.scaler_, method)(before))
+        after = getattr(self.scaler_, method)(before)
+        after = after.toarray() if issparse(after) else np.asarray(after)
         if after.shape != before.shape:
             raise ValueError(
                 f"The scaler of SequenceScaler must keep the number of columns, but {type(self.scaler_).__name__} "
                 f"transformed shape {before.shape} to {after.shape}. Use one that scales columns, such as "
                 "StandardScaler."
             )
+        if after.dtype.kind != "f":  # integers have no NaN for padded time steps
+            after = after.astype(np.float64)
         if self._scaled is None:
             return after
-        scaled = rows.astype(after.dtype)
+        scaled = rows.astype(np.result_type(after.dtype, np.float32))  # float16 rounds codes above 2048
         scaled[:, self._scaled] = after
         return scaled
 
@@ -300,6 +305,18 @@ def _fitted(scaler, sequences, features):
     for first in range(0, len(sequences), size):
         scaler.partial_fit(_valid_rows(sequences, slice(first, first + size))[:, columns])
     return scaler
+
+
+def _check_stays_valid(rows, sequences, in_use, scaler):
+    """Raise if a scaler has made all features of a valid time step NaN, as those of padded time steps are."""
+    became_nan = np.isnan(rows).all(axis=1)
+    if became_nan.any():
+        sample, time_step = locate(sequences, np.flatnonzero(in_use)[np.argmax(became_nan)])
+        raise ValueError(
+            f"{type(scaler).__name__}, the scaler of SequenceScaler, transformed finite values to NaN, first at sample "
+            f"{sample}, time step {time_step}: estimators would treat this time step as padding. Use a scaler that is "
+            "defined for all values of X."
+        )
 
 
 def _valid_rows(sequences, part):

@@ -23,6 +23,11 @@ def iterate_texts(X):
             f"SequenceTokenizer takes an iterable of texts, but X is a single {type(X).__name__}, {reprlib.repr(X)}. "
             "Pass a list of texts: [text] for a single text."
         )
+    if isinstance(X, (set, frozenset)):
+        raise ValueError(
+            f"SequenceTokenizer takes an iterable of texts, but X is a {type(X).__name__}, which has no order: rows of "
+            "the output would not be those of y. Pass a list."
+        )
     try:
         texts = iter(as_pandas(X))
     except TypeError:

@@ -167,7 +167,8 @@ class SequenceTokenizer(TransformerMixin, NamedParametersMixin, PlainStateMixin)
         Raises
         ------
         ValueError
-            If `X` is a single text, has more than one dimension or contains no words, or if a parameter is invalid.
+            If `X` is a single text or a set, has more than one dimension or contains no words, or if a parameter is
+            invalid.
 
         TypeError
             If `X` is not iterable or contains elements that are not str.
@@ -197,7 +198,8 @@ class SequenceTokenizer(TransformerMixin, NamedParametersMixin, PlainStateMixin)
         Raises
         ------
         ValueError
-            If `X` is a single text, has more than one dimension or contains no words, or if a parameter is invalid.
+            If `X` is a single text or a set, has more than one dimension or contains no words, or if a parameter is
+            invalid.
 
         TypeError
             If `X` is not iterable or contains elements that are not str.
@@ -223,7 +225,7 @@ class SequenceTokenizer(TransformerMixin, NamedParametersMixin, PlainStateMixin)
             If the tokenizer is not fitted.
 
         ValueError
-            If `X` is a single text or has more than one dimension, or if a parameter is invalid.
+            If `X` is a single text or a set, or has more than one dimension, or if a parameter is invalid.
 
         TypeError
             If `X` is not iterable or contains elements that are not str.
@@ -325,6 +327,12 @@ class SequenceTokenizer(TransformerMixin, NamedParametersMixin, PlainStateMixin)
             raise ValueError(
                 f"Empty vocabulary: none of the {len(lengths)} texts of X contains a word that matches token_pattern="
                 f"{self.token_pattern!r}. Pass texts with words, or change token_pattern."
+            )
+        if "" in number_of:
+            raise ValueError(
+                f"The 'token_pattern' parameter of SequenceTokenizer must match words. {self.token_pattern!r} matches "
+                "words without characters, which would be tokens. Use '+' instead of '*', and a group that is part of "
+                "every match."
             )
         words = list(number_of)
         frequencies = np.bincount(numbers, minlength=len(words)).tolist()

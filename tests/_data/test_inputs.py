@@ -148,6 +148,27 @@ def test_padding_changes_nothing_wherever_it_stands():
     np.testing.assert_array_equal(model.predict([[2, 0, 3, 0, 4]]), model.predict([[2, 3, 4, 0, 0]]))
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "validation", "predict", "score", "hidden_states"])
+def test_padding_between_tokens_where_each_time_step_has_an_output(method):
+    ids = np.tile([0, 2, 3, 4, 0], (N_SAMPLES, 1))
+    with_gap = ids.copy()
+    with_gap[3, 2] = 0
+    y = np.ones((N_SAMPLES, 5))
+    model = tiny(embedding_dim=2, return_sequences=True).fit(ids, y, X_val=ids, y_val=y)
+    assert np.isnan(model.predict(ids)[3]).tolist() == [True, False, False, False, True]
+    calls = {
+        "fit": lambda: model.fit(with_gap, y),
+        "partial_fit": lambda: model.partial_fit(with_gap, y),
+        "validation": lambda: model.fit(ids, y, X_val=with_gap, y_val=y),
+        "predict": lambda: model.predict(with_gap),
+        "score": lambda: model.score(with_gap, y),
+        "hidden_states": lambda: tiny(embedding_dim=2).fit(ids, Y).hidden_states(with_gap),
+    }
+    message = "Token id 0 occurs between other ids, first at sample 3, time step 2 of X.* each time step has an output"
+    with pytest.raises(ValueError, match=message):
+        calls[method]()
+
+
 # ---------------------------------------------------------------------- token ids without an embedding
 
 

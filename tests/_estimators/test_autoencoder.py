@@ -162,6 +162,19 @@ def test_html_describes_encoder_and_decoder(X):
 # ---------------------------------------------------------------------- training
 
 
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_frames_of_codes_have_the_columns_in_order(container, X):
+    pytest.importorskip(container)
+    model = autoencoder().set_output(transform=container).fit(X)
+    codes = model.transform(X)
+    expected = model.reconstruct(X)
+    assert_allclose(model.inverse_transform(codes), expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"columns .* but SequenceAutoencoder.transform returns .* in this order"):
+        model.inverse_transform(codes[list(codes.columns)[::-1]])
+    renamed = pd.DataFrame(np.asarray(codes), columns=["a", "b"])
+    assert_allclose(model.inverse_transform(renamed), expected, atol=1e-6)
+
+
 def test_warm_start_resumes(X):
     once = autoencoder(epochs=4, shuffle=False).fit(X)
     twice = autoencoder(shuffle=False, warm_start=True).fit(X).fit(X)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import make, with_padded_steps
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -17,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -388,6 +390,46 @@ def test_scalers_that_change_the_columns(scaler, made, X):
 def test_scalers_that_cannot_go_back(X):
     with pytest.raises(AttributeError, match="'Normalizer' object has no attribute 'inverse_transform'"):
         SequenceScaler(Normalizer()).fit(X).inverse_transform(X)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64])
+@pytest.mark.parametrize("layout", ["3-D", "list", "2-D", "lazy"])
+def test_scalers_that_return_integers(dtype, layout, sequences, windows):
+    X = {"3-D": padded(sequences, "tail"), "list": sequences, "2-D": np.ones((4, 3)), "lazy": windows}[layout]
+    scaled = SequenceScaler(FunctionTransformer(lambda rows: (rows > 0).astype(dtype))).fit_transform(X)
+    for before, after in zip(X, scaled, strict=True):
+        assert after.dtype == np.float64
+        assert_array_equal(np.isnan(after), np.isnan(before))  # integers have no NaN for padded time steps
+        assert_array_equal(after[~np.isnan(after)], (before > 0)[~np.isnan(before)])
+
+
+def test_scalers_that_return_sparse_rows(X):
+    scaler = FunctionTransformer(csr_array, lambda rows: csr_array(2 * rows), check_inverse=False)
+    assert_array_equal(SequenceScaler(scaler).fit_transform(X), X)
+    assert_array_equal(SequenceScaler(scaler).fit(X).inverse_transform(X), 2 * X)
+    with pytest.raises(ValueError, match=r"transformed shape \(200, 3\) to \(200, 15\)"):
+        SequenceScaler(KBinsDiscretizer(5, strategy="uniform")).fit_transform(X)
+
+
+@pytest.mark.parametrize("layout", ["list", "3-D"])
+def test_scalers_that_are_not_defined_for_all_values(layout, sequences):
+    def log(rows):
+        with np.errstate(invalid="ignore"):
+            return np.log(rows)
+
+    sequences = [np.abs(sequence) for sequence in sequences]
+    scaler = SequenceScaler(FunctionTransformer(log)).fit(LAYOUTS[layout](sequences))
+    sequences[2][1, 0] = -1.0
+    assert np.isnan(scaler.transform(LAYOUTS[layout](sequences))[2][1]).sum() == 1  # which estimators reject
+    sequences[2][1] = -1.0
+    with pytest.raises(ValueError, match=r"FunctionTransformer, .* to NaN, first at sample 2, time step 1"):
+        scaler.transform(LAYOUTS[layout](sequences))
+
+
+def test_codes_are_exact_beside_scaled_features_in_float16():
+    X = np.array([[[0.5, 2049.0]], [[1.5, 2051.0]]])
+    scaler = FunctionTransformer(lambda rows: rows.astype(np.float16))
+    assert_array_equal(SequenceScaler(scaler, categorical_features=[1]).fit_transform(X), X)
 
 
 # ---------------------------------------------------------------------- categorical features

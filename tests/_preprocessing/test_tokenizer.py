@@ -279,6 +279,7 @@ BAD_TEXTS = {
     "a text": ("one text", ValueError, "an iterable of texts, but X is a single str, 'one text'"),
     "bytes": (b"one text", ValueError, "an iterable of texts, but X is a single bytes"),
     "a dict": ({"text": TEXTS}, ValueError, "an iterable of texts, but X is a single dict"),
+    "a set": ({"a", "b"}, ValueError, "an iterable of texts, but X is a set, which has no order"),
     "None": (None, TypeError, "an iterable of texts, but X is None of type NoneType"),
     "a number": (3, TypeError, "an iterable of texts, but X is 3 of type int"),
     "missing": (["a", "b", None, None], TypeError, "type str, but text 2 of X is None of type NoneType"),
@@ -318,6 +319,15 @@ def test_empty_vocabulary(method, texts, message):
     tokenizer = SequenceTokenizer()
     with pytest.raises(ValueError, match=re.escape(message)):
         getattr(tokenizer, method)(texts)
+    assert not hasattr(tokenizer, "vocabulary_")
+
+
+@pytest.mark.parametrize("token_pattern", [r"\w*", "", r"\w+(!)?", "(!?)"])
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_token_pattern_of_words_without_characters(token_pattern, method):
+    tokenizer = SequenceTokenizer(token_pattern=token_pattern)
+    with pytest.raises(ValueError, match=f"must match words. {re.escape(repr(token_pattern))} matches words without"):
+        getattr(tokenizer, method)(["one two", "three!"])
     assert not hasattr(tokenizer, "vocabulary_")
 
 
