@@ -59,10 +59,10 @@ def _has_kernel(layer):
 def _loop(layer, by_keras):
     """Return a replacement of ``inner_loop`` of a layer, which calls the given one for inputs without a kernel."""
     kernel = _KERNELS[type(layer)]
-    is_traced = torch.jit.is_tracing  # type: ignore[attr-defined]
+    jit: Any = torch.jit  # without this function in its type hints
 
     def inner_loop(sequences, initial_state, mask=None, training=False):
-        lengths, has_kernel = None, sequences.device.type in ("cpu", "cuda") and not is_traced()
+        lengths, has_kernel = None, sequences.device.type in ("cpu", "cuda") and not jit.is_tracing()
         if has_kernel and mask is not None:
             lengths = _lengths(mask[0] if isinstance(mask, (list, tuple)) else mask)
             has_kernel = lengths is not None
