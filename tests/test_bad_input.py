@@ -129,7 +129,7 @@ DAMAGES_2D = {
     "no sample": (X_2D[:0], ValueError, "0 sample(s) (shape=(0, 5)) while a minimum of 1 is required"),
     "no time step": (X_2D[:, :0], ValueError, "0 feature(s) (shape=(40, 0)) while a minimum of 1 is required"),
     "one dimension": (X_2D[0], ValueError, "Expected 2D array, got 1D array instead"),
-    "a series": (pd.Series(X_2D[0]), ValueError, "Expected a 2-dimensional container but got"),
+    "a series": (pd.Series(X_2D[0]), ValueError, "a single sequence is X.to_frame().T"),
     "text in a frame": (
         pd.DataFrame(at(X_2D.astype(object), (7, 2), "wave")),
         ValueError,
