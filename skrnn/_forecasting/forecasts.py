@@ -15,7 +15,7 @@ from skrnn._common.arguments import named_arguments
 from skrnn._common.frames import index_of
 from skrnn._forecasting.history import continued_series
 from skrnn._forecasting.horizon import check_steps_given, n_steps_of, next_steps
-from skrnn._forecasting.intervals import Calibration, check_coverage, predict_bounds
+from skrnn._forecasting.intervals import Calibration, check_coverage, predict_with_bounds
 from skrnn._forecasting.known_rows import KnownRows
 from skrnn._forecasting.location import locate_rows_to_predict
 from skrnn._forecasting.model import FittedModel
@@ -203,10 +203,9 @@ class ForecastsMixin:
             covariates, location, index = next_steps(n_steps, series)
         else:
             covariates, location, index = self._read_next_steps(X, series)
-        values = predict_rows(series.model, series.known, covariates, location)
-        bounds = None
-        if coverage is not None:
-            bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
+        if coverage is None:
+            return series.schema.as_forecast(predict_rows(series.model, series.known, covariates, location), index)
+        values, bounds = predict_with_bounds(self._calibration, coverage, series, covariates, location)
         return series.schema.as_forecast(values, index, bounds)
 
     @named_arguments
@@ -271,7 +270,7 @@ class ForecastsMixin:
         check_coverage(coverage, self.estimator_, self._calibration)
         series = continued_series(self, history, history_X)
         covariates, location = self._read_and_locate(X, series)
-        bounds = predict_bounds(self._calibration, coverage, series, covariates, location)
+        _, bounds = predict_with_bounds(self._calibration, coverage, series, covariates, location)
         return self._schema.in_shape_of_y(bounds)
 
     @named_arguments

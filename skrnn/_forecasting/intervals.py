@@ -101,8 +101,10 @@ def check_coverage(coverage: float, estimator: Any, calibration: Calibration | N
         )
 
 
-def predict_bounds(calibration, coverage, series, covariates, location):
-    """Return lower and upper bounds of located rows: (n_rows, 2, n_outputs).
+def predict_with_bounds(calibration, coverage, series, covariates, location):
+    """Return predictions of located rows, (n_rows, n_outputs), and their lower and upper bounds.
+
+    Bounds have shape (n_rows, 2, n_outputs).
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ def predict_bounds(calibration, coverage, series, covariates, location):
     """
     model, known = series.model, series.known
     if calibration is None:
-        return _bounds_not_calibrated(coverage, model, known, covariates, location)
+        return _predict_not_calibrated(coverage, model, known, covariates, location)
     predict, n_values = _interval_function(model.estimator)
     values = predict_values_of_rows(model, known, covariates, location, predict, n_values=n_values)[:, 0]
     bounds = _sorted_bounds(values)
@@ -130,11 +132,11 @@ def predict_bounds(calibration, coverage, series, covariates, location):
         bounds, offsets = np.where(is_first, values[0], bounds), np.where(is_first, distances, offsets)
     lower, upper = bounds[0] - offsets, bounds[1] + offsets
     middle = (bounds[0] + bounds[1]) / 2  # of an interval that is narrowed by more than its width
-    return np.stack([np.where(lower > upper, middle, of) for of in (lower, upper)], axis=1)
+    return values[0], np.stack([np.where(lower > upper, middle, of) for of in (lower, upper)], axis=1)
 
 
-def _bounds_not_calibrated(coverage, model, known, covariates, location):
-    """Return the bounds that an estimator predicts; those of later steps are quantiles of sample paths.
+def _predict_not_calibrated(coverage, model, known, covariates, location):
+    """Return predictions and the bounds that an estimator predicts; those of later steps are quantiles of sample paths.
 
     Later steps are those beyond a block of `output_steps` or, with differencing, beyond the smallest lag, and beyond
     the first step if there are several lags.
@@ -154,7 +156,7 @@ def _bounds_not_calibrated(coverage, model, known, covariates, location):
         paths = draw_rows(model, known, covariates[is_later], later, _N_PATHS, np.random.default_rng(0))
         levels = ((1 - coverage) / 2, (1 + coverage) / 2)
         bounds[:, is_drawn] = np.quantile(paths[:, is_drawn[is_later]], levels, axis=0)
-    return bounds.swapaxes(0, 1)
+    return values[0], bounds.swapaxes(0, 1)
 
 
 def _interval_function(estimator, coverage=_NORMAL_COVERAGE):
