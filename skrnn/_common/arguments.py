@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator
@@ -66,6 +66,26 @@ def _too_many(called, n_given, positional, keyword_only):
     return f"{called} takes at most {accepted}, but {n_given} were given.{remedy}"
 
 
+def check_parameter_names(
+    estimator: BaseEstimator, given: Iterable[str], suggest: Callable[..., str] = nearest
+) -> None:
+    """Raise for names passed to ``set_params`` that are neither parameters nor those of a nested estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+    given : iterable of str
+    suggest : callable, default=nearest
+        ``suggest(name, names)`` returns a sentence that suggests a valid name instead of an unknown one.
+    """
+    names = estimator._get_param_names()
+    for name in given:
+        if name.split("__")[0] not in names:
+            raise ValueError(
+                f"Invalid parameter {name!r} for estimator {type(estimator).__name__}.{suggest(name, names)}"
+            )
+
+
 class NamedParametersMixin(BaseEstimator):
     """Mixin of an estimator whose `set_params` says which parameter an unknown one probably means."""
 
@@ -88,10 +108,5 @@ class NamedParametersMixin(BaseEstimator):
         ValueError
             If a parameter name is unknown.
         """
-        names = self._get_param_names()
-        for name in params:
-            if name.split("__")[0] not in names:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{nearest(name, names)}"
-                )
+        check_parameter_names(self, params)
         return super().set_params(**params)

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skrnn._common.arguments import check_parameter_names
 from skrnn._common.guide import see
 from skrnn._common.nearest import nearest
 from skrnn._engine.checkpoint import Checkpoint
@@ -114,13 +115,9 @@ class ParametersMixin(BaseEstimator):
         ValueError
             If a parameter name is unknown.
         """
-        names = self._get_param_names()
-        for name in params:
-            if not is_routed(name) and name.split("__")[0] not in names:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{_suggestion(name, names)}"
-                )
-        for name in [name for name in params if is_routed(name)]:
+        routed = [name for name in params if is_routed(name)]
+        check_parameter_names(self, [name for name in params if name not in routed], _suggestion)
+        for name in routed:
             setattr(self, name, params.pop(name))
         return super().set_params(**params)
 
